@@ -1,0 +1,156 @@
+"""Images as integer levels, wherever they lie, and a data set of them.
+
+`take` is the only way to pixels, so an array in memory, a memory-mapped file, a GPU tensor and bit-packed frames look the
+same to a training loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kelbo.errors import DataCorrupt
+from kelbo.seeds import seed_for
+
+
+class Images(ABC):
+    """N images of one shape (C, H, W) with integer levels 0 … levels-1."""
+
+    shape: tuple[int, int, int]
+    levels: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def take(self, index: Tensor) -> Tensor:
+        """Images at `index` (int64, (B,)) as uint8 (B, C, H, W), on the images' own device."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Images:
+        """The same images held on `device`."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device: ...
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes that the pixels take where they are held."""
+
+    @property
+    def dims(self) -> int:
+        """C·H·W, the number of dimensions of one image."""
+        return int(np.prod(self.shape))
+
+    def fingerprint(self, count: int = 4096) -> str:
+        """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images."""
+        index = torch.linspace(0, len(self) - 1, min(count, len(self))).round().long()
+        digest = hashlib.sha256(repr((len(self), self.shape, self.levels)).encode())
+        for part in index.split(256):
+            digest.update(self.take(part.to(self.device)).cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+class ArrayImages(Images):
+    """Images in one uint8 array (N, C, H, W): in memory, memory-mapped, or on a device."""
+
+    def __init__(self, pixels: np.ndarray | Tensor, levels: int = 256) -> None:
+        if pixels.ndim != 4 or len(pixels) == 0:
+            raise DataCorrupt(f"Images must be a non-empty array (N, C, H, W); got shape {tuple(pixels.shape)}.")
+        if pixels.dtype not in (np.uint8, torch.uint8):
+            raise DataCorrupt(f"Images must be uint8 levels; got {pixels.dtype}.")
+        self.pixels = pixels
+        self.shape = (int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3]))
+        self.levels = levels
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, index: Tensor) -> Tensor:
+        if isinstance(self.pixels, np.ndarray):  # a read-only map stays one: torch would warn about its flags
+            return torch.from_numpy(self.pixels[index.numpy()])
+        return self.pixels.index_select(0, index)
+
+    def to(self, device: torch.device) -> ArrayImages:
+        if isinstance(self.pixels, np.ndarray) and device.type == "cpu":
+            return self
+        return ArrayImages(torch.as_tensor(np.asarray(self.pixels)).to(device), self.levels)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu") if isinstance(self.pixels, np.ndarray) else self.pixels.device
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.pixels.nbytes)
+
+
+class SubsetImages(Images):
+    """Some images of another set, in a given order; no pixel is copied."""
+
+    def __init__(self, parent: Images, index: Tensor) -> None:
+        if len(index) == 0:
+            raise DataCorrupt("A split of the data is empty: there are too few images to hold any out.")
+        self.parent, self.index = parent, index
+        self.shape, self.levels = parent.shape, parent.levels
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.parent.take(self.index[index])
+
+    def to(self, device: torch.device) -> SubsetImages:
+        return SubsetImages(self.parent.to(device), self.index.to(device))
+
+    @property
+    def device(self) -> torch.device:
+        return self.parent.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A data set: its splits by name ("train", "test", …), and what is known of each image.
+
+    labels holds, per split, int64 classes (N,) where the set has them. note says in one line where the pixels come from
+    and how the splits were made; a report prints it.
+    """
+
+    name: str
+    splits: Mapping[str, Images]
+    note: str
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Images:
+        return self.splits["train"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.train.shape
+
+    @property
+    def levels(self) -> int:
+        return self.train.levels
+
+
+def hold_out(images: Images, fraction: float, seed: int) -> dict[str, Images]:
+    """Splits "train" and "test" of a set that comes with none: a seeded draw of `fraction` is held out."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed_for(seed, "split")))
+    held = max(1, round(fraction * len(images)))
+    return {
+        "train": SubsetImages(images, order[held:].sort().values),
+        "test": SubsetImages(images, order[:held].sort().values),
+    }

@@ -1,0 +1,48 @@
+"""Everything kelbo raises for a user's mistake or a failed run, as one family.
+
+KelboError
+├── RecipeError      a recipe's key, type or value is wrong
+├── DataError        a data set's files
+│   ├── DataMissing  are not there
+│   └── DataCorrupt  cannot be read, or hold something else than they should
+├── UnitError        a number was asked for in a unit that it does not have
+├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
+└── Divergence       training met a number that is not finite
+
+A message says what was wrong, the value that was met, and what to do. `exit_code` is what the command line
+returns: 2 where the command was wrong, 1 where it was right and the work failed.
+"""
+
+from __future__ import annotations
+
+
+class KelboError(Exception):
+    exit_code = 1
+
+
+class RecipeError(KelboError, ValueError):
+    exit_code = 2
+
+
+class DataError(KelboError, ValueError):
+    pass
+
+
+class DataMissing(DataError):
+    pass
+
+
+class DataCorrupt(DataError):
+    pass
+
+
+class UnitError(KelboError, ValueError):
+    exit_code = 2
+
+
+class RunError(KelboError, ValueError):
+    exit_code = 2
+
+
+class Divergence(KelboError, RuntimeError):
+    pass

@@ -1,0 +1,104 @@
+"""What the rooms ask of one another. Training and evaluation know these faces only, never a concrete class."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, Protocol
+
+from torch import Tensor, nn
+
+from kelbo.bound import Bound
+
+State = dict[str, Tensor]
+"""An objective's memory: named tensors, so that it is saved as it is and runs under `torch.func`."""
+
+
+class Likelihood(nn.Module, ABC):
+    """p(x | z): a distribution over images whose parameters are a decoder's output.
+
+    Shapes everywhere: images x are (B, C, *event), intensities in [0, 1]; the decoder's output is
+    (B, output_channels(C), *event). A flat vector of D pixels is C = D with an empty event. Answers are float32
+    whatever comes in: call them outside of autocast.
+
+    kind     "mass": x are integer levels seen as intensities, and the sum of exp(log_prob) over all images is 1;
+             "density": the integral over the support is 1.
+    support  "levels" for a mass; "real" (each pixel any real number) or "unit" (each in [0, 1]) for a density.
+    levels   how many levels a pixel of a mass has; None for a density.
+    """
+
+    kind: ClassVar[Literal["density", "mass"]]
+    support: ClassVar[Literal["levels", "real", "unit"]]
+    levels: int | None = None
+
+    @abstractmethod
+    def output_channels(self, channels: int) -> int:
+        """How many channels the decoder must give for images of `channels` channels."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """log p(x | z) in nats per example, summed over the event, constants kept. Returns shape (B,)."""
+
+    @abstractmethod
+    def mean(self, output: Tensor) -> Tensor:
+        """The distribution's mean, shape (B, C, *event), intensities."""
+
+    @abstractmethod
+    def variance(self, output: Tensor) -> Tensor:
+        """The variance of each pixel, shape (B, C, *event), squared intensities."""
+
+    @abstractmethod
+    def sample(self, output: Tensor) -> Tensor:
+        """One draw per example, shape (B, C, *event), intensities."""
+
+
+class Objective(Protocol):
+    """What to do about rate and distortion: a small callable, its memory passed in and out."""
+
+    def initial(self) -> State:
+        """The memory before the first step."""
+        ...
+
+    def __call__(self, bound: Bound, state: State) -> tuple[Tensor, State]:
+        """The loss to minimise (a scalar, nats) and the memory after this step."""
+        ...
+
+
+class Model(nn.Module, ABC):
+    """A latent-variable model of images (B, C, H, W) with K latent dimensions in G groups.
+
+    has_rate is False where the code is a point and a KL does not exist (a plain autoencoder): its bound is no bound,
+    and evaluation reports none.
+    """
+
+    likelihood: Likelihood
+    image_shape: tuple[int, int, int]
+    latent_dims: int
+    has_rate: ClassVar[bool] = True
+
+    @abstractmethod
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
+        """The bound with one draw of the latents, nats per example.
+
+        x: intensities (B, C, H, W), what the encoder sees. target: what the likelihood scores, `x` where None (a
+        dequantised copy, say: E_q(z|x) log p(target | z) - KL(q(z | x) || p(z)) bounds log p(target) for any x).
+        """
+
+    @abstractmethod
+    def log_weight(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """log p(target | z) + log p(z) - log q(z | x) at one draw z ~ q(z | x), nats, shape (B,)."""
+
+    @abstractmethod
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations of q(z | x), each (B, K)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters at latents z (B, K), shape (B, likelihood.output_channels(C), H, W)."""
+
+    @abstractmethod
+    def sample_prior(self, count: int) -> Tensor:
+        """Latents drawn from p(z), shape (count, K)."""
+
+    @abstractmethod
+    def rates(self, x: Tensor) -> Tensor:
+        """KL(q(z_k | x) || p(z_k)) of every latent dimension, nats, shape (B, K)."""
