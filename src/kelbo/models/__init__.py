@@ -1,0 +1,5 @@
+"""Models report rate and distortion; they do not judge them."""
+
+from kelbo.models.vae import VAE, Autoencoder
+
+__all__ = ["VAE", "Autoencoder"]

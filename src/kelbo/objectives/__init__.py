@@ -1,0 +1,7 @@
+"""Objectives decide what to do about rate and distortion."""
+
+from kelbo.objectives.beta import Beta
+from kelbo.objectives.capacity import Capacity
+from kelbo.objectives.equivalents import equivalents, weight_of_rate
+
+__all__ = ["Beta", "Capacity", "equivalents", "weight_of_rate"]

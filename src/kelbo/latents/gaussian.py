@@ -1,0 +1,43 @@
+"""Gaussian posteriors with a diagonal covariance."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class DiagonalGaussian(NamedTuple):
+    """N(mean, diag(exp(log_variance))) over K dimensions, both of shape (B, K), float32."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor) -> DiagonalGaussian:
+        """Split a network's output (B, 2K) into means (the first K) and log-variances (the last K), in float32."""
+        mean, log_variance = parameters.float().chunk(2, dim=1)
+        return cls(mean, log_variance)
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations, (B, K)."""
+        return torch.exp(0.5 * self.log_variance)
+
+    def rsample(self) -> Tensor:
+        """One reparametrised draw, (B, K): mean + scale · ε (Kingma & Welling, 2014)."""
+        return self.mean + self.scale * torch.randn_like(self.mean)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z) in nats, summed over the K dimensions, shape (B,)."""
+        squares = (z - self.mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(1)
+
+    def kl_to_standard(self) -> Tensor:
+        """KL(N(mean, variance) || N(0, 1)) of each dimension, nats, (B, K).
+
+        ½ (μ² + σ² - 1 - ln σ²), Kingma & Welling (2014), appendix B; σ² - 1 as expm1, so that it is exact near 0.
+        """
+        return 0.5 * (self.mean.square() + torch.expm1(self.log_variance) - self.log_variance)

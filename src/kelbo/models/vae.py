@@ -1,0 +1,84 @@
+"""The plain variational autoencoder and, for comparison, the plain autoencoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from kelbo.bound import Bound
+from kelbo.latents import DiagonalGaussian, standard_normal_log_prob, standard_normal_sample
+from kelbo.protocols import Likelihood, Model
+
+
+class VAE(Model):
+    """One group of K latents with a diagonal Gaussian posterior and a standard normal prior (Kingma & Welling, 2014).
+
+    encoder: (B, C, H, W) → (B, 2K); decoder: (B, K) → (B, likelihood.output_channels(C), H, W). Networks run in whatever
+    precision is set around them; posterior, KL and likelihood always in float32.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        image_shape: tuple[int, int, int],
+        latent_dims: int,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
+        self.image_shape, self.latent_dims = image_shape, latent_dims
+
+    def posterior(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x) for intensities x (B, C, H, W)."""
+        return DiagonalGaussian.from_parameters(self.encoder(x))
+
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
+        posterior = self.posterior(x)
+        output = self.decode(posterior.rsample())
+        with _full_precision(x):
+            rate = posterior.kl_to_standard().sum(1, keepdim=True)
+            return Bound(rate, -self.likelihood.log_prob(x if target is None else target, output))
+
+    def log_weight(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        posterior = self.posterior(x)
+        z = posterior.rsample()
+        output = self.decode(z)
+        with _full_precision(x):
+            log_likelihood = self.likelihood.log_prob(x if target is None else target, output)
+            return log_likelihood + standard_normal_log_prob(z) - posterior.log_prob(z)
+
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.posterior(x)
+        return posterior.mean, posterior.scale
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z).float()
+
+    def sample_prior(self, count: int) -> Tensor:
+        return standard_normal_sample(count, self.latent_dims, next(self.parameters()).device)
+
+    def rates(self, x: Tensor) -> Tensor:
+        return self.posterior(x).kl_to_standard()
+
+
+class Autoencoder(VAE):
+    """The plain autoencoder, a baseline: the code is the encoder's mean, nothing is drawn, nothing holds it to the prior.
+
+    A point has no KL to a density, so there is no rate and no bound: the rate it reports is 0 by convention, evaluation
+    leaves rate and ELBO out, and samples decoded from N(0, I) mean nothing (they are shown to make that plain).
+    """
+
+    has_rate = False
+
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
+        mean = self.posterior(x).mean
+        output = self.decode(mean)
+        with _full_precision(x):
+            distortion = -self.likelihood.log_prob(x if target is None else target, output)
+            return Bound(mean.new_zeros(len(mean), 1), distortion)
+
+
+def _full_precision(x: Tensor) -> torch.autocast:
+    """The one boundary of precision: inside, autocast is off and arithmetic is float32."""
+    return torch.autocast(x.device.type, enabled=False)

@@ -1,0 +1,120 @@
+"""Convolutional encoders and decoders.
+
+`Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1), for square images of
+16, 32, 64 or 128 pixels and, with two halvings instead of four, 28. `Rybkin*` is the 28×28 network of the σ-VAE release
+(Rybkin et al., 2021), whose decoder has no activation after its first linear layer.
+
+Feature maps are kept channels-last, the layout that convolutions run fastest in on CPU and GPU alike.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+
+BURGESS_SIZES = (16, 28, 32, 64, 128)
+RYBKIN_SIZES = (28,)
+
+
+def halvings(size: int) -> int:
+    """How many stride-2 layers the Burgess network has at `size` pixels: down to 4×4, or to 7×7 from 28."""
+    return {16: 2, 28: 2, 32: 3, 64: 4, 128: 5}[size]
+
+
+class BurgessEncoder(nn.Module):
+    """Images (B, C, S, S) to posterior parameters (B, 2K): 4×4 convolutions of stride 2, two linear layers of `hidden`."""
+
+    def __init__(self, shape: Shape, latents: int, channels: int = 32, hidden: int = 256) -> None:
+        super().__init__()
+        count = halvings(shape[1])
+        final = shape[1] >> count
+        widths = [shape[0]] + [channels] * count
+        self.features = nn.Sequential()
+        for before, after in zip(widths[:-1], widths[1:], strict=True):
+            self.features += nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(inplace=True))
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * final * final, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, 2 * latents),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+
+
+class BurgessDecoder(nn.Module):
+    """Latents (B, K) to likelihood parameters (B, P, S, S): the encoder mirrored, a linear output."""
+
+    def __init__(
+        self, shape: Shape, latents: int, output_channels: int, channels: int = 32, hidden: int = 256
+    ) -> None:
+        super().__init__()
+        count = halvings(shape[1])
+        final = shape[1] >> count
+        self.start = (channels, final, final)
+        self.head = nn.Sequential(
+            nn.Linear(latents, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, channels * final * final),
+            nn.ReLU(inplace=True),
+        )
+        self.features = nn.Sequential()
+        for _ in range(count - 1):
+            self.features += nn.Sequential(
+                nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.ReLU(inplace=True)
+            )
+        self.features.append(nn.ConvTranspose2d(channels, output_channels, 4, stride=2, padding=1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor) -> Tensor:
+        start = self.head(z).unflatten(1, self.start)
+        return self.features(start.contiguous(memory_format=torch.channels_last))
+
+
+class RybkinEncoder(nn.Module):
+    """Images (B, C, 28, 28) to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128), ReLU."""
+
+    def __init__(self, shape: Shape, latents: int, channels: int = 32) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(shape[0], channels, 3, stride=1, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, 2 * channels, 4, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(2 * channels, 4 * channels, 5, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+        )
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * channels * 7 * 7, 2 * latents))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+
+
+class RybkinDecoder(nn.Module):
+    """Latents (B, K) to likelihood parameters (B, P, 28, 28): a linear layer, then 6×6, 6×6 and 5×5 transposed."""
+
+    def __init__(self, shape: Shape, latents: int, output_channels: int, channels: int = 32) -> None:
+        super().__init__()
+        self.start = (4 * channels, 7, 7)
+        self.head = nn.Linear(latents, 4 * channels * 7 * 7)
+        self.features = nn.Sequential(
+            nn.ConvTranspose2d(4 * channels, 2 * channels, 6, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(2 * channels, channels, 6, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(channels, output_channels, 5, stride=1, padding=2),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor) -> Tensor:
+        start = self.head(z).unflatten(1, self.start)
+        return self.features(start.contiguous(memory_format=torch.channels_last))

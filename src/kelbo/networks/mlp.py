@@ -1,0 +1,43 @@
+"""Fully connected encoder and decoder of the β-VAE paper (Higgins et al., 2017, table 1: 2D shapes)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+
+
+class HigginsEncoder(nn.Sequential):
+    """Images (B, C, H, W) to posterior parameters (B, 2K): two hidden layers of `width`, ReLU."""
+
+    def __init__(self, shape: Shape, latents: int, width: int = 1200) -> None:
+        super().__init__(
+            nn.Flatten(),
+            nn.Linear(math.prod(shape), width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, 2 * latents),
+        )
+
+
+class HigginsDecoder(nn.Module):
+    """Latents (B, K) to likelihood parameters (B, P, H, W): three hidden layers of `width`, tanh, a linear output."""
+
+    def __init__(self, shape: Shape, latents: int, output_channels: int, width: int = 1200) -> None:
+        super().__init__()
+        self.output_shape = (output_channels, *shape[1:])
+        self.layers = nn.Sequential(
+            nn.Linear(latents, width),
+            nn.Tanh(),
+            nn.Linear(width, width),
+            nn.Tanh(),
+            nn.Linear(width, width),
+            nn.Tanh(),
+            nn.Linear(width, math.prod(self.output_shape)),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z).unflatten(1, self.output_shape)
