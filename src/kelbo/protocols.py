@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from kelbo.bound import Bound
@@ -84,8 +87,8 @@ class Model(nn.Module, ABC):
         """
 
     @abstractmethod
-    def log_weight(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """log p(target | z) + log p(z) - log q(z | x) at one draw z ~ q(z | x), nats, shape (B,)."""
+    def log_weights(self, x: Tensor, samples: int, target: Tensor | None = None) -> Tensor:
+        """log p(target | z) + log p(z) - log q(z | x) at S draws z ~ q(z | x), nats, shape (B, S)."""
 
     @abstractmethod
     def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,3 +105,14 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def rates(self, x: Tensor) -> Tensor:
         """KL(q(z_k | x) || p(z_k)) of every latent dimension, nats, shape (B, K)."""
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Inside the block: evaluation mode, no gradients. Afterwards the mode is as it was."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(training)

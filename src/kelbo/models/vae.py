@@ -40,13 +40,15 @@ class VAE(Model):
             rate = posterior.kl_to_standard().sum(1, keepdim=True)
             return Bound(rate, -self.likelihood.log_prob(x if target is None else target, output))
 
-    def log_weight(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+    def log_weights(self, x: Tensor, samples: int, target: Tensor | None = None) -> Tensor:
         posterior = self.posterior(x)
+        return torch.stack([self._log_weight(posterior, x if target is None else target) for _ in range(samples)], 1)
+
+    def _log_weight(self, posterior: DiagonalGaussian, target: Tensor) -> Tensor:
         z = posterior.rsample()
         output = self.decode(z)
-        with _full_precision(x):
-            log_likelihood = self.likelihood.log_prob(x if target is None else target, output)
-            return log_likelihood + standard_normal_log_prob(z) - posterior.log_prob(z)
+        with _full_precision(target):
+            return self.likelihood.log_prob(target, output) + standard_normal_log_prob(z) - posterior.log_prob(z)
 
     def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         posterior = self.posterior(x)

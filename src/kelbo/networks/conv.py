@@ -9,6 +9,8 @@ Feature maps are kept channels-last, the layout that convolutions run fastest in
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -30,9 +32,8 @@ class BurgessEncoder(nn.Module):
         super().__init__()
         count = halvings(shape[1])
         final = shape[1] >> count
-        widths = [shape[0]] + [channels] * count
         self.features = nn.Sequential()
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise([shape[0]] + [channels] * count):
             self.features += nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(inplace=True))
         self.head = nn.Sequential(
             nn.Flatten(),
@@ -51,9 +52,7 @@ class BurgessEncoder(nn.Module):
 class BurgessDecoder(nn.Module):
     """Latents (B, K) to likelihood parameters (B, P, S, S): the encoder mirrored, a linear output."""
 
-    def __init__(
-        self, shape: Shape, latents: int, output_channels: int, channels: int = 32, hidden: int = 256
-    ) -> None:
+    def __init__(self, shape: Shape, latents: int, output_channels: int, channels: int = 32, hidden: int = 256) -> None:
         super().__init__()
         count = halvings(shape[1])
         final = shape[1] >> count
@@ -102,7 +101,7 @@ class RybkinEncoder(nn.Module):
 class RybkinDecoder(nn.Module):
     """Latents (B, K) to likelihood parameters (B, P, 28, 28): a linear layer, then 6×6, 6×6 and 5×5 transposed."""
 
-    def __init__(self, shape: Shape, latents: int, output_channels: int, channels: int = 32) -> None:
+    def __init__(self, latents: int, output_channels: int, channels: int = 32) -> None:
         super().__init__()
         self.start = (4 * channels, 7, 7)
         self.head = nn.Linear(latents, 4 * channels * 7 * 7)

@@ -1,0 +1,8 @@
+"""What a run leaves on disk."""
+
+from kelbo.runs.files import write_atomic, write_json
+from kelbo.runs.journal import Journal
+from kelbo.runs.pictures import png, save_grid, tile
+from kelbo.runs.record import Run
+
+__all__ = ["Journal", "Run", "png", "save_grid", "tile", "write_atomic", "write_json"]

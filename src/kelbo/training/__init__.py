@@ -1,0 +1,24 @@
+"""The one-screen loop and its hooks. Training knows the protocols only, no concrete model."""
+
+from kelbo.training.ema import Ema
+from kelbo.training.hooks import Checkpoints, Pictures, Scalars
+from kelbo.training.loggers import TensorBoard
+from kelbo.training.loop import Hook, every, fit
+from kelbo.training.schedules import Constant, Cosine, Drop, Schedule
+from kelbo.training.state import TrainState
+
+__all__ = [
+    "Checkpoints",
+    "Constant",
+    "Cosine",
+    "Drop",
+    "Ema",
+    "Hook",
+    "Pictures",
+    "Scalars",
+    "Schedule",
+    "TensorBoard",
+    "TrainState",
+    "every",
+    "fit",
+]

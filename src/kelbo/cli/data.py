@@ -1,0 +1,84 @@
+"""`kelbo data`: which sets there are, whether one is whole, what it looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kelbo.cli.options import DataRoot, Json
+
+if TYPE_CHECKING:
+    from kelbo.data.images import ImageSet
+
+app = typer.Typer(help="List the data sets, check one, or look at it.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help="Of the data set: size=32, crop=148, …")
+]
+
+
+@app.command("list")
+def list_sets() -> None:
+    """List the data sets and where they come from."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kelbo.recipes.sets import SETS
+
+    table = Table("name", "images", "where from", box=None)
+    for name, (images, source) in SETS.items():
+        table.add_row(name, images, source)
+    Console().print(table)
+
+
+@app.command()
+def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_json: Json = False) -> None:
+    """Read a data set as training would and say what is in it."""
+    image_set = _read(name, data_root, settings)
+    answer = {
+        "name": image_set.name,
+        "note": image_set.note,
+        "shape": list(image_set.shape),
+        "levels": image_set.levels,
+        "splits": {
+            split: {"images": len(images), "fingerprint": images.fingerprint()}
+            for split, images in image_set.splits.items()
+        },
+    }
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    channels, height, width = image_set.shape
+    typer.echo(f"{image_set.name}: {channels} × {height} × {width}, {image_set.levels} levels; {image_set.note}")
+    for split, values in answer["splits"].items():
+        typer.echo(f"  {split}: {values['images']:,} images, fingerprint {values['fingerprint']}")
+
+
+@app.command()
+def preview(
+    name: Name,
+    data_root: DataRoot = None,
+    settings: Settings = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 100,
+    split: Annotated[str, typer.Option(help="Which split: train, test, …")] = "train",
+    out: Annotated[Path | None, typer.Option(help="PNG to write. By default NAME.png here.")] = None,
+) -> None:
+    """Write a grid of a set's images, spread evenly over a split."""
+    from kelbo.recipes.sets import split_of
+    from kelbo.runs import save_grid
+    from kelbo.units import intensities
+
+    image_set = _read(name, data_root, settings)
+    images = split_of(image_set, split).spread(count)
+    path = out or Path(f"{name}.png")
+    save_grid(path, intensities(images, image_set.levels).numpy(), columns=max(1, round(len(images) ** 0.5)))
+    typer.echo(path)
+
+
+def _read(name: str, data_root: Path | None, settings: list[str] | None) -> ImageSet:
+    from kelbo.recipes.sets import read
+
+    return read(name, data_root, settings or [])

@@ -1,0 +1,85 @@
+"""`kelbo sample`, `reconstruct`, `traverse`: pictures from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kelbo.cli.options import Device, Picture, RunPath, Seed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Noise = Annotated[bool, typer.Option("--noise", help="Draw pixels too, not the decoder's mean.")]
+
+
+def sample(
+    run: RunPath,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
+    noise: Noise = False,
+    seed: Seed = 0,
+    device: Device = None,
+    out: Picture = None,
+) -> None:
+    """Draw images from the prior."""
+    from kelbo import evaluation
+    from kelbo.recipes.experiment import open_run
+
+    experiment = open_run(run, device=device)
+    images = evaluation.sample(experiment.model, count, noise=noise, seed=seed)
+    _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
+
+
+def reconstruct(
+    run: RunPath,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 10,
+    split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
+    noise: Noise = False,
+    seed: Seed = 0,
+    device: Device = None,
+    out: Picture = None,
+) -> None:
+    """Encode and decode images: originals above, reconstructions below."""
+    import numpy as np
+
+    from kelbo import evaluation
+    from kelbo.recipes.experiment import open_run
+
+    experiment = open_run(run, device=device)
+    x = experiment.pictured(count, split)
+    images = evaluation.reconstruct(experiment.model, x, noise=noise, seed=seed)
+    _save(
+        out or experiment.run.picture(experiment.step, "reconstruct"),
+        np.concatenate([x.cpu().numpy(), images]),
+        columns=len(images),
+    )
+
+
+def traverse(
+    run: RunPath,
+    image: Annotated[int, typer.Option(min=0, help="Which of the test images to start from.")] = 0,
+    span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures a row.")] = 9,
+    device: Device = None,
+    out: Picture = None,
+) -> None:
+    """Move one latent at a time: a row a latent, the most used first."""
+    from kelbo import evaluation
+    from kelbo.recipes.experiment import open_run
+
+    experiment = open_run(run, device=device)
+    x = experiment.image(image)
+    latents = experiment.latents_by_rate()
+    values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
+    rows = evaluation.traverse(experiment.model, x, latents, values)
+    typer.echo(f"rows from the top, latents by their rate: {', '.join(map(str, latents))}")
+    _save(out or experiment.run.picture(experiment.step, "traverse"), rows.reshape(-1, *rows.shape[2:]), columns=steps)
+
+
+def _save(path: Path, images: np.ndarray, columns: int) -> None:
+    from kelbo.runs import save_grid
+
+    save_grid(path, images, columns)
+    typer.echo(path)

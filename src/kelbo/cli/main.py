@@ -1,0 +1,41 @@
+"""The command line: thin faces over the library. Heavy imports stay inside each verb, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from kelbo.cli import data, explore, measure, recipe, train
+from kelbo.errors import KelboError
+
+app = typer.Typer(
+    name="kelbo",
+    help="Variational autoencoders with honest rate and distortion: train, measure, explore.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train.train)
+app.command()(measure.evaluate)
+app.command()(explore.sample)
+app.command()(explore.reconstruct)
+app.command()(explore.traverse)
+app.command()(measure.report)
+app.add_typer(data.app, name="data")
+app.add_typer(recipe.app, name="recipe")
+
+
+def main() -> None:
+    """Run a command; a user's mistake or a failed run is one message and an exit code, never a traceback."""
+    try:
+        app()
+    except KelboError as error:
+        typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away: `kelbo … | head`
+        sys.stderr.close()
+        sys.exit(1)

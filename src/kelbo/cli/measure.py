@@ -1,0 +1,69 @@
+"""`kelbo evaluate` and `kelbo report`: numbers and the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kelbo.cli.options import Device, Json, RunPath, Seed
+
+
+def evaluate(
+    run: RunPath,
+    split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
+    samples: Annotated[int, typer.Option(min=0, help="Draws of the importance-weighted bound; 0 for none.")] = 0,
+    dequantize: Annotated[bool, typer.Option("--dequantize", help="Score densities on the 0–256 scale.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1)] = 256,
+    seed: Seed = 0,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a run on a whole split and write the record into its folder."""
+    from kelbo.recipes.experiment import evaluate_run, open_run
+
+    experiment = open_run(run, device=device)
+    record = evaluate_run(experiment, split, samples=samples, dequantized=dequantize, batch_size=batch_size, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        _print(run, split, record)
+
+
+def report(
+    run: RunPath,
+    noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
+    device: Device = None,
+) -> None:
+    """Write one self-contained HTML page about a run, and its pictures as PNG files."""
+    from kelbo.recipes.experiment import open_run
+    from kelbo.reports.run_page import write_page
+
+    typer.echo(write_page(open_run(run, device=device), noise=noise))
+
+
+def _print(run: Path, split: str, record: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "mean", "± standard error", "unit", title=f"{run}, {split} split")
+    for name in ("elbo", "rate", "distortion", "importance_weighted"):
+        if value := record[name]:
+            table.add_row(
+                name.replace("_", " "), f"{value['mean']:.3f}", f"{value['standard_error']:.3f}", value["unit"]
+            )
+    if record["bits_per_dim"] is not None:
+        table.add_row("bits per dim", f"{record['bits_per_dim']:.4f}", "", "bits/dim")
+    else:
+        table.add_row("bits per dim", "none", "", record["bits_per_dim_reason"])
+    for name, value in record["reconstruction"].items():
+        if isinstance(value, dict):
+            table.add_row(name.upper(), f"{value['mean']:.3f}", f"{value['standard_error']:.3f}", value["unit"])
+    if latents := record["latents"]:
+        table.add_row("active units", str(latents["active_units"]), "", f"of {latents['dims']} latents")
+    decoder = record["decoder"]
+    table.add_row("decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}")
+    table.add_row("equivalent β", f"{decoder['equivalent_beta']:.3g}", "", "weight of the rate beside ½ squared error")
+    Console().print(table)

@@ -1,0 +1,18 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunPath = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, … By default the best there is.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the draws.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(help="Where the data's official files, folder or array lie. By default $KELBO_DATA, ./data."),
+]
+Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]

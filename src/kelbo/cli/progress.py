@@ -1,0 +1,87 @@
+"""What training looks like while it runs: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.runs import Run
+from kelbo.runs.journal import Row
+from kelbo.training import TrainState
+
+
+class Progress:
+    """Call `advance` after every step and `show` with each row of scalars."""
+
+    def __init__(self, name: str, steps: int, quiet: bool = False) -> None:
+        self.steps, self.console = steps, Console(quiet=quiet, highlight=False)
+        self.live = self.console.is_terminal
+        self.begun = time.perf_counter()
+        self.first: int | None = None
+        self.bar = Bar(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task(name, total=steps, numbers="")
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def advance(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        if self.first is None:
+            self.first = state.step - 1
+        self.bar.update(self.task, completed=state.step)
+
+    def show(self, row: Row) -> None:
+        numbers = (
+            f"elbo {row['elbo']:.1f} nats · rate {row['rate']:.1f} · distortion {row['distortion']:.1f} · "
+            f"{row['images_per_second']:.0f} images/s"
+        )
+        if self.live:
+            self.bar.update(self.task, numbers=numbers)
+        else:
+            self.console.print(f"step {row['step']}/{self.steps} · {numbers} · {self._left(row)} left", soft_wrap=True)
+
+    def _left(self, row: Row) -> str:
+        step, first = int(row["step"] or 0), self.first or 0
+        seconds = (time.perf_counter() - self.begun) / max(1, step - first) * (self.steps - step)
+        minutes, seconds = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+    def summary(self, run: Run) -> None:
+        """The last row of a finished run as a table, and what to do next."""
+        rows = run.journal.rows()
+        if rows:
+            last = rows[-1]
+            table = Table("of the training batches", "last mean", "unit", title=f"{run.path}, step {last['step']}")
+            for name, unit in (
+                ("elbo", "nats per image"),
+                ("rate", "nats per image"),
+                ("distortion", "nats per image"),
+                ("sigma", "intensity, what the decoder expects"),
+                ("rmse", "intensity, what it gets (64 test images)"),
+                ("equivalent_beta", "weight of the rate beside ½ squared error"),
+            ):
+                value = last.get(name)
+                table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
+            self.console.print(table)
+        self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)

@@ -1,0 +1,35 @@
+"""`kelbo recipe`: what can be trained, and every setting of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List the named recipes, or show one with every default.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """List the named recipes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kelbo.recipes.named import NAMED
+
+    table = Table("recipe", "what it trains", box=None)
+    for name, make in NAMED.items():
+        table.add_row(name, (make.__doc__ or "").strip())
+    Console().print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A named recipe or a .toml file.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+) -> None:
+    """Print a recipe as TOML; save it to a file, change it, and train it by that file's name."""
+    from kelbo.recipes.files import change, dump
+    from kelbo.recipes.named import find
+
+    typer.echo(dump(change(find(name), settings or [])), nl=False)

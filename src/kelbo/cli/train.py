@@ -1,0 +1,75 @@
+"""`kelbo train`: from a recipe to a run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kelbo.cli.options import DataRoot
+
+if TYPE_CHECKING:
+    from kelbo.recipes.schema import Recipe
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A named recipe or a .toml file; the run's own with --resume.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder. By default runs/RECIPE.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
+    data_root: DataRoot = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one a device.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+) -> None:
+    """Train a model and leave everything about it in a folder."""
+    chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
+    from lightning_fabric import Fabric
+
+    from kelbo.cli.progress import Progress
+    from kelbo.recipes.experiment import train as run_training
+
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=chosen.training.precision)
+    fabric.launch()
+    folder = out or Path("runs") / chosen.name
+    with Progress(chosen.name, chosen.training.steps, quiet=not fabric.is_global_zero) as progress:
+        run = run_training(
+            chosen, folder, resume=resume, fabric=fabric, sinks=[progress.show], hooks=[progress.advance]
+        )
+    if fabric.is_global_zero:
+        progress.summary(run)
+
+
+def _recipe(
+    name: str | None,
+    out: Path | None,
+    settings: list[str],
+    steps: int | None,
+    seed: int | None,
+    data_root: Path | None,
+    resume: bool,
+) -> Recipe:
+    from kelbo.errors import RecipeError
+    from kelbo.recipes.files import change, load
+    from kelbo.recipes.named import find
+    from kelbo.runs import Run
+
+    if name:
+        recipe = find(name)
+    elif resume and out:
+        recipe = load(Run.open(out).recipe_path)
+    else:
+        raise RecipeError("Say what to train: `kelbo train RECIPE`, or `kelbo train --resume --out RUN`.")
+    if steps:
+        settings = [*settings, f"training.steps={steps}"]
+    if seed is not None:
+        settings = [*settings, f"seed={seed}"]
+    if data_root:
+        # absolute, so that the run finds its data from any folder; a literal string, so that no character is special
+        settings = [*settings, f"data.root='{data_root.resolve()}'"]
+    return change(recipe, settings)

@@ -1,0 +1,83 @@
+"""Run a model over a whole split: every image once, every number per example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kelbo.data.batches import passes
+from kelbo.data.images import Images
+from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
+from kelbo.protocols import Model
+from kelbo.seeds import seeded
+from kelbo.units import dequantize, intensities
+
+
+@dataclass(frozen=True)
+class PerExample:
+    """N images through a model of K latents.
+
+    distortion, rate    nats, (N,), with one draw of the latents
+    rates               KL of each latent, nats, (N, K)
+    means               posterior means, (N, K)
+    log_weights         nats, (N, S); S = 0 where no importance-weighted bound was asked for
+    squared_error       mean over pixels, of the reconstruction from the posterior's mean, (N,)
+    ssim                the same reconstruction, (N,), or None where images are smaller than SSIM's window
+    variance            mean over pixels of the variance that the decoder predicts, (N,)
+    """
+
+    distortion: np.ndarray
+    rate: np.ndarray
+    rates: np.ndarray
+    means: np.ndarray
+    log_weights: np.ndarray
+    squared_error: np.ndarray
+    ssim: np.ndarray | None
+    variance: np.ndarray
+
+
+def per_example(
+    model: Model, images: Images, *, batch_size: int, samples: int, dequantized: bool, seed: int
+) -> PerExample:
+    """Evaluate `images` in their order, the short last batch included.
+
+    samples: draws of the importance-weighted bound, 0 for none. dequantized: score levels plus uniform noise on the scale
+    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image.
+    """
+    device = next(model.parameters()).device
+    with model.evaluating(), seeded(seed, "evaluation"):
+        parts = [
+            _batch(model, batch, images.levels, samples, dequantized) for batch in passes(images, batch_size, device)
+        ]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return PerExample(**{"ssim": None, **columns})
+
+
+def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
+    x, target, constant = intensities(batch, levels), None, 0.0
+    if dequantized:
+        target, per_dim = dequantize(
+            batch, torch.rand(batch.shape, device=batch.device), model.likelihood.support, levels
+        )
+        constant = per_dim * batch[0].numel()
+    bound = model(x, target)
+    means, _ = model.posterior_moments(x)
+    output = model.decode(means)
+    reconstructions = model.likelihood.mean(output)
+    values: dict[str, Tensor] = {
+        "distortion": bound.distortion + constant,
+        "rate": bound.rate.sum(-1),
+        "rates": model.rates(x),
+        "means": means,
+        "log_weights": model.log_weights(x, samples, target) - constant if samples else x.new_zeros(len(x), 0),
+        "variance": model.likelihood.variance(output).flatten(1).mean(1),
+    }
+    arrays = {name: value.double().cpu().numpy() for name, value in values.items()}
+    pair = x.cpu().numpy(), reconstructions.cpu().numpy()
+    arrays["squared_error"] = squared_error(*pair)
+    if min(x.shape[2:]) >= SSIM_WINDOW:
+        arrays["ssim"] = ssim(*pair)
+    return arrays

@@ -1,0 +1,117 @@
+"""One evaluation of one model on one split, as a record: numbers with their errors, units and settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kelbo.data.images import Images
+from kelbo.errors import UnitError
+from kelbo.evaluation.bounds import PerExample, per_example
+from kelbo.metrics import SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
+from kelbo.objectives import equivalents
+from kelbo.protocols import Likelihood, Model
+from kelbo.units import bits_per_dim, psnr
+
+Record = dict[str, Any]
+
+
+def evaluate(
+    model: Model,
+    images: Images,
+    *,
+    beta: float = 1.0,
+    samples: int = 0,
+    dequantized: bool = False,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> Record:
+    """ELBO, rate, distortion and, where they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
+
+    beta is the weight of the rate that the model was trained with (for the equivalent σ and β alone: the ELBO's is always
+    1). Raises UnitError where a mass function is to be dequantised.
+    """
+    likelihood = model.likelihood
+    if dequantized and likelihood.kind == "mass":
+        raise UnitError(
+            f"{type(likelihood).__name__} is a mass function: it scores the integer levels themselves. "
+            "Leave --dequantize out; bits/dim is reported anyway."
+        )
+    scores = per_example(model, images, batch_size=batch_size, samples=samples, dequantized=dequantized, seed=seed)
+    reason = no_bits_per_dim(model, images.levels, dequantized)
+    unit = f"nats per image, density on the 0–{images.levels} scale" if dequantized else "nats per image"
+    elbo = -(scores.distortion + scores.rate)
+    return {
+        "elbo": _with_error(elbo, unit) if model.has_rate else None,
+        "rate": _with_error(scores.rate, "nats per image") if model.has_rate else None,
+        "distortion": _with_error(scores.distortion, unit),
+        "importance_weighted": _importance_weighted(scores, unit) if samples and model.has_rate else None,
+        "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
+        "bits_per_dim_reason": reason,
+        "reconstruction": _reconstruction(scores),
+        "latents": _latents(scores) if model.has_rate else None,
+        "decoder": {
+            "likelihood": type(likelihood).__name__,
+            "kind": likelihood.kind,
+            "sigma": math.sqrt(scores.variance.mean()),
+            "rmse": math.sqrt(scores.squared_error.mean()),
+            **equivalents(float(scores.variance.mean()), beta),
+        },
+        "settings": {
+            "images": len(images),
+            "shape": list(images.shape),
+            "levels": images.levels,
+            "importance_samples": samples,
+            "dequantized": dequantized,
+            "seed": seed,
+        },
+    }
+
+
+def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
+    """Why this model has no bits/dim on images of so many levels, or None where it has."""
+    likelihood = model.likelihood
+    name = type(likelihood).__name__
+    if not model.has_rate:
+        return "a plain autoencoder has no rate, so no bound"
+    if likelihood.kind == "density" and not dequantized:
+        return f"{name} is a density over real intensities; evaluate with --dequantize to have bits/dim"
+    if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
+        return f"{name} is a mass over {likelihood.levels} levels and these images have {levels}"
+    return None
+
+
+def speaks_of(likelihood: Likelihood, levels: int) -> bool:
+    """Whether every one of an image's `levels` is a level of this mass function."""
+    return likelihood.levels is not None and (likelihood.levels - 1) % (levels - 1) == 0
+
+
+def _with_error(values: np.ndarray, unit: str) -> Record:
+    mean, error = mean_and_error(values)
+    return {"mean": mean, "standard_error": error, "unit": unit}
+
+
+def _importance_weighted(scores: PerExample, unit: str) -> Record:
+    return _with_error(importance_weighted_bound(scores.log_weights), unit) | {"samples": scores.log_weights.shape[1]}
+
+
+def _reconstruction(scores: PerExample) -> Record:
+    """Of the reconstruction from the posterior's mean."""
+    decibels = np.array([psnr(max(error, 1e-12)) for error in scores.squared_error])
+    return {
+        "psnr": _with_error(decibels, "dB, mean over images"),
+        "ssim": None if scores.ssim is None else _with_error(scores.ssim, "mean over images"),
+        "ssim_reason": f"images are smaller than its {SSIM_WINDOW}-pixel window" if scores.ssim is None else None,
+    }
+
+
+def _latents(scores: PerExample) -> Record:
+    active = active_units(scores.means)
+    return {
+        "dims": len(active),
+        "active_units": int(active.sum()),
+        "active": active.tolist(),
+        "rate_per_latent": scores.rates.mean(0).tolist(),
+    }

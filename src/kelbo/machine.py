@@ -1,0 +1,60 @@
+"""The machine underneath: its memory allocator, made fit for tensors, and its description for a run's provenance."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
+RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scikit-learn", "torchmetrics", "pillow")
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let glibc's malloc keep freed blocks instead of giving them back to the kernel; says whether it was done.
+
+    A training step frees and asks again for the same hundreds of megabytes; by default each block is mapped and faulted in
+    anew, which takes nearly half of a small convolutional VAE's step on a CPU. Applies to the whole process, so only
+    training, evaluation and the command line call it, never an import. Does nothing elsewhere than Linux with glibc, or
+    where the environment has KELBO_KEEP_MEMORY=0.
+    """
+    if os.environ.get("KELBO_KEEP_MEMORY") == "0" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((M_MMAP_THRESHOLD, 2**31 - 1), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20))
+    return all([mallopt(option, value) for option, value in settings])
+
+
+def describe() -> dict[str, str | int | list[str]]:
+    """Processor, accelerators, threads and versions: what a number depends on."""
+    return {
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": sys.version.split()[0],
+        **{package: _version(package) for package in RECORDED_PACKAGES},
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,33 @@
+"""Bounds on the evidence and what the latents carry, from per-example numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+def mean_and_error(values: Array) -> tuple[float, float]:
+    """The mean of per-example values (N,) and its standard error (0 for a single example), in float64."""
+    values = np.asarray(values, np.float64)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(values.mean()), float(error)
+
+
+def importance_weighted_bound(log_weights: Array) -> Array:
+    """log (1/S Σ_s w_s) per example, nats, (N,), of log-weights (N, S) (Burda et al., 2016, eq. 8).
+
+    At S = 1 a one-draw ELBO; in expectation it grows with S towards the evidence.
+    """
+    log_weights = np.asarray(log_weights, np.float64)
+    largest = log_weights.max(1, keepdims=True)
+    return largest[:, 0] + np.log(np.exp(log_weights - largest).mean(1))
+
+
+def active_units(means: Array, threshold: float = 0.01) -> NDArray[np.bool_]:
+    """Which latents move with the data: variance over examples of the posterior mean above `threshold`.
+
+    means: posterior means (N, K). Returns (K,). Definition and threshold of Burda et al. (2016), section 5.2.
+    """
+    return np.asarray(means, np.float64).var(0) > threshold

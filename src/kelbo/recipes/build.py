@@ -1,0 +1,204 @@
+"""The only place that knows every concrete class: a recipe's parts as objects."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kelbo import likelihoods, models, networks, objectives
+from kelbo.data.arrays import arrays
+from kelbo.data.cifar import cifar
+from kelbo.data.digits import digits
+from kelbo.data.folder import folder
+from kelbo.data.idx import mnist
+from kelbo.data.images import ImageSet, quantized
+from kelbo.data.shapes2d import shapes2d
+from kelbo.errors import RecipeError
+from kelbo.protocols import Likelihood, Model, Objective
+from kelbo.recipes import schema as s
+from kelbo.recipes.schema import Recipe
+from kelbo.training import Constant, Cosine, Drop, Schedule
+
+Shape = tuple[int, int, int]
+
+
+# ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def data_root(root: Path | None) -> Path:
+    """Where official files are looked for: the recipe's data.root, else $KELBO_DATA, else ./data."""
+    return root or Path(os.environ.get("KELBO_DATA", "data"))
+
+
+def data(recipe: Recipe) -> ImageSet:
+    """The recipe's images. Raises DataError where they are missing or broken, RecipeError where bits do not fit."""
+    image_set = image_data(recipe.data, recipe.seed)
+    if recipe.data.bits < 8:
+        if image_set.levels != 256:
+            raise RecipeError(
+                f"data.bits is {recipe.data.bits}, but {image_set.name} has {image_set.levels} levels, not the 256 of "
+                "8-bit images. Leave data.bits at 8."
+            )
+        image_set = quantized(image_set, recipe.data.bits)
+    return image_set
+
+
+def image_data(spec: s.Data, seed: int = 0) -> ImageSet:
+    """Read or render one data set; `seed` draws the held-out split of sets that come without one."""
+    held_out = spec.held_out
+    match spec:
+        case s.Digits():
+            return digits(spec.size, held_out=held_out, seed=seed)
+        case s.Mnist():
+            return mnist(data_root(spec.root), spec.kind, pad=spec.pad)
+        case s.Cifar():
+            return cifar(data_root(spec.root), spec.kind)
+        case s.Arrays():
+            return arrays(spec.root, key=spec.key, layout=spec.layout, held_out=held_out, seed=seed)
+        case s.Pictures():
+            return folder(
+                spec.root,
+                size=spec.size,
+                crop=spec.crop,
+                resize=spec.resize,
+                mode=spec.mode,
+                held_out=held_out,
+                seed=seed,
+            )
+        case s.Shapes2d():
+            return shapes2d(held_out=held_out, seed=seed)
+
+
+# ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
+
+
+def model(recipe: Recipe, images: ImageSet) -> Model:
+    """An untrained model for these images. RecipeError where network or likelihood do not fit them."""
+    decoder = likelihood(recipe, images.shape, images.levels)
+    encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
+    return KINDS[recipe.model.kind](encoder, network, decoder, images.shape, recipe.model.latents)
+
+
+def _network(recipe: Recipe, images: ImageSet, output_channels: int) -> tuple[nn.Module, nn.Module]:
+    spec, latents, shape = recipe.model.network, recipe.model.latents, images.shape
+    match spec:
+        case s.Higgins():
+            encoder = networks.HigginsEncoder(shape, latents, spec.width)
+            return encoder, networks.HigginsDecoder(shape, latents, output_channels, spec.width)
+        case s.Burgess():
+            _check_size(spec.kind, images, networks.BURGESS_SIZES)
+            encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden)
+            return encoder, networks.BurgessDecoder(shape, latents, output_channels, spec.channels, spec.hidden)
+        case s.Rybkin():
+            _check_size(spec.kind, images, networks.RYBKIN_SIZES)
+            encoder = networks.RybkinEncoder(shape, latents, spec.channels)
+            return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels)
+
+
+def _check_size(kind: str, images: ImageSet, sizes: tuple[int, ...]) -> None:
+    _, height, width = images.shape
+    if height != width or height not in sizes:
+        raise RecipeError(
+            f"model.network.kind {kind!r} takes square images of {' or '.join(map(str, sizes))} pixels; {images.name} has "
+            f"{height}×{width}. Choose another network (higgins takes any size) or resize the data."
+        )
+
+
+# ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def likelihood(recipe: Recipe, shape: Shape, levels: int) -> Likelihood:
+    """The decoder's distribution for images of `shape` and `levels`. RecipeError where it cannot speak of those levels."""
+    match spec := recipe.likelihood:
+        case s.FixedGaussian():
+            return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
+        case s.SharedGaussian():
+            return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
+        case s.OptimalGaussian():
+            return likelihoods.OptimalGaussian(
+                detach=spec.detach,
+                momentum=spec.momentum,
+                as_published=spec.as_published,
+                mean_activation=spec.mean_activation,
+            )
+        case s.PerImageGaussian():
+            return likelihoods.PerImageGaussian(mean_activation=spec.mean_activation)
+        case s.PerPixelGaussian():
+            return likelihoods.PerPixelGaussian(mean_activation=spec.mean_activation)
+        case s.AveragedSquaredError():
+            batch, dims = recipe.training.batch_size, math.prod(shape)
+            return likelihoods.AveragedSquaredError(batch, dims, mean_activation=spec.mean_activation)
+        case s.Laplace():
+            return likelihoods.Laplace()
+        case s.StudentT():
+            return likelihoods.StudentT()
+        case s.Bernoulli():
+            return likelihoods.Bernoulli()
+        case s.ContinuousBernoulli():
+            return likelihoods.ContinuousBernoulli()
+        case s.Categorical():
+            return likelihoods.Categorical(levels)
+        case s.BitwiseCategorical():
+            return likelihoods.BitwiseCategorical(_bits(recipe, levels))
+        case s.Logistic():
+            return likelihoods.DiscretizedLogistic(_bits(recipe, levels))
+        case s.LogisticMixture():
+            return likelihoods.DiscretizedLogisticMixture(spec.components, _bits(recipe, levels))
+
+
+def _bits(recipe: Recipe, levels: int) -> int:
+    bits = round(math.log2(levels))
+    if 2**bits != levels:
+        raise RecipeError(
+            f"likelihood.kind {recipe.likelihood.kind!r} speaks of 2, 4, … 256 levels; these images have {levels}. "
+            "Choose categorical, or a density."
+        )
+    return bits
+
+
+# ── objective and optimiser ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def objective(recipe: Recipe) -> Objective:
+    match spec := recipe.objective:
+        case s.Elbo():
+            return objectives.Beta(1.0)
+        case s.Beta():
+            return objectives.Beta(spec.beta, spec.warmup)
+        case s.Capacity():
+            return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
+
+
+def optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
+    """Fused where the parameters are; a likelihood's own parameters (σ) are trained too, without weight decay."""
+    spec = recipe.optimizer
+    own = set(model.likelihood.parameters())
+    groups = [
+        {"params": [p for p in model.parameters() if p not in own], "weight_decay": spec.weight_decay},
+        {"params": list(own), "weight_decay": 0.0},
+    ]
+    groups = [{**group, "initial_lr": spec.learning_rate} for group in groups if group["params"]]
+    makers: dict[str, Callable[[], torch.optim.Optimizer]] = {
+        "adam": lambda: torch.optim.Adam(groups, spec.learning_rate, spec.betas, fused=True),
+        "adamw": lambda: torch.optim.AdamW(groups, spec.learning_rate, spec.betas, fused=True),
+        "adagrad": lambda: torch.optim.Adagrad(groups, spec.learning_rate, fused=True),
+    }
+    return makers[spec.kind]()
+
+
+def schedule(recipe: Recipe) -> Schedule:
+    steps = recipe.training.steps
+    match spec := recipe.schedule:
+        case s.Constant():
+            return Constant(spec.warmup)
+        case s.Drop():
+            return Drop(steps, spec.at, spec.factor, spec.warmup)
+        case s.Cosine():
+            return Cosine(steps, spec.final, spec.warmup)

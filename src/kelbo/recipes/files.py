@@ -1,0 +1,163 @@
+"""Recipes in and out of TOML, and changed by `path=value`; every fault is named by its path."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from kelbo.errors import RecipeError
+from kelbo.recipes.schema import Recipe
+
+Table = dict[str, Any]
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as TOML with every default written out. TOML has no null: a key that is None is left out."""
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe from a TOML file. RecipeError where it is not TOML or not a recipe."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path} is not a recipe in TOML: {error}") from error
+    return parse(table)
+
+
+def parse(table: Table) -> Recipe:
+    """A recipe from nested tables. RecipeError names each wrong path, its value and what is allowed."""
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError("\n".join(_explain(fault) for fault in error.errors())) from error
+
+
+def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
+    """Apply "objective.beta=4" and the like, in order; values are TOML, or text where they are not.
+
+    Choosing another `kind` keeps the settings that both kinds have and drops the others. RecipeError for a path or value
+    that no recipe has.
+    """
+    table = recipe.model_dump(mode="json")
+    for assignment in assignments:
+        path, sign, text = assignment.partition("=")
+        keys = path.strip().split(".")
+        if not sign or not all(keys):
+            raise RecipeError(f"--set takes PATH=VALUE, objective.beta=4 say; got {assignment!r}.")
+        place = table
+        for depth, key in enumerate(keys[:-1]):
+            inner = place.get(key)
+            if not isinstance(inner, dict):
+                raise RecipeError(_no_such_key(".".join(keys[: depth + 1]), place))
+            place = inner
+        place[keys[-1]] = _value(text.strip())
+        if keys[-1] == "kind":
+            _drop_other_kinds_settings(keys[:-1], place)
+    return parse(table)
+
+
+def differences(before: Recipe, after: Recipe) -> list[str]:
+    """What differs between two recipes, as "path: old → new"."""
+    old, new = dict(_flat(before.model_dump(mode="json"))), dict(_flat(after.model_dump(mode="json")))
+    return [
+        f"{path}: {old.get(path, 'absent')} → {new.get(path, 'absent')}"
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path, ...) != new.get(path, ...)
+    ]
+
+
+def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:
+    spec: type[BaseModel] = Recipe
+    for key in keys:
+        candidates = _specs(spec.model_fields[key].annotation)
+        spec = next((c for c in candidates if place["kind"] in _kinds(c)), candidates[0])
+        if len(candidates) > 1 and place["kind"] not in _kinds(spec):
+            return  # no such kind: validation will say so
+    for name in place.keys() - spec.model_fields.keys():
+        del place[name]
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _flat(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _no_such_key(path: str, place: Table) -> str:
+    return f"{path} is no setting of this recipe; there is {', '.join(sorted(place))}."
+
+
+def _explain(fault: Any) -> str:
+    """One of pydantic's faults as a sentence: path, value, rule."""
+    keys = [str(key) for key in fault["loc"]]
+    value, kind, context = fault["input"], fault["type"], fault.get("ctx", {})
+    path = _readable_path(keys)
+    if kind == "extra_forbidden":
+        return f"{path} is no setting of this recipe; there is {', '.join(_siblings(keys))}."
+    if kind == "missing":
+        return f"{path} is missing: a recipe must say it."
+    if kind == "union_tag_invalid":
+        return f"{path}.kind is {context['tag']!r}; allowed are {context['expected_tags']}."
+    if kind == "union_tag_not_found":
+        return f"{path}.kind is missing: it says which of {path} this is."
+    return f"{path} is {value!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+
+
+def _readable_path(keys: list[str]) -> str:
+    """Pydantic's location without the tags of the unions that it went through."""
+    return ".".join(key for key, _ in _walk(keys))
+
+
+def _siblings(keys: list[str]) -> list[str]:
+    spec = Recipe
+    for _, inner in _walk(keys[:-1]):
+        spec = inner or spec
+    return sorted(spec.model_fields)
+
+
+def _walk(keys: list[str]) -> Iterator[tuple[str, type[BaseModel] | None]]:
+    """Each real key of a location with the spec below it; a union's tag is taken with the key before it."""
+    spec: type[BaseModel] | None = Recipe
+    position = 0
+    while position < len(keys):
+        key = keys[position]
+        annotation = spec.model_fields[key].annotation if spec and key in spec.model_fields else None
+        spec, tagged = None, False
+        for candidate in _specs(annotation):
+            if len(_specs(annotation)) == 1:
+                spec = candidate
+            elif position + 1 < len(keys) and keys[position + 1] in _kinds(candidate):
+                spec, tagged = candidate, True
+        yield key, spec
+        position += 2 if tagged else 1
+
+
+def _specs(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) is Annotated:
+        return _specs(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [spec for part in get_args(annotation) for spec in _specs(part)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _kinds(spec: type[BaseModel]) -> tuple[str, ...]:
+    field = spec.model_fields.get("kind")
+    return get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()

@@ -1,0 +1,99 @@
+"""Named recipes: functions that return a whole experiment. A variant changes another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kelbo.errors import RecipeError
+from kelbo.recipes import schema as s
+from kelbo.recipes.files import load
+from kelbo.recipes.schema import Recipe
+
+
+def digits() -> Recipe:
+    """Calibrated VAE on scikit-learn's handwritten digits: offline, about a minute on two cores."""
+    return Recipe(
+        name="digits",
+        data=s.Digits(size=16),
+        model=s.ModelSpec(latents=10, network=s.Burgess()),
+        likelihood=s.OptimalGaussian(),
+        optimizer=s.Optimizer(learning_rate=1e-3),
+        schedule=s.Drop(),
+        training=s.Training(steps=2000, batch_size=128, log_every=25, pictures_every=250, checkpoint_every=500),
+    )
+
+
+def mnist_sigma() -> Recipe:
+    """σ-VAE on MNIST with the σ-VAE release's network and schedule (Rybkin et al., 2021): 10 epochs."""
+    return Recipe(
+        name="mnist-sigma",
+        data=s.Mnist(kind="mnist"),
+        model=s.ModelSpec(latents=20, network=s.Rybkin()),
+        likelihood=s.OptimalGaussian(),
+        optimizer=s.Optimizer(learning_rate=1e-3),
+        training=s.Training(steps=4690, batch_size=128),
+    )
+
+
+def fashion_sigma() -> Recipe:
+    """The same on Fashion-MNIST."""
+    recipe = mnist_sigma()
+    return recipe.model_copy(update={"name": "fashion-sigma", "data": s.Mnist(kind="fashion-mnist")})
+
+
+def cifar10_sigma() -> Recipe:
+    """Calibrated convolutional VAE on CIFAR-10."""
+    return Recipe(
+        name="cifar10-sigma",
+        data=s.Cifar(kind="cifar10"),
+        model=s.ModelSpec(latents=64, network=s.Burgess(channels=64)),
+        likelihood=s.OptimalGaussian(),
+        optimizer=s.Optimizer(learning_rate=1e-3),
+        schedule=s.Drop(),
+        training=s.Training(steps=10_000, batch_size=128),
+    )
+
+
+def shapes2d_beta() -> Recipe:
+    """β-VAE on rendered 2-D shapes (Higgins et al., 2017) with the network of Burgess et al. (2018)."""
+    return Recipe(
+        name="shapes2d-beta",
+        data=s.Shapes2d(),
+        model=s.ModelSpec(latents=10, network=s.Burgess()),
+        likelihood=s.Bernoulli(),
+        objective=s.Beta(beta=4.0),
+        optimizer=s.Optimizer(learning_rate=5e-4),
+        training=s.Training(steps=20_000, batch_size=256, log_every=50, checkpoint_every=1000, pictures_every=1000),
+    )
+
+
+def folder_sigma() -> Recipe:
+    """Calibrated convolutional VAE on a folder of pictures (`--data-root FOLDER`), 64×64."""
+    return Recipe(
+        name="folder-sigma",
+        data=s.Pictures(root=Path("pictures")),
+        model=s.ModelSpec(latents=64, network=s.Burgess(channels=64)),
+        likelihood=s.OptimalGaussian(),
+        optimizer=s.Optimizer(learning_rate=1e-3),
+        training=s.Training(steps=5000, batch_size=64),
+    )
+
+
+NAMED: dict[str, Callable[[], Recipe]] = {
+    "digits": digits,
+    "mnist-sigma": mnist_sigma,
+    "fashion-sigma": fashion_sigma,
+    "cifar10-sigma": cifar10_sigma,
+    "shapes2d-beta": shapes2d_beta,
+    "folder-sigma": folder_sigma,
+}
+
+
+def find(name: str) -> Recipe:
+    """A named recipe, or one in a TOML file. RecipeError lists the names where it is neither."""
+    if name in NAMED:
+        return NAMED[name]()
+    if Path(name).suffix == ".toml":
+        return load(Path(name))
+    raise RecipeError(f"There is no recipe {name!r}; there is {', '.join(NAMED)}, or name a .toml file.")

@@ -1,0 +1,99 @@
+"""A run is a folder. This is the only place that joins its paths.
+
+recipe.toml          what was run, every default resolved
+provenance.json      versions, hardware, seed, the data's fingerprint, when
+journal.jsonl        scalars over time
+events/              the same for TensorBoard
+checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors
+pictures/            reconstructions and samples over time
+evaluations/         one JSON record per evaluation
+report.html, report/ the page and its pictures
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import RunError
+from kelbo.runs.files import write_atomic, write_json
+from kelbo.runs.journal import Journal
+
+
+class Run:
+    """Paths and small files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = Journal(path / "journal.jsonl")
+
+    @classmethod
+    def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
+        """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise RunError(f"{path} exists already. Choose another --out, or continue that run with --resume.")
+        run = cls(path)
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_json(run.path / "provenance.json", provenance)
+        run.save_recipe(recipe)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """An existing run. RunError where `path` is none."""
+        run = cls(path)
+        if not run.recipe_path.is_file():
+            raise RunError(f"{path} is no run: it has no recipe.toml. Name a folder that `kelbo train --out` wrote.")
+        return run
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.path / "recipe.toml"
+
+    def save_recipe(self, recipe: str) -> None:
+        """Replace the resolved recipe (a resumed run may have been given more steps)."""
+        write_atomic(self.recipe_path, recipe)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events"
+
+    @property
+    def report_page(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def report_pictures(self) -> Path:
+        return self.path / "report"
+
+    def picture(self, step: int, name: str) -> Path:
+        return self.path / "pictures" / f"{step:08d}-{name}.png"
+
+    def pictures(self, name: str) -> list[Path]:
+        """The pictures of one kind, oldest first."""
+        return sorted((self.path / "pictures").glob(f"*-{name}.png"))
+
+    def provenance(self) -> dict[str, Any]:
+        return json.loads((self.path / "provenance.json").read_text())
+
+    def save_evaluation(self, name: str, record: dict[str, Any]) -> Path:
+        """Write one evaluation's record, replacing an earlier one of the same name."""
+        path = self.path / "evaluations" / f"{name}.json"
+        write_json(path, record)
+        return path
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """All evaluation records by name."""
+        return {path.stem: json.loads(path.read_text()) for path in sorted((self.path / "evaluations").glob("*.json"))}
+
+    def checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"{step:08d}"
+
+    def checkpoint_steps(self) -> list[int]:
+        """Steps of the complete checkpoints, oldest first."""
+        return sorted(int(path.name) for path in self.checkpoints.glob("[0-9]*") if (path / "state.json").is_file())

@@ -1,0 +1,179 @@
+"""Checkpoints: everything that a run needs to go on as if it had never stopped, in safetensors and JSON, nothing pickled.
+
+A checkpoint is a folder written beside its place and renamed into it, so it is there whole or not at all. It holds the
+weights (with the likelihood's buffers), their moving average, the optimiser, the objective's memory, every process's
+generators and the step, from which the place in the data's order and the learning rate follow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from kelbo.errors import Divergence, RunError
+from kelbo.protocols import Model
+from kelbo.runs.files import sync_folder, write_json
+from kelbo.runs.record import Run
+from kelbo.training.state import TrainState
+
+FORMAT = 1
+
+
+def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
+    """Write a checkpoint of `state` and remove all but the newest `keep`. Every process must call it.
+
+    Raises Divergence where a weight is not finite: such a state is never written.
+    """
+    place = run.checkpoint(state.step)
+    partial = place.with_name(f".{place.name}.partial")
+    if fabric.is_global_zero:
+        _refuse_broken_weights(run, state)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    fabric.barrier()
+    _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
+    fabric.barrier()
+    if fabric.is_global_zero:
+        _write(partial / "weights.safetensors", state.network.state_dict())
+        if state.ema is not None:
+            _write(partial / "ema.safetensors", state.ema.weights)
+        tensors, groups = _flatten(state.optimizer)
+        tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
+        _write(partial / "training.safetensors", tensors)
+        write_json(partial / "state.json", {"format": FORMAT, "step": state.step, "groups": groups})
+        if place.exists():  # written by a run that was cut off later and resumed from an earlier step
+            shutil.rmtree(place)
+        partial.rename(place)
+        sync_folder(place.parent)
+        for step in run.checkpoint_steps()[:-keep]:
+            shutil.rmtree(run.checkpoint(step))
+    fabric.barrier()
+
+
+def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
+    """Bring `state` to the run's newest checkpoint. RunError where there is none or it cannot be read."""
+    place = newest(run)
+    header = _header(place)
+    device = fabric.device
+    state.network.load_state_dict(_read(place / "weights.safetensors", device))
+    if state.ema is not None:
+        for name, value in _read(place / "ema.safetensors", device).items():
+            state.ema.weights[name].copy_(value)
+    tensors = _read(place / "training.safetensors", device)
+    _unflatten(state.optimizer, tensors, header["groups"])
+    state.objective_state = {
+        name.removeprefix("objective."): value.to(state.objective_state[name.removeprefix("objective.")].device)
+        for name, value in tensors.items()
+        if name.startswith("objective.")
+    }
+    state.step = header["step"]
+    _set_generators(_read(place / f"generators-{fabric.global_rank}.safetensors", torch.device("cpu")))
+
+
+def load_weights(run: Run, model: Model, device: torch.device, average: bool = True) -> int:
+    """Load the newest weights, the moving average where `average` and the run kept one. Returns their step."""
+    place = newest(run)
+    averaged = place / "ema.safetensors"
+    path = averaged if average and averaged.exists() else place / "weights.safetensors"
+    model.to(device).load_state_dict(_read(path, device))
+    return _header(place)["step"]
+
+
+def newest(run: Run) -> Path:
+    """The folder of the newest complete checkpoint. RunError where there is none."""
+    steps = run.checkpoint_steps()
+    if not steps:
+        raise RunError(f"{run.path} has no checkpoint: it ended before its first. Train it again in a new folder.")
+    return run.checkpoint(steps[-1])
+
+
+def _header(place: Path) -> dict[str, Any]:
+    header = json.loads((place / "state.json").read_text())
+    if header["format"] != FORMAT:
+        raise RunError(f"{place} has checkpoint format {header['format']}; this kelbo reads {FORMAT}.")
+    return header
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    # contiguous copies, since channels-last weights and views are not what safetensors stores
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Tensor]:
+    try:
+        return load_file(path, device=str(device))
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to go on from the checkpoint before."
+        ) from error
+
+
+def _flatten(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimiser's state as named tensors and JSON: state_dict() nests tensors by parameter number and name."""
+    tree = optimizer.state_dict()
+    tensors = {
+        f"optimizer.{number}.{name}": value if isinstance(value, Tensor) else torch.tensor(value)
+        for number, values in tree["state"].items()
+        for name, value in values.items()
+    }
+    return tensors, tree["param_groups"]
+
+
+def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, number, name = key.split(".", 2)
+            parameter = parameters[int(number)]
+            if value.shape == parameter.shape and value.ndim:
+                # fused optimisers walk weight and moment in memory order: both must be channels-last, or neither
+                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            state.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _generators() -> dict[str, Tensor]:
+    """The states of torch's default generators, from which the latents' noise is drawn."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states |= {f"cuda{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
+    return states
+
+
+def _set_generators(states: dict[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    for i in range(torch.cuda.device_count()):
+        if f"cuda{i}" in states:
+            torch.cuda.set_rng_state(states[f"cuda{i}"], i)
+
+
+def _refuse_broken_weights(run: Run, state: TrainState) -> None:
+    for name, value in state.network.state_dict().items():
+        if not torch.isfinite(value).all():
+            raise Divergence(
+                f"After step {state.step} the weight {name} is not finite; that state is not saved. {last_good(run)}"
+            )
+
+
+def last_good(run: Run) -> str:
+    """What is left of a run that went wrong, in a sentence for its error."""
+    steps = run.checkpoint_steps()
+    if not steps:
+        return "No checkpoint had been written yet. Lower optimizer.learning_rate or set training.clip."
+    return (
+        f"The checkpoint of step {steps[-1]} is kept in {run.checkpoint(steps[-1])}. "
+        "Lower optimizer.learning_rate or set training.clip."
+    )

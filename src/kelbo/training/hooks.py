@@ -1,0 +1,139 @@
+"""What happens beside training: means over steps, the divergence guard, checkpoints, pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.errors import Divergence
+from kelbo.objectives.equivalents import equivalents, weight_of_rate
+from kelbo.protocols import Objective
+from kelbo.runs import Run, save_grid
+from kelbo.runs.journal import Row
+from kelbo.seeds import seeded
+from kelbo.training import checkpoint
+from kelbo.training.state import TrainState
+from kelbo.units import intensities
+
+Sink = Callable[[Row], None]
+"""Takes a row of scalars: the journal, TensorBoard, a progress bar."""
+
+TERMS = ("distortion", "rate", "loss")
+
+
+class Scalars:
+    """Means of loss, rate and distortion over `interval` steps, handed to sinks; stops a run whose loss is not finite.
+
+    Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
+    table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        run: Run,
+        objective: Objective,
+        probe: Tensor,
+        levels: int,
+        batch_size: int,
+        interval: int,
+        sinks: Sequence[Sink],
+        guard: int = 10,
+    ) -> None:
+        self.fabric, self.run, self.objective = fabric, run, objective
+        self.probe = intensities(probe, levels)
+        self.batch_size, self.interval, self.guard, self.sinks = batch_size, interval, guard, sinks
+        self.table = torch.zeros(interval, len(TERMS), device=fabric.device)
+        self.filled = 0
+        self.since = time.perf_counter()
+
+    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        values = (bound.distortion.mean(), bound.rate.sum(-1).mean(), loss)
+        self.table[self.filled] = torch.stack([value.detach().float() for value in values])
+        self.filled += 1
+        due = self.filled == self.interval
+        if due or state.step % self.guard == 0:
+            self.check(state)
+        if due:
+            self._emit(state, bound)
+
+    def check(self, state: TrainState) -> None:
+        """Raise Divergence where any step since the last row had a value that is not finite."""
+        table = self.table[: self.filled]
+        broken = (~torch.isfinite(table)).any(1).nonzero()
+        if len(broken):
+            row = int(broken[0])
+            term = next(name for name, value in zip(TERMS, table[row], strict=True) if not torch.isfinite(value))
+            step = state.step - self.filled + row + 1
+            raise Divergence(
+                f"At step {step} the {term} was {float(table[row, TERMS.index(term)])}. {checkpoint.last_good(self.run)}"
+            )
+
+    def _emit(self, state: TrainState, bound: Bound) -> None:
+        means = self.fabric.all_reduce(self.table[: self.filled].double().mean(0), reduce_op="mean")
+        distortion, rate, loss = means.tolist()
+        seconds = time.perf_counter() - self.since
+        row: Row = {
+            "step": state.step,
+            "loss": loss,
+            "elbo": -(distortion + rate),
+            "rate": rate,
+            "distortion": distortion,
+            "learning_rate": state.optimizer.param_groups[0]["lr"],
+            "images_per_second": self.filled * self.batch_size / seconds,
+            **self._balance(state, bound),
+        }
+        for sink in self.sinks if self.fabric.is_global_zero else ():
+            sink(row)
+        self.filled = 0
+        self.since = time.perf_counter()
+
+    def _balance(self, state: TrainState, bound: Bound) -> Row:
+        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of training images."""
+        model = state.network
+        with model.evaluating(), seeded(0, "pictures"):
+            mean, scale = model.posterior_moments(self.probe)
+            output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
+            variance = float(model.likelihood.variance(output).mean())
+            error = float((model.likelihood.mean(output) - self.probe).square().mean())
+        beta = weight_of_rate(self.objective, bound, state.objective_state)
+        return {"beta": beta, **equivalents(variance, beta), "sigma": variance**0.5, "rmse": error**0.5}
+
+
+class Checkpoints:
+    """A checkpoint after every `interval` steps."""
+
+    def __init__(self, run: Run, fabric: Fabric, interval: int, guard: Scalars) -> None:
+        self.run, self.fabric, self.interval, self.guard = run, fabric, interval, guard
+
+    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        if state.step % self.interval == 0:
+            self.save(state)
+
+    def save(self, state: TrainState) -> None:
+        """Write one now, unless this very step has one or the run has gone wrong (Divergence)."""
+        self.guard.check(state)
+        if state.step not in self.run.checkpoint_steps():
+            checkpoint.save(self.run, self.fabric, state)
+
+
+class Pictures:
+    """Reconstructions of fixed test images and decoded fixed draws of the prior, as PNG files."""
+
+    def __init__(self, run: Run, images: Tensor, levels: int, seed: int) -> None:
+        self.run, self.x, self.seed = run, intensities(images, levels), seed
+
+    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        model, columns = state.network, len(self.x)
+        with model.evaluating(), seeded(self.seed, "pictures"):
+            mean, _ = model.posterior_moments(self.x)
+            reconstructions = model.likelihood.mean(model.decode(mean))
+            samples = model.likelihood.mean(model.decode(model.sample_prior(4 * columns)))
+        pairs = torch.cat([self.x, reconstructions]).cpu().numpy()
+        save_grid(self.run.picture(state.step, "reconstructions"), pairs, columns)
+        save_grid(self.run.picture(state.step, "samples"), samples.cpu().numpy(), columns)

@@ -1,0 +1,25 @@
+"""Where scalars go: sinks of `Scalars`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from kelbo.runs.journal import Row
+
+
+class TensorBoard:
+    """Scalars as TensorBoard events in `folder`; rows of later steps than `purge_step` left by a stopped run are hidden."""
+
+    def __init__(self, folder: Path, purge_step: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=purge_step)
+
+    def __call__(self, row: Row) -> None:
+        step = int(row["step"] or 0)
+        for name, value in row.items():
+            if name != "step" and value is not None:
+                self.writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.writer.close()

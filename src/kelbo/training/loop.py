@@ -1,0 +1,59 @@
+"""The training loop. Logs, averages, checkpoints and pictures are hooks, called after every step with the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.protocols import Objective
+from kelbo.training.schedules import Schedule, set_learning_rate
+from kelbo.training.state import TrainState
+from kelbo.units import intensities
+
+Hook = Callable[[TrainState, Bound, Tensor], None]
+
+
+def fit(
+    fabric: Fabric,
+    state: TrainState,
+    objective: Objective,
+    batches: Iterable[Tensor],
+    steps: int,
+    schedule: Schedule,
+    levels: int = 256,
+    clip: float | None = None,
+    hooks: Sequence[Hook] = (),
+) -> TrainState:
+    """Train until `state.step == steps`.
+
+    batches gives uint8 levels (B, C, H, W) on the model's device, beginning with the batch of `state.step`. clip is the
+    largest global gradient norm; larger ones are scaled down to it.
+    """
+    for images in batches:
+        if state.step >= steps:
+            break
+        bound = state.model(intensities(images, levels))
+        loss, state.objective_state = objective(bound, state.objective_state)
+        state.optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        if clip is not None:
+            fabric.clip_gradients(state.model, state.optimizer, max_norm=clip, error_if_nonfinite=False)
+        set_learning_rate(state.optimizer, schedule(state.step))
+        state.optimizer.step()
+        state.step += 1
+        for hook in hooks:
+            hook(state, bound, loss)
+    return state
+
+
+def every(n: int, hook: Hook) -> Hook:
+    """Call `hook` after steps n, 2n, 3n, …"""
+
+    def sometimes(state: TrainState, bound: Bound, loss: Tensor) -> None:
+        if state.step % n == 0:
+            hook(state, bound, loss)
+
+    return sometimes
