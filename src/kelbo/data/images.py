@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kelbo.errors import DataCorrupt
-from kelbo.seeds import seed_for
+from kelbo.seeds import generator
+from kelbo.units import quantize
 
 
 class Images(ABC):
@@ -52,11 +53,17 @@ class Images(ABC):
 
     def fingerprint(self, count: int = 4096) -> str:
         """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images."""
-        index = torch.linspace(0, len(self) - 1, min(count, len(self))).round().long()
         digest = hashlib.sha256(repr((len(self), self.shape, self.levels)).encode())
-        for part in index.split(256):
+        for part in self._spread(count).split(256):
             digest.update(self.take(part.to(self.device)).cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
+
+    def spread(self, count: int) -> Tensor:
+        """`count` images (all, where there are fewer) spread evenly over the set, uint8 (B, C, H, W)."""
+        return self.take(self._spread(count).to(self.device))
+
+    def _spread(self, count: int) -> Tensor:
+        return torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64).round().long()
 
 
 class ArrayImages(Images):
@@ -76,13 +83,15 @@ class ArrayImages(Images):
 
     def take(self, index: Tensor) -> Tensor:
         if isinstance(self.pixels, np.ndarray):  # a read-only map stays one: torch would warn about its flags
-            return torch.from_numpy(self.pixels[index.numpy()])
+            return torch.from_numpy(self.pixels[index.numpy()]).contiguous()  # channel-last files are seen transposed
         return self.pixels.index_select(0, index)
 
     def to(self, device: torch.device) -> ArrayImages:
         if isinstance(self.pixels, np.ndarray) and device.type == "cpu":
             return self
-        return ArrayImages(torch.as_tensor(np.asarray(self.pixels)).to(device), self.levels)
+        if isinstance(self.pixels, np.ndarray):
+            return ArrayImages(_copied(self.pixels, device), self.levels)
+        return ArrayImages(self.pixels.to(device), self.levels)
 
     @property
     def device(self) -> torch.device:
@@ -91,6 +100,16 @@ class ArrayImages(Images):
     @property
     def nbytes(self) -> int:
         return int(self.pixels.nbytes)
+
+
+def _copied(pixels: np.ndarray, device: torch.device, chunk_bytes: int = 64 * 2**20) -> Tensor:
+    """The array as a contiguous tensor on `device`, read chunk by chunk: a mapped file never lies in memory whole."""
+    out = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+    rows = max(1, chunk_bytes * len(pixels) // max(1, pixels.nbytes))
+    for start in range(0, len(pixels), rows):
+        # a copy, since torch warns about arrays that it may not write to
+        out[start : start + rows] = torch.from_numpy(np.array(pixels[start : start + rows], order="C"))
+    return out
 
 
 class SubsetImages(Images):
@@ -120,6 +139,35 @@ class SubsetImages(Images):
         return self.parent.nbytes
 
 
+class QuantizedImages(Images):
+    """The `bits` most significant bits of 256-level images, shifted where they are taken; no pixel is copied."""
+
+    def __init__(self, parent: Images, bits: int) -> None:
+        if parent.levels != 256:
+            raise ValueError(f"Only images of 256 levels can be quantised by bits; these have {parent.levels}.")
+        if not 1 <= bits <= 8:
+            raise ValueError(f"bits must be 1 to 8; got {bits}.")
+        self.parent, self.bits = parent, bits
+        self.shape, self.levels = parent.shape, 2**bits
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def take(self, index: Tensor) -> Tensor:
+        return quantize(self.parent.take(index), self.bits)
+
+    def to(self, device: torch.device) -> QuantizedImages:
+        return QuantizedImages(self.parent.to(device), self.bits)
+
+    @property
+    def device(self) -> torch.device:
+        return self.parent.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
@@ -138,6 +186,10 @@ class ImageSet:
         return self.splits["train"]
 
     @property
+    def test(self) -> Images:
+        return self.splits["test"]
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         return self.train.shape
 
@@ -146,11 +198,27 @@ class ImageSet:
         return self.train.levels
 
 
-def hold_out(images: Images, fraction: float, seed: int) -> dict[str, Images]:
-    """Splits "train" and "test" of a set that comes with none: a seeded draw of `fraction` is held out."""
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed_for(seed, "split")))
+def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImages]:
+    """Splits "train" and "test" of a set that comes with none: a seeded draw of `fraction` is held out.
+
+    At least one image is held out; each split keeps the images' own order. Raises ValueError where fraction is not in
+    (0, 1) and DataCorrupt where nothing is left to train on.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {fraction}.")
+    order = torch.randperm(len(images), generator=generator(seed, "split"))
     held = max(1, round(fraction * len(images)))
     return {
         "train": SubsetImages(images, order[held:].sort().values),
         "test": SubsetImages(images, order[:held].sort().values),
     }
+
+
+def quantized(image_set: ImageSet, bits: int) -> ImageSet:
+    """The same set at 2**bits levels: the `bits` most significant bits of each pixel (Kingma & Dhariwal, 2018, use 5).
+
+    Raises ValueError where bits is not 1 to 8 or the set has not 256 levels.
+    """
+    splits = {name: QuantizedImages(images, bits) for name, images in image_set.splits.items()}
+    note = f"{image_set.note}; the {bits} most significant bits of each pixel"
+    return replace(image_set, name=f"{image_set.name}-{bits}bit", splits=splits, note=note)
