@@ -1,0 +1,100 @@
+"""The order in which images are trained on and evaluated, without worker processes.
+
+Training reads an endless stream: a seeded permutation of all images, then another, and so on. Batch k is the k-th slice
+of that stream, across the borders of epochs: none is dropped or repeated within an epoch, and batch k depends on the
+seed and k alone, so a resumed run goes on in mid-epoch with what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from kelbo.data.images import Images
+from kelbo.seeds import generator
+
+DEVICE_BUDGET = 4 * 2**30
+"""Images of up to so many bytes (4 GiB) are held on the training device whole."""
+
+
+class Batches:
+    """Endless batches of uint8 levels (B / world, C, H, W) on `device`, in a seeded order.
+
+    batch_size: images of a batch over all processes; process `rank` of `world` gets its slice of each. budget: images of
+    more bytes than this stay where they are, and each batch is moved (through pinned memory to a CUDA device). Raises
+    ValueError where batch_size is no positive multiple of world, or rank is not 0 … world-1.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+        budget: int = DEVICE_BUDGET,
+    ) -> None:
+        _check_rank(rank, world)
+        if batch_size < 1 or batch_size % world:
+            raise ValueError(f"batch_size must be a positive multiple of the {world} processes; got {batch_size}.")
+        self.images = images.to(device) if images.nbytes <= budget else images
+        self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.rank, self.world = rank, world
+        self._order_of: tuple[int, Tensor] | None = None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.at(0)
+
+    def at(self, step: int) -> Iterator[Tensor]:
+        """The batches from number `step` on. Seeking draws one permutation, however large the step."""
+        if step < 0:
+            raise ValueError(f"step must be 0 or more; got {step}.")
+        return (_moved(self.images.take(self.index(k)), self.device) for k in itertools.count(step))
+
+    def index(self, step: int) -> Tensor:
+        """Which images this process's part of batch `step` holds: int64 (B / world,), on the images' device."""
+        lacking = self.batch_size // self.world
+        position, parts = step * self.batch_size + self.rank * lacking, []
+        while lacking:
+            epoch, offset = divmod(position, len(self.images))
+            part = self._order(epoch)[offset : offset + lacking]
+            parts.append(part)
+            position, lacking = position + len(part), lacking - len(part)
+        return torch.cat(parts)
+
+    def _order(self, epoch: int) -> Tensor:
+        """The epoch's permutation, drawn on the CPU so that every device sees the same, and kept until the next one."""
+        if self._order_of is None or self._order_of[0] != epoch:
+            order = torch.randperm(len(self.images), generator=generator(self.seed, "order", epoch))
+            self._order_of = epoch, order.to(self.images.device)
+        return self._order_of[1]
+
+
+def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
+    """Each image once, in order, as uint8 (B, C, H, W) on `device`; the last batch is as short as it comes.
+
+    Process `rank` of `world` gets one consecutive share, a batch_size at a time: the shares differ by at most one image
+    (and are empty where there are more processes than images), and one after the other they are the whole set. Raises
+    ValueError where batch_size is below 1, or rank is not 0 … world-1.
+    """
+    _check_rank(rank, world)
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more; got {batch_size}.")
+    start, stop = len(images) * rank // world, len(images) * (rank + 1) // world
+    slices = (torch.arange(first, min(first + batch_size, stop)) for first in range(start, stop, batch_size))
+    return (_moved(images.take(index.to(images.device)), device) for index in slices)
+
+
+def _check_rank(rank: int, world: int) -> None:
+    if not 0 <= rank < world:
+        raise ValueError(f"rank must be 0 to {world - 1} of {world} processes; got {rank}.")
+
+
+def _moved(batch: Tensor, device: torch.device) -> Tensor:
+    if batch.device.type == "cpu" and device.type == "cuda":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
