@@ -1,0 +1,38 @@
+"""scikit-learn's handwritten digits: 1,797 real 8×8 images of 17 grey levels that need no download.
+
+They are the test part of the UCI set "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak, 1998): 32×32
+bitmaps whose 4×4 blocks were counted, so that a pixel is the number 0 … 16 of ink dots in its block.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kelbo.data.images import ArrayImages, ImageSet, hold_out
+
+SIDE, LEVELS = 8, 17
+
+
+def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageSet:
+    """The digits as levels 0 … 16, (N, 1, size, size), with labels 0 … 9 and a seeded test split.
+
+    size: pixels of a side, a multiple of 8. Each pixel is repeated in both directions, so the levels stay exact; nats of
+    different sizes do not compare. 16 by default, the least that the convolutional networks take. held_out: fraction
+    held out as the split "test". Raises ValueError where size is no multiple of 8.
+    """
+    from sklearn.datasets import load_digits  # here, since it takes a second to import
+
+    if size < SIDE or size % SIDE:
+        raise ValueError(f"size must be a multiple of {SIDE} (pixels are repeated, never mixed); got {size}.")
+    values, classes = load_digits(return_X_y=True)
+    levels, labels = values.astype(np.uint8).reshape(-1, 1, SIDE, SIDE), classes.astype(np.int64)
+    times = size // SIDE
+    pixels = levels.repeat(times, axis=2).repeat(times, axis=3)
+    splits = hold_out(ArrayImages(pixels, LEVELS), held_out, split_seed)
+    repeated = "" if times == 1 else f", each pixel repeated {times}×{times}"
+    return ImageSet(
+        name="digits",
+        splits=splits,
+        note=f"scikit-learn's digits, 8×8 at 17 levels{repeated}; {held_out:g} held out by seed {split_seed}",
+        labels={name: labels[split.index.numpy()] for name, split in splits.items()},
+    )
