@@ -26,12 +26,26 @@ class Likelihood(nn.Module, ABC):
     kind     "mass": x are integer levels seen as intensities, and the sum of exp(log_prob) over all images is 1;
              "density": the integral over the support is 1.
     support  "levels" for a mass; "real" (each pixel any real number) or "unit" (each in [0, 1]) for a density.
-    levels   how many levels a pixel of a mass has; None for a density.
+
+    A likelihood's own learned parameters have no dimensions, so that an optimiser can tell them from weights and leave
+    them out of weight decay.
     """
 
     kind: ClassVar[Literal["density", "mass"]]
     support: ClassVar[Literal["levels", "real", "unit"]]
-    levels: int | None = None
+
+    @property
+    def levels(self) -> int | None:
+        """How many levels a pixel of a mass has; None for a density."""
+        return None
+
+    @property
+    def normalized(self) -> bool:
+        """Whether log_prob, in the present mode, is a distribution over x: False where its parameters look at x.
+
+        Only nats of a normalised likelihood are reported as such.
+        """
+        return True
 
     @abstractmethod
     def output_channels(self, channels: int) -> int:

@@ -1,0 +1,28 @@
+"""p(x | z): nats per example, constants kept; each says whether it is a density or a mass."""
+
+from kelbo.likelihoods.analytic_gaussian import OptimalGaussian, PerImageGaussian
+from kelbo.likelihoods.bernoulli import Bernoulli
+from kelbo.likelihoods.categorical import BitwiseCategorical, Categorical
+from kelbo.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from kelbo.likelihoods.gaussian import AveragedSquaredError, FixedGaussian, PerPixelGaussian, SharedGaussian
+from kelbo.likelihoods.laplace import Laplace
+from kelbo.likelihoods.logistic import DiscretizedLogistic
+from kelbo.likelihoods.logistic_mixture import DiscretizedLogisticMixture
+from kelbo.likelihoods.student import StudentT
+
+__all__ = [
+    "AveragedSquaredError",
+    "Bernoulli",
+    "BitwiseCategorical",
+    "Categorical",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
+    "FixedGaussian",
+    "Laplace",
+    "OptimalGaussian",
+    "PerImageGaussian",
+    "PerPixelGaussian",
+    "SharedGaussian",
+    "StudentT",
+]

@@ -1,0 +1,113 @@
+"""Gaussians whose σ is solved for instead of learned (Rybkin et al., 2021, §4).
+
+Given the errors e of a batch, the σ that maximises the likelihood is known: σ² = mean of e² (eq. 5 of the paper prints
+σ; its author confirmed σ²). Training with it minimises ½·D·ln(mean e²) + rate, without a knob to set.
+
+A σ that looks at x makes no distribution over x: in one dimension exp(log_prob) is 1 / (√(2πe)·|x - mean|), whose
+integral diverges. That is harmless as a training loss, it is the ordinary Gaussian bound at its best σ, and dishonest as
+a measure. So in evaluation mode σ is frozen at a running estimate of the *training* errors, and `normalized` says which
+of the two is in force.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from kelbo.errors import RecipeError, RunError
+from kelbo.likelihoods.gaussian import Gaussian
+from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, soft_clip
+
+
+class AnalyticGaussian(Gaussian):
+    """The family: σ² = the mean squared error over some axes while training, a running estimate in evaluation mode.
+
+    detach:       let no gradient pass through σ. At its optimum d loss / d σ = 0, so nothing changes (envelope theorem)
+                  except where the floor or the clip moves σ away from the optimum.
+    momentum:     of the running estimate, an exponential average of the batches' mean squared errors (spec'd by none of
+                  the sources; 0.99 by default). The first 1 / (1 - momentum) batches are averaged evenly, so the first
+                  one initialises it. Buffers `running_variance` and `batches` hold it; only log_prob in training mode
+                  moves them. Each process of a distributed run sees its own batches.
+    as_published: what the authors' release does: ln σ clipped softly, which at ln σ = -5 makes σ 37 % too large, and
+                  the evaluated images' own error even in evaluation mode. Never `normalized`.
+
+    ln σ has a hard floor otherwise. Where there is no image to look at (variance, sample) σ is the running estimate.
+    Raises RunError where that is needed before any batch was seen in training mode.
+    """
+
+    running_variance: Tensor
+    batches: Tensor
+
+    def __init__(
+        self,
+        detach: bool = False,
+        momentum: float = 0.99,
+        as_published: bool = False,
+        mean_activation: Activation = "identity",
+    ) -> None:
+        super().__init__(mean_activation)
+        if not 0 <= momentum < 1:
+            raise RecipeError(f"likelihood.momentum must be in [0, 1); got {momentum}.")
+        self.detach, self.momentum, self.as_published = detach, momentum, as_published
+        self.register_buffer("running_variance", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.long))
+
+    @abstractmethod
+    def mean_square(self, error: Tensor) -> Tensor:
+        """The optimal σ² of these errors (B, C, *event), broadcastable to them."""
+
+    @property
+    def normalized(self) -> bool:
+        return not (self.training or self.as_published)
+
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        if error is None or self.normalized:
+            return self._bounded(self._running())
+        variance = self.mean_square(error)
+        if self.training:
+            self._observe(variance)
+        return self._bounded(variance.detach() if self.detach else variance)
+
+    def _bounded(self, variance: Tensor) -> Tensor:
+        """ln σ, clamped *before* the logarithm: a perfect reconstruction then has gradient 0, not 0 · ∞."""
+        if self.as_published:
+            return soft_clip(0.5 * variance.clamp(min=torch.finfo(torch.float32).tiny).log(), LOG_SCALE_FLOOR)
+        return 0.5 * variance.clamp(min=math.exp(2 * LOG_SCALE_FLOOR)).log()
+
+    @torch.no_grad()
+    def _observe(self, variance: Tensor) -> None:
+        self.batches += 1
+        weight = (1 / self.batches).clamp(min=1 - self.momentum)
+        self.running_variance += weight * (variance.mean() - self.running_variance)
+
+    def _running(self) -> Tensor:
+        if self.batches == 0:
+            raise RunError(
+                f"{type(self).__name__} has no σ yet: it has seen 0 batches in training mode. "
+                "Train it or load trained weights first, or use FixedGaussian."
+            )
+        return self.running_variance.float()
+
+
+class OptimalGaussian(AnalyticGaussian):
+    """One σ for the whole batch: σ² = mean squared error over batch, channels and pixels ("optimal σ-VAE").
+
+    While training, the log_prob of one image depends on the others of its batch.
+    """
+
+    def mean_square(self, error: Tensor) -> Tensor:
+        return error.square().mean()
+
+
+class PerImageGaussian(AnalyticGaussian):
+    """A σ for every image: σ² = mean squared error over its channels and pixels ("optimal per-image σ-VAE").
+
+    A loss of ½·D·ln(mean e²) for every image, so a well-reconstructed image weighs as much as a bad one. No density can
+    know an image's own error beforehand: in evaluation mode σ is shared, from the average error of the training images.
+    """
+
+    def mean_square(self, error: Tensor) -> Tensor:
+        return error.square().mean(dim=tuple(range(1, error.ndim)), keepdim=True)

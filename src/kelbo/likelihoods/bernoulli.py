@@ -1,0 +1,40 @@
+"""A Bernoulli mass for black-and-white images."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kelbo.likelihoods.heads import require_shape, total
+from kelbo.likelihoods.mass import Mass
+
+
+class Bernoulli(Mass):
+    """Independent pixels of two levels, 0 and 1; the decoder gives logits.
+
+    Grey x in [0, 1] is scored by the usual cross-entropy x·ln p + (1 - x)·ln(1 - p). That trains, but it is no
+    likelihood: over [0, 1] it does not integrate to 1. Such numbers are known by `levels` = 2 where the data have more;
+    ContinuousBernoulli is the density of the same shape.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(levels=2)
+
+    def output_channels(self, channels: int) -> int:
+        return channels
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        require_shape(self, x, output)
+        logits = output.float()
+        return total(x.float() * logits - F.softplus(logits))
+
+    def mean(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output.float())
+
+    def variance(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output.float()) * torch.sigmoid(-output.float())
+
+    def sample(self, output: Tensor) -> Tensor:
+        mean = self.mean(output)
+        return (torch.rand_like(mean) < mean).float()

@@ -1,0 +1,117 @@
+"""Gaussians: the mean comes from the decoder, and each class is one idea of where σ comes from.
+
+They are densities over intensities that may leave [0, 1]. σ is the exchange rate of a VAE: with σ fixed, weighing the
+rate by β and multiplying σ² by β are the same thing (Rybkin et al., 2021, eqs. 3 and 4: σ² = β).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from kelbo.errors import RecipeError
+from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, require_shape, soft_clip, split, total
+from kelbo.protocols import Likelihood
+
+
+class Gaussian(Likelihood):
+    """The family: independent pixels, x ~ N(mean, σ²).
+
+    mean_activation: from the decoder's raw output to the mean; "sigmoid" keeps it inside (0, 1).
+    """
+
+    kind = "density"
+    support = "real"
+    parameters_per_channel: ClassVar[int] = 1
+
+    def __init__(self, mean_activation: Activation = "identity") -> None:
+        super().__init__()
+        self.mean_activation = activation(mean_activation)
+
+    @abstractmethod
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        """ln σ in float32, broadcastable to the images (B, C, *event).
+
+        error: x - mean, where there is an image to look at. Only the analytic σ does look.
+        """
+
+    def output_channels(self, channels: int) -> int:
+        return self.parameters_per_channel * channels
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        require_shape(self, x, output)
+        error = x.float() - self.mean(output)
+        log_scale = self.log_scale(output, error)
+        standard = error * torch.exp(-log_scale)
+        return total(-0.5 * standard.square() - log_scale - 0.5 * math.log(2 * math.pi))
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.mean_activation(split(output, self.parameters_per_channel)[0])
+
+    def variance(self, output: Tensor) -> Tensor:
+        return torch.exp(2 * self.log_scale(output)).expand_as(self.mean(output))
+
+    def sample(self, output: Tensor) -> Tensor:
+        mean = self.mean(output)
+        return mean + torch.exp(self.log_scale(output)) * torch.randn_like(mean)
+
+
+class FixedGaussian(Gaussian):
+    """One σ, given: in intensities. σ = 1 is what "½ summed squared error + KL" means ("Gaussian VAE")."""
+
+    def __init__(self, sigma: float = 1.0, mean_activation: Activation = "identity") -> None:
+        super().__init__(mean_activation)
+        if not 0 < sigma < math.inf:
+            raise RecipeError(f"likelihood.sigma must be positive and finite (it is in intensities); got {sigma}.")
+        self.sigma = sigma
+
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        return torch.full((), math.log(self.sigma), device=output.device)
+
+
+class AveragedSquaredError(Gaussian):
+    """The "mse_vae" baseline: squared error averaged over batch and pixels, against a KL averaged over nothing.
+
+    Σ_b ‖x_b - mean_b‖² / (B·D) + Σ_b KL_b is the negative bound, up to a constant, of a Gaussian of variance σ² = B·D/2:
+    for 128 images of 28×28×3 a σ of 388 where intensities lie in [0, 1]. So wide a σ buys nothing for its rate, and the
+    posterior collapses. Here it is that Gaussian, constants kept, so its nats compare with every other likelihood's.
+
+    batch_size: the B of training. D is the number of pixels times channels of the images that come.
+    """
+
+    def __init__(self, batch_size: int, mean_activation: Activation = "identity") -> None:
+        super().__init__(mean_activation)
+        if batch_size < 1:
+            raise RecipeError(f"likelihood.batch_size must be at least 1; got {batch_size}.")
+        self.batch_size = batch_size
+
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        dims = output.shape[1:].numel()
+        return torch.full((), 0.5 * math.log(self.batch_size * dims / 2), device=output.device)
+
+
+class SharedGaussian(Gaussian):
+    """One σ, learned: the σ-VAE's shared σ (Rybkin et al., 2021, §3.1).
+
+    ln σ is a parameter without dimensions, `log_sigma`, that starts at `initial_log_sigma` and is clipped softly.
+    """
+
+    def __init__(self, initial_log_sigma: float = 0.0, mean_activation: Activation = "identity") -> None:
+        super().__init__(mean_activation)
+        self.log_sigma = nn.Parameter(torch.tensor(float(initial_log_sigma)))
+
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        return soft_clip(self.log_sigma.float(), LOG_SCALE_FLOOR)
+
+
+class PerPixelGaussian(Gaussian):
+    """A σ for every pixel and channel from the decoder: its output is the means, then ln σ, clipped softly."""
+
+    parameters_per_channel = 2
+
+    def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
+        return soft_clip(split(output, 2)[1], LOG_SCALE_FLOOR)

@@ -1,0 +1,56 @@
+"""A Laplace density: absolute instead of squared errors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kelbo.errors import RecipeError
+from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, require_shape, soft_clip, total
+from kelbo.protocols import Likelihood
+
+
+class Laplace(Likelihood):
+    """Independent pixels, p(x) = exp(-|x - mean| / b) / 2b, with one scale b for all of them.
+
+    scale: b in intensities; None learns it: ln b is then a parameter without dimensions, `log_scale`, that starts at 0 and
+    is clipped softly, as the shared σ of a Gaussian.
+    """
+
+    kind = "density"
+    support = "real"
+
+    def __init__(self, scale: float | None = None, mean_activation: Activation = "identity") -> None:
+        super().__init__()
+        if scale is not None and not 0 < scale < math.inf:
+            raise RecipeError(f"likelihood.scale must be positive and finite, or None to learn it; got {scale}.")
+        self.log_scale: nn.Parameter | float = nn.Parameter(torch.zeros(())) if scale is None else math.log(scale)
+        self.mean_activation = activation(mean_activation)
+
+    def scale(self, output: Tensor) -> Tensor:
+        """b, a float32 scalar on the output's device."""
+        if isinstance(self.log_scale, nn.Parameter):
+            return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR))
+        return torch.full((), math.exp(self.log_scale), device=output.device)
+
+    def output_channels(self, channels: int) -> int:
+        return channels
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        require_shape(self, x, output)
+        scale = self.scale(output)
+        return total(-(x.float() - self.mean(output)).abs() / scale - torch.log(2 * scale))
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.mean_activation(output.float())
+
+    def variance(self, output: Tensor) -> Tensor:
+        return (2 * self.scale(output).square()).expand_as(output)
+
+    def sample(self, output: Tensor) -> Tensor:
+        """The difference of two exponential draws, which is finite for every draw of U[0, 1)."""
+        mean = self.mean(output)
+        difference = torch.log1p(-torch.rand_like(mean)) - torch.log1p(-torch.rand_like(mean))
+        return mean + self.scale(output) * difference
