@@ -25,6 +25,11 @@ def halvings(size: int) -> int:
     return {16: 2, 28: 2, 32: 3, 64: 4, 128: 5}[size]
 
 
+def channels_last(module: nn.Module) -> None:
+    """Lay the module's four-dimensional weights out channels-last, in place."""
+    module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stubs lack this overload
+
+
 class BurgessEncoder(nn.Module):
     """Images (B, C, S, S) to posterior parameters (B, 2K): 4×4 convolutions of stride 2, two linear layers of `hidden`."""
 
@@ -43,7 +48,7 @@ class BurgessEncoder(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(hidden, 2 * latents),
         )
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
@@ -71,7 +76,7 @@ class BurgessDecoder(nn.Module):
                 nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.ReLU(inplace=True)
             )
         self.features.append(nn.ConvTranspose2d(channels, output_channels, 4, stride=2, padding=1))
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
@@ -92,7 +97,7 @@ class RybkinEncoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * channels * 7 * 7, 2 * latents))
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
@@ -112,7 +117,7 @@ class RybkinDecoder(nn.Module):
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(channels, output_channels, 5, stride=1, padding=2),
         )
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)

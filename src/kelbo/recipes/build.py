@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
 from kelbo.data.arrays import arrays
-from kelbo.data.cifar import cifar
+from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
 from kelbo.data.folder import folder
-from kelbo.data.idx import mnist
-from kelbo.data.images import ImageSet, quantized
+from kelbo.data.idx import fashion_mnist, mnist
+from kelbo.data.images import ImageSet, hold_out, quantized
+from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
 from kelbo.errors import RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
@@ -24,15 +23,7 @@ from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
 
-Shape = tuple[int, int, int]
-
-
 # ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def data_root(root: Path | None) -> Path:
-    """Where official files are looked for: the recipe's data.root, else $KELBO_DATA, else ./data."""
-    return root or Path(os.environ.get("KELBO_DATA", "data"))
 
 
 def data(recipe: Recipe) -> ImageSet:
@@ -50,28 +41,39 @@ def data(recipe: Recipe) -> ImageSet:
 
 def image_data(spec: s.Data, seed: int = 0) -> ImageSet:
     """Read or render one data set; `seed` draws the held-out split of sets that come without one."""
-    held_out = spec.held_out
     match spec:
         case s.Digits():
-            return digits(spec.size, held_out=held_out, seed=seed)
+            return digits(spec.size, spec.held_out, seed)
         case s.Mnist():
-            return mnist(data_root(spec.root), spec.kind, pad=spec.pad)
+            read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
+            return read(data_root(spec.root), pad=spec.pad)
         case s.Cifar():
-            return cifar(data_root(spec.root), spec.kind)
+            return {"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root))
         case s.Arrays():
-            return arrays(spec.root, key=spec.key, layout=spec.layout, held_out=held_out, seed=seed)
+            return arrays(
+                spec.root,
+                key=spec.key,
+                test_key=spec.test_key,
+                layout=spec.layout,
+                levels=spec.levels,
+                held_out=spec.held_out,
+                split_seed=seed,
+            )
         case s.Pictures():
             return folder(
                 spec.root,
-                size=spec.size,
+                spec.size,
                 crop=spec.crop,
                 resize=spec.resize,
                 mode=spec.mode,
-                held_out=held_out,
-                seed=seed,
+                held_out=spec.held_out,
+                split_seed=seed,
             )
         case s.Shapes2d():
-            return shapes2d(held_out=held_out, seed=seed)
+            splits = hold_out(shapes2d(), spec.held_out, seed)
+            return ImageSet(
+                "shapes2d", splits, "rendered 2-D shapes with dSprites' five factors; a seeded draw is held out"
+            )
 
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,7 +83,7 @@ KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.A
 
 def model(recipe: Recipe, images: ImageSet) -> Model:
     """An untrained model for these images. RecipeError where network or likelihood do not fit them."""
-    decoder = likelihood(recipe, images.shape, images.levels)
+    decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     return KINDS[recipe.model.kind](encoder, network, decoder, images.shape, recipe.model.latents)
 
@@ -114,8 +116,8 @@ def _check_size(kind: str, images: ImageSet, sizes: tuple[int, ...]) -> None:
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def likelihood(recipe: Recipe, shape: Shape, levels: int) -> Likelihood:
-    """The decoder's distribution for images of `shape` and `levels`. RecipeError where it cannot speak of those levels."""
+def likelihood(recipe: Recipe, levels: int) -> Likelihood:
+    """The decoder's distribution for images of `levels` levels. RecipeError where it cannot speak of those levels."""
     match spec := recipe.likelihood:
         case s.FixedGaussian():
             return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
@@ -133,8 +135,7 @@ def likelihood(recipe: Recipe, shape: Shape, levels: int) -> Likelihood:
         case s.PerPixelGaussian():
             return likelihoods.PerPixelGaussian(mean_activation=spec.mean_activation)
         case s.AveragedSquaredError():
-            batch, dims = recipe.training.batch_size, math.prod(shape)
-            return likelihoods.AveragedSquaredError(batch, dims, mean_activation=spec.mean_activation)
+            return likelihoods.AveragedSquaredError(recipe.training.batch_size, mean_activation=spec.mean_activation)
         case s.Laplace():
             return likelihoods.Laplace()
         case s.StudentT():

@@ -54,7 +54,11 @@ class Arrays(DataSpec):
     """the .npy or .npz file"""
     key: str | None = None
     """which array of an .npz; by default the only one that can be images"""
+    test_key: str | None = None
+    """which array of an .npz is the test split; by default a draw is held out"""
     layout: Literal["auto", "NHW", "NHWC", "NCHW"] = "auto"
+    levels: int | None = Field(default=None, ge=2, le=256)
+    """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
 
 class Pictures(DataSpec):
@@ -63,8 +67,8 @@ class Pictures(DataSpec):
     """a folder of PNG, JPEG, WebP or BMP files, searched through"""
     size: int | None = Field(default=64, ge=4)
     """pixels of the square that pictures are resized to; null keeps their size, which must then be one"""
-    crop: int | Literal["centre", "none"] = "centre"
-    """before resizing: the central square, the central square of so many pixels, or nothing"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "none"] = "centre"
+    """before resizing: the central square, one of so many pixels, a box (left, top, right, bottom), or nothing"""
     resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
     """filter; all but nearest are antialiased"""
     mode: Literal["rgb", "grey"] = "rgb"

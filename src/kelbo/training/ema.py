@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 if TYPE_CHECKING:
     from kelbo.bound import Bound
@@ -19,13 +20,13 @@ class Ema:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
+        self.average = get_ema_multi_avg_fn(decay)  # one fused pass over all weights
         self.weights: dict[str, Tensor] = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         parameters = dict(model.named_parameters())
-        torch._foreach_lerp_([self.weights[name] for name in parameters], list(parameters.values()), 1 - self.decay)
+        self.average([self.weights[name] for name in parameters], list(parameters.values()), 0)
         for name, buffer in model.named_buffers():
             if name in self.weights:
                 self.weights[name].copy_(buffer)

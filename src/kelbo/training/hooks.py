@@ -76,7 +76,7 @@ class Scalars:
 
     def _emit(self, state: TrainState, bound: Bound) -> None:
         means = self.fabric.all_reduce(self.table[: self.filled].double().mean(0), reduce_op="mean")
-        distortion, rate, loss = means.tolist()
+        distortion, rate, loss = torch.as_tensor(means).tolist()
         seconds = time.perf_counter() - self.since
         row: Row = {
             "step": state.step,

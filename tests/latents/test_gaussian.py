@@ -1,0 +1,46 @@
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+from kelbo.latents import DiagonalGaussian, standard_normal_log_prob, standard_normal_sample
+
+
+def posterior(batch=7, dims=5):
+    torch.manual_seed(0)
+    return DiagonalGaussian(torch.randn(batch, dims), 2 * torch.randn(batch, dims))
+
+
+def test_the_rate_of_each_dimension_is_the_closed_form_kl():
+    q = posterior()
+    expected = kl_divergence(Normal(q.mean, q.scale), Normal(0.0, 1.0))
+    torch.testing.assert_close(q.kl_to_standard(), expected)
+
+
+def test_the_rate_is_exactly_zero_at_the_prior_and_keeps_its_digits_beside_it():
+    assert DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3)).kl_to_standard().eq(0).all()
+    tiny = torch.full((1, 1), 1e-3)
+    expected = 0.5 * (torch.expm1(tiny.double()) - tiny.double())
+    assert abs(DiagonalGaussian(torch.zeros(1, 1), tiny).kl_to_standard().double() / expected - 1) < 1e-3
+
+
+def test_log_prob_agrees_with_torch():
+    q, z = posterior(), torch.randn(7, 5)
+    torch.testing.assert_close(q.log_prob(z), Independent(Normal(q.mean, q.scale), 1).log_prob(z))
+
+
+def test_draws_have_the_posteriors_mean_and_variance():
+    q = DiagonalGaussian(torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, -2.0]]))
+    draws = torch.stack([q.rsample() for _ in range(20_000)])[:, 0]
+    error = q.scale[0] / 20_000**0.5
+    assert ((draws.mean(0) - q.mean[0]).abs() < 5 * error).all()
+    torch.testing.assert_close(draws.std(0), q.scale[0], rtol=0.03, atol=0)
+
+
+def test_bfloat16_parameters_become_a_float32_posterior():
+    q = DiagonalGaussian.from_parameters(torch.randn(3, 8, dtype=torch.bfloat16))
+    assert q.mean.dtype == q.log_variance.dtype == torch.float32
+    assert q.mean.shape == (3, 4)
+
+
+def test_the_standard_normal_scores_its_draws_as_torch_does():
+    z = standard_normal_sample(6, 4, torch.device("cpu"))
+    torch.testing.assert_close(standard_normal_log_prob(z), Normal(0.0, 1.0).log_prob(z).sum(1))
