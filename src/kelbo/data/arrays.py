@@ -1,0 +1,178 @@
+"""Any images in a NumPy file: `.npy`, mapped rather than read, or an array of an `.npz`."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kelbo.data.images import ArrayImages, ImageSet, hold_out
+from kelbo.errors import DataCorrupt, DataMissing
+
+Layout = Literal["auto", "NHW", "NHWC", "NCHW"]
+LAYOUTS = ("auto", "NHW", "NHWC", "NCHW")
+CHANNELS = (1, 3, 4)
+GRID = 1e-6
+"""How far from a level's intensity a float may lie, in units of intensity."""
+CHUNK_BYTES = 64 * 2**20
+
+
+def arrays(
+    path: Path | str,
+    *,
+    key: str | None = None,
+    test_key: str | None = None,
+    layout: Layout = "auto",
+    levels: int | None = None,
+    held_out: float = 0.1,
+    split_seed: int = 0,
+) -> ImageSet:
+    """The images of a NumPy file, (N, H, W), (N, H, W, C) or (N, C, H, W).
+
+    uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these is mapped, never read whole.
+    Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels.
+
+    key:      which array of an `.npz`; by default the only one that can be images
+    test_key: the array of an `.npz` that is the split "test"; by default a seeded draw of the fraction `held_out` is
+    layout:   "auto" takes the channels to be the one axis of length 1, 3 or 4
+    levels:   how many levels a pixel has; by default 2 of bool, else 256
+
+    Raises DataMissing where the file is absent; DataCorrupt where it is damaged, holds no images or several candidates,
+    the layout is unclear, or values are not levels; ValueError where an option is impossible.
+    """
+    path = Path(path)
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}; got {layout!r}.")
+    if levels is not None and not 2 <= levels <= 256:
+        raise ValueError(f"levels must be 2 to 256; got {levels}.")
+    array, source = _loaded(path, key)
+    images = _images(array, source, layout, levels)
+    if test_key is None:
+        splits, made = hold_out(images, held_out, split_seed), f"{held_out:g} held out by seed {split_seed}"
+    else:
+        test = _images(*_loaded(path, test_key), layout, levels)
+        if (test.shape, test.levels) != (images.shape, images.levels):
+            raise DataCorrupt(f"{source} holds images {images.shape}, but {test_key!r} holds images {test.shape}.")
+        splits, made = {"train": images, "test": test}, f"{test_key!r} as the test split"
+    return ImageSet(name=path.stem, splits=splits, note=f"{source}, {images.levels} levels, {made}")
+
+
+def _loaded(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    """The array, and its name for messages."""
+    if not path.is_file():
+        raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images.")
+    if path.suffix not in (".npy", ".npz"):
+        raise DataCorrupt(f"{path} should be a NumPy file, .npy or .npz; its name ends in {path.suffix!r}.")
+    if path.suffix == ".npz":
+        return _member(path, key)
+    if key is not None:
+        raise ValueError(f"{path} is a single array; the key {key!r} is for .npz files.")
+    try:
+        return np.lib.format.open_memmap(path, mode="r"), str(path)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataCorrupt(f"{path} cannot be read: {error}") from error
+
+
+def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    try:
+        headers = _headers(path)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataCorrupt(f"{path} cannot be read: {error}") from error
+    listed = ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()) or "none"
+    if key is None:
+        likely = [name for name, (shape, dtype) in headers.items() if len(shape) in (3, 4) and _is_read(dtype)]
+        if len(likely) != 1:
+            raise DataCorrupt(f"{path} should hold one array of images, or name its key; its arrays: {listed}.")
+        key = likely[0]
+    elif key not in headers:
+        raise DataCorrupt(f"{path} holds no array {key!r}; its arrays: {listed}.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[key], f"{path}[{key!r}]"
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
+
+
+def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of every array of an `.npz`, read without its values."""
+    headers = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as stream:
+                first = np.lib.format.read_magic(stream) == (1, 0)
+                read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                headers[name.removesuffix(".npy")] = shape, dtype
+    return headers
+
+
+def _is_read(dtype: np.dtype) -> bool:
+    return dtype in (np.uint8, np.bool_) or dtype.kind == "f"
+
+
+def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> ArrayImages:
+    if not _is_read(array.dtype):
+        raise DataCorrupt(f"{source} should hold uint8, bool or float values; found {array.dtype}. Save it as uint8.")
+    if 0 in array.shape:
+        raise DataCorrupt(f"{source} holds no images: its shape is {array.shape}.")
+    pixels = _channels_first(array, source, layout)
+    if array.dtype == np.bool_:
+        if levels not in (None, 2):
+            raise ValueError(f"{source} holds bool values, which are 2 levels; got levels {levels}.")
+        return ArrayImages(pixels.view(np.uint8), 2)
+    if array.dtype.kind == "f":
+        return ArrayImages(_levels(pixels, source, levels or 256), levels or 256)
+    _check_levels(pixels, source, levels)
+    return ArrayImages(pixels, levels or 256)
+
+
+def _channels_first(array: np.ndarray, source: str, layout: Layout) -> np.ndarray:
+    """A view (N, C, H, W): no value is moved, so a mapped file stays one."""
+    if layout == "auto" and array.ndim == 4:
+        fitting = [name for name, axis in (("NHWC", 3), ("NCHW", 1)) if array.shape[axis] in CHANNELS]
+        if len(fitting) != 1:
+            why = "both the second and the last axis" if fitting else "neither the second nor the last axis"
+            raise DataCorrupt(
+                f"{source} has shape {array.shape}: {why} could be 1, 3 or 4 channels. Name its layout, NHWC or NCHW."
+            )
+        layout = "NHWC" if fitting == ["NHWC"] else "NCHW"
+    elif layout == "auto":
+        layout = "NHW"
+    if array.ndim != len(layout):
+        raise DataCorrupt(f"{source} should be images in the layout {layout}; its shape is {array.shape}.")
+    if layout == "NHW":
+        return array[:, None]
+    return array.transpose(0, 3, 1, 2) if layout == "NHWC" else array
+
+
+def _check_levels(pixels: np.ndarray, source: str, levels: int | None) -> None:
+    if levels is None:
+        some = pixels[:: max(1, len(pixels) // 256)]  # the whole may be a map larger than memory
+        if some.max() <= 1:
+            raise DataCorrupt(
+                f"{source} seems to hold only 0 and 1 as uint8. Name its levels: 2, or 256 if it is that dark."
+            )
+    elif levels < 256 and (highest := int(pixels.max())) >= levels:
+        raise DataCorrupt(f"{source} should hold levels 0 to {levels - 1}; found {highest}.")
+
+
+def _levels(pixels: np.ndarray, source: str, levels: int) -> np.ndarray:
+    """Floats on the grid k / (levels-1) to uint8 levels k, chunk by chunk."""
+    out = np.empty(pixels.shape, np.uint8)
+    rows = max(1, CHUNK_BYTES * len(pixels) // pixels.nbytes)
+    for start in range(0, len(pixels), rows):
+        values = pixels[start : start + rows].astype(np.float64)
+        if not np.isfinite(values).all():
+            raise DataCorrupt(f"{source} holds NaN or infinite values. Remove these images and save it again.")
+        nearest = np.rint(values * (levels - 1))
+        away = np.abs(values - nearest / (levels - 1)).max()
+        if away > GRID or nearest.min() < 0 or nearest.max() > levels - 1:
+            raise DataCorrupt(
+                f"{source} should hold intensities k/{levels - 1} in [0, 1]; found floats from {pixels.min():g} to "
+                f"{pixels.max():g}, up to {away:.2g} off that grid. Save them as uint8 levels 0 to {levels - 1}."
+            )
+        out[start : start + rows] = nearest
+    return out
