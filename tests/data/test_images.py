@@ -31,6 +31,13 @@ def test_a_map_is_carried_to_a_device_in_chunks_of_any_size(tmp_path, chunk_byte
     np.testing.assert_array_equal(copied, mapped)
 
 
+def test_a_read_only_map_is_carried_to_another_device_without_a_warning(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((7, 1, 4, 5), np.uint8))
+    carried = ArrayImages(np.load(tmp_path / "x.npy", mmap_mode="r"), levels=4).to(torch.device("meta"))
+    assert carried.device.type == "meta"
+    assert (len(carried), carried.shape, carried.levels) == (7, (1, 4, 5), 4)
+
+
 def test_a_hold_out_shares_all_images_between_the_splits_and_depends_on_the_seed():
     splits = hold_out(images(50), 0.2, seed=0)
     assert (len(splits["train"]), len(splits["test"])) == (40, 10)
