@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # the tests' models are tiny: threads would only wait for one another
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ SHELVES = [
     {"recipes"},
     {"sweeps", "reports"},
     {"studio", "cli"},
+    {"__main__"},
 ]
 HEIGHT = {room: height for height, shelf in enumerate(SHELVES) for room in shelf}
 

@@ -1,0 +1,215 @@
+"""The command line as a user meets it: exit codes, messages, JSON, and what is left on disk."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kelbo.cli.main import main
+
+SMALL = [
+    *("--set", "model.network.channels=4"),
+    *("--set", "model.network.hidden=16"),
+    *("--set", "model.latents=3"),
+    *("--set", "training.log_every=2"),
+]
+
+
+@pytest.fixture
+def kelbo(monkeypatch, capsys):
+    """Run a command in this process; returns (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kelbo", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "digits"
+    subprocess.run(
+        [sys.executable, "-m", "kelbo", "train", "digits", "--out", path, "--steps", "4", *SMALL], check=True
+    )
+    return path
+
+
+def test_help_comes_quickly_and_loads_no_torch():
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "kelbo", "--help"], check=True, capture_output=True)
+    assert time.perf_counter() - begun < 2.0  # half a second on a quiet machine; this one may be busy
+    code = "import sys, kelbo.cli.main; sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'pydantic')))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_training_leaves_a_run_and_prints_plain_lines_where_there_is_no_terminal(kelbo, tmp_path):
+    code, out, _ = kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 4, "--seed", 3, *SMALL)
+    assert code == 0
+    assert "step 2/4 · elbo" in out
+    assert "images/s" in out
+    assert f"next: kelbo evaluate {tmp_path / 'r'}" in out
+    assert 'name = "digits"\nseed = 3' in (tmp_path / "r" / "recipe.toml").read_text()
+
+
+def test_evaluate_prints_one_json_object(kelbo, run_path):
+    code, out, _ = kelbo("evaluate", run_path, "--json", "--samples", 3)
+    record = json.loads(out)
+    assert code == 0
+    for name in ("elbo", "rate", "distortion", "importance_weighted"):
+        assert {"mean", "standard_error", "unit"} <= record[name].keys()
+    assert record["bits_per_dim"] is None
+    assert "density" in record["bits_per_dim_reason"]
+    assert record["settings"]["split"] == "test"
+    assert record["settings"]["images"] == 180
+
+
+def test_evaluate_prints_a_table_for_people(kelbo, run_path):
+    code, out, _ = kelbo("evaluate", run_path, "--dequantize")
+    assert code == 0
+    assert "bits per dim" in out
+    assert "active units" in out
+
+
+@pytest.mark.parametrize("verb", ["sample", "reconstruct", "traverse"])
+def test_pictures_are_written_and_named(kelbo, run_path, tmp_path, verb):
+    code, out, _ = kelbo(verb, run_path, "--out", tmp_path / "p.png")
+    assert code == 0
+    assert out.splitlines()[-1] == str(tmp_path / "p.png")
+    assert np.asarray(Image.open(tmp_path / "p.png")).std() > 0
+
+
+def test_the_same_seed_draws_the_same_samples(kelbo, run_path, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        kelbo("sample", run_path, "--seed", seed, "--out", tmp_path / name)
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_resume_needs_only_the_folder(kelbo, tmp_path):
+    kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 2, "--set", "schedule.kind=constant", *SMALL)
+    code, out, _ = kelbo("train", "--resume", "--out", tmp_path / "r", "--steps", 4)
+    assert code == 0
+    assert "step 4/4" in out
+
+
+def test_recipes_can_be_listed_shown_changed_and_trained_from_a_file(kelbo, tmp_path):
+    assert "mnist-sigma" in kelbo("recipe", "list")[1]
+    code, out, _ = kelbo("recipe", "show", "digits", "--set", "training.steps=1", "--set", "model.network.channels=4")
+    assert code == 0
+    (tmp_path / "mine.toml").write_text(out)
+    assert kelbo("train", tmp_path / "mine.toml", "--out", tmp_path / "r")[0] == 0
+
+
+def test_data_sets_can_be_listed_checked_and_previewed(kelbo, tmp_path):
+    assert "shapes2d" in kelbo("data", "list")[1]
+    code, out, _ = kelbo("data", "check", "digits", "--json")
+    assert code == 0
+    assert json.loads(out)["splits"]["test"]["images"] == 180
+    code, out, _ = kelbo("data", "preview", "digits", "--out", tmp_path / "p.png", "--set", "size=8")
+    assert code == 0
+    assert np.asarray(Image.open(tmp_path / "p.png")).std() > 0
+
+
+def folder_of(tmp_path, *sizes):
+    for i, size in enumerate(sizes):
+        Image.new("RGB", (size, size), (i * 20, 0, 0)).save(tmp_path / f"{i}.png")
+    return tmp_path
+
+
+def corrupt_archive(tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"no archive")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["train", "digits", "--set", "objective.beat=4"],
+            2,
+            "objective.beat is no setting of this recipe; there is beta",
+        ),
+        (
+            ["train", "digits", "--set", "training.steps=few"],
+            2,
+            "training.steps is 'few': input should be a valid integer",
+        ),
+        (
+            ["train", "digits", "--set", "objective.beta=-1"],
+            2,
+            "objective.beta is -1: input should be greater than or equal to 0",
+        ),
+        (["train", "digit"], 2, "There is no recipe 'digit'; there is digits"),
+        (["train"], 2, "Say what to train"),
+        (["train", "--resume", "--out", "nowhere"], 2, "nowhere is no run"),
+        (["evaluate", "nowhere"], 2, "nowhere is no run: it has no recipe.toml"),
+        (["data", "check", "imagenet"], 2, "There is no data set 'imagenet'; there is digits"),
+        (["data", "check", "folder"], 2, "Say where it lies"),
+        (["data", "check", "mnist", "--data-root", "nowhere"], 1, "nowhere"),
+        (["train", "digits", "--steps", "none"], 2, "none"),
+        (["evaluate", "--samples"], 2, ""),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_an_exit_code(kelbo, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    got, _, err = kelbo(*arguments)
+    assert got == code
+    assert message in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_named(kelbo, tmp_path):
+    code, _, err = kelbo("train", "folder-sigma", "--data-root", tmp_path, "--out", tmp_path / "r")
+    assert code == 1
+    assert str(tmp_path) in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_picture_of_another_size_is_named(kelbo, tmp_path):
+    code, _, err = kelbo(
+        "data", "check", "folder", "--data-root", folder_of(tmp_path, 16, 16, 20), "--set", "size=none"
+    )
+    assert code == 1
+    assert "2.png" in err
+    assert "20" in err
+
+
+def test_a_corrupt_archive_is_named(kelbo, tmp_path):
+    code, _, err = kelbo("train", "cifar10-sigma", "--data-root", corrupt_archive(tmp_path), "--out", tmp_path / "r")
+    assert code == 1
+    assert "cifar-10-python.tar.gz" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_existing_folder_is_refused(kelbo, run_path):
+    code, _, err = kelbo("train", "digits", "--out", run_path, "--steps", 4, *SMALL)
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_a_mass_cannot_be_dequantised(kelbo, tmp_path):
+    kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 1, "--set", "likelihood.kind=categorical", *SMALL)
+    code, _, err = kelbo("evaluate", tmp_path / "r", "--dequantize")
+    assert code == 2
+    assert "Categorical is a mass function" in err
+    code, out, _ = kelbo("evaluate", tmp_path / "r", "--json")
+    record = json.loads(out)
+    assert record["bits_per_dim"] == pytest.approx(-record["elbo"]["mean"] / (256 * np.log(2)))
+
+
+def test_the_installed_command_is_the_module():
+    script = Path(sys.executable).with_name("kelbo")
+    assert subprocess.run([script, "recipe", "list"], check=True, capture_output=True, text=True).stdout.count("digits")

@@ -1,0 +1,36 @@
+import torch
+from torch import nn
+
+from kelbo.training import Ema
+
+
+class Counted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("seen", torch.zeros(()))
+
+
+def test_the_average_follows_its_formula():
+    torch.manual_seed(0)
+    model = Counted()
+    ema, expected = Ema(model, decay=0.9), model.layer.weight.detach().clone()
+    for _ in range(5):
+        with torch.no_grad():
+            model.layer.weight += torch.randn_like(model.layer.weight)
+        ema.update(model)
+        expected = 0.9 * expected + 0.1 * model.layer.weight.detach()
+    torch.testing.assert_close(ema.weights["layer.weight"], expected)
+
+
+def test_buffers_are_copied_not_averaged():
+    model = Counted()
+    ema = Ema(model, decay=0.9)
+    model.seen += 7
+    ema.update(model)
+    assert ema.weights["seen"] == 7
+
+
+def test_the_average_loads_in_place_of_the_weights():
+    model = Counted()
+    Counted().load_state_dict(Ema(model, 0.5).weights)
