@@ -150,7 +150,7 @@ def _channels_first(array: np.ndarray, source: str, layout: Layout) -> np.ndarra
 
 def _check_levels(pixels: np.ndarray, source: str, levels: int | None) -> None:
     if levels is None:
-        some = pixels[:: max(1, len(pixels) // 256)]  # the whole may be a map larger than memory
+        some = pixels[:: max(1, len(pixels) // 32)]  # the whole may be a map larger than memory
         if some.max() <= 1:
             raise DataCorrupt(
                 f"{source} seems to hold only 0 and 1 as uint8. Name its levels: 2, or 256 if it is that dark."
