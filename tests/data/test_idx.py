@@ -55,10 +55,19 @@ def test_a_folder_of_one_set_is_not_taken_for_the_other(tmp_path):
 
 def test_padding_adds_zeros_evenly_around(tmp_path):
     write(tmp_path)
-    padded = mnist(tmp_path, pad=33).train.take(torch.arange(5)).numpy()
+    image_set = mnist(tmp_path, pad=33)
+    padded = image_set.train.take(torch.arange(5)).numpy()
+    assert image_set.note == "MNIST's official IDX files and splits, padded with zeros to 33×33"
     assert padded.shape == (5, 1, 33, 33)
     np.testing.assert_array_equal(padded[:, 0, 2:30, 2:30], IMAGES)
     assert padded.sum() == IMAGES.sum(dtype=np.int64)
+
+
+def test_a_pad_to_the_images_own_side_changes_nothing_and_is_not_told(tmp_path):
+    write(tmp_path)
+    same, plain = mnist(tmp_path, pad=28), mnist(tmp_path)
+    assert same.note == plain.note == "MNIST's official IDX files and splits"
+    assert same.train.fingerprint() == plain.train.fingerprint()
 
 
 def test_a_pad_smaller_than_the_images_is_refused(tmp_path):

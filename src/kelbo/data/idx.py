@@ -43,12 +43,13 @@ def fashion_mnist(root: Path | str, pad: int | None = None) -> ImageSet:
 def _image_set(name: str, title: str, root: Path, places: tuple[str, ...], pad: int | None) -> ImageSet:
     folders = [root / place for place in places]
     files = _located(title, folders)
-    splits, labels = {}, {}
+    splits, labels, padded = {}, {}, ""
     for split, prefix in PREFIXES.items():
         pixels, classes = _pair(files[f"{prefix}-{IMAGES}"], files[f"{prefix}-{LABELS}"])
-        splits[split] = ArrayImages(pixels[:, None] if pad is None else _padded(pixels, pad)[:, None])
+        if pad is not None and pixels.shape[1:] != (pad, pad):
+            pixels, padded = _padded(pixels, pad), f", padded with zeros to {pad}×{pad}"
+        splits[split] = ArrayImages(pixels[:, None])
         labels[split] = classes
-    padded = "" if pad is None else f", padded with zeros to {pad}×{pad}"
     return ImageSet(name=name, splits=splits, note=f"{title}'s official IDX files and splits{padded}", labels=labels)
 
 
