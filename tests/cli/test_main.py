@@ -158,7 +158,7 @@ def corrupt_archive(tmp_path):
         (["data", "check", "imagenet"], 2, "There is no data set 'imagenet'; there is digits"),
         (["data", "check", "folder"], 2, "Say where it lies"),
         (["data", "check", "mnist", "--data-root", "nowhere"], 1, "nowhere"),
-        (["train", "digits", "--steps", "none"], 2, "none"),
+        (["train", "digits", "--steps", "none"], 2, "Invalid value for '--steps'"),
         (["evaluate", "--samples"], 2, ""),
     ],
 )

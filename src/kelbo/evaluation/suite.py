@@ -41,7 +41,7 @@ def evaluate(
         )
     scores = per_example(model, images, batch_size=batch_size, samples=samples, dequantized=dequantized, seed=seed)
     reason = no_bits_per_dim(model, images.levels, dequantized)
-    unit = f"nats per image, density on the 0–{images.levels} scale" if dequantized else "nats per image"
+    unit = _unit(model, images.levels, dequantized)
     elbo = -(scores.distortion + scores.rate)
     return {
         "elbo": _with_error(elbo, unit) if model.has_rate else None,
@@ -55,6 +55,7 @@ def evaluate(
         "decoder": {
             "likelihood": type(likelihood).__name__,
             "kind": likelihood.kind,
+            "normalized": _normalized(model),
             "sigma": math.sqrt(scores.variance.mean()),
             "rmse": math.sqrt(scores.squared_error.mean()),
             **equivalents(float(scores.variance.mean()), beta),
@@ -76,6 +77,8 @@ def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
     name = type(likelihood).__name__
     if not model.has_rate:
         return "a plain autoencoder has no rate, so no bound"
+    if not _normalized(model):
+        return f"{name} fits its σ to the very images it scores: that is no distribution over images"
     if likelihood.kind == "density" and not dequantized:
         return f"{name} is a density over real intensities; evaluate with --dequantize to have bits/dim"
     if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
@@ -86,6 +89,17 @@ def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
 def speaks_of(likelihood: Likelihood, levels: int) -> bool:
     """Whether every one of an image's `levels` is a level of this mass function."""
     return likelihood.levels is not None and (likelihood.levels - 1) % (levels - 1) == 0
+
+
+def _normalized(model: Model) -> bool:
+    with model.evaluating():
+        return model.likelihood.normalized
+
+
+def _unit(model: Model, levels: int, dequantized: bool) -> str:
+    scale = f", density on the 0–{levels} scale" if dequantized else ""
+    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
+    return f"nats per image{scale}{flattered}"
 
 
 def _with_error(values: np.ndarray, unit: str) -> Record:

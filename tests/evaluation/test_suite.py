@@ -1,0 +1,138 @@
+"""Numbers of the evaluation against the same numbers computed plainly."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from kelbo.data.images import ArrayImages
+from kelbo.errors import UnitError
+from kelbo.evaluation import evaluate, reconstruct, sample, traverse
+from kelbo.likelihoods import Bernoulli, Categorical, FixedGaussian, OptimalGaussian
+from kelbo.models import VAE
+from kelbo.networks import HigginsDecoder, HigginsEncoder
+from kelbo.units import intensities
+
+SHAPE, LATENTS, COUNT = (1, 12, 12), 4, 23
+
+
+def model(likelihood, shape=SHAPE):
+    torch.manual_seed(0)
+    channels = likelihood.output_channels(shape[0])
+    return VAE(
+        HigginsEncoder(shape, LATENTS, 16), HigginsDecoder(shape, LATENTS, channels, 16), likelihood, shape, LATENTS
+    )
+
+
+def images(levels=256, shape=SHAPE):
+    pixels = np.random.default_rng(0).integers(0, levels, size=(COUNT, *shape), dtype=np.uint8)
+    return ArrayImages(pixels, levels)
+
+
+def test_the_last_short_batch_counts_like_every_other():
+    vae, data = model(FixedGaussian()), images()
+    x = intensities(data.spread(COUNT))
+    record = evaluate(vae, data, batch_size=10)
+    rates = vae.rates(x).sum(1).detach()
+    assert record["rate"]["mean"] == pytest.approx(float(rates.mean()), rel=1e-5)
+    spread = float(rates.std() / COUNT**0.5)
+    assert record["rate"]["standard_error"] == pytest.approx(spread, rel=1e-4)
+    assert record["settings"]["images"] == COUNT
+
+
+def test_per_latent_rates_sum_to_the_rate():
+    record = evaluate(model(FixedGaussian()), images())
+    assert sum(record["latents"]["rate_per_latent"]) == pytest.approx(record["rate"]["mean"], rel=1e-5)
+
+
+def test_a_mass_over_the_datas_own_levels_has_bits_per_dim():
+    record = evaluate(model(Categorical(17)), images(levels=17))
+    assert record["bits_per_dim"] == pytest.approx(-record["elbo"]["mean"] / (144 * math.log(2)))
+    # an untrained softmax over 17 levels costs about log2(17) bits
+    assert record["bits_per_dim"] == pytest.approx(math.log2(17), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "levels", "reason"),
+    [
+        (FixedGaussian(), 256, "FixedGaussian is a density over real intensities; evaluate with --dequantize"),
+        (Bernoulli(), 256, "Bernoulli is a mass over 2 levels and these images have 256"),
+        (Categorical(32), 256, "Categorical is a mass over 32 levels and these images have 256"),
+    ],
+)
+def test_bits_per_dim_are_refused_with_the_reason(likelihood, levels, reason):
+    record = evaluate(model(likelihood), images(levels))
+    assert record["bits_per_dim"] is None
+    assert record["bits_per_dim_reason"].startswith(reason)
+
+
+def test_binary_images_have_bits_under_a_bernoulli():
+    record = evaluate(model(Bernoulli()), images(levels=2))
+    assert record["bits_per_dim"] == pytest.approx(1.0, abs=0.05)  # an untrained coin
+
+
+def test_dequantising_scores_the_scale_of_the_levels():
+    """A Gaussian so wide that it is flat costs ln(256·σ√(2π)) a dimension on the 0–256 scale, nearly whatever the noise."""
+    sigma = 30.0
+    record = evaluate(model(FixedGaussian(sigma)), images(), dequantized=True)
+    per_dim = math.log(255 * sigma * math.sqrt(2 * math.pi))
+    assert record["distortion"]["mean"] == pytest.approx(144 * per_dim, rel=1e-4)
+    assert record["distortion"]["unit"] == "nats per image, density on the 0–256 scale"
+
+
+def test_a_mass_is_not_dequantised():
+    with pytest.raises(UnitError, match="Categorical is a mass function"):
+        evaluate(model(Categorical(256)), images(), dequantized=True)
+
+
+def test_a_sigma_fitted_to_the_evaluated_images_is_called_no_bound():
+    likelihood = OptimalGaussian(as_published=True)
+    vae, data = model(likelihood), images()
+    vae(intensities(data.spread(COUNT)))  # one training batch
+    record = evaluate(vae, data)
+    assert record["decoder"]["normalized"] is False
+    assert "no bound" in record["elbo"]["unit"]
+    assert "fits its σ to the very images" in record["bits_per_dim_reason"]
+
+
+def test_ssim_is_left_out_with_its_reason_where_images_are_too_small():
+    shape = (1, 8, 8)
+    record = evaluate(model(FixedGaussian(), shape), images(shape=shape))["reconstruction"]
+    assert record["ssim"] is None
+    assert "11-pixel window" in record["ssim_reason"]
+
+
+def test_psnr_is_that_of_the_reconstruction_from_the_posteriors_mean():
+    vae, data = model(FixedGaussian()), images()
+    x = intensities(data.spread(COUNT))
+    error = np.square(x.numpy() - reconstruct(vae, x)).mean((1, 2, 3))
+    assert evaluate(vae, data)["reconstruction"]["psnr"]["mean"] == pytest.approx(
+        (-10 * np.log10(error)).mean(), rel=1e-5
+    )
+
+
+def test_evaluating_leaves_the_generators_and_the_model_as_they_were():
+    vae = model(OptimalGaussian())
+    vae(intensities(images().spread(COUNT)))
+    before, generator = {k: v.clone() for k, v in vae.state_dict().items()}, torch.get_rng_state()
+    evaluate(vae, images(), samples=2)
+    assert torch.equal(generator, torch.get_rng_state())
+    assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
+    assert vae.training
+
+
+def test_samples_with_noise_differ_from_the_decoders_mean_by_its_sigma():
+    vae = model(FixedGaussian(0.1))
+    mean, noisy = sample(vae, 50), sample(vae, 50, noise=True)
+    assert (noisy - mean).std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_traversal_moves_one_latent_and_passes_through_the_reconstruction():
+    vae, data = model(FixedGaussian()), images()
+    x = intensities(data.spread(1))
+    centre = float(vae.posterior_moments(x)[0][0, 2].detach())
+    rows = traverse(vae, x, latents=[2, 0], values=[-2.0, centre, 2.0])
+    assert rows.shape == (2, 3, *SHAPE)
+    np.testing.assert_allclose(rows[0, 1], reconstruct(vae, x)[0], atol=1e-5)
+    assert np.abs(rows[0, 0] - rows[0, 2]).max() > 1e-3
