@@ -61,31 +61,28 @@ class BitwiseCategorical(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
-        logits, bit = self._logits(output), (self.level(x).unsqueeze(1) >> self._places(output)) & 1
+        logits, worth = self._logits(output), self._worth(output)
+        bit = (self.level(x).unsqueeze(1) & worth) > 0
         return total(bit * logits - F.softplus(logits))
 
     def mean(self, output: Tensor) -> Tensor:
-        return (torch.sigmoid(self._logits(output)) * self._values(output)).sum(1)
+        return self.intensity((torch.sigmoid(self._logits(output)) * self._worth(output)).sum(1))
 
     def variance(self, output: Tensor) -> Tensor:
-        logits = self._logits(output)
-        return (torch.sigmoid(logits) * torch.sigmoid(-logits) * self._values(output).square()).sum(1)
+        logits, worth = self._logits(output), self.intensity(self._worth(output))
+        return (torch.sigmoid(logits) * torch.sigmoid(-logits) * worth.square()).sum(1)
 
     def sample(self, output: Tensor) -> Tensor:
         on = torch.sigmoid(self._logits(output))
-        return ((torch.rand_like(on) < on) * self._values(output)).sum(1)
+        return self.intensity(((torch.rand_like(on) < on) * self._worth(output)).sum(1))
 
     def _logits(self, output: Tensor) -> Tensor:
         """(B, bits, C, *event)."""
         return output.float().unflatten(1, (self.bits, -1))
 
-    def _places(self, output: Tensor) -> Tensor:
-        """How far each bit stands from the right: bits - 1 … 0, shaped to meet `_logits`."""
-        return along_first(torch.arange(self.bits - 1, -1, -1, device=output.device), output)
-
-    def _values(self, output: Tensor) -> Tensor:
-        """What each bit adds to the intensity."""
-        return self.intensity(1 << self._places(output))
+    def _worth(self, output: Tensor) -> Tensor:
+        """What each bit adds to the level, 2^(bits-1) … 1, shaped to meet `_logits`."""
+        return along_first(2 ** torch.arange(self.bits - 1, -1, -1, device=output.device), output)
 
 
 def along_first(values: Tensor, output: Tensor) -> Tensor:

@@ -26,12 +26,12 @@ class Laplace(Likelihood):
         super().__init__()
         if scale is not None and not 0 < scale < math.inf:
             raise RecipeError(f"likelihood.scale must be positive and finite, or None to learn it; got {scale}.")
-        self.log_scale: nn.Parameter | float = nn.Parameter(torch.zeros(())) if scale is None else math.log(scale)
+        self.log_scale: Tensor | float = nn.Parameter(torch.zeros(())) if scale is None else math.log(scale)
         self.mean_activation = activation(mean_activation)
 
     def scale(self, output: Tensor) -> Tensor:
         """b, a float32 scalar on the output's device."""
-        if isinstance(self.log_scale, nn.Parameter):
+        if isinstance(self.log_scale, Tensor):
             return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR))
         return torch.full((), math.exp(self.log_scale), device=output.device)
 

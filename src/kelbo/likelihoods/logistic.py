@@ -91,7 +91,7 @@ def moments(mean: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tenso
 
 def nearest_level(value: Tensor, levels: int) -> Tensor:
     """A value on [-1, 1], or beyond, to the level whose bin it falls into, as float32."""
-    return ((value + 1) * (levels - 1) / 2).round().clamp(0, levels - 1)
+    return ((value + 1) * (levels - 1) / 2).clamp(0, levels - 1).round()
 
 
 def standard_logistic(like: Tensor) -> Tensor:

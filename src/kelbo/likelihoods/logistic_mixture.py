@@ -16,9 +16,6 @@ from kelbo.likelihoods.mass import Mass, depth
 CHAINED = 3
 """Images of three channels are chained: red, then green given red, then blue given both."""
 
-NET_POINTS = 256
-"""Chains that are averaged for a mean of green or blue."""
-
 
 class Components(NamedTuple):
     """The M components of every pixel. The channels of one pixel share the component, and so are dependent.
@@ -31,6 +28,16 @@ class Components(NamedTuple):
     mean: Tensor
     log_scale: Tensor
     coefficients: Tensor
+
+    @property
+    def chained(self) -> bool:
+        return self.coefficients.shape[1] > 0
+
+    def mean_given(self, before: Sequence[Tensor], channel: int) -> Tensor:
+        """The means (B, M, *event) of one channel of a chain, given those before it on [-1, 1]."""
+        first = channel * (channel - 1) // 2
+        shifts = (self.coefficients[:, first + earlier] * before[earlier] for earlier in range(channel))
+        return sum(shifts, start=self.mean[:, channel])
 
 
 class DiscretizedLogisticMixture(Mass):
@@ -57,8 +64,11 @@ class DiscretizedLogisticMixture(Mass):
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
         p, level = self._components(output), self.level(x).unsqueeze(2)
-        means = torch.stack([_mean_given(p, self._on_scale(level).unbind(1), c) for c in range(x.shape[1])], 1)
-        log_joint = p.log_weights + log_mass(level, means, p.log_scale, self.levels).sum(1)
+        mean = p.mean
+        if p.chained:
+            colours = self._on_scale(level).unbind(1)
+            mean = torch.stack([p.mean_given(colours, channel) for channel in range(CHAINED)], 1)
+        log_joint = p.log_weights + log_mass(level, mean, p.log_scale, self.levels).sum(1)
         return total(log_joint.logsumexp(1, keepdim=True))
 
     def mean(self, output: Tensor) -> Tensor:
@@ -77,8 +87,12 @@ class DiscretizedLogisticMixture(Mass):
         p = self._components(output)
         index = choose(p.log_weights).unsqueeze(1)
         p = Components(*(_pick(part, index) for part in p))
-        noise = standard_logistic(p.mean).unbind(1)
-        return self.intensity(self._chain(p, noise).squeeze(2))
+        noise = standard_logistic(p.mean)
+        if p.chained:
+            level = self._chain(p, noise.unbind(1))
+        else:
+            level = nearest_level(p.mean + p.log_scale.exp() * noise, self.levels)
+        return self.intensity(level.squeeze(2))
 
     def _components(self, output: Tensor) -> Components:
         logits, rest = output.float().tensor_split([self.components], dim=1)
@@ -91,19 +105,18 @@ class DiscretizedLogisticMixture(Mass):
         return 2 * level / (self.levels - 1) - 1
 
     def _chain(self, p: Components, noise: Sequence[Tensor | float]) -> Tensor:
-        """Levels (B, C, M, *event), float32, of standard logistic draws, one for each channel."""
+        """Levels (B, 3, M, *event), float32, at standard logistic draws of red, green and blue."""
         chain: list[Tensor] = []
         for channel, draw in enumerate(noise):
             before = [self._on_scale(level) for level in chain]
-            value = _mean_given(p, before, channel) + p.log_scale[:, channel].exp() * draw
+            value = p.mean_given(before, channel) + p.log_scale[:, channel].exp() * draw
             chain.append(nearest_level(value, self.levels))
         return torch.stack(chain, 1)
 
     def _moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the mixture from those of its components."""
         p = self._components(output)
-        alone = p.coefficients.shape[1] == 0
-        means, variances = moments(p.mean, p.log_scale, self.levels) if alone else self._chain_moments(p)
+        means, variances = self._chain_moments(p) if p.chained else moments(p.mean, p.log_scale, self.levels)
         weights = p.log_weights.exp().unsqueeze(1)
         mean = (weights * means).sum(2)
         return mean, (weights * (variances + (means - mean.unsqueeze(2)).square())).sum(2)
@@ -112,25 +125,16 @@ class DiscretizedLogisticMixture(Mass):
         """Means and variances (B, 3, M, *event) of chained components, as intensities.
 
         Blue's exact mean is a sum over all pairs of levels of red and green, 65 536 at 8 bits. It is the average of
-        NET_POINTS chains instead, whose uniforms are not drawn but spread evenly, the same for every pixel.
+        len(NET) chains instead, whose uniforms are not drawn but spread evenly, the same for every pixel.
         """
         pivot = self._chain(p, [0.0] * CHAINED)
         first, second = torch.zeros_like(pivot), torch.zeros_like(pivot)
-        for noise in well_spread_noise(NET_POINTS):
+        for noise in NET:
             difference = self._chain(p, noise) - pivot
-            first, second = first + difference / NET_POINTS, second + difference.square() / NET_POINTS
+            first, second = first + difference / len(NET), second + difference.square() / len(NET)
         mean, variance = (pivot + first) / (self.levels - 1), (second - first.square()) / (self.levels - 1) ** 2
         red_mean, red_variance = moments(p.mean[:, :1], p.log_scale[:, :1], self.levels)
         return torch.cat([red_mean, mean[:, 1:]], 1), torch.cat([red_variance, variance[:, 1:]], 1)
-
-
-def _mean_given(p: Components, before: Sequence[Tensor], channel: int) -> Tensor:
-    """The components' means (B, M, *event) of one channel, given those before it on [-1, 1]."""
-    if p.coefficients.shape[1] == 0:
-        return p.mean[:, channel]
-    first = channel * (channel - 1) // 2
-    shifts = (p.coefficients[:, first + earlier] * before[earlier] for earlier in range(channel))
-    return sum(shifts, start=p.mean[:, channel])
 
 
 def _pick(part: Tensor, index: Tensor) -> Tensor:
@@ -144,3 +148,7 @@ def well_spread_noise(points: int) -> list[list[float]]:
     """Standard logistic quantiles, (points, 3), at a scrambled Sobol' net: each axis has one point in every 1/points."""
     net = torch.quasirandom.SobolEngine(CHAINED, scramble=True, seed=1).draw(points, dtype=torch.float64)
     return torch.logit(net).tolist()
+
+
+NET = well_spread_noise(256)
+"""Over which the moments of green and blue are averaged. Made once, so that a traced or exported mean needs no generator."""
