@@ -79,7 +79,8 @@ def test_the_whole_set_holds_each_picture_at_its_index():
     whole = shapes2d()
     assert len(whole) == COUNT
     assert whole.shape == (1, 64, 64)
-    for index in torch.arange(COUNT).split(4096):
+    some = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))[:40_000]
+    for index in some.split(256):
         assert torch.equal(whole.take(index), render(factors_of(index)))
 
 
