@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import deepcopy
 from functools import partial
 from itertools import product
 
@@ -118,7 +120,7 @@ def test_every_mass_sums_to_one_over_all_images(make, bits, channels):
     x = all_images(likelihood, channels)
     for spread in (1.0, 3.0, 20.0):
         output = outputs(likelihood, (1, channels), spread)
-        assert density(likelihood, x, output).sum().item() == pytest.approx(1, abs=1e-4)
+        assert density(likelihood, x, output).sum().item() == pytest.approx(1, abs=5e-6)
 
 
 @every_mass
@@ -127,7 +129,7 @@ def test_every_mass_sums_to_one_at_extreme_outputs(make):
     x = all_images(likelihood, 1)
     for size in [20.0] * 6 + [50.0] * 6:
         output = size * outputs(likelihood, (1, 1)).sign()
-        assert density(likelihood, x, output).sum().item() == pytest.approx(1, abs=1e-4)
+        assert density(likelihood, x, output).sum().item() == pytest.approx(1, abs=5e-6)
 
 
 @every_density
@@ -298,6 +300,14 @@ def test_only_the_listed_likelihoods_learn_parameters_of_their_own():
 
 
 # ── state, transforms ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@every_likelihood
+def test_a_likelihood_is_copied_and_pickled_whole(make):
+    likelihood = trained(make)
+    x, output = images(likelihood, (5, 3, 4, 4)), outputs(likelihood, (5, 3, 4, 4))
+    for copy in (deepcopy(likelihood), pickle.loads(pickle.dumps(likelihood))):
+        assert torch.equal(copy.log_prob(x, output), likelihood.log_prob(x, output))
 
 
 @every_likelihood

@@ -58,6 +58,13 @@ def test_a_shared_sigma_settles_where_its_square_is_the_mean_squared_error(pair)
     assert slopes[0] < 0 < slopes[1]
 
 
+def test_a_learned_sigma_cannot_sink_below_half_a_level_of_eight_bits_and_can_always_rise_again(pair):
+    x, output = pair
+    likelihood = SharedGaussian(-20.0)
+    assert likelihood.variance(output)[0, 0, 0, 0].sqrt().item() == pytest.approx(math.exp(-6), rel=1e-5)
+    assert gradient(-likelihood.log_prob(x, output).sum(), likelihood.log_sigma) < 0
+
+
 def test_a_per_pixel_sigma_is_the_second_half_of_the_decoders_output(pair):
     x, mean = pair
     likelihood, log_sigma = PerPixelGaussian(), torch.linspace(-3, 2, 288).view(6, 3, 4, 4)
@@ -88,5 +95,7 @@ def test_a_batch_of_no_examples_is_refused():
 
 
 def test_an_unknown_activation_is_refused():
-    with pytest.raises(RecipeError, match=r"mean_activation must be one of \['identity', 'sigmoid'\]; got 'tanh'"):
+    with pytest.raises(
+        RecipeError, match=r"likelihood.mean_activation must be one of \['identity', 'sigmoid'\]; got 'tanh'"
+    ):
         SharedGaussian(mean_activation="tanh")

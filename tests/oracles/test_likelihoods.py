@@ -18,6 +18,8 @@ from kelbo.likelihoods import (
     PerPixelGaussian,
     StudentT,
 )
+from kelbo.likelihoods.continuous_bernoulli import log_sinhc
+from kelbo.likelihoods.logistic import standard_logistic
 from kelbo.likelihoods.student import log_gamma_step
 
 SHAPE = (5, 3, 4, 4)
@@ -98,6 +100,12 @@ def test_a_continuous_bernoulli_is_uniform_where_its_logit_is_zero_and_smooth_th
     torch.testing.assert_close(likelihood.variance(logits.detach()), torch.full((1, 3), 1 / 12))
 
 
+def test_the_normaliser_of_a_continuous_bernoulli_keeps_its_digits_on_both_branches():
+    t = torch.linspace(-0.6, 0.6, 501)  # the closed form takes over at ± 0.5
+    exact = (torch.sinh(t.double()) / t.double()).log()
+    torch.testing.assert_close(log_sinhc(t).double(), exact.nan_to_num(0.0), rtol=0, atol=2e-7)
+
+
 def test_the_two_branches_of_a_continuous_bernoulli_meet():
     """Its gradient and variance are derivatives of one function, also where the series hands over to the closed form."""
     logits = torch.tensor([[0.999, 0.99999, 1.00001, 1.001]], requires_grad=True)
@@ -105,6 +113,14 @@ def test_the_two_branches_of_a_continuous_bernoulli_meet():
     likelihood.log_prob(torch.full((1, 4), 0.3), logits).backward()
     torch.testing.assert_close(0.3 - logits.grad, likelihood.mean(logits.detach()))
     assert likelihood.variance(logits).diff().abs().max() < 1e-4
+
+
+def test_logistic_noise_is_scipys_far_into_its_tails():
+    draws = standard_logistic(torch.empty(400_000)).double().numpy()
+    assert scipy.stats.kstest(draws, "logistic").pvalue > 1e-4
+    for far in (5.0, 8.0):
+        chance = 2 * scipy.stats.logistic.sf(far)
+        assert scipy.stats.binomtest(int((abs(draws) > far).sum()), len(draws), chance).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("bits", [5, 8])

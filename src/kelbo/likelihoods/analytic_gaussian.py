@@ -27,10 +27,10 @@ class AnalyticGaussian(Gaussian):
 
     detach:       let no gradient pass through σ. At its optimum d loss / d σ = 0, so nothing changes (envelope theorem)
                   except where the floor or the clip moves σ away from the optimum.
-    momentum:     of the running estimate, an exponential average of the batches' mean squared errors (spec'd by none of
-                  the sources; 0.99 by default). The first 1 / (1 - momentum) batches are averaged evenly, so the first
-                  one initialises it. Buffers `running_variance` and `batches` hold it; only log_prob in training mode
-                  moves them. Each process of a distributed run sees its own batches.
+    momentum:     of the running estimate, an exponential average of the batches' mean squared errors (the paper asks
+                  for a running average and gives no momentum). The first 1 / (1 - momentum) batches are averaged
+                  evenly, so the first one initialises it. Buffers `running_variance` and `batches` hold it; only
+                  log_prob in training mode moves them. Each process of a distributed run sees its own batches.
     as_published: what the authors' release does: ln σ clipped softly, which at ln σ = -5 makes σ 37 % too large, and
                   the evaluated images' own error even in evaluation mode. Never `normalized`.
 

@@ -15,8 +15,6 @@ from kelbo.protocols import Likelihood
 Activation = Literal["identity", "sigmoid"]
 """How a decoder's raw output becomes a mean: as it is, or squashed into (0, 1)."""
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda raw: raw, "sigmoid": torch.sigmoid}
-
 LOG_SCALE_FLOOR = -6.0
 """Least ln σ on intensities in [0, 1] (Rybkin et al., 2021, §3.1): e^-6 = 0.0025, about half a level of 8 bits.
 
@@ -25,9 +23,14 @@ Without a floor the density of 8-bit images is unbounded: σ → 0 on a pixel th
 
 def activation(name: Activation) -> Callable[[Tensor], Tensor]:
     """The function of that name. Raises RecipeError for an unknown one."""
-    if name not in _ACTIVATIONS:
-        raise RecipeError(f"mean_activation must be one of {sorted(_ACTIVATIONS)}; got {name!r}.")
-    return _ACTIVATIONS[name]
+    functions = {"identity": _identity, "sigmoid": torch.sigmoid}
+    if name not in functions:
+        raise RecipeError(f"likelihood.mean_activation must be one of {sorted(functions)}; got {name!r}.")
+    return functions[name]
+
+
+def _identity(raw: Tensor) -> Tensor:
+    return raw
 
 
 def soft_clip(value: Tensor, floor: float) -> Tensor:

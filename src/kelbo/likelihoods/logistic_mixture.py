@@ -89,10 +89,8 @@ class DiscretizedLogisticMixture(Mass):
         p = Components(*(_pick(part, index) for part in p))
         noise = standard_logistic(p.mean)
         if p.chained:
-            level = self._chain(p, noise.unbind(1))
-        else:
-            level = nearest_level(p.mean + p.log_scale.exp() * noise, self.levels)
-        return self.intensity(level.squeeze(2))
+            return self.intensity(self._chain(p, noise.unbind(1)).squeeze(2))
+        return self.intensity(nearest_level(p.mean + p.log_scale.exp() * noise, self.levels).squeeze(2))
 
     def _components(self, output: Tensor) -> Components:
         logits, rest = output.float().tensor_split([self.components], dim=1)
