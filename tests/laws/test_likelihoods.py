@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-from copy import deepcopy
 from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from scipy.stats import chisquare, kstest
-from torch import nn
-from torch.func import functional_call, grad, vmap
 
 from kelbo.likelihoods import (
     AveragedSquaredError,
@@ -297,88 +292,3 @@ def test_every_learned_parameter_has_no_dimensions_and_gets_a_gradient(name):
 
 def test_only_the_listed_likelihoods_learn_parameters_of_their_own():
     assert [name for name, make in EVERY.items() if list(make().parameters())] == LEARNED
-
-
-# ── state, transforms ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@every_likelihood
-def test_a_likelihood_is_copied_and_pickled_whole(make):
-    likelihood = trained(make)
-    x, output = images(likelihood, (5, 3, 4, 4)), outputs(likelihood, (5, 3, 4, 4))
-    for copy in (deepcopy(likelihood), pickle.loads(pickle.dumps(likelihood))):
-        assert torch.equal(copy.log_prob(x, output), likelihood.log_prob(x, output))
-
-
-@every_likelihood
-def test_weights_saved_and_loaded_score_the_same(make, tmp_path):
-    likelihood, fresh = trained(make), make().eval()
-    for parameter in likelihood.parameters():
-        nn.init.normal_(parameter)
-    save_file(likelihood.state_dict(), tmp_path / "weights.safetensors")
-    fresh.load_state_dict(load_file(tmp_path / "weights.safetensors"))
-    x, output = images(likelihood, (5, 3, 4, 4)), outputs(likelihood, (5, 3, 4, 4))
-    assert torch.equal(fresh.log_prob(x, output), likelihood.log_prob(x, output))
-
-
-class Distortion(nn.Module):
-    """A module to call functionally."""
-
-    def __init__(self, likelihood):
-        super().__init__()
-        self.likelihood = likelihood
-
-    def forward(self, x, output):
-        return -self.likelihood.log_prob(x, output).mean()
-
-
-@every_likelihood
-def test_lanes_stacked_by_vmap_equal_the_lanes_alone(make):
-    likelihood = make()
-    module = Distortion(likelihood)
-    x = images(likelihood, (4, 3, 4, 4))
-    lanes = torch.stack([outputs(likelihood, x.shape) for _ in range(3)])
-    parameters = {name: value.detach() + torch.arange(3.0) for name, value in module.named_parameters()}
-    buffers = {name: value.expand(3).clone() for name, value in module.named_buffers()}
-    names = set(parameters), set(buffers)
-
-    def loss(output, parameters, buffers):
-        return functional_call(module, (parameters, buffers), (x, output))
-
-    stacked = vmap(grad(loss, argnums=(0, 1)))(lanes, parameters, buffers)
-    for lane in range(3):
-        alone = {name: value[lane].clone().requires_grad_() for name, value in parameters.items()}
-        own = {name: value.clone() for name, value in make().named_buffers()}
-        output = lanes[lane].clone().requires_grad_()
-        loss(output, alone, {f"likelihood.{name}": value for name, value in own.items()}).backward()
-        torch.testing.assert_close(stacked[0][lane], output.grad)
-        for name, value in alone.items():
-            torch.testing.assert_close(stacked[1][name][lane], value.grad)
-        for name, value in own.items():
-            torch.testing.assert_close(buffers[f"likelihood.{name}"][lane], value)
-    assert names == (set(parameters), set(buffers))
-
-
-@every_likelihood
-def test_samples_can_be_drawn_for_stacked_lanes(make):
-    likelihood = trained(make)
-    lanes = torch.stack([outputs(likelihood, (4, 3, 4, 4))] * 3)
-    samples = vmap(likelihood.sample, randomness="different")(lanes)
-    assert samples.shape == (3, 4, 3, 4, 4)
-    assert likelihood.levels == 2 or not torch.equal(samples[0], samples[1])
-
-
-@every_likelihood
-def test_every_tensor_is_made_where_the_output_lives(make):
-    """On the meta device, which refuses to meet a CPU tensor; the running σ, a number asked of the device, aside."""
-    likelihood = make().to("meta")
-    x = torch.zeros(4, 3, 4, 4, device="meta")
-    output = torch.zeros(4, likelihood.output_channels(3), 4, 4, device="meta")
-    assert likelihood.log_prob(x, output).device.type == "meta"
-    asked = (
-        [likelihood.mean]
-        if isinstance(likelihood, OptimalGaussian | PerImageGaussian)
-        else [likelihood.mean, likelihood.variance, likelihood.sample]
-    )
-    for ask in asked:
-        assert ask(output).device.type == "meta"

@@ -72,9 +72,10 @@ class DiscretizedLogisticMixture(Mass):
         return total(log_joint.logsumexp(1, keepdim=True))
 
     def mean(self, output: Tensor) -> Tensor:
-        """Exact where channels are not chained, and for red; green and blue to a few hundredths of their own deviation.
+        """Exact where channels are not chained, and for red.
 
-        Those two are piecewise constant in the parameters: no gradient passes.
+        Green and blue are averages over NET: off by about 0.01 of the pixel's own deviation, by 0.06 at worst of 300
+        random pixels, and piecewise constant in the parameters, so no gradient passes.
         """
         return self._moments(output)[0]
 
