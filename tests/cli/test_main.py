@@ -13,8 +13,7 @@ from PIL import Image
 from kelbo.cli.main import main
 
 SMALL = [
-    *("--set", "model.network.channels=4"),
-    *("--set", "model.network.hidden=16"),
+    *("--set", "model.network.width=16"),
     *("--set", "model.latents=3"),
     *("--set", "training.log_every=2"),
 ]
@@ -98,7 +97,7 @@ def test_the_same_seed_draws_the_same_samples(kelbo, run_path, tmp_path):
 
 
 def test_resume_needs_only_the_folder(kelbo, tmp_path):
-    kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 2, "--set", "schedule.kind=constant", *SMALL)
+    kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 2, *SMALL)
     code, out, _ = kelbo("train", "--resume", "--out", tmp_path / "r", "--steps", 4)
     assert code == 0
     assert "step 4/4" in out
@@ -106,7 +105,7 @@ def test_resume_needs_only_the_folder(kelbo, tmp_path):
 
 def test_recipes_can_be_listed_shown_changed_and_trained_from_a_file(kelbo, tmp_path):
     assert "mnist-sigma" in kelbo("recipe", "list")[1]
-    code, out, _ = kelbo("recipe", "show", "digits", "--set", "training.steps=1", "--set", "model.network.channels=4")
+    code, out, _ = kelbo("recipe", "show", "digits", "--set", "training.steps=1", "--set", "model.network.width=4")
     assert code == 0
     (tmp_path / "mine.toml").write_text(out)
     assert kelbo("train", tmp_path / "mine.toml", "--out", tmp_path / "r")[0] == 0
@@ -117,7 +116,7 @@ def test_data_sets_can_be_listed_checked_and_previewed(kelbo, tmp_path):
     code, out, _ = kelbo("data", "check", "digits", "--json")
     assert code == 0
     assert json.loads(out)["splits"]["test"]["images"] == 180
-    code, out, _ = kelbo("data", "preview", "digits", "--out", tmp_path / "p.png", "--set", "size=8")
+    code, out, _ = kelbo("data", "preview", "digits", "--out", tmp_path / "p.png", "--set", "size=32")
     assert code == 0
     assert np.asarray(Image.open(tmp_path / "p.png")).std() > 0
 
@@ -207,7 +206,7 @@ def test_a_mass_cannot_be_dequantised(kelbo, tmp_path):
     assert "Categorical is a mass function" in err
     code, out, _ = kelbo("evaluate", tmp_path / "r", "--json")
     record = json.loads(out)
-    assert record["bits_per_dim"] == pytest.approx(-record["elbo"]["mean"] / (256 * np.log(2)))
+    assert record["bits_per_dim"] == pytest.approx(-record["elbo"]["mean"] / (64 * np.log(2)))
 
 
 def test_the_installed_command_is_the_module():

@@ -21,7 +21,7 @@ def images(shape=(3, 32, 32), levels=256, count=6):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_likelihood_of_the_schema_builds_into_a_model_that_trains_a_step(kind):
-    recipe = change(digits(), [f"likelihood.kind={kind}", "model.network.channels=4", "model.network.hidden=8"])
+    recipe = change(digits(), [f"likelihood.kind={kind}", "model.network.width=8"])
     image_set = images()
     torch.manual_seed(0)
     model = build.model(recipe, image_set)

@@ -13,6 +13,11 @@ from kelbo.recipes.named import digits
 from kelbo.runs import Run
 
 TINY = [
+    "data.size=16",
+    "objective.warmup=0",
+    "optimizer.kind=adam",
+    "optimizer.weight_decay=0",
+    "model.network.kind=burgess",
     "model.network.channels=4",
     "model.network.hidden=16",
     "model.latents=3",

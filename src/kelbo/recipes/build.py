@@ -123,23 +123,25 @@ def likelihood(recipe: Recipe, levels: int) -> Likelihood:
             return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
         case s.SharedGaussian():
             return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
-        case s.OptimalGaussian():
-            return likelihoods.OptimalGaussian(
+        case s.OptimalGaussian() | s.PerImageGaussian():
+            kinds = {
+                "optimal_gaussian": likelihoods.OptimalGaussian,
+                "per_image_gaussian": likelihoods.PerImageGaussian,
+            }
+            return kinds[spec.kind](
                 detach=spec.detach,
                 momentum=spec.momentum,
                 as_published=spec.as_published,
                 mean_activation=spec.mean_activation,
             )
-        case s.PerImageGaussian():
-            return likelihoods.PerImageGaussian(mean_activation=spec.mean_activation)
         case s.PerPixelGaussian():
             return likelihoods.PerPixelGaussian(mean_activation=spec.mean_activation)
         case s.AveragedSquaredError():
             return likelihoods.AveragedSquaredError(recipe.training.batch_size, mean_activation=spec.mean_activation)
         case s.Laplace():
-            return likelihoods.Laplace()
+            return likelihoods.Laplace(spec.scale, mean_activation=spec.mean_activation)
         case s.StudentT():
-            return likelihoods.StudentT()
+            return likelihoods.StudentT(mean_activation=spec.mean_activation)
         case s.Bernoulli():
             return likelihoods.Bernoulli()
         case s.ContinuousBernoulli():

@@ -113,23 +113,22 @@ class ModelSpec(Spec):
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class GaussianSpec(Spec):
+class LocationSpec(Spec):
     mean_activation: Literal["identity", "sigmoid"] = "sigmoid"
     """from the decoder's output to the mean"""
 
 
-class FixedGaussian(GaussianSpec):
+class FixedGaussian(LocationSpec):
     kind: Literal["fixed_gaussian"] = "fixed_gaussian"
     sigma: float = Field(default=1.0, gt=0)
     """intensities in [0, 1]"""
 
 
-class SharedGaussian(GaussianSpec):
+class SharedGaussian(LocationSpec):
     kind: Literal["shared_gaussian"] = "shared_gaussian"
 
 
-class OptimalGaussian(GaussianSpec):
-    kind: Literal["optimal_gaussian"] = "optimal_gaussian"
+class AnalyticSpec(LocationSpec):
     detach: bool = False
     """stop the gradient through the analytic σ"""
     momentum: float = Field(default=0.99, ge=0, lt=1)
@@ -138,24 +137,31 @@ class OptimalGaussian(GaussianSpec):
     """the release's soft-clipped σ of the evaluation batch itself: flatters the numbers"""
 
 
-class PerImageGaussian(GaussianSpec):
+class OptimalGaussian(AnalyticSpec):
+    kind: Literal["optimal_gaussian"] = "optimal_gaussian"
+    """one σ for the batch"""
+
+
+class PerImageGaussian(AnalyticSpec):
     kind: Literal["per_image_gaussian"] = "per_image_gaussian"
 
 
-class PerPixelGaussian(GaussianSpec):
+class PerPixelGaussian(LocationSpec):
     kind: Literal["per_pixel_gaussian"] = "per_pixel_gaussian"
 
 
-class AveragedSquaredError(GaussianSpec):
+class AveragedSquaredError(LocationSpec):
     kind: Literal["mse_vae"] = "mse_vae"
     """the baseline that averages squared errors over pixels and batch: a Gaussian of σ² = B·D/2"""
 
 
-class Laplace(Spec):
+class Laplace(LocationSpec):
     kind: Literal["laplace"] = "laplace"
+    scale: float | None = Field(default=None, gt=0)
+    """intensities; null learns it"""
 
 
-class StudentT(Spec):
+class StudentT(LocationSpec):
     kind: Literal["student_t"] = "student_t"
 
 
