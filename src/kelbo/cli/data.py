@@ -26,7 +26,7 @@ def list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kelbo.recipes.sets import SETS
+    from kelbo.recipes.schema import SETS
 
     table = Table("name", "images", "where from", box=None)
     for name, (images, source) in SETS.items():

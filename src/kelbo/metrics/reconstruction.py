@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 Array = NDArray[np.floating]
 SSIM_WINDOW = 11
@@ -22,6 +21,10 @@ def ssim(images: Array, reconstructions: Array) -> Array:
     11×11 Gaussian window of σ = 1.5, K = (0.01, 0.03), data range 1, by torchmetrics. ValueError where an image is smaller
     than the window, for then no pixel has a whole one.
     """
+    from torchmetrics.functional.image import (
+        structural_similarity_index_measure,  # here, since it takes a second to import
+    )
+
     if min(images.shape[2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW} pixels; these are {images.shape[2:]}.")
     scores = structural_similarity_index_measure(

@@ -30,7 +30,10 @@ from kelbo.training.checkpoint import load_weights, restore
 from kelbo.training.hooks import Sink
 from kelbo.units import intensities
 
+__all__ = ["Experiment", "evaluate_run", "open_run", "train"]
+
 PICTURED = 10
+"""test images whose reconstructions are followed over time"""
 
 
 def train(

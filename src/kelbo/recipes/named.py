@@ -37,7 +37,7 @@ def mnist_sigma() -> Recipe:
 
 
 def fashion_sigma() -> Recipe:
-    """The same on Fashion-MNIST."""
+    """σ-VAE on Fashion-MNIST, as mnist-sigma."""
     recipe = mnist_sigma()
     return recipe.model_copy(update={"name": "fashion-sigma", "data": s.Mnist(kind="fashion-mnist")})
 

@@ -80,6 +80,18 @@ class Shapes2d(DataSpec):
 
 Data = Annotated[Digits | Mnist | Cifar | Arrays | Pictures | Shapes2d, Field(discriminator="kind")]
 
+# what `kelbo data list` says of each kind: its images, and where they come from
+SETS: dict[str, tuple[str, str]] = {
+    "digits": ("1,797 of 8×8, grey, 17 levels", "scikit-learn's handwritten digits, installed with kelbo"),
+    "mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "fashion-mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "cifar10": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "cifar100": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
+    "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
+    "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder: --data-root FOLDER"),
+}
+
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -290,6 +302,8 @@ class Training(Spec):
 
 
 class Recipe(Spec):
+    """Everything that a run depends on but the machine; two runs of one recipe on one machine are equal."""
+
     name: str
     data: Data
     model: ModelSpec = ModelSpec()

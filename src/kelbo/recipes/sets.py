@@ -8,17 +8,7 @@ from kelbo.data.images import Images, ImageSet
 from kelbo.errors import DataMissing, RecipeError
 from kelbo.recipes import build
 from kelbo.recipes.files import change, parse
-
-SETS: dict[str, tuple[str, str]] = {
-    "digits": ("1,797 of 8×8, grey, 17 levels", "scikit-learn's handwritten digits, installed with kelbo"),
-    "mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
-    "fashion-mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
-    "cifar10": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
-    "cifar100": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
-    "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
-    "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
-    "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder: --data-root FOLDER"),
-}
+from kelbo.recipes.schema import SETS
 
 
 def read(name: str, root: Path | None = None, settings: list[str] | None = None) -> ImageSet:

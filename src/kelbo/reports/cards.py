@@ -1,0 +1,101 @@
+"""The headline: one card a number, on the test split, or the reason why there is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from kelbo.evaluation.suite import Record
+from kelbo.reports.numbers import plain, with_error
+from kelbo.reports.wording import calibration
+from kelbo.units import bits_per_dim
+
+NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
+
+
+@dataclass(frozen=True)
+class Card:
+    """value is "none" where the number does not exist; then the note says why."""
+
+    title: str
+    value: str
+    error: str = ""
+    unit: str = ""
+    note: str = ""
+    verdict: str = ""
+    wide: bool = False
+
+
+def cards(record: Record, bits: Record) -> list[Card]:
+    """The headline of a test `record`; `bits` is the record to take bits/dim from, the same where none has any."""
+    return [
+        _elbo(record),
+        _measured("Rate", record["rate"], "what the latents carry", NO_BOUND),
+        _measured("Distortion", record["distortion"], "what the latents leave to pay for"),
+        bits_card(bits),
+        _measured("PSNR", record["reconstruction"]["psnr"], "of reconstructions"),
+        _measured(
+            "SSIM", record["reconstruction"]["ssim"], "of reconstructions", record["reconstruction"]["ssim_reason"]
+        ),
+        _active(record),
+        _sigma(record),
+        _beta(record),
+    ]
+
+
+def bits_card(record: Record) -> Card:
+    """bits/dim with its standard error, or why the record has none."""
+    if record["bits_per_dim"] is None:
+        return Card("Bits/dim", "none", note=f"{record['bits_per_dim_reason']}.")
+    error = bits_per_dim(record["elbo"]["standard_error"], int(np.prod(record["settings"]["shape"])))
+    mean, shown = with_error(record["bits_per_dim"], error)
+    note = "an upper bound, of dequantised intensities" if record["settings"]["dequantized"] else "an upper bound"
+    return Card("Bits/dim", mean, shown, "bits", note)
+
+
+def _measured(title: str, value: Record | None, note: str, reason: str | None = None) -> Card:
+    if value is None:
+        return Card(title, "none", note=_sentence(reason or ""))
+    mean, error = with_error(value["mean"], value["standard_error"])
+    unit, *rest = re.split("[,;] ", value["unit"], maxsplit=1)
+    return Card(title, mean, error, "" if unit == "mean over images" else unit, "; ".join([note, *rest]))
+
+
+def _elbo(record: Record) -> Card:
+    note = "−(rate + distortion); larger is better"
+    if record["decoder"]["kind"] == "density":
+        note += ". Of a density over intensities: it may be above 0 and compares only on the same data"
+    card = _measured("ELBO", record["elbo"], note, NO_BOUND)
+    return Card(card.title, card.value, card.error, card.unit, card.note, wide=True)
+
+
+def _active(record: Record) -> Card:
+    latents = record["latents"]
+    if latents is None:
+        return Card("Active units", "none", note=NO_BOUND)
+    return Card(
+        "Active units",
+        str(latents["active_units"]),
+        unit=f"of {latents['dims']}",
+        note="latents that move with the data",
+    )
+
+
+def _sigma(record: Record) -> Card:
+    sigma, rmse = record["decoder"]["sigma"], record["decoder"]["rmse"]
+    verdict = calibration(sigma, rmse)
+    return Card("Decoder’s σ", plain(sigma), unit=f"RMSE {plain(rmse)}", note=verdict.sentence, verdict=verdict.word)
+
+
+def _beta(record: Record) -> Card:
+    if record["latents"] is None:
+        return Card("Equivalent β", "none", note="There is no rate to weigh.")
+    value = plain(record["decoder"]["equivalent_beta"])
+    return Card("Equivalent β", value, note="weight of the rate beside ½ squared error, whatever the objective")
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") or not text else f"{text}."

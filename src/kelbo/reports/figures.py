@@ -1,0 +1,187 @@
+"""Figures: arrays in, a Matplotlib Figure out. Two themes, one style, nothing global and no pyplot."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+LABELLED_BARS = 32
+"""With more latents than these, bars carry no index."""
+
+SYSTEM_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that measuring a text never depends on the machine
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.borderpad": 0,
+    "legend.handlelength": 1.4,
+    "svg.fonttype": "none",  # text stays text, in the reader's own font
+    "svg.hashsalt": "kelbo",  # the same figure is the same file
+}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one figure. first and second are told apart whatever colours the reader sees (Okabe & Ito, 2008)."""
+
+    ink: str
+    faint: str
+    grid: str
+    paper: str
+    first: str
+    second: str
+
+
+LIGHT = Theme(ink="#1f2328", faint="#6b7280", grid="#e5e7eb", paper="#ffffff", first="#0072b2", second="#d55e00")
+DARK = Theme(ink="#e6e8eb", faint="#9aa1ab", grid="#30353c", paper="#15181c", first="#56b4e9", second="#e69f00")
+
+
+@contextmanager
+def style(theme: Theme) -> Iterator[None]:
+    """Inside the block Matplotlib draws in the project's style; outside it is as it was."""
+    colours: dict[Any, Any] = {
+        "text.color": theme.ink,
+        "axes.titlecolor": theme.ink,
+        "axes.edgecolor": theme.grid,
+        "axes.labelcolor": theme.faint,
+        "axes.facecolor": "none",
+        "xtick.labelcolor": theme.faint,
+        "ytick.labelcolor": theme.faint,
+        "grid.color": theme.grid,
+        "figure.facecolor": "none",
+    }
+    with mpl.rc_context({**STYLE, **colours}):
+        yield
+
+
+def curves(
+    steps: Array, lines: Mapping[str, Array], *, title: str, unit: str, theme: Theme, floor: float | None = None
+) -> Figure:
+    """One or two quantities over training steps.
+
+    steps: (T,); lines: by label, each (T,), NaN where a row has no value. unit: of the y axis. floor: where the axis
+    begins; by default with the values, the first steps' transient left out (`robust_limits`), and the figure says how
+    many values lie outside.
+    """
+    with style(theme):
+        figure = Figure(figsize=(3.4, 2.2))
+        axes = figure.add_axes((0.14, 0.18, 0.83, 0.66))  # the same in every figure, so that a grid of them lines up
+        for (label, values), colour in zip(lines.items(), (theme.first, theme.second), strict=False):
+            axes.plot(steps, values, label=label, color=colour, marker="o" if len(steps) == 1 else None)
+        low, high = robust_limits(*lines.values())
+        axes.set_ylim(low if floor is None else floor, high)
+        axes.set_title(title)
+        axes.set_title(unit, loc="right", color=theme.faint, fontweight="normal", fontsize=STYLE["font.size"])
+        axes.set_xlabel("step" + _outside(axes, lines))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(tick))
+        if len(lines) > 1:
+            axes.legend(loc="best")
+    return figure
+
+
+def rate_bars(rates: Array, active: NDArray[np.bool_], *, theme: Theme) -> Figure:
+    """Mean KL of each latent, the largest first, active ones coloured. rates: nats, (K,); active: (K,)."""
+    order = np.argsort(-rates, kind="stable")
+    with style(theme):
+        figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(rates))), 2.6), layout="constrained")
+        axes = figure.subplots()
+        colours = [theme.first if active[k] else theme.faint for k in order]
+        axes.bar(range(len(order)), rates[order], width=0.72, color=colours)
+        axes.set_ylabel("KL, nats")
+        axes.set_xlim(-0.7, len(order) - 0.3)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        if len(order) <= LABELLED_BARS:
+            axes.set_xticks(range(len(order)), [str(k) for k in order])
+            axes.set_xlabel("latent")
+        else:
+            axes.set_xticks([])
+            axes.set_xlabel(f"{len(order)} latents, the most used first")
+        counts = {"active": (theme.first, int(active.sum())), "inactive": (theme.faint, int((~active).sum()))}
+        axes.legend(
+            handles=[Patch(color=colour, label=f"{name} ({n})") for name, (colour, n) in counts.items() if n],
+            loc="upper right",
+        )
+    return figure
+
+
+def robust_limits(*lines: Array) -> tuple[float, float]:
+    """Limits of an axis that the first steps of training do not flatten.
+
+    Each line is (T,), its NaNs left out. All values are inside where that costs the last four fifths of each line (but for
+    2 % at either end) no more than three fifths of the axis; else those, with their own span more on the sides that need it.
+    """
+    known = [line[np.isfinite(line)] for line in lines]
+    known = [line for line in known if len(line)]
+    if not known:
+        return 0.0, 1.0
+    everything = np.concatenate(known)
+    low, high = everything.min(), everything.max()
+    least, most = np.quantile(np.concatenate([line[len(line) // 5 :] for line in known]), [0.02, 0.98])
+    span = most - least
+    if 0 < span < (high - low) / 2.5:
+        low, high = max(low, least - span), min(high, most + span)
+    margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    return float(low - margin), float(high + margin)
+
+
+def as_svg(figure: Figure, theme: Theme) -> bytes:
+    """The figure on a transparent ground, its text in the reader's system font."""
+    buffer = io.BytesIO()
+    with style(theme):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue().replace(b"'DejaVu Sans'", SYSTEM_FONTS.encode())
+
+
+def as_png(figure: Figure, theme: Theme) -> bytes:
+    """The figure at twice a screen's resolution on the theme's paper, for slides."""
+    buffer = io.BytesIO()
+    with style(theme):
+        figure.savefig(buffer, format="png", dpi=192, facecolor=theme.paper)
+    return buffer.getvalue()
+
+
+def tick(value: float, place: int | None = None) -> str:
+    """A label of an axis: short for tiny numbers too (7.5e−4), so that it fits beside it."""
+    if 0 < abs(value) < 0.01:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "−")
+    return f"{value:,.6g}".replace("-", "−")
+
+
+def _outside(axes: Axes, lines: Mapping[str, Array]) -> str:
+    low, high = axes.get_ylim()
+    count = sum(int(((values < low) | (values > high)).sum()) for values in lines.values())
+    return f" · {count} {'point' if count == 1 else 'points'} off the scale" if count else ""

@@ -1,0 +1,141 @@
+"""One self-contained HTML page about one run: no network, no script, every picture inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from kelbo.evaluation.suite import Record
+from kelbo.recipes.experiment import Experiment, evaluate_run
+from kelbo.reports import gallery
+from kelbo.reports.cards import cards
+from kelbo.reports.gallery import Labelled
+from kelbo.reports.pictures import Picture
+from kelbo.reports.table import comparison
+from kelbo.reports.wording import trained
+from kelbo.runs import write_atomic
+
+
+def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
+    """Write the run's page and its pictures as PNG files into the run's folder; returns the page's path.
+
+    A run whose newest checkpoint has no evaluation on its test split is evaluated first. noise: samples are draws of the
+    full model, not the decoder's mean. Raises RunError where a picture in the run's folder is not what training wrote.
+    """
+    run, records = experiment.run, _records(experiment)
+    shown = _shown(experiment, records["test"], noise)
+    page = _template().render(
+        name=experiment.recipe.name,
+        folder=run.path.resolve().name,
+        sentence=trained(experiment),
+        step=experiment.step,
+        images=records["test"]["settings"]["images"],
+        latents=experiment.model.latent_dims,
+        has_rate=experiment.model.has_rate,
+        noise=noise,
+        cards=cards(records["test"], _with_bits(records, experiment.step)),
+        table=comparison(records, experiment.step),
+        recipe=run.recipe_path.read_text(),
+        provenance=_provenance(experiment),
+        written=datetime.now(UTC),
+        **shown,
+    )
+    for picture in _pictures(shown):
+        write_atomic(run.report_pictures / f"{picture.name}.png", picture.file)
+    write_atomic(run.report_page, page)
+    return run.report_page
+
+
+def _records(experiment: Experiment) -> dict[str, Record]:
+    """All of the run's records, the one on the test split that of the checkpoint the page shows."""
+    records = experiment.run.evaluations()
+    if "test" not in records or records["test"]["settings"]["step"] != experiment.step:
+        evaluate_run(experiment)
+        records = experiment.run.evaluations()
+    return records
+
+
+def _with_bits(records: dict[str, Record], step: int) -> Record:
+    """The first record on the test split at `step` that has bits/dim; the plain test record where none has."""
+    candidates = [records["test"], *records.values()]
+    of_test = [r for r in candidates if r["settings"]["split"] == "test" and r["settings"]["step"] == step]
+    return next((record for record in of_test if record["bits_per_dim"] is not None), records["test"])
+
+
+def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any]:
+    has_rate = experiment.model.has_rate
+    return {
+        "reconstructions": gallery.reconstructions(experiment),
+        "samples": gallery.samples(experiment, noise),
+        "traversals": gallery.traversals(experiment, record) if has_rate else None,
+        "rates": gallery.rates(record) if has_rate else None,
+        "curves": gallery.training_curves(experiment.run.journal.rows(), has_rate),
+        "progress": gallery.progress(experiment),
+    }
+
+
+def _pictures(shown: Any) -> Iterator[Picture]:
+    """Every picture in what the page shows, however deep."""
+    match shown:
+        case Picture():
+            yield shown
+        case Labelled():
+            yield shown.picture
+        case dict():
+            yield from _pictures(list(shown.values()))
+        case list():
+            for part in shown:
+                yield from _pictures(part)
+
+
+def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """What the run recorded about itself, as titled lists of words."""
+    known, run = experiment.run.provenance(), experiment.run
+    machine, data = dict(known["machine"]), known["data"]
+    saved = run.checkpoint(experiment.step) / "state.json"
+    hardware = {
+        key: machine.pop(key) for key in ("processor", "accelerators", "threads", "device", "processes", "system")
+    }
+    return {
+        "Run": {
+            "folder": run.path.resolve().name,
+            "recipe’s fingerprint": known["recipe"],
+            "seed": known["seed"],
+            "begun": _date(datetime.fromisoformat(known["begun"])),
+            "last checkpoint": _date(datetime.fromtimestamp(saved.stat().st_mtime, UTC)),
+            "step": f"{experiment.step:,}",
+        },
+        "Data": {"name": data["name"], "note": data["note"]}
+        | {
+            f"{name} split": f"{split['images']:,} images, fingerprint {split['fingerprint']}"
+            for name, split in data["splits"].items()
+        },
+        "Hardware": {key: _words(value) for key, value in hardware.items()},
+        "Versions": {key: _words(value) for key, value in machine.items()},
+    }
+
+
+def _words(value: Any) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("kelbo.reports", package_path="."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["date"] = _date
+    return environment.get_template("run_page.html.j2")

@@ -1,0 +1,114 @@
+"""Every evaluation of a run side by side: a row a quantity, a column a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kelbo.evaluation.suite import Record
+from kelbo.reports.numbers import plain, with_error
+from kelbo.units import bits_per_dim
+
+
+@dataclass(frozen=True)
+class Cell:
+    """note: what differs from the row's unit."""
+
+    value: str = "–"
+    error: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    quantity: str
+    unit: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: the records' names; reasons: why some have no bits/dim, with their names."""
+
+    columns: list[str]
+    rows: list[Row]
+    reasons: dict[str, list[str]]
+
+
+def comparison(records: dict[str, Record], step: int) -> Table:
+    """All records by name, those of the test split first; `step` is the checkpoint that the page shows, and a record of another one says so."""
+    names = sorted(records, key=lambda name: (records[name]["settings"]["split"] != "test", name))
+    found = [records[name] for name in names]
+    rows = [
+        Row("Split", "", [Cell(record["settings"]["split"]) for record in found]),
+        Row("Images N", "", [Cell(f"{record['settings']['images']:,}") for record in found]),
+        Row("Checkpoint", "step", [_checkpoint(record, step) for record in found]),
+        _measured("ELBO", found, lambda record: record["elbo"]),
+        _measured("Rate", found, lambda record: record["rate"]),
+        _measured("Distortion", found, lambda record: record["distortion"]),
+        _measured("Importance-weighted bound", found, lambda record: record["importance_weighted"]),
+        Row("Bits/dim", "bits", [_bits(record) for record in found]),
+        _measured("PSNR", found, lambda record: record["reconstruction"]["psnr"]),
+        _measured("SSIM", found, lambda record: record["reconstruction"]["ssim"]),
+        Row("Active units", "latents", [_active(record) for record in found]),
+        *(_decoder(title, unit, name, found) for title, unit, name in DECODER),
+    ]
+    return Table(names, [row for row in rows if any(cell != Cell() for cell in row.cells)], _reasons(names, found))
+
+
+DECODER = (
+    ("Decoder’s σ", "intensity", "sigma"),
+    ("Reconstructions’ RMSE", "intensity", "rmse"),
+    ("Equivalent σ", "intensity", "equivalent_sigma"),
+    ("Equivalent β", "", "equivalent_beta"),
+)
+
+
+def _reasons(names: list[str], records: list[Record]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for name, record in zip(names, records, strict=True):
+        if reason := record["bits_per_dim_reason"]:
+            reasons.setdefault(reason, []).append(name)
+    return reasons
+
+
+def _measured(quantity: str, records: list[Record], read: Callable[[Record], Record | None]) -> Row:
+    values = [read(record) for record in records]
+    unit = next((value["unit"] for value in values if value), "")
+    return Row(quantity, unit, [_cell(value, unit) for value in values])
+
+
+def _cell(value: Record | None, unit: str) -> Cell:
+    if value is None:
+        return Cell()
+    mean, error = with_error(value["mean"], value["standard_error"])
+    notes = [
+        f"{value['samples']:,} samples" if "samples" in value else "",
+        value["unit"] if value["unit"] != unit else "",
+    ]
+    return Cell(mean, error, "; ".join(filter(None, notes)))
+
+
+def _checkpoint(record: Record, step: int) -> Cell:
+    its = record["settings"]["step"]
+    return Cell(f"{its:,}", note="" if its == step else "another than this page’s")
+
+
+def _bits(record: Record) -> Cell:
+    if record["bits_per_dim"] is None:
+        return Cell("none")
+    error = bits_per_dim(record["elbo"]["standard_error"], int(np.prod(record["settings"]["shape"])))
+    return Cell(*with_error(record["bits_per_dim"], error), "dequantised" if record["settings"]["dequantized"] else "")
+
+
+def _active(record: Record) -> Cell:
+    latents = record["latents"]
+    return Cell(f"{latents['active_units']} of {latents['dims']}") if latents else Cell()
+
+
+def _decoder(title: str, unit: str, name: str, records: list[Record]) -> Row:
+    speaks = [record["latents"] is not None or name in ("sigma", "rmse") for record in records]
+    values = [record["decoder"][name] if speak else None for record, speak in zip(records, speaks, strict=True)]
+    return Row(title, unit, [Cell() if value is None else Cell(plain(value)) for value in values])

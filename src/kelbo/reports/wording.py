@@ -1,0 +1,73 @@
+"""What the page says in words: what was trained, and whether the decoder's σ is its error."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kelbo.protocols import Model
+from kelbo.recipes import schema as s
+from kelbo.recipes.experiment import Experiment
+
+TOLERANCE = 0.1
+"""σ within 10 % of the error counts as calibrated."""
+
+NAMES = {
+    name.lower(): name
+    for name in ("Bernoulli", "Burgess", "Gaussian", "Higgins", "Laplace", "MSE", "Rybkin", "Student", "VAE")
+}
+
+
+class Verdict(NamedTuple):
+    """In a word and in a sentence."""
+
+    word: str
+    sentence: str
+
+
+def trained(experiment: Experiment) -> str:
+    """One sentence on what was trained, on what, for how long and for what."""
+    recipe, train = experiment.recipe, experiment.data.train
+    plan, model = recipe.training, recipe.model
+    kind = "variational autoencoder" if experiment.model.has_rate else "plain autoencoder"
+    channels, height, width = train.shape
+    pixels = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+    steps = f"{experiment.step:,}" + (f" of {plan.steps:,}" if experiment.step != plan.steps else "")
+    return (
+        f"A {kind} with {model.latents} {'latent' if model.latents == 1 else 'latents'} "
+        f"({spoken(model.network.kind)} networks, {spoken(recipe.likelihood.kind)} decoder), trained on "
+        f"{experiment.data.name} ({len(train):,} {pixels} images of {height}×{width} pixels at {train.levels} levels) "
+        f"for {steps} steps of {plan.batch_size:,} images to {aim(recipe.objective, experiment.model)}."
+    )
+
+
+def aim(objective: s.Objective, model: Model) -> str:
+    """What the objective does, as it follows "to"."""
+    if not model.has_rate:
+        return "minimise the distortion alone"
+    match objective:
+        case s.Elbo() | s.Beta(beta=1.0):
+            return "maximise the ELBO (β = 1)"
+        case s.Beta(beta=beta):
+            return f"minimise distortion + β·rate with β = {beta:g}"
+        case s.Capacity(gamma=gamma, capacity=capacity):
+            return f"minimise distortion + {gamma:g}·|rate − C| with C rising to {capacity:g} nats"
+        case _:
+            return f"minimise the objective {spoken(objective.kind)!r}"
+
+
+def spoken(kind: str) -> str:
+    """A recipe's `kind` as words: "optimal_gaussian" is "optimal Gaussian"."""
+    return " ".join(NAMES.get(word, word) for word in kind.split("_"))
+
+
+def calibration(sigma: float, rmse: float) -> Verdict:
+    """Whether the σ that a decoder predicts is the error that its reconstructions make, both in intensities."""
+    if rmse == 0 or sigma > 2 * rmse:
+        times = "while there is none" if rmse == 0 else f"{sigma / rmse:.1f} times the one it makes"
+        return Verdict("underconfident", f"It expects an error {times}, and pays nats for that.")
+    off = sigma / rmse - 1
+    if abs(off) <= TOLERANCE:
+        return Verdict("calibrated", f"It expects the error that it makes, within {100 * TOLERANCE:.0f} %.")
+    if off > 0:
+        return Verdict("underconfident", f"It expects an error {100 * off:.0f} % above the one it makes.")
+    return Verdict("overconfident", f"It expects an error {-100 * off:.0f} % below the one it makes.")

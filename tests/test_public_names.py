@@ -1,0 +1,81 @@
+"""The public surface: what each room exports, exactly, so that a change to it is deliberate."""
+
+import importlib
+
+import pytest
+
+SURFACE = {
+    "kelbo.likelihoods": [
+        "AveragedSquaredError",
+        "Bernoulli",
+        "BitwiseCategorical",
+        "Categorical",
+        "ContinuousBernoulli",
+        "DiscretizedLogistic",
+        "DiscretizedLogisticMixture",
+        "FixedGaussian",
+        "Laplace",
+        "OptimalGaussian",
+        "PerImageGaussian",
+        "PerPixelGaussian",
+        "SharedGaussian",
+        "StudentT",
+    ],
+    "kelbo.latents": ["DiagonalGaussian", "standard_normal_log_prob", "standard_normal_sample"],
+    "kelbo.networks": [
+        "BURGESS_SIZES",
+        "BurgessDecoder",
+        "BurgessEncoder",
+        "HigginsDecoder",
+        "HigginsEncoder",
+        "RYBKIN_SIZES",
+        "RybkinDecoder",
+        "RybkinEncoder",
+    ],
+    "kelbo.models": ["Autoencoder", "VAE"],
+    "kelbo.objectives": ["Beta", "Capacity", "equivalents", "weight_of_rate"],
+    "kelbo.metrics": [
+        "SSIM_WINDOW",
+        "active_units",
+        "importance_weighted_bound",
+        "mean_and_error",
+        "squared_error",
+        "ssim",
+    ],
+    "kelbo.runs": ["Journal", "Run", "png", "save_grid", "tile", "write_atomic", "write_json"],
+    "kelbo.training": [
+        "Checkpoints",
+        "Constant",
+        "Cosine",
+        "Drop",
+        "Ema",
+        "Hook",
+        "Pictures",
+        "Scalars",
+        "Schedule",
+        "TensorBoard",
+        "TrainState",
+        "every",
+        "fit",
+    ],
+    "kelbo.evaluation": ["PerExample", "evaluate", "per_example", "reconstruct", "sample", "speaks_of", "traverse"],
+    "kelbo.recipes": ["NAMED", "Recipe", "change", "differences", "dump", "find", "load", "parse"],
+    "kelbo.recipes.experiment": ["Experiment", "evaluate_run", "open_run", "train"],
+}
+
+
+@pytest.mark.parametrize("room", SURFACE)
+def test_a_room_exports_exactly_its_public_names(room):
+    module = importlib.import_module(room)
+    assert sorted(module.__all__) == SURFACE[room]
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("room", SURFACE)
+def test_every_public_name_is_documented(room):
+    module = importlib.import_module(room)
+    public = [getattr(module, name) for name in module.__all__]
+    assert module.__doc__
+    assert all(
+        item.__doc__ for item in public if callable(item) and getattr(item, "__module__", "").startswith("kelbo")
+    )
