@@ -48,7 +48,7 @@ def cards(record: Record, bits: Record) -> list[Card]:
 def bits_card(record: Record) -> Card:
     """bits/dim with its standard error, or why the record has none."""
     if record["bits_per_dim"] is None:
-        return Card("Bits/dim", "none", note=f"{record['bits_per_dim_reason']}.")
+        return Card("Bits/dim", "none", note=_sentence(record["bits_per_dim_reason"]))
     error = bits_per_dim(record["elbo"]["standard_error"], int(np.prod(record["settings"]["shape"])))
     mean, shown = with_error(record["bits_per_dim"], error)
     note = "an upper bound, of dequantised intensities" if record["settings"]["dequantized"] else "an upper bound"

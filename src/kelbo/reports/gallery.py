@@ -10,12 +10,13 @@ import numpy as np
 
 from kelbo import evaluation
 from kelbo.evaluation.suite import Record
-from kelbo.recipes.experiment import PICTURED, Experiment
+from kelbo.recipes.experiment import Experiment
 from kelbo.reports.figures import Array, curves, rate_bars
 from kelbo.reports.numbers import plain
 from kelbo.reports.pictures import Picture, cut, of_figure, of_images, spread
 from kelbo.runs.journal import Row
 
+RECONSTRUCTED = 10
 SAMPLES, SAMPLE_COLUMNS = 60, 12
 TRAVERSED, SPAN, VALUES = 12, 2.5, 11
 MOMENTS = 8
@@ -53,7 +54,7 @@ PANELS = [
 
 def reconstructions(experiment: Experiment) -> Labelled:
     """Fixed test images above, what the model makes of them (the decoder's mean) below."""
-    x = experiment.pictured(PICTURED)
+    x = experiment.pictured(RECONSTRUCTED)
     made = evaluation.reconstruct(experiment.model, x)
     picture = of_images(
         "reconstructions",

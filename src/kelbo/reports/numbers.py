@@ -10,8 +10,9 @@ def plain(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))
-    text = f"{value:.{digits - 1}e}" if magnitude < -4 else f"{value:,.{max(0, digits - 1 - magnitude)}f}"
-    return text.replace("-", "−")
+    if magnitude < -4:
+        return f"{fixed(value / 10.0**magnitude, digits - 1)}e−{-magnitude}"
+    return fixed(value, max(0, digits - 1 - magnitude))
 
 
 def fixed(value: float, decimals: int) -> str:

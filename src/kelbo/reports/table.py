@@ -38,7 +38,7 @@ class Table:
 
 
 def comparison(records: dict[str, Record], step: int) -> Table:
-    """All records by name, those of the test split first; `step` is the checkpoint that the page shows, and a record of another one says so."""
+    """All records by name, those of the test split first; a record of another checkpoint than `step` says so."""
     names = sorted(records, key=lambda name: (records[name]["settings"]["split"] != "test", name))
     found = [records[name] for name in names]
     rows = [

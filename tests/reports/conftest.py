@@ -1,0 +1,74 @@
+"""Tiny runs, trained once, and a reader of the pages that they become."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from kelbo.recipes import change, parse
+from kelbo.recipes.experiment import open_run, train
+from kelbo.reports.run_page import write_page
+
+TINY = {
+    "name": "tiny",
+    "data": {"kind": "digits", "size": 8},
+    "model": {"latents": 4, "network": {"kind": "higgins", "width": 32}},
+    "training": {"steps": 6, "batch_size": 32, "log_every": 2, "checkpoint_every": 6, "pictures_every": 3},
+}
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """A page taken apart: its tags with their attributes, the addresses it loads, its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.html, self.tags, self.addresses, self.words = html, [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.addresses += [value for name, value in attributes if name in ("src", "srcset", "href", "data", "action")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    @property
+    def alternatives(self):
+        return [attributes["alt"] for tag, attributes in self.tags if tag == "img"]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A function that trains the tiny recipe, changed by settings, and brings the run back."""
+
+    def train_tiny(*settings):
+        run = train(change(parse(TINY), settings), tmp_path_factory.mktemp("runs") / "run")
+        return open_run(run.path, device="cpu")
+
+    return train_tiny
+
+
+@pytest.fixture(scope="session")
+def tiny(trained):
+    return trained()
+
+
+@pytest.fixture(scope="session")
+def tiny_page(tiny):
+    return Page(write_page(tiny).read_text())
+
+
+@pytest.fixture(scope="session")
+def autoencoder_page(trained):
+    """Of a plain autoencoder too short to have a reading or a picture, and with hostile names."""
+    settings = ("model.kind=autoencoder", f"name='{HOSTILE}'", "training.log_every=50", "training.pictures_every=50")
+    experiment = trained(*settings)
+    named = replace(experiment, data=replace(experiment.data, name='<img src=x onerror="alert(2)">'))
+    return Page(write_page(named).read_text())

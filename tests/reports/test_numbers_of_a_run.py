@@ -1,0 +1,76 @@
+"""Cards and table, from records."""
+
+import copy
+
+import pytest
+
+from kelbo.recipes.experiment import evaluate_run
+from kelbo.reports.cards import bits_card, cards
+from kelbo.reports.table import comparison
+from kelbo.units import bits_per_dim
+
+
+@pytest.fixture
+def record(tiny):
+    return copy.deepcopy(evaluate_run(tiny))
+
+
+def by_title(record):
+    return {card.title: card for card in cards(record, record)}
+
+
+def test_there_are_nine_cards_each_with_a_value(record):
+    shown = by_title(record)
+    assert len(shown) == 9
+    assert all(card.value for card in shown.values())
+    assert shown["Decoder’s σ"].verdict in ("calibrated", "overconfident", "underconfident")
+
+
+def test_a_number_that_does_not_exist_has_its_reason(record):
+    shown = by_title(record)
+    assert (shown["SSIM"].value, shown["SSIM"].note) == ("none", "Images are smaller than its 11-pixel window.")
+    assert shown["Bits/dim"].value == "none"
+    assert "--dequantize" in shown["Bits/dim"].note
+
+
+def test_an_elbo_that_is_no_bound_says_so(record):
+    record["elbo"]["unit"] = "nats per image; no bound: σ was fitted to these very images"
+    assert "no bound: σ was fitted to these very images" in by_title(record)["ELBO"].note
+
+
+def test_bits_per_dim_carry_the_elbos_error_over_the_dimensions(tiny):
+    record = evaluate_run(tiny, dequantized=True)
+    error = bits_per_dim(record["elbo"]["standard_error"], 64)
+    card = bits_card(record)
+    assert float(card.value) == pytest.approx(record["bits_per_dim"], abs=error)
+    assert float(card.error) == pytest.approx(error, rel=0.06)
+
+
+def test_the_table_has_a_column_a_record_those_of_the_test_split_first(record):
+    other = copy.deepcopy(record)
+    other["settings"] |= {"split": "train", "step": 1}
+    table = comparison({"a-train": other, "test": record, "test-iw5": record}, step=6)
+    assert table.columns == ["test", "test-iw5", "a-train"]
+    assert all(len(row.cells) == 3 for row in table.rows)
+    checkpoint = next(row for row in table.rows if row.quantity == "Checkpoint")
+    assert [cell.note for cell in checkpoint.cells] == ["", "", "another than this page’s"]
+    assert list(table.reasons.values()) == [["test", "test-iw5", "a-train"]]
+
+
+def test_a_cell_in_another_unit_than_its_row_says_which(record):
+    other = copy.deepcopy(record)
+    other["elbo"]["unit"] = "nats per image, density on the 0–17 scale"
+    table = comparison({"test": record, "test-x": other}, step=6)
+    elbo = next(row for row in table.rows if row.quantity == "ELBO")
+    assert elbo.unit == "nats per image"
+    assert [cell.note for cell in elbo.cells] == ["", "nats per image, density on the 0–17 scale"]
+
+
+def test_the_importance_weighted_bound_tells_its_samples(tiny):
+    table = comparison({"test-iw3": evaluate_run(tiny, samples=3)}, step=6)
+    bound = next(row for row in table.rows if row.quantity == "Importance-weighted bound")
+    assert bound.cells[0].note == "3 samples"
+
+
+def test_a_quantity_that_no_record_has_takes_no_row(record):
+    assert "Importance-weighted bound" not in [row.quantity for row in comparison({"test": record}, step=6).rows]
