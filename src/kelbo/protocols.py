@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +80,21 @@ class Objective(Protocol):
         ...
 
 
+class Measured(NamedTuple):
+    """What a model of K latents makes of B images.
+
+    bound   with one draw of the latents
+    rates   KL(q(z_k | x) || p(z_k)) of every latent dimension, nats, (B, K)
+    means   of q(z | x), (B, K)
+    output  the likelihood's parameters at those means, (B, likelihood.output_channels(C), H, W)
+    """
+
+    bound: Bound
+    rates: Tensor
+    means: Tensor
+    output: Tensor
+
+
 class Model(nn.Module, ABC):
     """A latent-variable model of images (B, C, H, W) with K latent dimensions in G groups.
 
@@ -117,8 +132,8 @@ class Model(nn.Module, ABC):
         """Latents drawn from p(z), shape (count, K)."""
 
     @abstractmethod
-    def rates(self, x: Tensor) -> Tensor:
-        """KL(q(z_k | x) || p(z_k)) of every latent dimension, nats, shape (B, K)."""
+    def measure(self, x: Tensor, target: Tensor | None = None) -> Measured:
+        """All that evaluation wants of some images, encoding them once. Arguments as of `forward`."""
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -34,7 +34,7 @@ def test_the_last_short_batch_counts_like_every_other():
     vae, data = model(FixedGaussian()), images()
     x = intensities(data.spread(COUNT))
     record = evaluate(vae, data, batch_size=10)
-    rates = vae.rates(x).sum(1).detach()
+    rates = vae.measure(x).rates.sum(1).detach()
     assert record["rate"]["mean"] == pytest.approx(float(rates.mean()), rel=1e-5)
     spread = float(rates.std() / COUNT**0.5)
     assert record["rate"]["standard_error"] == pytest.approx(spread, rel=1e-4)

@@ -41,7 +41,7 @@ def test_one_examples_bound_does_not_depend_on_the_others():
 
 def test_per_latent_rates_sum_to_the_rate():
     vae, x = model(), images()
-    torch.testing.assert_close(vae.rates(x).sum(1), vae(x).rate[:, 0])
+    torch.testing.assert_close(vae.measure(x).rates.sum(1), vae(x).rate[:, 0])
 
 
 def test_networks_may_run_in_bfloat16_but_the_bound_is_float32():

@@ -63,17 +63,15 @@ def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: 
             batch, torch.rand(batch.shape, device=batch.device), model.likelihood.support, levels
         )
         constant = per_dim * batch[0].numel()
-    bound = model(x, target)
-    means, _ = model.posterior_moments(x)
-    output = model.decode(means)
-    reconstructions = model.likelihood.mean(output)
+    measured = model.measure(x, target)
+    reconstructions = model.likelihood.mean(measured.output)
     values: dict[str, Tensor] = {
-        "distortion": bound.distortion + constant,
-        "rate": bound.rate.sum(-1),
-        "rates": model.rates(x),
-        "means": means,
+        "distortion": measured.bound.distortion + constant,
+        "rate": measured.bound.rate.sum(-1),
+        "rates": measured.rates,
+        "means": measured.means,
         "log_weights": model.log_weights(x, samples, target) - constant if samples else x.new_zeros(len(x), 0),
-        "variance": model.likelihood.variance(output).flatten(1).mean(1),
+        "variance": model.likelihood.variance(measured.output).flatten(1).mean(1),
     }
     arrays = {name: value.double().cpu().numpy() for name, value in values.items()}
     pair = x.cpu().numpy(), reconstructions.cpu().numpy()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kelbo.bound import Bound
 from kelbo.latents import DiagonalGaussian, standard_normal_log_prob, standard_normal_sample
-from kelbo.protocols import Likelihood, Model
+from kelbo.protocols import Likelihood, Measured, Model
 
 
 class VAE(Model):
@@ -34,11 +34,17 @@ class VAE(Model):
         return DiagonalGaussian.from_parameters(self.encoder(x))
 
     def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
+        return self._bound(self.posterior(x), x if target is None else target)
+
+    def measure(self, x: Tensor, target: Tensor | None = None) -> Measured:
         posterior = self.posterior(x)
+        bound = self._bound(posterior, x if target is None else target)
+        return Measured(bound, posterior.kl_to_standard(), posterior.mean, self.decode(posterior.mean))
+
+    def _bound(self, posterior: DiagonalGaussian, target: Tensor) -> Bound:
         output = self.decode(posterior.rsample())
-        with _full_precision(x):
-            rate = posterior.kl_to_standard().sum(1, keepdim=True)
-            return Bound(rate, -self.likelihood.log_prob(x if target is None else target, output))
+        with _full_precision(target):
+            return Bound(posterior.kl_to_standard().sum(1, keepdim=True), -self.likelihood.log_prob(target, output))
 
     def log_weights(self, x: Tensor, samples: int, target: Tensor | None = None) -> Tensor:
         posterior = self.posterior(x)
@@ -60,9 +66,6 @@ class VAE(Model):
     def sample_prior(self, count: int) -> Tensor:
         return standard_normal_sample(count, self.latent_dims, next(self.parameters()).device)
 
-    def rates(self, x: Tensor) -> Tensor:
-        return self.posterior(x).kl_to_standard()
-
 
 class Autoencoder(VAE):
     """The plain autoencoder, a baseline: the code is the encoder's mean, nothing is drawn, nothing holds it to the prior.
@@ -73,12 +76,10 @@ class Autoencoder(VAE):
 
     has_rate = False
 
-    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
-        mean = self.posterior(x).mean
-        output = self.decode(mean)
-        with _full_precision(x):
-            distortion = -self.likelihood.log_prob(x if target is None else target, output)
-            return Bound(mean.new_zeros(len(mean), 1), distortion)
+    def _bound(self, posterior: DiagonalGaussian, target: Tensor) -> Bound:
+        output = self.decode(posterior.mean)
+        with _full_precision(target):
+            return Bound(posterior.mean.new_zeros(len(target), 1), -self.likelihood.log_prob(target, output))
 
 
 def _full_precision(x: Tensor) -> torch.autocast:

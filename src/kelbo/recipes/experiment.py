@@ -143,7 +143,7 @@ class Experiment:
     def latents_by_rate(self) -> list[int]:
         """Latents from the most to the least used, by their mean rate over up to 1,024 test images."""
         with self.model.evaluating():
-            return self.model.rates(self.pictured(1024)).mean(0).argsort(descending=True).tolist()
+            return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
 
 
 def open_run(path: Path, *, device: str | None = None, average: bool = True) -> Experiment:

@@ -94,7 +94,7 @@ class Scalars:
         self.since = time.perf_counter()
 
     def _balance(self, state: TrainState, bound: Bound) -> Row:
-        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of training images."""
+        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images."""
         model = state.network
         with model.evaluating(), seeded(0, "pictures"):
             mean, scale = model.posterior_moments(self.probe)
