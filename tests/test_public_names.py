@@ -53,6 +53,7 @@ SURFACE = {
         "Pictures",
         "Scalars",
         "Schedule",
+        "StopOnSignal",
         "TensorBoard",
         "TrainState",
         "every",

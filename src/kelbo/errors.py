@@ -7,10 +7,11 @@ KelboError
 │   └── DataCorrupt  cannot be read, or hold something else than they should
 ├── UnitError        a number was asked for in a unit that it does not have
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
-└── Divergence       training met a number that is not finite
+├── Divergence       training met a number that is not finite
+└── Interrupted      a signal stopped training, which was saved
 
 A message says what was wrong, the value that was met, and what to do. `exit_code` is what the command line
-returns: 2 where the command was wrong, 1 where it was right and the work failed.
+returns: 2 where the command was wrong, 1 where it was right and the work failed, 130 where it was stopped.
 """
 
 from __future__ import annotations
@@ -46,3 +47,7 @@ class RunError(KelboError, ValueError):
 
 class Divergence(KelboError, RuntimeError):
     pass
+
+
+class Interrupted(KelboError):
+    exit_code = 130

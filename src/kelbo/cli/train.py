@@ -22,7 +22,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out, or begin.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one a device.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
@@ -37,6 +37,10 @@ def train(
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=chosen.training.precision)
     fabric.launch()
     folder = out or Path("runs") / chosen.name
+    if resume and not folder.exists():
+        resume = False
+        if fabric.is_global_zero:
+            typer.echo(f"nothing to resume: {folder} is not there yet, so the run begins")
     with Progress(chosen.name, chosen.training.steps, quiet=not fabric.is_global_zero) as progress:
         run = run_training(
             chosen, folder, resume=resume, fabric=fabric, sinks=[progress.show], hooks=[progress.advance]

@@ -25,7 +25,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
 from kelbo.seeds import seed_for
-from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, TensorBoard, TrainState, every, fit
+from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, StopOnSignal, TensorBoard, TrainState, every, fit
 from kelbo.training.checkpoint import load_weights, restore
 from kelbo.training.hooks import Sink
 from kelbo.units import intensities
@@ -51,55 +51,37 @@ def train(
     training.steps. fabric: where and in which precision to train; by default one device, the best there is. sinks take
     each row of scalars and hooks are called after each step, beside the run's own.
 
-    Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError and Divergence.
+    Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
+    Interrupted after a signal, once the step in hand is saved.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     keep_freed_memory()
-    run = _check_resumable(recipe, out) if resume else None
+    if resume:
+        _check_resumable(recipe, out)
     data = build.data(recipe)
     torch.manual_seed(seed_for(recipe.seed, "init"))
     state = _begin(recipe, data, fabric)
-    if run is None:
-        run = _create(fabric, recipe, out, data)
+    run = Run.open(out) if resume else _create(fabric, recipe, out, data)
     # from here on the default generators serve the latents' noise alone
     torch.manual_seed(seed_for(recipe.seed, "latents", fabric.global_rank))
     if resume:
-        restore(run, fabric, state)
-        _rewind(fabric, run, recipe, state)
+        _go_back(fabric, run, recipe, state)
 
-    plan, objective = recipe.training, build.objective(recipe)
-    batches = Batches(
-        data.train, plan.batch_size, recipe.seed, fabric.device, rank=fabric.global_rank, world=fabric.world_size
-    )
+    plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
+    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     tensorboard = TensorBoard(run.events, state.step) if fabric.is_global_zero else None
-    scalars = Scalars(
-        fabric,
-        run,
-        objective,
-        probe=data.test.spread(64).to(fabric.device),
-        levels=data.levels,
-        batch_size=plan.batch_size,
-        interval=plan.log_every,
-        sinks=[run.journal.append, *([tensorboard] if tensorboard else []), *sinks],
-    )
+    recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
+    scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-    own: list[Hook] = [state.ema] if state.ema else []
-    own += [scalars, checkpoints]
+    own: list[Hook] = [*([state.ema] if state.ema else []), scalars, checkpoints]
     if fabric.is_global_zero:
-        pictures = Pictures(run, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
-        own.append(every(plan.pictures_every, pictures))
+        followed = Pictures(run, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
+        own.append(every(plan.pictures_every, followed))
+    settings = {"schedule": build.schedule(recipe), "levels": data.levels, "clip": plan.clip}
     try:
-        fit(
-            fabric,
-            state,
-            objective,
-            batches.at(state.step),
-            plan.steps,
-            build.schedule(recipe),
-            levels=data.levels,
-            clip=plan.clip,
-            hooks=[*own, *hooks],
-        )
+        with StopOnSignal(fabric, checkpoints) as stop:
+            all_hooks = [*own, *hooks, stop]
+            fit(fabric, state, build.objective(recipe), batches.at(state.step), plan.steps, hooks=all_hooks, **settings)
         checkpoints.save(state)
     finally:
         if tensorboard:
@@ -230,10 +212,9 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric) -> dict[str, Any
     }
 
 
-def _check_resumable(recipe: Recipe, out: Path) -> Run:
-    """The run in `out`. RunError with the differences where it is not this recipe's, but for more steps."""
-    run = Run.open(out)
-    before = load(run.recipe_path)
+def _check_resumable(recipe: Recipe, out: Path) -> None:
+    """RunError with the differences where the run in `out` is not this recipe's, but for more steps."""
+    before = load(Run.open(out).recipe_path)
     same = before.model_copy(update={"training": before.training.model_copy(update={"steps": recipe.training.steps})})
     changed = differences(same, recipe)
     if recipe.training.steps < before.training.steps:
@@ -243,12 +224,26 @@ def _check_resumable(recipe: Recipe, out: Path) -> Run:
             f"The run in {out} has another recipe: {'; '.join(changed)}. Resume it with its own (only training.steps may "
             "be raised), or train the new one in another folder."
         )
-    return run
 
 
-def _rewind(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Bring what the run wrote beside its checkpoints back to the checkpoint's step."""
+def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
+    """Bring `state`, and what the run wrote beside its checkpoints, back to the newest one, or to the very beginning."""
+    if run.checkpoint_steps():
+        restore(run, fabric, state)
     if fabric.is_global_zero:
         run.journal.cut_after(state.step)
         run.save_recipe(dump(recipe))
     fabric.barrier()
+
+
+def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink]) -> Scalars:
+    return Scalars(
+        fabric,
+        run,
+        build.objective(recipe),
+        probe=data.test.spread(64).to(fabric.device),
+        levels=data.levels,
+        batch_size=recipe.training.batch_size,
+        interval=recipe.training.log_every,
+        sinks=sinks,
+    )

@@ -13,11 +13,12 @@ report.html, report/ the page and its pictures
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.runs.files import write_atomic, write_json
+from kelbo.runs.files import sync_folder, write_atomic, write_json
 from kelbo.runs.journal import Journal
 
 
@@ -33,11 +34,14 @@ class Run:
         """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise RunError(f"{path} exists already. Choose another --out, or continue that run with --resume.")
-        run = cls(path)
-        run.path.mkdir(parents=True, exist_ok=True)
-        write_json(run.path / "provenance.json", provenance)
-        run.save_recipe(recipe)
-        return run
+        # made beside its place and renamed into it: a run killed in between leaves no folder that is none
+        partial = path.with_name(f".{path.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        write_json(partial / "provenance.json", provenance)
+        cls(partial).save_recipe(recipe)
+        partial.rename(path)
+        sync_folder(path.parent)
+        return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> Run:

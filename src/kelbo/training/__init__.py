@@ -5,6 +5,7 @@ from kelbo.training.hooks import Checkpoints, Pictures, Scalars
 from kelbo.training.loggers import TensorBoard
 from kelbo.training.loop import Hook, every, fit
 from kelbo.training.schedules import Constant, Cosine, Drop, Schedule
+from kelbo.training.signals import StopOnSignal
 from kelbo.training.state import TrainState
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Pictures",
     "Scalars",
     "Schedule",
+    "StopOnSignal",
     "TensorBoard",
     "TrainState",
     "every",

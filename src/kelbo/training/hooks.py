@@ -27,7 +27,9 @@ TERMS = ("distortion", "rate", "loss")
 
 
 class Scalars:
-    """Means of loss, rate and distortion over `interval` steps, handed to sinks; stops a run whose loss is not finite.
+    """Means of loss, rate and distortion, handed to sinks after steps n, 2n, …; stops a run whose loss is not finite.
+
+    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between.
 
     Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
@@ -56,7 +58,7 @@ class Scalars:
         values = (bound.distortion.mean(), bound.rate.sum(-1).mean(), loss)
         self.table[self.filled] = torch.stack([value.detach().float() for value in values])
         self.filled += 1
-        due = self.filled == self.interval
+        due = state.step % self.interval == 0  # by the step, so that a resumed run has its rows where the other has
         if due or state.step % self.guard == 0:
             self.check(state)
         if due:
