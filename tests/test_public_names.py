@@ -59,7 +59,17 @@ SURFACE = {
         "every",
         "fit",
     ],
-    "kelbo.evaluation": ["PerExample", "evaluate", "per_example", "reconstruct", "sample", "speaks_of", "traverse"],
+    "kelbo.evaluation": [
+        "PerExample",
+        "encode",
+        "evaluate",
+        "interpolate",
+        "per_example",
+        "reconstruct",
+        "sample",
+        "speaks_of",
+        "traverse",
+    ],
     "kelbo.recipes": ["NAMED", "Recipe", "change", "differences", "dump", "find", "load", "parse"],
     "kelbo.recipes.experiment": ["Experiment", "evaluate_run", "open_run", "train"],
 }

@@ -81,12 +81,45 @@ def test_evaluate_prints_a_table_for_people(kelbo, run_path):
     assert "active units" in out
 
 
-@pytest.mark.parametrize("verb", ["sample", "reconstruct", "traverse"])
+@pytest.mark.parametrize("verb", ["sample", "reconstruct", "traverse", "interpolate"])
 def test_pictures_are_written_and_named(kelbo, run_path, tmp_path, verb):
     code, out, _ = kelbo(verb, run_path, "--out", tmp_path / "p.png")
     assert code == 0
     assert out.splitlines()[-1] == str(tmp_path / "p.png")
     assert np.asarray(Image.open(tmp_path / "p.png")).std() > 0
+
+
+def test_codes_are_written_in_the_images_order_with_their_labels(kelbo, run_path, tmp_path):
+    code, out, _ = kelbo("encode", run_path, "--out", tmp_path / "codes.npz")
+    assert code == 0
+    assert "180 images, 3 latents" in out
+    codes = np.load(tmp_path / "codes.npz")
+    assert codes["means"].shape == codes["scales"].shape == (180, 3)
+    assert (codes["scales"] > 0).all()
+    assert len(codes["labels"]) == 180
+
+
+def test_codes_as_a_table(kelbo, run_path, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    assert kelbo("encode", run_path, "--out", tmp_path / "codes.parquet")[0] == 0
+    table = parquet.read_table(tmp_path / "codes.parquet")
+    assert table.column_names == [*(f"mean_{k}" for k in range(3)), *(f"scale_{k}" for k in range(3)), "label"]
+
+
+def test_codes_in_an_unknown_format_are_refused(kelbo, run_path, tmp_path):
+    code, _, err = kelbo("encode", run_path, "--out", tmp_path / "codes.csv")
+    assert code == 2
+    assert "must end in .npz or .parquet" in err
+
+
+def test_runs_are_listed_and_shown(kelbo, run_path, tmp_path):
+    code, out, _ = kelbo("runs", "list", run_path.parent)
+    assert code == 0
+    assert "digits" in out
+    assert "no runs below" in kelbo("runs", "list", tmp_path)[1]
+    code, out, _ = kelbo("runs", "show", run_path, "--json")
+    assert code == 0
+    assert json.loads(out)["checkpoints"] == [4]
 
 
 def test_the_same_seed_draws_the_same_samples(kelbo, run_path, tmp_path):

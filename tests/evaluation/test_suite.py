@@ -8,7 +8,7 @@ import torch
 
 from kelbo.data.images import ArrayImages
 from kelbo.errors import UnitError
-from kelbo.evaluation import evaluate, reconstruct, sample, traverse
+from kelbo.evaluation import encode, evaluate, interpolate, reconstruct, sample, traverse
 from kelbo.likelihoods import Bernoulli, Categorical, FixedGaussian, OptimalGaussian
 from kelbo.models import VAE
 from kelbo.networks import HigginsDecoder, HigginsEncoder
@@ -136,3 +136,19 @@ def test_a_traversal_moves_one_latent_and_passes_through_the_reconstruction():
     assert rows.shape == (2, 3, *SHAPE)
     np.testing.assert_allclose(rows[0, 1], reconstruct(vae, x)[0], atol=1e-5)
     assert np.abs(rows[0, 0] - rows[0, 2]).max() > 1e-3
+
+
+def test_an_interpolation_begins_and_ends_with_the_two_reconstructions():
+    vae = model(FixedGaussian())
+    x = intensities(images().spread(2))
+    line = interpolate(vae, x[:1], x[1:], steps=5)
+    assert line.shape == (5, *SHAPE)
+    np.testing.assert_allclose(line[[0, -1]], reconstruct(vae, x), atol=1e-5)
+
+
+def test_codes_are_those_of_the_images_in_their_order():
+    vae, data = model(FixedGaussian()), images()
+    means, scales = encode(vae, data, batch_size=7)
+    mean, scale = vae.posterior_moments(intensities(data.spread(COUNT)))
+    np.testing.assert_allclose(means, mean.detach(), atol=1e-6)
+    np.testing.assert_allclose(scales, scale.detach(), atol=1e-6)

@@ -78,6 +78,41 @@ def traverse(
     _save(out or experiment.run.picture(experiment.step, "traverse"), rows.reshape(-1, *rows.shape[2:]), columns=steps)
 
 
+def interpolate(
+    run: RunPath,
+    first: Annotated[int, typer.Option("--from", min=0, help="Which of the test images to start from.")] = 0,
+    last: Annotated[int, typer.Option("--to", min=0, help="Which to end at.")] = 1,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures, the ends included.")] = 10,
+    device: Device = None,
+    out: Picture = None,
+) -> None:
+    """Go from one image to another through the latents."""
+    from kelbo import evaluation
+    from kelbo.recipes.experiment import open_run
+
+    experiment = open_run(run, device=device)
+    images = evaluation.interpolate(experiment.model, experiment.image(first), experiment.image(last), steps)
+    _save(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)
+
+
+def encode(
+    run: RunPath,
+    out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
+    split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
+    device: Device = None,
+) -> None:
+    """Write the posterior's means and standard deviations of every image of a split, in order."""
+    from kelbo import evaluation
+    from kelbo.cli.tables import write_codes
+    from kelbo.recipes.experiment import open_run
+    from kelbo.recipes.sets import split_of
+
+    experiment = open_run(run, device=device)
+    means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
+    write_codes(out, means, scales, experiment.data.labels.get(split))
+    typer.echo(f"{out}: {len(means):,} images, {means.shape[1]} latents")
+
+
 def _save(path: Path, images: np.ndarray, columns: int) -> None:
     from kelbo.runs import save_grid
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kelbo.cli import data, explore, measure, recipe, train
+from kelbo.cli import data, explore, measure, recipe, runs, train
 from kelbo.errors import KelboError
 
 app = typer.Typer(
@@ -21,9 +21,12 @@ app.command()(measure.evaluate)
 app.command()(explore.sample)
 app.command()(explore.reconstruct)
 app.command()(explore.traverse)
+app.command()(explore.interpolate)
+app.command()(explore.encode)
 app.command()(measure.report)
 app.add_typer(data.app, name="data")
 app.add_typer(recipe.app, name="recipe")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -22,7 +22,9 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out, or begin.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out, or begin.")
+    ] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one a device.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,

@@ -37,6 +37,17 @@ def traverse(model: Model, x: Tensor, latents: list[int], values: list[float]) -
     return flat.reshape(len(latents), len(values), *flat.shape[1:])
 
 
+def interpolate(model: Model, first: Tensor, last: Tensor, steps: int) -> np.ndarray:
+    """From one image (1, C, H, W) to another through the straight line between their posterior means.
+
+    Returns (steps, C, H, W): the likelihood's mean; the ends are the two reconstructions.
+    """
+    with model.evaluating():
+        means, _ = model.posterior_moments(torch.cat([first, last]))
+        weights = torch.linspace(0, 1, steps, device=means.device)[:, None]
+        return _show(model, torch.lerp(means[:1], means[1:], weights), noise=False)
+
+
 def _show(model: Model, z: Tensor, noise: bool) -> np.ndarray:
     output = model.decode(z)
     return (model.likelihood.sample(output) if noise else model.likelihood.mean(output)).cpu().numpy()
