@@ -48,20 +48,20 @@ def arrays(
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}; got {layout!r}.")
     if levels is not None and not 2 <= levels <= 256:
         raise ValueError(f"levels must be 2 to 256; got {levels}.")
-    array, source = _loaded(path, key)
+    array, source = load_array(path, key)
     images = _images(array, source, layout, levels)
     if test_key is None:
         splits, made = hold_out(images, held_out, split_seed), f"{held_out:g} held out by seed {split_seed}"
     else:
-        test = _images(*_loaded(path, test_key), layout, levels)
+        test = _images(*load_array(path, test_key), layout, levels)
         if (test.shape, test.levels) != (images.shape, images.levels):
             raise DataCorrupt(f"{source} holds images {images.shape}, but {test_key!r} holds images {test.shape}.")
         splits, made = {"train": images, "test": test}, f"{test_key!r} as the test split"
     return ImageSet(name=path.stem, splits=splits, note=f"{source}, {images.levels} levels, {made}")
 
 
-def _loaded(path: Path, key: str | None) -> tuple[np.ndarray, str]:
-    """The array, and its name for messages."""
+def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    """The array of a `.npy` (mapped) or `.npz` (read), and its name for messages. Raises as `arrays` does."""
     if not path.is_file():
         raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images.")
     if path.suffix not in (".npy", ".npz"):
