@@ -77,6 +77,11 @@ def test_every_row_balances_and_names_the_equivalents(trained):
         assert row["equivalent_sigma"] ** 2 == pytest.approx(row["equivalent_beta"])
 
 
+def test_the_last_steps_have_a_row_though_the_interval_is_not_full(tmp_path):
+    run = train(tiny("training.steps=4"), tmp_path / "run")
+    assert [row["step"] for row in run.journal.rows()] == [3, 4]
+
+
 def test_only_the_newest_two_checkpoints_are_kept(trained):
     assert trained.checkpoint_steps() == [6, 12]
 

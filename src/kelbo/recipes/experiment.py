@@ -83,6 +83,7 @@ def train(
             all_hooks = [*own, *hooks, stop]
             fit(fabric, state, build.objective(recipe), batches.at(state.step), plan.steps, hooks=all_hooks, **settings)
         checkpoints.save(state)
+        scalars.finish(state)
     finally:
         if tensorboard:
             tensorboard.close()

@@ -52,6 +52,7 @@ class Scalars:
         self.batch_size, self.interval, self.guard, self.sinks = batch_size, interval, guard, sinks
         self.table = torch.zeros(interval, len(TERMS), device=fabric.device)
         self.filled = 0
+        self.last: Bound | None = None
         self.since = time.perf_counter()
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
@@ -63,6 +64,12 @@ class Scalars:
             self.check(state)
         if due:
             self._emit(state, bound)
+        self.last = Bound(bound.rate.detach(), bound.distortion.detach())
+
+    def finish(self, state: TrainState) -> None:
+        """The row of the steps since the last one, at the end of a run."""
+        if self.filled and self.last:
+            self._emit(state, self.last)
 
     def check(self, state: TrainState) -> None:
         """Raise Divergence where any step since the last row had a value that is not finite."""
