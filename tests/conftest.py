@@ -1,6 +1,11 @@
 """Fixtures that several rooms' tests share."""
 
 import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,3 +22,94 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: name a folder of official files with KELBO_TEST_DATA")
     return folder
+
+
+@dataclass
+class Served:
+    """How one address answers.
+
+    cuts: bytes after which the connection is closed, for the first requests in turn. ranges: whether parts may be asked
+    for. claims: another Content-Length than the true one; None sends none. pause: seconds between blocks of 10,000 bytes.
+    """
+
+    content: bytes = b""
+    cuts: list[int] = field(default_factory=list)
+    ranges: bool = True
+    status: int = 200
+    location: str = ""
+    claims: int | None = -1
+    pause: float = 0.0
+
+
+class LocalServer:
+    """Serves `files` by path and keeps what was asked: (path, Range header or "")."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Served] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def serve(self, path: str, content: bytes = b"", **how) -> str:
+        self.files[path] = Served(content, **how)
+        return self.address + path
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        host = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                host.asked.append((self.path, self.headers.get("Range", "")))
+                answer(self, host.files.get(self.path, Served(status=404)))
+
+            def log_message(self, *arguments) -> None:
+                pass
+
+        return Handler
+
+
+def answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
+    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    start, length = int(asked[1]) if asked and served.ranges else 0, len(served.content)
+    if start and start >= length:
+        handler.send_response(416)
+        handler.send_header("Content-Range", f"bytes */{length}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    handler.send_response(206 if start else served.status)
+    if start:
+        handler.send_header("Content-Range", f"bytes {start}-{length - 1}/{length}")
+    if served.location:
+        handler.send_header("Location", served.location)
+    if served.claims is not None:
+        handler.send_header("Content-Length", str(length - start if served.claims < 0 else served.claims))
+    handler.end_headers()
+    body = served.content[start:]
+    if served.cuts:
+        body = body[: served.cuts.pop(0)]
+    try:
+        for block in range(0, len(body), 10_000):
+            handler.wfile.write(body[block : block + 10_000])
+            time.sleep(served.pause)
+    except OSError:  # the other side was stopped, as some tests mean it to be
+        pass
+    handler.close_connection = True
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server on this machine, whose faults a test can choose: `server.serve(path, content, …)` gives an address."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("KELBO_MIRROR", raising=False)
+    local = LocalServer()
+    yield local
+    local.close()

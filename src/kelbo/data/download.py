@@ -1,0 +1,196 @@
+"""Official files from their public homes: each fetched once, resumed, verified, and never half in place.
+
+A file is written to `.NAME.partial` beside its place, compared with its published checksum, flushed to the disk and
+renamed. A lock lets one process fetch at a time; the others wait and then find the files there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+from urllib.parse import urlsplit
+
+from kelbo.data.sources import SCHEMES, File, Source, fault
+from kelbo.data.transfer import Cut, Failure, Wrong, transfer
+from kelbo.errors import DataCorrupt, DataError, DataMissing
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+ATTEMPTS = 4
+LOCK = ".fetch.lock"
+
+
+class Watch(Protocol):
+    """Who is told how a download goes."""
+
+    def moved(self, name: str, done: int, total: int | None) -> None:
+        """`done` of `total` bytes of a file are there."""
+        ...
+
+    def says(self, line: str) -> None:
+        """Something worth a line: an attempt that failed, a wait for another process."""
+        ...
+
+
+class Silent:
+    def moved(self, name: str, done: int, total: int | None) -> None:
+        pass
+
+    def says(self, line: str) -> None:
+        pass
+
+
+def fetch(
+    source: Source,
+    root: Path | str,
+    mirror: str | None = None,
+    watch: Watch | None = None,
+    pause: float = 1.0,
+    timeout: float = 30.0,
+) -> list[Path]:
+    """Every official file of a set, at its place below `root`; what is there already is verified and left alone.
+
+    mirror: address of a web server that holds a data root's folders, asked instead of the homes; by default the
+    environment variable KELBO_MIRROR. pause: seconds before the second attempt, doubled each time. timeout: seconds without
+    a byte. Raises DataMissing where no home can be reached or has a file, DataCorrupt where another file was found, and
+    DataError where a download was cut off or the disk refused.
+    """
+    folder, watch = Path(root) / source.place, watch or Silent()
+    homes = {file: _homes(source, file, mirror or os.environ.get("KELBO_MIRROR")) for file in source.files}
+    try:
+        lacking = [file for file in source.files if not _there(folder / file.name, file)]
+        if any(not homes[file] for file in lacking):
+            raise DataMissing(
+                f"{source.title} has no home that a program may download from. {_by_hand(source, folder)}"
+            )
+        if lacking:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(folder / LOCK, watch):
+                for file in lacking:
+                    if not _there(folder / file.name, file):
+                        _from_any(source, file, homes[file], folder, watch, pause, timeout)
+    except OSError as error:
+        raise DataError(
+            f"{source.title} cannot be kept in {folder} ({error}). Make room there or choose another folder with "
+            "--data-root, and run it again: what came so far is kept."
+        ) from error
+    return [folder / file.name for file in source.files]
+
+
+def _homes(source: Source, file: File, mirror: str | None) -> tuple[str, ...]:
+    if not mirror:
+        return file.urls
+    if urlsplit(mirror).scheme not in SCHEMES:
+        raise DataError(f"The mirror must be an http or https address (KELBO_MIRROR); got {mirror!r}.")
+    path = file.name if source.place == "." else f"{source.place}/{file.name}"
+    return (f"{mirror.rstrip('/')}/{path}",)
+
+
+def _there(path: Path, file: File) -> bool:
+    if not path.is_file():
+        return False
+    wrong = fault(path, file)
+    if wrong:
+        raise DataCorrupt(f"{path} is there, but it is not the official file: {wrong}. Move it away and run it again.")
+    return True
+
+
+def _from_any(
+    source: Source, file: File, urls: tuple[str, ...], folder: Path, watch: Watch, pause: float, timeout: float
+) -> None:
+    """The file from the first home that gives it; the error tells of each that did not."""
+    path, partial = folder / file.name, folder / f".{file.name}.partial"
+    failures: list[tuple[str, Failure]] = []
+    for url in urls:
+        try:
+            _from_one(url, file, partial, watch, pause, timeout)
+        except Failure as failure:
+            failures.append((url, failure))
+            watch.says(f"{url}: {failure}")
+        else:
+            partial.replace(path)
+            _flush_folder(folder)
+            return
+    told = "".join(f"\n  {url}: {failure}." for url, failure in failures)
+    if any(isinstance(failure, Cut) for _, failure in failures):
+        raise DataError(f"{source.title}: {file.name} did not arrive whole:{told}\nRun it again to resume.")
+    if any(isinstance(failure, Wrong) for _, failure in failures):
+        raise DataCorrupt(
+            f"{source.title}: {file.name} did not arrive as the official file:{told}\nRun it again later. "
+            f"{_by_hand(source, folder)}"
+        )
+    raise DataMissing(f"{source.title}: {file.name} could not be fetched:{told}\n{_by_hand(source, folder)}")
+
+
+def _from_one(url: str, file: File, partial: Path, watch: Watch, pause: float, timeout: float) -> None:
+    """The verified partial file from one home, in a few attempts where it breaks off."""
+    for attempt in range(1, ATTEMPTS + 1):
+        held = partial.stat().st_size if partial.exists() else 0
+        try:
+            if held == 0 or held != file.size:  # all of it may be there: a process was killed before it could rename
+                transfer(url, file, partial, lambda done, total: watch.moved(file.name, done, total), timeout)
+            _verify(partial, file, resumed=held > 0)
+            return
+        except Cut as cut:
+            if attempt == ATTEMPTS:
+                raise Cut(f"{cut}, at the last of {ATTEMPTS} attempts") from cut
+            watch.says(f"{url}: {cut}; trying again")
+            time.sleep(pause * 2 ** (attempt - 1))
+
+
+def _verify(partial: Path, file: File, resumed: bool) -> None:
+    """Flush and compare; what is wrong is deleted. A resumed file may have been begun from another copy: once more."""
+    with partial.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    wrong = fault(partial, file)
+    if wrong:
+        partial.unlink()
+        raise (Cut if resumed else Wrong)(f"what came was not the official file, and was deleted: {wrong}")
+
+
+def _by_hand(source: Source, folder: Path) -> str:
+    names = ", ".join(file.name for file in source.files)
+    return (
+        f"By hand: get {names} from {source.page} and put them into {folder}. Or name a web server that has them, laid out "
+        f"as a data folder is, with the environment variable KELBO_MIRROR."
+    )
+
+
+@contextlib.contextmanager
+def _locked(path: Path, watch: Watch) -> Iterator[None]:
+    """Hold the lock of `path`; the system lets go of it where a process dies. The file itself stays."""
+    with path.open("ab") as stream:
+        if not _try_lock(stream):
+            watch.says(f"another process is fetching into {path.parent}; waiting for it")
+            while not _try_lock(stream):
+                time.sleep(0.1)
+        yield
+
+
+def _try_lock(stream: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # how the two systems say that another holds it
+        return False
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    """So that the rename survives a power cut; Windows opens no folders and needs none of it."""
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
