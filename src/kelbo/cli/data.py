@@ -1,4 +1,4 @@
-"""`kelbo data`: which sets there are, whether one is whole, what it looks like."""
+"""`kelbo data`: which sets there are, getting one, whether it is whole, what it looks like."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kelbo.cli.options import DataRoot, Json
 if TYPE_CHECKING:
     from kelbo.data.images import ImageSet
 
-app = typer.Typer(help="List the data sets, check one, or look at it.", no_args_is_help=True)
+app = typer.Typer(help="List the data sets, fetch one, check it, or look at it.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help="Of the data set: size=32, crop=148, …")
@@ -55,6 +55,30 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     typer.echo(f"{image_set.name}: {channels} × {height} × {width}, {image_set.levels} levels; {image_set.note}")
     for split, values in answer["splits"].items():
         typer.echo(f"  {split}: {values['images']:,} images, fingerprint {values['fingerprint']}")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A set with a public home: mnist, cifar10, …")], data_root: DataRoot = None
+) -> None:
+    """Download a set's official files, once: resumed where it broke off, verified, never overwriting yours."""
+    from kelbo.cli.downloads import Downloads
+    from kelbo.data.download import fetch as fetch_files
+    from kelbo.data.homes import HOMES
+    from kelbo.data.roots import data_root as root_of
+    from kelbo.errors import RecipeError
+    from kelbo.recipes.schema import SETS
+
+    if name not in HOMES:
+        raise RecipeError(f"There is nothing to fetch for {name!r}; there is {', '.join(HOMES)}.")
+    source = HOMES[name]
+    with Downloads() as downloads:
+        paths = fetch_files(source, root_of(data_root), watch=downloads)
+    for path in paths:
+        typer.echo(f"{path}: {path.stat().st_size:,} bytes, verified")
+    typer.echo(f"{source.title}: {source.licence}; {source.page}")
+    if name in SETS:
+        typer.echo(f"next: kelbo data check {name}" + (f" --data-root {data_root}" if data_root else ""))
 
 
 @app.command()

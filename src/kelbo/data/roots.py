@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from kelbo.data.homes import HOMES
 from kelbo.errors import DataMissing
 
 
@@ -23,6 +24,16 @@ def missing(name: str, wanted: str, looked: Iterable[Path], lacking: Sequence[st
     places = ", ".join(str(place) for place in looked)
     some = f" Some were found, but not {', '.join(lacking)}." if lacking else ""
     return DataMissing(
-        f"{name} was not found: looked for {wanted} in {places}.{some} Put the official files into one of these, "
-        "or name the folder that holds them with --data-root or the environment variable KELBO_DATA."
+        f"{name} was not found: looked for {wanted} in {places}.{some} {_way_to(name)} the official files into one of "
+        "these, or name the folder that holds them with --data-root or the environment variable KELBO_DATA."
     )
+
+
+def _way_to(title: str) -> str:
+    """How the set of that title is had; a public home is named, and nothing is downloaded unasked."""
+    for source in HOMES.values():
+        if source.title == title and source.fetchable:
+            return f"Run `kelbo data fetch {source.name}` to download it, put"
+        if source.title == title:
+            return f"Get it from {source.page} (no program may) and put"
+    return "Put"
