@@ -67,8 +67,9 @@ def tiny_page(tiny):
 
 @pytest.fixture(scope="session")
 def autoencoder_page(trained):
-    """Of a plain autoencoder too short to have a reading or a picture, and with hostile names."""
+    """Of a plain autoencoder stopped before its first reading and picture, and with hostile names."""
     settings = ("model.kind=autoencoder", f"name='{HOSTILE}'", "training.log_every=50", "training.pictures_every=50")
     experiment = trained(*settings)
+    experiment.run.journal.path.unlink()
     named = replace(experiment, data=replace(experiment.data, name='<img src=x onerror="alert(2)">'))
     return Page(write_page(named).read_text())

@@ -150,8 +150,8 @@ def test_an_autoencoder_has_reasons_where_it_has_no_numbers(autoencoder_page):
     assert not any("latents" in alternative for alternative in autoencoder_page.alternatives)
 
 
-def test_a_run_too_short_for_readings_and_pictures_says_so(autoencoder_page):
-    assert "shorter than the steps between two readings (training.log_every)" in autoencoder_page.text
+def test_a_run_stopped_before_readings_and_pictures_says_so(autoencoder_page):
+    assert "None: the run's journal has no reading yet." in autoencoder_page.text
     assert "shorter than the steps between two pictures (training.pictures_every)" in autoencoder_page.text
 
 
