@@ -30,6 +30,7 @@ class Served:
 
     cuts: bytes after which the connection is closed, for the first requests in turn. ranges: whether parts may be asked
     for. claims: another Content-Length than the true one; None sends none. pause: seconds between blocks of 10,000 bytes.
+    shift: how far the part that is sent lies from the part that was asked for.
     """
 
     content: bytes = b""
@@ -39,6 +40,7 @@ class Served:
     location: str = ""
     claims: int | None = -1
     pause: float = 0.0
+    shift: int = 0
 
 
 class LocalServer:
@@ -85,6 +87,7 @@ def answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
         handler.send_header("Content-Length", "0")
         handler.end_headers()
         return
+    start += served.shift if start else 0
     handler.send_response(206 if start else served.status)
     if start:
         handler.send_header("Content-Range", f"bytes {start}-{length - 1}/{length}")

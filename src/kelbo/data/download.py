@@ -114,7 +114,8 @@ def _from_any(
             _from_one(url, file, partial, watch, pause, timeout)
         except Failure as failure:
             failures.append((url, failure))
-            watch.says(f"{url}: {failure}")
+            if url != urls[-1]:
+                watch.says(f"{url}: {failure}; trying the next home")
         else:
             partial.replace(path)
             _flush_folder(folder)
@@ -157,11 +158,13 @@ def _verify(partial: Path, file: File, resumed: bool) -> None:
 
 
 def _by_hand(source: Source, folder: Path) -> str:
-    names = ", ".join(file.name for file in source.files)
-    return (
-        f"By hand: get {names} from {source.page} and put them into {folder}. Or name a web server that has them, laid out "
-        f"as a data folder is, with the environment variable KELBO_MIRROR."
-    )
+    if source.fetchable:
+        wanted = "".join(f"\n  {file.urls[0]}" for file in source.files)
+        way = f"To do it by hand, save these in {folder}:{wanted}\n"
+    else:
+        names = ", ".join(file.name for file in source.files)
+        way = f"To do it by hand, get {names} from {source.page} and save them in {folder}.\n"
+    return f"{way}Or name a web server that has them, laid out as a data folder is, with KELBO_MIRROR."
 
 
 @contextlib.contextmanager

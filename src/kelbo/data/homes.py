@@ -55,7 +55,7 @@ MNIST = Source(
         ),
     ),
     place="mnist",
-    page="https://storage.googleapis.com/cvdf-datasets/mnist/ (one address for each file)",
+    page="http://yann.lecun.com/exdb/mnist/",
     licence="LeCun, Cortes & Burges; CC BY-SA 3.0 as Keras states it",
 )
 
