@@ -15,6 +15,7 @@ import math
 from abc import abstractmethod
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from kelbo.errors import RecipeError, RunError
@@ -68,7 +69,7 @@ class AnalyticGaussian(Gaussian):
             return self._bounded(self._running())
         variance = self.mean_square(error)
         if self.training:
-            self._observe(variance)
+            variance = self._observe(variance)
         return self._bounded(variance.detach() if self.detach else variance)
 
     def _bounded(self, variance: Tensor) -> Tensor:
@@ -77,11 +78,14 @@ class AnalyticGaussian(Gaussian):
             return soft_clip(0.5 * variance.clamp(min=torch.finfo(torch.float32).tiny).log(), LOG_SCALE_FLOOR)
         return 0.5 * variance.clamp(min=math.exp(2 * LOG_SCALE_FLOOR)).log()
 
-    @torch.no_grad()
-    def _observe(self, variance: Tensor) -> None:
-        self.batches += 1
-        weight = (1 / self.batches).clamp(min=1 - self.momentum)
-        self.running_variance += weight * (variance.mean() - self.running_variance)
+    def _observe(self, variance: Tensor) -> Tensor:
+        """Move the running estimate by this step's σ², over all processes; returns the σ² to use."""
+        mean = mean_over_processes(variance.detach().mean())
+        with torch.no_grad():
+            self.batches += 1
+            weight = (1 / self.batches).clamp(min=1 - self.momentum)
+            self.running_variance += weight * (mean - self.running_variance)
+        return mean if variance.ndim == 0 and processes() > 1 else variance
 
     def _running(self) -> Tensor:
         if self.batches == 0:
@@ -90,6 +94,20 @@ class AnalyticGaussian(Gaussian):
                 "Train it or load trained weights first, or use FixedGaussian."
             )
         return self.running_variance.float()
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """The mean of a value without gradient over all processes, each of which must call this."""
+    if processes() == 1:
+        return value
+    value = value.clone()
+    dist.all_reduce(value)
+    return value / processes()
 
 
 class OptimalGaussian(AnalyticGaussian):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -35,7 +36,7 @@ def fit(
     for images in batches:
         if state.step >= steps:
             break
-        bound = state.model(intensities(images, levels))
+        bound = over_processes(fabric, state.model(intensities(images, levels)))
         loss, state.objective_state = objective(bound, state.objective_state)
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
@@ -47,6 +48,19 @@ def fit(
         for hook in hooks:
             hook(state, bound, loss)
     return state
+
+
+def over_processes(fabric: Fabric, bound: Bound) -> Bound:
+    """A process's bound moved so that its means are those of the global batch; gradients stay its own.
+
+    An objective that is a function of mean rate and distortion then has the same value and slopes in every process, and
+    the average of their gradients is the gradient of one process with the global batch, for bent objectives (capacity) too.
+    """
+    if fabric.world_size == 1:
+        return bound
+    means = torch.cat([bound.rate.mean(0), bound.distortion.mean().reshape(1)]).detach()
+    shift = torch.as_tensor(fabric.all_reduce(means, reduce_op="mean")) - means
+    return Bound(bound.rate + shift[:-1], bound.distortion + shift[-1])
 
 
 def every(n: int, hook: Hook) -> Hook:
