@@ -172,14 +172,17 @@ class QuantizedImages(Images):
 class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
 
-    labels holds, per split, int64 classes (N,) where the set has them. note says in one line where the pixels come from
-    and how the splits were made; a report prints it.
+    labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
+    attribute_names tells. note says in one line where the pixels come from and how the splits were made; a report
+    prints it.
     """
 
     name: str
     splits: Mapping[str, Images]
     note: str
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attribute_names: tuple[str, ...] = ()
 
     @property
     def train(self) -> Images:

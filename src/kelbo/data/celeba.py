@@ -1,0 +1,188 @@
+"""CelebA (Liu et al., 2015): aligned faces with 40 attributes, from the official files.
+
+The pictures lie in `img_align_celeba.zip`, read from its stream, or unpacked in `img_align_celeba/`; the attributes in
+`list_attr_celeba.txt`, the partition in `list_eval_partition.txt` (or both as `.csv`, as they are also passed around).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of
+from kelbo.data.images import ImageSet
+from kelbo.data.pictures import Box, Filter, Picture, Plan, Size, bombs_refused, by, check_options, from_file
+from kelbo.data.roots import missing
+from kelbo.data.zipped import zipped
+from kelbo.errors import DataCorrupt
+
+PLACES = ("celeba", "CelebA", ".")
+PICTURES, ATTRIBUTES, PARTITION = "img_align_celeba", "list_attr_celeba", "list_eval_partition"
+SPLITS = ("train", "validation", "test")
+OFFICIAL: Size = (178, 218)
+
+
+def celeba(
+    root: Path | str,
+    size: int = 64,
+    *,
+    crop: int | Box = 148,
+    resize: Filter = "lanczos",
+    unreadable: Unread = "refuse",
+    cache: Path | None = None,
+) -> ImageSet:
+    """The faces as uint8 (N, 3, size, size) in the official partition, with their attributes as 0 or 1.
+
+    root:   a folder holding the official files in celeba/, CelebA/ or itself; any number of pictures, all listed in
+            both lists
+    crop:   before resizing, a square of so many pixels, in the middle from left to right and 4/7 of what is left over
+            from the top: of the official 178×218 pixels, 148 keeps rows 40–187 and columns 15–162, as the release of
+            VAE/GAN (Larsen et al., 2016) does; or a box (left, top, right, bottom)
+    resize: Pillow's filter, antialiased but for nearest
+    unreadable: "refuse", or "skip" pictures that cannot be decoded; the note then counts them and names the first
+    cache:  a folder where 5,000 pictures and more are kept decoded and mapped from then on; None keeps none
+
+    Raises DataMissing where a file is not there; DataCorrupt, naming it, where one is damaged, the lists disagree or a
+    picture is smaller than the crop; ValueError where an option is impossible.
+    """
+    check_options(size, crop, resize, "rgb")
+    if isinstance(crop, str):
+        raise ValueError(f"crop must be pixels or (left, top, right, bottom); got {crop!r}.")
+    check_unreadable(unreadable)
+    folder = _located(Path(root))
+    partition = _partition(_list(folder, PARTITION))
+    names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
+    images, rows, left_out = {}, {}, []
+    with _pictures(folder, partition) as pictures, bombs_refused():
+        plan = Plan((size, size), _box([*pictures.values()], crop, unreadable), resize, "rgb")
+        for number, split in enumerate(SPLITS):
+            listed = [name for name, part in partition.items() if part == number]
+            if listed:
+                decoded = decode([pictures[name] for name in listed], plan, unreadable=unreadable, cache=cache)
+                kept = decoded.kept(len(listed))
+                images[split] = decoded.images
+                rows[split] = np.array([attributes[listed[place]] for place in kept], np.int8)
+                left_out += decoded.left_out.values()
+    note = f"CelebA's official partition, {plan.note}{note_of(left_out)}"
+    return ImageSet("celeba", images, note, attributes=rows, attribute_names=names)
+
+
+def _located(root: Path) -> Path:
+    """The first folder with the pictures and both lists."""
+    folders, lacking = [root / place for place in PLACES], []
+    for folder in folders:
+        here = {
+            f"{PICTURES}.zip": (folder / PICTURES).is_dir() or (folder / f"{PICTURES}.zip").is_file(),
+            **{f"{name}.txt": _either(folder, name) is not None for name in (ATTRIBUTES, PARTITION)},
+        }
+        if all(here.values()):
+            return folder
+        if any(here.values()):
+            lacking += [str(folder / name) for name, there in here.items() if not there]
+    wanted = f"{PICTURES}.zip (or the folder {PICTURES}), {ATTRIBUTES}.txt, {PARTITION}.txt"
+    raise missing("CelebA", wanted, folders, lacking)
+
+
+def _either(folder: Path, name: str) -> Path | None:
+    return next((file for end in ("txt", "csv") if (file := folder / f"{name}.{end}").is_file()), None)
+
+
+def _list(folder: Path, name: str) -> tuple[Path, list[list[str]]]:
+    """A list's path and the words of its lines."""
+    path = _either(folder, name)
+    assert path is not None  # _located has seen it
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataCorrupt(f"{path} cannot be read as a list: {error}. Fetch it again.") from error
+    separate = str.split if path.suffix == ".txt" else (lambda line: line.split(","))
+    return path, [words for line in text.splitlines() if (words := separate(line.strip())) and any(words)]
+
+
+def _partition(read: tuple[Path, list[list[str]]]) -> dict[str, int]:
+    """Pictures' names to 0, 1 or 2, in the list's order."""
+    path, lines = read
+    partition: dict[str, int] = {}
+    for words in lines[1:] if path.suffix == ".csv" else lines:
+        if len(words) != 2 or words[1] not in ("0", "1", "2") or not _is_name(words[0]):
+            raise DataCorrupt(
+                f"{path} should hold lines like '000001.jpg 0', 0, 1 or 2; found {' '.join(words)[:60]!r}."
+            )
+        if words[0] in partition:
+            raise DataCorrupt(f"{path} lists {words[0]} twice.")
+        partition[words[0]] = int(words[1])
+    for number in (0, 2):
+        if number not in partition.values():
+            raise DataCorrupt(f"{path} lists no picture of the split {SPLITS[number]} ({number}).")
+    return partition
+
+
+def _is_name(word: str) -> bool:
+    """A bare file name: nothing that leads elsewhere."""
+    stem, dot, end = word.partition(".")
+    return stem.isdigit() and dot == "." and end in ("jpg", "png")
+
+
+def _attributes(
+    read: tuple[Path, list[list[str]]], partition: Mapping[str, int]
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """The attributes' names, and each picture's as int8 0 or 1."""
+    path, lines = read
+    if len(lines) < 2:
+        raise DataCorrupt(f"{path} should hold the attributes' names and a line for each picture; it is cut off.")
+    names, rows = (lines[0][1:], lines[1:]) if path.suffix == ".csv" else (lines[1], lines[2:])
+    attributes: dict[str, np.ndarray] = {}
+    for words in rows:
+        values = words[1:]
+        if len(values) != len(names) or not {*values} <= {"-1", "1"}:
+            raise DataCorrupt(
+                f"{path} should hold a name and {len(names)} numbers, -1 or 1, in each line; found {' '.join(words)[:60]!r}."
+            )
+        attributes[words[0]] = np.array([value == "1" for value in values], np.int8)
+    if path.suffix == ".txt" and lines[0] != [str(len(rows))]:
+        raise DataCorrupt(f"{path} claims {' '.join(lines[0])[:60]} lines and has {len(rows)}; fetch it again.")
+    lacking = [name for name in partition if name not in attributes]
+    if lacking:
+        raise DataCorrupt(f"{path} lacks {len(lacking)} pictures of the partition, {lacking[0]} first.")
+    return tuple(names), attributes
+
+
+@contextmanager
+def _pictures(folder: Path, partition: Mapping[str, int]) -> Iterator[dict[str, Picture]]:
+    """The partition's pictures by their names: from the folder where it is there, else from the archive."""
+    unpacked = folder / PICTURES
+    if unpacked.is_dir():
+        there = {name: unpacked / name for name in partition}
+        yield _complete({name: from_file(file) for name, file in there.items() if file.is_file()}, partition, unpacked)
+        return
+    archive = folder / f"{PICTURES}.zip"
+    with zipped(archive) as members:
+        bare = {path.removeprefix(f"{PICTURES}/"): picture for path, picture in members.items()}
+        yield _complete({name: bare[name] for name in partition if name in bare}, partition, archive)
+
+
+def _complete(found: dict[str, Picture], partition: Mapping[str, int], place: Path) -> dict[str, Picture]:
+    lacking = [name for name in partition if name not in found]
+    if lacking:
+        raise DataCorrupt(
+            f"{place} lacks {len(lacking):,} of the partition's {len(partition):,} pictures, {lacking[0]} first."
+        )
+    return found
+
+
+def _box(pictures: Sequence[Picture], crop: int | Box, unreadable: Unread) -> Box:
+    """The crop as a box, for pictures of the first one's size."""
+    if isinstance(crop, tuple):
+        return crop
+    first, image = first_readable(pictures, "rgb", unreadable)
+    width, height = image.size
+    if crop > min(width, height):
+        raise DataCorrupt(
+            f"{first.name} is {by(image.size)} pixels, too small for the crop {crop}, which is meant for the official "
+            f"{by(OFFICIAL)}. Name a smaller crop: {round(148 * width / OFFICIAL[0])} keeps the same part of the face."
+        )
+    left, top = (width - crop) // 2, round((height - crop) * 4 / 7)
+    return left, top, left + crop, top + crop
