@@ -147,6 +147,22 @@ SVHN = Source(
     licence="Netzer et al.; for non-commercial use only",
 )
 
+SVHN_EXTRA = Source(
+    name="svhn-extra",
+    title="SVHN's extra images",
+    files=(
+        _from(
+            "extra_32x32.mat",
+            (STANFORD,),
+            1_329_278_602,
+            "a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3",
+        ),
+    ),
+    place="svhn",
+    page="http://ufldl.stanford.edu/housenumbers/",
+    licence="Netzer et al.; for non-commercial use only",
+)
+
 DSPRITES = Source(
     name="dsprites",
     title="dSprites",
@@ -207,4 +223,7 @@ CELEBA = Source(
     licence="Liu et al.; for non-commercial research only, not to be passed on",
 )
 
-HOMES = {source.name: source for source in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100, SVHN, DSPRITES, SHAPES3D, CELEBA)}
+HOMES = {
+    source.name: source
+    for source in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100, SVHN, SVHN_EXTRA, DSPRITES, SHAPES3D, CELEBA)
+}
