@@ -213,6 +213,8 @@ def test_two_processes_that_make_the_same_set_at_once_both_succeed(tmp_path):
 def test_the_cache_lies_where_the_variable_or_the_system_says(monkeypatch):
     monkeypatch.setenv("KELBO_CACHE", "/mine")
     assert cache_root() == Path("/mine")
+    monkeypatch.setenv("KELBO_CACHE", "none")
+    assert cache_root() is None
     monkeypatch.delenv("KELBO_CACHE")
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")

@@ -37,8 +37,7 @@ class Progress:
         self.task = self.bar.add_task(name, total=steps, numbers="")
 
     def __enter__(self) -> Progress:
-        self.bar.start()
-        return self
+        return self  # the bar starts with the first step: reading the data may show a bar of its own before
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,6 +47,7 @@ class Progress:
     def advance(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
         if self.first is None:
             self.first = state.step - 1
+            self.bar.start()
         self.bar.update(self.task, completed=state.step)
 
     def show(self, row: Row) -> None:

@@ -31,10 +31,10 @@ STALE = 24 * 3600
 Record = dict[str, Any]
 
 
-def cache_root() -> Path:
-    """The environment variable KELBO_CACHE where set, else kelbo's folder in the system's place for caches."""
+def cache_root() -> Path | None:
+    """The environment variable KELBO_CACHE where set ("none": no cache), else kelbo's folder in the system's caches."""
     if named := os.environ.get("KELBO_CACHE"):
-        return Path(named)
+        return None if named == "none" else Path(named)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "kelbo" / "cache"
     if sys.platform == "darwin":
@@ -94,7 +94,7 @@ def store(
     except OSError as error:
         raise DataError(
             f"The cache of decoded pictures cannot be written to {folder} ({error}). Make room there, or name another "
-            "folder by the environment variable KELBO_CACHE."
+            "folder, or none, by the environment variable KELBO_CACHE."
         ) from error
     finally:
         with suppress(OSError):  # it was moved to its place, or never made

@@ -10,15 +10,20 @@ from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
 from kelbo.data.arrays import arrays
+from kelbo.data.cache import cache_root
+from kelbo.data.celeba import celeba
 from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
 from kelbo.data.folder import folder
+from kelbo.data.frey import frey
 from kelbo.data.idx import fashion_mnist, mnist
 from kelbo.data.images import ImageSet, hold_out, quantized
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
+from kelbo.data.svhn import svhn
 from kelbo.errors import RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
+from kelbo.recipes import data as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
@@ -39,17 +44,30 @@ def data(recipe: Recipe) -> ImageSet:
     return image_set
 
 
-def image_data(spec: s.Data, seed: int = 0) -> ImageSet:
+def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
     """Read or render one data set; `seed` draws the held-out split of sets that come without one."""
     match spec:
-        case s.Digits():
+        case d.Digits():
             return digits(spec.size, spec.held_out, seed)
-        case s.Mnist():
+        case d.Mnist():
             read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
             return read(data_root(spec.root), pad=spec.pad)
-        case s.Cifar():
+        case d.Cifar():
             return {"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root))
-        case s.Arrays():
+        case d.Svhn():
+            return svhn(data_root(spec.root), spec.size, spec.extra)
+        case d.Celeba():
+            return celeba(
+                data_root(spec.root),
+                spec.size,
+                crop=spec.crop,
+                resize=spec.resize,
+                unreadable=spec.unreadable,
+                cache=cache_root(),
+            )
+        case d.Frey():
+            return frey(data_root(spec.root), spec.held_out)
+        case d.Arrays():
             return arrays(
                 spec.root,
                 key=spec.key,
@@ -59,17 +77,19 @@ def image_data(spec: s.Data, seed: int = 0) -> ImageSet:
                 held_out=spec.held_out,
                 split_seed=seed,
             )
-        case s.Pictures():
+        case d.Pictures():
             return folder(
                 spec.root,
                 spec.size,
                 crop=spec.crop,
                 resize=spec.resize,
                 mode=spec.mode,
+                unreadable=spec.unreadable,
                 held_out=spec.held_out,
                 split_seed=seed,
+                cache=cache_root(),
             )
-        case s.Shapes2d():
+        case d.Shapes2d():
             splits = hold_out(shapes2d(), spec.held_out, seed)
             return ImageSet(
                 "shapes2d", splits, "rendered 2-D shapes with dSprites' five factors; a seeded draw is held out"

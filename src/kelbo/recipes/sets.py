@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from kelbo.data.images import Images, ImageSet
@@ -20,9 +21,10 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
         raise RecipeError(f"There is no data set {name!r}; there is {', '.join(SETS)}.")
     if name in ("array", "folder") and root is None:
         raise RecipeError(f"Say where it lies: `kelbo data … {name} --data-root PATH`.")
-    spec = {"kind": name} | ({"root": str(root)} if root else {})
-    recipe = parse({"name": name, "data": spec, "training": {"steps": 1}})
-    return build.data(change(recipe, [f"data.{setting}" for setting in settings or []]))
+    place = [f"root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
+    # from the set that has fewest settings, so that none of another one's is kept
+    recipe = parse({"name": name, "data": {"kind": "shapes2d"}, "training": {"steps": 1}})
+    return build.data(change(recipe, [f"data.{setting}" for setting in [f"kind={name}", *place, *(settings or [])]]))
 
 
 def split_of(image_set: ImageSet, split: str) -> Images:

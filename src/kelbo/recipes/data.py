@@ -1,0 +1,125 @@
+"""A recipe's data: which images, and how they are brought to one size.
+
+Every field has a default or is required, and a unit in its text; `recipes/build.py` turns these into objects.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DataSpec(Spec):
+    bits: int = Field(default=8, ge=1, le=8)
+    """keep the most significant bits of 8-bit pixels"""
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+    """fraction held out for testing, of sets that come without a test split"""
+
+
+class Digits(DataSpec):
+    kind: Literal["digits"] = "digits"
+    size: Literal[8, 16, 32, 64] = 16
+    """pixels; the 8×8 originals are enlarged by repeating pixels"""
+
+
+class Mnist(DataSpec):
+    kind: Literal["mnist", "fashion-mnist"]
+    root: Path | None = None
+    """folder of the official files; by default $KELBO_DATA, else ./data"""
+    pad: Literal[28, 32] = 28
+    """pixels, after padding with zeros"""
+
+
+class Cifar(DataSpec):
+    kind: Literal["cifar10", "cifar100"]
+    root: Path | None = None
+    """folder of the official archive; by default $KELBO_DATA, else ./data"""
+
+
+class Svhn(DataSpec):
+    kind: Literal["svhn"] = "svhn"
+    root: Path | None = None
+    """folder of the official cropped .mat files; by default $KELBO_DATA, else ./data"""
+    size: Literal[28, 32] = 32
+    """pixels; 28 resizes by Pillow's antialiased bilinear filter, as the σ-VAE release does"""
+    extra: bool = False
+    """train on the 531,131 extra images too"""
+
+
+class Celeba(DataSpec):
+    kind: Literal["celeba"] = "celeba"
+    root: Path | None = None
+    """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
+    ./data"""
+    size: int = Field(default=64, ge=4)
+    """pixels of the square that faces are resized to"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
+    """before resizing: a square of so many pixels where VAE/GAN's release has it, or a box (left, top, right, bottom)"""
+    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased"""
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """what becomes of pictures that cannot be decoded"""
+
+
+class Frey(DataSpec):
+    kind: Literal["frey"] = "frey"
+    root: Path | None = None
+    """folder of frey_rawface.mat or frey_faces.npz; by default $KELBO_DATA, else ./data; the film's end is held out"""
+
+
+class Arrays(DataSpec):
+    kind: Literal["array"] = "array"
+    root: Path
+    """the .npy or .npz file"""
+    key: str | None = None
+    """which array of an .npz; by default the only one that can be images"""
+    test_key: str | None = None
+    """which array of an .npz is the test split; by default a draw is held out"""
+    layout: Literal["auto", "NHW", "NHWC", "NCHW"] = "auto"
+    levels: int | None = Field(default=None, ge=2, le=256)
+    """how many levels a pixel has; by default 2 of bool arrays, else 256"""
+
+
+class Pictures(DataSpec):
+    kind: Literal["folder"] = "folder"
+    root: Path
+    """a folder of PNG, JPEG, WebP or BMP files, searched through, or a .zip of them"""
+    size: int | None = Field(default=64, ge=4)
+    """pixels of the square that pictures are resized to; null keeps their size, which must then be one"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "none"] = "centre"
+    """before resizing: the central square, one of so many pixels, a box (left, top, right, bottom), or nothing"""
+    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased"""
+    mode: Literal["rgb", "grey"] = "rgb"
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """what becomes of pictures that cannot be decoded"""
+
+
+class Shapes2d(DataSpec):
+    kind: Literal["shapes2d"] = "shapes2d"
+
+
+Data = Annotated[
+    Digits | Mnist | Cifar | Svhn | Celeba | Frey | Arrays | Pictures | Shapes2d, Field(discriminator="kind")
+]
+
+# what `kelbo data list` says of each kind: its images, and where they come from
+SETS: dict[str, tuple[str, str]] = {
+    "digits": ("1,797 of 8×8, grey, 17 levels", "scikit-learn's handwritten digits, installed with kelbo"),
+    "mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "fashion-mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "cifar10": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "cifar100": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "svhn": ("99,289 of 32×32, colour", "the official cropped .mat files"),
+    "celeba": ("202,599 of 178×218, colour, 40 attributes", "the official zip or folder, and its two lists"),
+    "frey": ("1,965 of 28×20, grey", "frey_rawface.mat or frey_faces.npz"),
+    "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
+    "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
+    "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
+}

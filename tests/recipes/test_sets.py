@@ -1,0 +1,107 @@
+"""Each data set by its name, from official files that the test lays out, down to a trained step where a recipe has it."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import savemat
+
+from kelbo.errors import DataCorrupt, DataMissing, RecipeError
+from kelbo.recipes import build, change
+from kelbo.recipes.named import NAMED
+from kelbo.recipes.sets import read, split_of
+from kelbo.units import intensities
+
+RNG = np.random.default_rng(0)
+
+
+def jpeg(width=178, height=218):
+    stream = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A folder of several sets' official files."""
+    monkeypatch.setenv("KELBO_CACHE", str(tmp_path / "cache"))
+    for part in ("train", "test"):
+        x, y = RNG.integers(0, 256, (32, 32, 3, 8), dtype=np.uint8), RNG.integers(1, 11, (8, 1), dtype=np.uint8)
+        savemat(tmp_path / f"{part}_32x32.mat", {"X": x, "y": y})
+    savemat(tmp_path / "frey_rawface.mat", {"ff": RNG.integers(0, 256, (560, 20), dtype=np.uint8)})
+    names = [f"{i + 1:06}.jpg" for i in range(6)]
+    with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
+        for name in names:
+            archive.writestr(f"img_align_celeba/{name}", jpeg())
+    (tmp_path / "list_attr_celeba.txt").write_text("6\nMale Young\n" + "".join(f"{name} -1  1\n" for name in names))
+    (tmp_path / "list_eval_partition.txt").write_text("".join(f"{name} {i // 3 * 2}\n" for i, name in enumerate(names)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "shape", "counts"),
+    [
+        ("svhn", [], (3, 32, 32), {"train": 8, "test": 8}),
+        ("svhn", ["size=28"], (3, 28, 28), {"train": 8, "test": 8}),
+        ("celeba", [], (3, 64, 64), {"train": 3, "test": 3}),
+        ("celeba", ["size=32", "crop=[0, 20, 178, 198]", "resize=box"], (3, 32, 32), {"train": 3, "test": 3}),
+        ("frey", ["held_out=0.2"], (1, 28, 20), {"train": 16, "test": 4}),
+        ("folder", ["size=16", "unreadable=skip"], (3, 16, 16), {"train": 5, "test": 1}),
+    ],
+)
+def test_a_set_is_read_by_its_name_with_its_settings(root, name, settings, shape, counts):
+    image_set = read(name, root / "img_align_celeba.zip" if name == "folder" else root, settings)
+    assert image_set.shape == shape
+    assert {split: len(images) for split, images in image_set.splits.items()} == counts
+
+
+@pytest.mark.parametrize("name", ["svhn-sigma", "celeba-sigma", "frey"])
+def test_a_named_recipe_fits_its_data_and_trains_a_step(root, name):
+    smaller = {"celeba-sigma": ["model.network.channels=4"], "frey": ["model.network.width=8"]}.get(name, [])
+    recipe = change(NAMED[name](), [f"data.root={root}", *smaller])
+    image_set = build.data(recipe)
+    torch.manual_seed(0)
+    model = build.model(recipe, image_set)
+    optimizer, objective = build.optimizer(recipe, model), build.objective(recipe)
+    loss, _ = objective(model(intensities(image_set.train.spread(3))), objective.initial())
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+
+
+def test_the_svhn_recipe_is_ten_epochs_of_the_releases_schedule():
+    training = NAMED["svhn-sigma"]().training
+    assert training.steps == round(10 * 73_257 / training.batch_size)
+
+
+def test_a_folder_whose_name_is_toml_is_still_a_folder(tmp_path):
+    for name in ("12", "it's [a]"):
+        with pytest.raises(DataMissing, match="SVHN was not found"):
+            read("svhn", tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told"),
+    [
+        ("svhn", ["size=30"], "data.size is 30: input should be 28 or 32"),
+        ("celeba", ["crop=0"], "data.crop"),
+        ("folder", ["unreadable=ignore"], "data.unreadable is 'ignore': input should be 'refuse' or 'skip'"),
+        ("frey", ["pad=32"], "data.pad is no setting of this recipe; there is bits, held_out, kind, root"),
+    ],
+)
+def test_a_wrong_setting_is_named(root, name, settings, told):
+    with pytest.raises(RecipeError, match=told):
+        read(name, root, settings)
+
+
+def test_an_absent_split_is_told_with_those_there(root):
+    with pytest.raises(DataMissing, match="svhn has no split 'extra'; it has train, test"):
+        split_of(read("svhn", root), "extra")
+
+
+def test_the_real_half_size_faces_are_refused_with_the_crop_to_name(real_data):
+    with pytest.raises(DataCorrupt, match="Name a smaller crop: 74"):
+        read("celeba", real_data)
