@@ -14,6 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from kelbo.networks.layers import channels_last, convolve
+
 Shape = tuple[int, int, int]
 
 BURGESS_SIZES = (16, 28, 32, 64, 128)
@@ -23,11 +25,6 @@ RYBKIN_SIZES = (28,)
 def halvings(size: int) -> int:
     """How many stride-2 layers the Burgess network has at `size` pixels: down to 4×4, or to 7×7 from 28."""
     return {16: 2, 28: 2, 32: 3, 64: 4, 128: 5}[size]
-
-
-def channels_last(module: nn.Module) -> None:
-    """Lay the module's four-dimensional weights out channels-last, in place."""
-    module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stubs lack this overload
 
 
 class BurgessEncoder(nn.Module):
@@ -51,7 +48,7 @@ class BurgessEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+        return self.head(convolve(self.features, x.contiguous(memory_format=torch.channels_last)))
 
 
 class BurgessDecoder(nn.Module):
@@ -100,7 +97,7 @@ class RybkinEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+        return self.head(convolve(self.features, x.contiguous(memory_format=torch.channels_last)))
 
 
 class RybkinDecoder(nn.Module):
