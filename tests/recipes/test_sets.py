@@ -89,6 +89,7 @@ def test_a_folder_whose_name_is_toml_is_still_a_folder(tmp_path):
         ("svhn", ["size=30"], "data.size is 30: input should be 28 or 32"),
         ("celeba", ["crop=0"], "data.crop"),
         ("folder", ["unreadable=ignore"], "data.unreadable is 'ignore': input should be 'refuse' or 'skip'"),
+        ("hub", ["dataset=a/b"], "Name a hub set by data.dataset .* or data.root"),
         ("frey", ["pad=32"], "data.pad is no setting of this recipe; there is bits, held_out, kind, root"),
     ],
 )
@@ -105,3 +106,19 @@ def test_an_absent_split_is_told_with_those_there(root):
 def test_the_real_half_size_faces_are_refused_with_the_crop_to_name(real_data):
     with pytest.raises(DataCorrupt, match="Name a smaller crop: 74"):
         read("celeba", real_data)
+
+
+def test_a_hub_set_without_a_name_is_asked_for_one():
+    with pytest.raises(RecipeError, match="Name a hub set by data.dataset"):
+        read("hub")
+
+
+def test_a_hub_set_on_disk_is_read_by_its_recipe(tmp_path, monkeypatch):
+    library = pytest.importorskip("datasets", reason="needs the extra `hub`: pip install 'kelbo[hub]'")
+    monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for i in range(6):
+        (tmp_path / "pets").mkdir(exist_ok=True)
+        (tmp_path / "pets" / f"{i}.jpg").write_bytes(jpeg())
+    image_set = read("hub", tmp_path / "pets", ["size=16", "held_out=0.5"])
+    assert image_set.shape == (3, 16, 16)
+    assert (len(image_set.train), len(image_set.test)) == (3, 3)

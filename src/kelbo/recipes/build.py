@@ -16,6 +16,7 @@ from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
 from kelbo.data.folder import folder
 from kelbo.data.frey import frey
+from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
 from kelbo.data.images import ImageSet, hold_out, quantized
 from kelbo.data.roots import data_root
@@ -88,6 +89,22 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
                 held_out=spec.held_out,
                 split_seed=seed,
                 cache=cache_root(),
+            )
+        case d.Hub():
+            if (spec.dataset is None) == (spec.root is None):
+                raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
+            return hub(
+                spec.root or spec.dataset or "",
+                spec.size,
+                config=spec.config,
+                revision=spec.revision,
+                image=spec.image,
+                crop=spec.crop,
+                resize=spec.resize,
+                mode=spec.mode,
+                unreadable=spec.unreadable,
+                held_out=spec.held_out,
+                split_seed=seed,
             )
         case d.Shapes2d():
             splits = hold_out(shapes2d(), spec.held_out, seed)

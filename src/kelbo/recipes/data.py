@@ -86,10 +86,9 @@ class Arrays(DataSpec):
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
 
-class Pictures(DataSpec):
-    kind: Literal["folder"] = "folder"
-    root: Path
-    """a folder of PNG, JPEG, WebP or BMP files, searched through, or a .zip of them"""
+class Fitted(DataSpec):
+    """pictures of any size, brought to one"""
+
     size: int | None = Field(default=64, ge=4)
     """pixels of the square that pictures are resized to; null keeps their size, which must then be one"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "none"] = "centre"
@@ -101,12 +100,32 @@ class Pictures(DataSpec):
     """what becomes of pictures that cannot be decoded"""
 
 
+class Pictures(Fitted):
+    kind: Literal["folder"] = "folder"
+    root: Path
+    """a folder of PNG, JPEG, WebP or BMP files, searched through, or a .zip of them"""
+
+
+class Hub(Fitted):
+    kind: Literal["hub"] = "hub"
+    dataset: str | None = None
+    """name on the Hugging Face hub, "ylecun/mnist" say; or else root"""
+    root: Path | None = None
+    """a parquet file, or a folder of parquet files or pictures in the hub's layout"""
+    config: str | None = None
+    """which configuration, of a data set that has several"""
+    revision: str | None = None
+    """version on the hub: a branch, tag or commit; name one to read the same pictures for ever"""
+    image: str | None = None
+    """column of the pictures; by default the only one"""
+
+
 class Shapes2d(DataSpec):
     kind: Literal["shapes2d"] = "shapes2d"
 
 
 Data = Annotated[
-    Digits | Mnist | Cifar | Svhn | Celeba | Frey | Arrays | Pictures | Shapes2d, Field(discriminator="kind")
+    Digits | Mnist | Cifar | Svhn | Celeba | Frey | Arrays | Pictures | Hub | Shapes2d, Field(discriminator="kind")
 ]
 
 # what `kelbo data list` says of each kind: its images, and where they come from
@@ -122,4 +141,5 @@ SETS: dict[str, tuple[str, str]] = {
     "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
     "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
+    "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
 }

@@ -1,0 +1,179 @@
+"""Image data sets of the Hugging Face hub, or in its layouts on disk: parquet files, or a folder of pictures.
+
+Needs the extra `hub`. From version 4 on, the library `datasets` runs no code of a data set, and no older one is taken.
+The pictures are decoded here, not there, so that the same limits hold as for a folder of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, plan_for
+from kelbo.data.images import ImageSet, hold_out
+from kelbo.data.pictures import Crop, Filter, Mode, Picture, Unreadable, bombs_refused, check_options
+from kelbo.errors import DataCorrupt, DataMissing
+
+if TYPE_CHECKING:
+    from datasets import Dataset  # type: ignore[import-not-found]  # of an extra
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+} | {
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def hub(
+    dataset: str | Path,
+    size: int | None = 64,
+    *,
+    config: str | None = None,
+    revision: str | None = None,
+    image: str | None = None,
+    crop: Crop = "centre",
+    resize: Filter | None = "lanczos",
+    mode: Mode = "rgb",
+    unreadable: Unread = "refuse",
+    held_out: float = 0.1,
+    split_seed: int = 0,
+) -> ImageSet:
+    """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels where one column of it holds classes.
+
+    dataset: a name on the hub ("ylecun/mnist"), or as a Path a parquet file or a folder of parquet files or pictures.
+    Its splits train, validation and test (or val, valid, dev) are the splits and others are not read; where it has no
+    test or validation split beside train, or a single split of any name, a seeded draw of the fraction `held_out` is
+    the split "test".
+
+    config, revision: which of several configurations, and which version of it. image: the column of pictures; by default
+    the only one. size, crop, resize, mode, unreadable: as of `kelbo.data.folder`.
+
+    Raises DataMissing where the extra is not installed, or the data set is not there or cannot be reached; DataCorrupt
+    where it cannot be read, holds no pictures or several columns of them, or a picture is refused as in a folder;
+    ValueError where an option is impossible.
+    """
+    check_options(size, crop, resize, mode)
+    check_unreadable(unreadable)
+    found = _splits(_loaded(dataset, config, revision), str(dataset))
+    column = _image_column(next(iter(found.values())), image, str(dataset))
+    classes = _class_column(next(iter(found.values())))
+    pictures = {split: _pictures(part, column, dataset, split) for split, part in found.items()}
+    with bombs_refused():
+        plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, unreadable)
+        decoded = {split: decode(listed, plan, unreadable=unreadable) for split, listed in pictures.items()}
+    labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
+    labels = {split: values[decoded[split].kept(len(values))] for split, values in labels.items()}
+    left_out = note_of([why for part in decoded.values() for why in part.left_out.values()])
+    note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {plan.note}{left_out}"
+    images, name = {split: part.images for split, part in decoded.items()}, Path(dataset).name
+    if "all" not in images:
+        return ImageSet(name, images, f"{note}, its own splits", labels)
+    splits = hold_out(images["all"], held_out, split_seed)
+    labels = {split: labels["all"][part.index.numpy()] for split, part in splits.items()} if labels else {}
+    return ImageSet(name, splits, f"{note}, {held_out:g} held out by seed {split_seed}", labels)
+
+
+def _library() -> Any:
+    """The library, imported late: it takes a second, and is there only with the extra."""
+    try:
+        import datasets  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise DataMissing(
+            "Data sets of the Hugging Face hub need the library `datasets`, which is not installed: "
+            "pip install 'kelbo[hub]'"
+        ) from error
+    if int(datasets.__version__.split(".")[0]) < 4:
+        raise DataMissing(
+            f"The library `datasets` {datasets.__version__} may run code of data sets; version 4 or newer is needed: "
+            "pip install -U 'kelbo[hub]'"
+        )
+    return datasets
+
+
+def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Mapping[str, Dataset]:
+    """The data set's own splits."""
+    if isinstance(dataset, Path) and not dataset.exists():
+        raise DataMissing(f"There is no {dataset}. Name a parquet file, or a folder of parquet files or pictures.")
+    datasets = _library()
+    try:
+        if isinstance(dataset, Path) and dataset.is_file():
+            return datasets.load_dataset("parquet", data_files=str(dataset.resolve()))
+        name = str(dataset.resolve()) if isinstance(dataset, Path) else dataset
+        return datasets.load_dataset(name, config, revision=revision)
+    except Exception as error:  # of the network, of the hub or of a file, in many forms
+        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        if isinstance(dataset, Path):
+            raise DataCorrupt(f"{dataset} cannot be read as parquet files or a folder of pictures ({why}).") from error
+        raise DataMissing(
+            f"The data set {dataset!r} was not had from the Hugging Face hub ({why}). Look at its name and at the network; "
+            "a copy on disk is named by data.root."
+        ) from error
+
+
+def _splits(found: Mapping[str, Dataset], name: str) -> dict[str, Dataset]:
+    """By kelbo's names, or as "all"."""
+    known = {SPLITS[split]: part for split, part in found.items() if split in SPLITS}
+    known = {split: part for split, part in known.items() if len(part)}
+    if "train" in known and len(known) > 1:
+        return known
+    if "train" in known or len(found) == 1:
+        part = known.get("train", next(iter(found.values())))
+        if len(part):
+            return {"all": part}
+    raise DataCorrupt(f"{name} has no images to train on; its splits: {', '.join(found) or 'none'}.")
+
+
+def _image_column(part: Dataset, image: str | None, name: str) -> str:
+    datasets = _library()
+    columns = [column for column, feature in part.features.items() if isinstance(feature, datasets.Image)]
+    if image in columns or (image is None and len(columns) == 1):
+        return image or columns[0]
+    asked = f"holds no pictures in a column {image!r}" if image else "should hold one column of pictures"
+    listed = ", ".join(columns) or f"none; its columns are {', '.join(part.features)}"
+    raise DataCorrupt(f"{name} {asked}; columns of pictures: {listed}.")
+
+
+def _class_column(part: Dataset) -> str | None:
+    """The only column of classes; where there are several, none is the label."""
+    datasets = _library()
+    columns = [column for column, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)]
+    return columns[0] if len(columns) == 1 else None
+
+
+def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> list[Picture]:
+    datasets = _library()
+    encoded = part.select_columns([column]).cast_column(column, datasets.Image(decode=False))
+    inside = (
+        [dataset] if isinstance(dataset, Path) else [datasets.config.HF_DATASETS_CACHE, datasets.config.HF_CACHE_HOME]
+    )
+    roots = [Path(root).resolve() for root in inside]
+
+    def picture(row: int) -> Picture:
+        name = f"{dataset}, {split} row {row:,}"
+        return Picture(name, (str(dataset), split, row), lambda: _bytes(encoded[row][column], name, roots))
+
+    return [picture(row) for row in range(len(encoded))]
+
+
+def _bytes(value: Any, name: str, roots: list[Path]) -> bytes:
+    """A row's encoded picture: held by it, or in a file that it names, which must belong to the data set."""
+    if value is None or (value["bytes"] is None and not value["path"]):
+        raise Unreadable(f"{name} is empty. Remove or replace it.")
+    if value["bytes"] is not None:
+        return value["bytes"]
+    path = Path(value["path"]).resolve()
+    if not any(path.is_relative_to(root) for root in roots):
+        raise Unreadable(f"{name} names the file {path}, which is no part of the data set; it was not read.")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{name} cannot be read ({error}). Remove or replace it.") from error
