@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".venv-peers"
-BENCHMARKS = ("burgess_train.py",)
+BENCHMARKS = (("train_speed.py", "burgess"), ("train_speed.py", "higgins"), ("encode_speed.py",), ("data_speed.py",))
 
 
 def make_peers() -> None:
@@ -22,5 +22,5 @@ def make_peers() -> None:
 
 if __name__ == "__main__":
     make_peers()
-    for benchmark in BENCHMARKS:
-        subprocess.run([sys.executable, str(HERE / benchmark)], check=True)
+    for script, *arguments in BENCHMARKS:
+        subprocess.run([sys.executable, str(HERE / script), *arguments], check=True)

@@ -1,28 +1,30 @@
-"""Training speed of the Burgess convolutional VAE, 64×64×1, batch 256, Adam, beside pythae in one interleaved run.
+"""Training speed beside pythae in one interleaved run.
 
-    python benchmarks/burgess_train.py                 # writes benchmarks/results/burgess_train.json
+    python benchmarks/train_speed.py burgess      # conv VAE, 64×64×1, batch 256, Adam → results/burgess_train.json
+    python benchmarks/train_speed.py higgins      # MLP, batch 256, Adagrad            → results/higgins_train.json
 
-Each measurement is a process of its own: the same 502,005-weight network, the same images, each library's own data path,
-loss and loop; three warm-up steps, then timed ones. The libraries take turns, so that a busy machine is busy for both,
-and only the ratio within one run means anything. pythae lives in .venv-peers, which `benchmarks/run.py` makes.
+The same network, the same images, each library's own data path, loss and loop; three warm-up steps, then timed ones. pythae
+lives in .venv-peers, which `benchmarks/run.py` makes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
+from interleave import interleaved, measure, write
+
 BATCH, WARMUP, STEPS = 256, 3, 12
-INTERPRETERS = {"pythae": PEERS, "kelbo": Path(sys.executable)}
+WHAT = {
+    "burgess": "Burgess conv VAE, 64×64×1, batch 256, Adam, training",
+    "higgins": "Higgins MLP VAE, 64×64×1, batch 256, Adagrad, training",
+}
+SETTINGS = {
+    "burgess": ["optimizer.learning_rate=5e-4"],
+    "higgins": ["model.network.kind=higgins", "optimizer.kind=adagrad", "optimizer.learning_rate=1e-2"],
+}
 
 
 def frames(count: int):
@@ -35,20 +37,21 @@ def frames(count: int):
     return ((rows - centre[:, 0]) ** 2 + (columns - centre[:, 1]) ** 2 < radius**2)[:, None].astype(np.uint8)
 
 
-def train_kelbo() -> float:
-    """Seconds of STEPS steps of kelbo's loop, hooks as in a real run except files."""
+def train_kelbo(network: str) -> tuple[int, float]:
+    """Images and seconds of STEPS steps of kelbo's loop, hooks as in a real run except files."""
     import torch
     from lightning_fabric import Fabric
 
     from kelbo.data.batches import Batches
     from kelbo.data.images import ArrayImages, ImageSet
     from kelbo.machine import keep_freed_memory
-    from kelbo.recipes import build
+    from kelbo.recipes import build, change
     from kelbo.recipes.named import shapes2d_beta
     from kelbo.training import TrainState, fit
 
     keep_freed_memory()
-    recipe, fabric = shapes2d_beta(), Fabric(accelerator="cpu", devices=1)
+    recipe = change(shapes2d_beta(), SETTINGS[network])
+    fabric = Fabric(accelerator="cpu", devices=1)
     images = ArrayImages(frames(BATCH * (WARMUP + STEPS)), levels=2)
     torch.manual_seed(0)
     model = build.model(recipe, ImageSet("discs", {"train": images}, "drawn"))
@@ -59,27 +62,27 @@ def train_kelbo() -> float:
     fit(fabric, state, objective, batches, WARMUP, schedule, levels=2)
     begun = time.perf_counter()
     fit(fabric, state, objective, batches.at(WARMUP), WARMUP + STEPS, schedule, levels=2)
-    return time.perf_counter() - begun
+    return BATCH * STEPS, time.perf_counter() - begun
 
 
-def train_pythae() -> float:
-    """Seconds of STEPS steps of pythae's BaseTrainer: an epoch of its own loader, loss and optimiser."""
+def train_pythae(network: str) -> tuple[int, float]:
+    """Images and seconds of STEPS steps of pythae's BaseTrainer: an epoch of its own loader, loss and optimiser."""
     import torch
     from pythae.data.datasets import BaseDataset
     from pythae.models import BetaVAE, BetaVAEConfig
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     torch.manual_seed(0)
-    encoder, decoder = _peer_networks()
+    encoder, decoder = PEER_NETWORKS[network]()
     config = BetaVAEConfig(input_dim=(1, 64, 64), latent_dim=10, beta=4.0, reconstruction_loss="bce")
     data = torch.from_numpy(frames(BATCH * STEPS)).float()
     with tempfile.TemporaryDirectory() as folder:
         settings = BaseTrainerConfig(
             output_dir=folder,
             per_device_train_batch_size=BATCH,
-            learning_rate=5e-4,
+            learning_rate={"burgess": 5e-4, "higgins": 1e-2}[network],
             num_epochs=1,
-            optimizer_cls="Adam",
+            optimizer_cls={"burgess": "Adam", "higgins": "Adagrad"}[network],
             no_cuda=True,
         )
         labels = torch.zeros(len(data))
@@ -93,10 +96,10 @@ def train_pythae() -> float:
         trainer.train_loader = whole
         begun = time.perf_counter()
         trainer.train_step(epoch=2)
-        return time.perf_counter() - begun
+        return BATCH * STEPS, time.perf_counter() - begun
 
 
-def _peer_networks():
+def burgess_for_pythae():
     """The network of Burgess et al. (2018) as one writes it for pythae: plain layers, a sigmoid at the end."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -132,63 +135,51 @@ def _peer_networks():
     return Encoder(), Decoder()
 
 
-def measure(variant: str) -> None:
-    """Train in this process and print one JSON line."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = {"kelbo": train_kelbo, "pythae": train_pythae}[variant]()
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                "images_per_second": BATCH * STEPS / seconds,
-                "peak_memory_mib": after.ru_maxrss / 1024,
-                "page_faults": after.ru_minflt - before.ru_minflt,
-            }
-        )
-    )
+def higgins_for_pythae():
+    """The MLP of Higgins et al. (2017) as one writes it for pythae."""
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from torch import nn
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(
+                nn.Flatten(), nn.Linear(4096, 1200), nn.ReLU(), nn.Linear(1200, 1200), nn.ReLU()
+            )
+            self.mean, self.log_variance = nn.Linear(1200, 10), nn.Linear(1200, 10)
+
+        def forward(self, x):
+            h = self.layers(x)
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_variance(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            layers = []
+            for before in (10, 1200, 1200):
+                layers += [nn.Linear(before, 1200), nn.Tanh()]
+            self.layers = nn.Sequential(*layers, nn.Linear(1200, 4096), nn.Sigmoid(), nn.Unflatten(1, (1, 64, 64)))
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.layers(z))
+
+    return Encoder(), Decoder()
 
 
-def interleaved(rounds: int) -> dict[str, list[dict[str, float]]]:
-    """`rounds` measurements of each library, taking turns."""
-    rows: dict[str, list[dict[str, float]]] = {variant: [] for variant in INTERPRETERS}
-    for number in range(rounds):
-        for variant, python in INTERPRETERS.items():
-            command = [str(python), str(Path(__file__)), "--variant", variant]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rows[variant].append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"round {number + 1}/{rounds} {variant}: {rows[variant][-1]['images_per_second']:.0f} images/s")
-    return rows
-
-
-def main(rounds: int) -> None:
-    from kelbo.machine import describe
-    from kelbo.runs import write_json
-
-    rows = interleaved(rounds)
-    speed = {variant: statistics.median(row["images_per_second"] for row in rows[variant]) for variant in rows}
-    pairs = [
-        k["images_per_second"] / p["images_per_second"] for k, p in zip(rows["kelbo"], rows["pythae"], strict=True)
-    ]
-    record = {
-        "what": "Burgess conv VAE, 64×64×1, batch 256, Adam, training",
-        "median_images_per_second": speed,
-        "ratio_of_medians": speed["kelbo"] / speed["pythae"],
-        "ratio_by_round": pairs,
-        "rounds": rows,
-        "peer": "pythae 0.1.2, BetaVAE with its BaseTrainer",
-        "machine": describe(),
-    }
-    path = HERE / "results" / "burgess_train.json"
-    write_json(path, record)
-    print(f"kelbo / pythae = {record['ratio_of_medians']:.2f}; {path}")
-
+PEER_NETWORKS = {"burgess": burgess_for_pythae, "higgins": higgins_for_pythae}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--variant", choices=INTERPRETERS)
+    parser.add_argument("network", choices=WHAT)
+    parser.add_argument("--variant", choices=("pythae", "kelbo"))
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    network = arguments.network
     if arguments.variant:
-        measure(arguments.variant)
+        train = {"kelbo": train_kelbo, "pythae": train_pythae}[arguments.variant]
+        measure(lambda: train(network))
     else:
-        main(arguments.rounds)
+        variants = {name: [network, "--variant", name] for name in ("pythae", "kelbo")}
+        rows = interleaved(Path(__file__), variants, arguments.rounds)
+        write(f"{network}_train", f"{WHAT[network]}, beside pythae 0.1.2", rows, "kelbo", "pythae")
