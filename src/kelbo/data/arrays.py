@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from kelbo.data.images import ArrayImages, ImageSet, hold_out
+from kelbo.data.mapped import mapped
 from kelbo.errors import DataCorrupt, DataMissing
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW"]
@@ -71,15 +71,15 @@ def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
     if key is not None:
         raise ValueError(f"{path} is a single array; the key {key!r} is for .npz files.")
     try:
-        return np.lib.format.open_memmap(path, mode="r"), str(path)
-    except (OSError, EOFError, ValueError) as error:
+        return mapped(path), str(path)
+    except Exception as error:  # NumPy's parsers raise whatever a damaged header makes them meet
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
 
 
 def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
     try:
         headers = _headers(path)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # as above
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
     listed = ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()) or "none"
     if key is None:
@@ -92,7 +92,7 @@ def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return archive[key], f"{path}[{key!r}]"
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # as above
         raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
 
 
@@ -167,7 +167,8 @@ def _levels(pixels: np.ndarray, source: str, levels: int) -> np.ndarray:
         values = pixels[start : start + rows].astype(np.float64)
         if not np.isfinite(values).all():
             raise DataCorrupt(f"{source} holds NaN or infinite values. Remove these images and save it again.")
-        nearest = np.rint(values * (levels - 1))
+        with np.errstate(over="ignore"):  # values near the largest float are off the grid whatever they become
+            nearest = np.rint(values * (levels - 1))
         away = np.abs(values - nearest / (levels - 1)).max()
         if away > GRID or nearest.min() < 0 or nearest.max() > levels - 1:
             raise DataCorrupt(

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kelbo.data.images import ArrayImages
+from kelbo.data.mapped import mapped
 from kelbo.errors import DataCorrupt, DataError
 
 LAYOUT = 1
@@ -55,7 +56,7 @@ def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:
     """
     try:
         record = json.loads((folder / f"{key}.json").read_text())
-        images = ArrayImages(np.lib.format.open_memmap(folder / f"{key}.npy", mode="r"))
+        images = ArrayImages(mapped(folder / f"{key}.npy"))
         whole = record["bytes"] == (folder / f"{key}.npy").stat().st_size
         return (images, record) if whole and images.fingerprint() == record["fingerprint"] else None
     except (OSError, EOFError, ValueError, KeyError, TypeError):  # DataCorrupt and JSON's faults are ValueErrors
@@ -84,13 +85,13 @@ def store(
             count = _written(stream, shape, most, chunks)
         if count == 0:
             raise DataCorrupt("None of the pictures could be read.")
-        images = ArrayImages(np.lib.format.open_memmap(partial, mode="r"))
+        images = ArrayImages(mapped(partial))
         kept: Record = {**also(), "bytes": partial.stat().st_size, "fingerprint": images.fingerprint()}
         del images  # or Windows could not move the file
         partial.replace(array)
         partial.write_text(json.dumps(kept))
         partial.replace(record)
-        return ArrayImages(np.lib.format.open_memmap(array, mode="r")), kept
+        return ArrayImages(mapped(array)), kept
     except OSError as error:
         raise DataError(
             f"The cache of decoded pictures cannot be written to {folder} ({error}). Make room there, or name another "
