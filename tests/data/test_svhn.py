@@ -79,7 +79,10 @@ def test_the_extra_images_follow_the_training_images(made):
 
 def test_missing_files_are_named(made):
     root, _ = made
-    with pytest.raises(DataMissing, match=r"looked for train_32x32.mat, extra_32x32.mat, .*not .*extra_32x32.mat"):
+    with pytest.raises(
+        DataMissing,
+        match=r"^SVHN's extra images was not found: .* not [^ ]*extra_32x32.mat\. Run `kelbo data fetch svhn-extra`",
+    ):
         svhn(root, extra=True)
     with pytest.raises(DataMissing, match=r"SVHN was not found: looked for train_32x32.mat, test_32x32.mat in "):
         svhn(root / "none")

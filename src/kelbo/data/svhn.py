@@ -54,7 +54,9 @@ def _located(root: Path, parts: list[str]) -> dict[str, Path]:
         if not absent:
             return files
         lacking += absent if len(absent) < len(files) else []
-    raise missing("SVHN", ", ".join(f"{part}_32x32.mat" for part in parts), folders, lacking)
+    only_extra = bool(lacking) and all(path.endswith("extra_32x32.mat") for path in lacking)
+    title = "SVHN's extra images" if only_extra else "SVHN"  # which are had separately
+    raise missing(title, ", ".join(f"{part}_32x32.mat" for part in parts), folders, lacking)
 
 
 def _read(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
