@@ -219,6 +219,15 @@ def test_a_picture_of_another_size_is_named(kelbo, tmp_path):
     assert "20" in err
 
 
+def test_whole_pictures_are_asked_for_by_that_word(kelbo, tmp_path):
+    Image.new("RGB", (24, 16)).save(tmp_path / "wide.png")
+    Image.new("RGB", (24, 16)).save(tmp_path / "wider.png")
+    settings = ["--set", "size=null", "--set", "crop=whole"]
+    code, out, err = kelbo("data", "check", "folder", "--data-root", tmp_path, "--json", *settings)
+    assert code == 0, err
+    assert json.loads(out)["shape"] == [3, 16, 24]
+
+
 def test_a_corrupt_archive_is_named(kelbo, tmp_path):
     code, _, err = kelbo("train", "cifar10-sigma", "--data-root", corrupt_archive(tmp_path), "--out", tmp_path / "r")
     assert code == 1

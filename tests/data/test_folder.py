@@ -86,7 +86,7 @@ def test_an_empty_split_is_missing_data(tmp_path):
         ("centre", (slice(0, 6), slice(2, 8))),
         (4, (slice(1, 5), slice(3, 7))),
         ((1, 2, 9, 6), (slice(2, 6), slice(1, 9))),
-        ("none", (slice(None), slice(None))),
+        ("whole", (slice(None), slice(None))),
     ],
 )
 def test_a_crop_without_a_size_keeps_just_those_pixels(tmp_path, crop, kept):
@@ -133,7 +133,7 @@ def test_pictures_are_turned_as_their_exif_tag_says(tmp_path):
     exif[0x0112] = 6  # to be shown turned clockwise by a quarter
     for name in "ab":
         save(tmp_path / f"{name}.png", pixels, exif=exif)
-    np.testing.assert_array_equal(whole(folder(tmp_path, None, crop="none"))[0], np.rot90(pixels, -1))
+    np.testing.assert_array_equal(whole(folder(tmp_path, None, crop="whole"))[0], np.rot90(pixels, -1))
 
 
 def test_palettes_bits_and_opaque_alpha_are_read(tmp_path):
@@ -151,9 +151,9 @@ def test_a_picture_of_another_size_is_named_with_both_sizes(tmp_path):
     save(tmp_path / "a.png", picture(8, 8))
     odd = save(tmp_path / "b.png", picture(9, 10))
     with pytest.raises(DataCorrupt, match=f"^{odd} is 9×10 pixels; 8×8 are expected. Name a size and a resize filter"):
-        folder(tmp_path, None, crop="none")
+        folder(tmp_path, None, crop="whole")
     with pytest.raises(DataCorrupt, match=f"^{odd} is 9×10 pixels; 8×8 are expected"):
-        folder(tmp_path, 8, crop="none", resize=None)
+        folder(tmp_path, 8, crop="whole", resize=None)
 
 
 @pytest.mark.parametrize("crop", [9, (0, 0, 8, 9)])
@@ -219,7 +219,7 @@ def test_an_absent_folder_and_one_without_pictures_are_missing_data(tmp_path):
         ({"size": 0}, "size must be 1 or more pixels; got 0"),
         ({"resize": "sharp"}, "resize must be one of lanczos, bicubic, bilinear, box, nearest or None; got 'sharp'"),
         ({"mode": "cmyk"}, "mode must be one of rgb, grey; got 'cmyk'"),
-        ({"crop": "left"}, r'crop must be "centre", "none", pixels or \(left, top, right, bottom\); got \'left\''),
+        ({"crop": "left"}, r'crop must be "centre", "whole", pixels or \(left, top, right, bottom\); got \'left\''),
         ({"crop": 0}, "crop must be .* got 0"),
         ({"crop": (4, 0, 4, 8)}, r"crop must be .* got \(4, 0, 4, 8\)"),
     ],

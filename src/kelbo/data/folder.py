@@ -36,7 +36,7 @@ def folder(
 
     size:   pixels of the square that pictures are resized to; None keeps their size, which must then be one
     crop:   "centre", the largest central square; a number, the central square of so many pixels; a box (left, top,
-            right, bottom) in pixels; "none", the whole picture (resizing to a square then changes its proportions)
+            right, bottom) in pixels; "whole", the whole picture (resizing to a square then changes its proportions)
     resize: Pillow's filter, "lanczos", "bicubic", "bilinear", "box" or "nearest"; on making smaller, all but nearest
             widen their support, that is, are antialiased. None refuses pictures that are not of `size` already
     unreadable: "refuse", or "skip" pictures that cannot be decoded; the note then counts them and names the first

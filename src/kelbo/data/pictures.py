@@ -29,7 +29,7 @@ MOST_BYTES = 128 * 2**20
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
-Crop = int | Box | Literal["centre", "none"]
+Crop = int | Box | Literal["centre", "whole"]
 Filter = Literal["lanczos", "bicubic", "bilinear", "box", "nearest"]
 Mode = Literal["rgb", "grey"]
 Size = tuple[int, int]
@@ -92,8 +92,8 @@ def check_options(size: int | None, crop: Crop, resize: Filter | None, mode: str
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}; got {mode!r}.")
     box = isinstance(crop, tuple) and len(crop) == 4 and 0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]
-    if not (box or crop in ("centre", "none") or (isinstance(crop, int) and crop >= 1)):
-        raise ValueError(f'crop must be "centre", "none", pixels or (left, top, right, bottom); got {crop!r}.')
+    if not (box or crop in ("centre", "whole") or (isinstance(crop, int) and crop >= 1)):
+        raise ValueError(f'crop must be "centre", "whole", pixels or (left, top, right, bottom); got {crop!r}.')
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def opened(picture: Picture, mode: Mode) -> Image.Image:
 def cropped(image: Image.Image, name: str, crop: Crop) -> Image.Image:
     """Raises DataCorrupt where the picture is smaller than the crop."""
     width, height = image.size
-    if crop == "none":
+    if crop == "whole":
         return image
     if isinstance(crop, tuple):
         box = crop

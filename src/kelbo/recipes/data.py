@@ -91,8 +91,8 @@ class Fitted(DataSpec):
 
     size: int | None = Field(default=64, ge=4)
     """pixels of the square that pictures are resized to; null keeps their size, which must then be one"""
-    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "none"] = "centre"
-    """before resizing: the central square, one of so many pixels, a box (left, top, right, bottom), or nothing"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
+    """before resizing: the central square, one of so many pixels, a box (left, top, right, bottom), or the whole picture"""
     resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
     """filter; all but nearest are antialiased"""
     mode: Literal["rgb", "grey"] = "rgb"
