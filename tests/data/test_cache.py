@@ -147,6 +147,16 @@ def test_a_set_is_found_as_it_was_stored(tmp_path):
     assert find(tmp_path, "other") is None
 
 
+def test_a_record_that_was_altered_is_not_believed(tmp_path):
+    store(tmp_path, "key", (3, 4, 5), 10, [PIXELS], lambda: {"more": 1})
+    text = (tmp_path / "key.json").read_text()
+    for old, new in (('"more": 1', '"more": 2'), ('"more"', '"less"'), (text, "[1, 2]"), (text, "{}"), (text, "null")):
+        (tmp_path / "key.json").write_text(text.replace(old, new))
+        assert find(tmp_path, "key") is None
+    (tmp_path / "key.json").write_text(text)
+    assert find(tmp_path, "key") is not None
+
+
 def test_fewer_images_than_announced_are_a_whole_set_too(tmp_path):
     store(tmp_path, "key", (3, 4, 5), 10**12, [PIXELS[:3]], dict)
     found = find(tmp_path, "key")

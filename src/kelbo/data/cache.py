@@ -51,13 +51,13 @@ def key_of(*parts: object) -> str:
 def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:
     """The set of this key, mapped, and its record; None where it is not there, not whole, or not what was written.
 
-    A length that differs is always noticed; altered values are where they fall on the (up to 4,096, evenly spaced)
+    A length or a record that differs is always noticed; altered values are where they fall on the (up to 4,096, evenly spaced)
     images of the fingerprint.
     """
     try:
-        record = json.loads((folder / f"{key}.json").read_text())
+        record, check = json.loads((folder / f"{key}.json").read_text())
         images = ArrayImages(mapped(folder / f"{key}.npy"))
-        whole = record["bytes"] == (folder / f"{key}.npy").stat().st_size
+        whole = check == key_of(record) and record["bytes"] == (folder / f"{key}.npy").stat().st_size
         return (images, record) if whole and images.fingerprint() == record["fingerprint"] else None
     except (OSError, EOFError, ValueError, KeyError, TypeError):  # DataCorrupt and JSON's faults are ValueErrors
         return None
@@ -89,7 +89,7 @@ def store(
         kept: Record = {**also(), "bytes": partial.stat().st_size, "fingerprint": images.fingerprint()}
         del images  # or Windows could not move the file
         partial.replace(array)
-        partial.write_text(json.dumps(kept))
+        partial.write_text(json.dumps([kept, key_of(kept)]))
         partial.replace(record)
         return ArrayImages(mapped(array)), kept
     except OSError as error:
