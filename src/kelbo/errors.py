@@ -7,6 +7,7 @@ KelboError
 │   └── DataCorrupt  cannot be read, or hold something else than they should
 ├── UnitError        a number was asked for in a unit that it does not have
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
+│   └── NotSaved     could not be written: a full disk
 ├── Divergence       training met a number that is not finite
 └── Interrupted      a signal stopped training, which was saved
 
@@ -43,6 +44,10 @@ class UnitError(KelboError, ValueError):
 
 class RunError(KelboError, ValueError):
     exit_code = 2
+
+
+class NotSaved(RunError):
+    exit_code = 1
 
 
 class Divergence(KelboError, RuntimeError):

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from kelbo.errors import Divergence, RunError
+from kelbo.errors import Divergence, NotSaved, RunError
 from kelbo.protocols import Model
 from kelbo.runs.files import sync_folder, write_json
 from kelbo.runs.record import Run
@@ -32,32 +32,47 @@ FORMAT = 1
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     """Write a checkpoint of `state` and remove all but the newest `keep`. Every process must call it.
 
-    Raises Divergence where a weight is not finite: such a state is never written.
+    Raises Divergence where a weight is not finite (such a state is never written) and NotSaved where the disk refuses; the
+    checkpoints before are kept either way.
     """
     place = run.checkpoint(state.step)
     partial = place.with_name(f".{place.name}.partial")
     if fabric.is_global_zero:
         _refuse_broken_weights(run, state)
+    try:
+        if fabric.is_global_zero:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        fabric.barrier()
+        _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
+        fabric.barrier()
+        if fabric.is_global_zero:
+            _write_state(partial, state)
+            if place.exists():  # written by a run that was cut off later and resumed from an earlier step
+                shutil.rmtree(place)
+            partial.rename(place)
+            sync_folder(place.parent)
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    fabric.barrier()
-    _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
-    fabric.barrier()
+        raise NotSaved(
+            f"The checkpoint of step {state.step} could not be written to {run.path}: {error}. {_kept(run)} "
+            "Make room and go on with --resume."
+        ) from error
     if fabric.is_global_zero:
-        _write(partial / "weights.safetensors", state.network.state_dict())
-        if state.ema is not None:
-            _write(partial / "ema.safetensors", state.ema.weights)
-        tensors, groups = _flatten(state.optimizer)
-        tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
-        _write(partial / "training.safetensors", tensors)
-        write_json(partial / "state.json", {"format": FORMAT, "step": state.step, "groups": groups})
-        if place.exists():  # written by a run that was cut off later and resumed from an earlier step
-            shutil.rmtree(place)
-        partial.rename(place)
-        sync_folder(place.parent)
         for step in run.checkpoint_steps()[:-keep]:
             shutil.rmtree(run.checkpoint(step))
     fabric.barrier()
+
+
+def _write_state(folder: Path, state: TrainState) -> None:
+    """All that is the same in every process."""
+    _write(folder / "weights.safetensors", state.network.state_dict())
+    if state.ema is not None:
+        _write(folder / "ema.safetensors", state.ema.weights)
+    tensors, groups = _flatten(state.optimizer)
+    tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
+    _write(folder / "training.safetensors", tensors)
+    write_json(folder / "state.json", {"format": FORMAT, "step": state.step, "groups": groups})
 
 
 def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
@@ -169,11 +184,12 @@ def _refuse_broken_weights(run: Run, state: TrainState) -> None:
 
 
 def last_good(run: Run) -> str:
-    """What is left of a run that went wrong, in a sentence for its error."""
+    """What is left of a run that went wrong and what to do, in two sentences for its error."""
+    return f"{_kept(run)} Lower optimizer.learning_rate or set training.clip."
+
+
+def _kept(run: Run) -> str:
     steps = run.checkpoint_steps()
     if not steps:
-        return "No checkpoint had been written yet. Lower optimizer.learning_rate or set training.clip."
-    return (
-        f"The checkpoint of step {steps[-1]} is kept in {run.checkpoint(steps[-1])}. "
-        "Lower optimizer.learning_rate or set training.clip."
-    )
+        return "No checkpoint had been written yet."
+    return f"The checkpoint of step {steps[-1]} is kept in {run.checkpoint(steps[-1])}."
