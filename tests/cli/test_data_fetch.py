@@ -60,7 +60,11 @@ def test_training_downloads_nothing_unasked(kelbo, mirror, tmp_path):
     ("name", "code", "told"),
     [
         ("digits", 2, "There is nothing to fetch for 'digits'; there is mnist, fashion-mnist"),
-        ("celeba", 1, "CelebA has no home that a program may download from. To do it by hand, get img_align_celeba.zip"),
+        (
+            "celeba",
+            1,
+            "CelebA has no home that a program may download from. To do it by hand, get img_align_celeba.zip",
+        ),
         ("cifar10", 1, "the server answers 404 Not Found"),
     ],
 )
