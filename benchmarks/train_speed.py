@@ -34,7 +34,11 @@ def frames(count: int):
     rng = np.random.default_rng(0)
     centre, radius = rng.uniform(16, 48, size=(count, 2, 1, 1)), rng.uniform(6, 14, size=(count, 1, 1))
     rows, columns = np.mgrid[:64, :64]
-    return ((rows - centre[:, 0]) ** 2 + (columns - centre[:, 1]) ** 2 < radius**2)[:, None].astype(np.uint8)
+    images = np.empty((count, 1, 64, 64), np.uint8)
+    for part in range(0, count, 256):  # in parts, so that drawing is not what takes the most memory
+        y, x, r = centre[part : part + 256, 0], centre[part : part + 256, 1], radius[part : part + 256]
+        images[part : part + 256, 0] = (rows - y) ** 2 + (columns - x) ** 2 < r**2
+    return images
 
 
 def train_kelbo(network: str) -> tuple[int, float]:
