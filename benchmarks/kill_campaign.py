@@ -57,7 +57,7 @@ def attempt(out: Path, seconds: float | None) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            train(recipe(), out, resume=out.exists())
+            train(recipe(), out, resume=(out / "recipe.toml").exists())
         except BaseException:
             traceback.print_exc()
             os._exit(1)

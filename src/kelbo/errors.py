@@ -7,7 +7,8 @@ KelboError
 │   └── DataCorrupt  cannot be read, or hold something else than they should
 ├── UnitError        a number was asked for in a unit that it does not have
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
-│   └── NotSaved     could not be written: a full disk
+│   ├── NotSaved     could not be written: a full disk
+│   └── Damaged      has a file that cannot be read
 ├── Divergence       training met a number that is not finite
 └── Interrupted      a signal stopped training, which was saved
 
@@ -47,6 +48,10 @@ class RunError(KelboError, ValueError):
 
 
 class NotSaved(RunError):
+    exit_code = 1
+
+
+class Damaged(RunError):
     exit_code = 1
 
 

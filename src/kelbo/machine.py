@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from kelbo.errors import RecipeError
+
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scikit-learn", "torchmetrics", "pillow")
 
@@ -30,6 +32,18 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((M_MMAP_THRESHOLD, 2**31 - 1), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20))
     return all([mallopt(option, value) for option, value in settings])
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of that name, or where None the best there is. RecipeError where this machine has none such."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise RecipeError(f"--device {name} is not to be had here: {str(error).splitlines()[0]}") from error
+    return device
 
 
 def describe() -> dict[str, str | int | list[str]]:

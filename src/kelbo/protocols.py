@@ -47,6 +47,10 @@ class Likelihood(nn.Module, ABC):
         """
         return True
 
+    def forget(self) -> bool:
+        """Drop what was tracked of training batches, for other weights to track it anew; False where there is nothing."""
+        return False
+
     @abstractmethod
     def output_channels(self, channels: int) -> int:
         """How many channels the decoder must give for images of `channels` channels."""

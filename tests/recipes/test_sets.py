@@ -99,7 +99,7 @@ def test_a_wrong_setting_is_named(root, name, settings, told):
 
 
 def test_an_absent_split_is_told_with_those_there(root):
-    with pytest.raises(DataMissing, match="svhn has no split 'extra'; it has train, test"):
+    with pytest.raises(RecipeError, match="svhn has no split 'extra'; it has train, test"):
         split_of(read("svhn", root), "extra")
 
 

@@ -15,19 +15,29 @@ def test_the_average_follows_its_formula():
     torch.manual_seed(0)
     model = Counted()
     ema, expected = Ema(model, decay=0.9), model.layer.weight.detach().clone()
-    for _ in range(5):
+    for step in range(1000, 1005):
         with torch.no_grad():
             model.layer.weight += torch.randn_like(model.layer.weight)
-        ema.update(model)
+        ema.update(model, step)
         expected = 0.9 * expected + 0.1 * model.layer.weight.detach()
     torch.testing.assert_close(ema.weights["layer.weight"], expected)
+
+
+def test_the_average_soon_forgets_where_a_run_began():
+    model = Counted()
+    ema = Ema(model, decay=0.9999)
+    with torch.no_grad():
+        model.layer.weight.fill_(5.0)
+    for step in range(1, 200):
+        ema.update(model, step)
+    torch.testing.assert_close(ema.weights["layer.weight"], model.layer.weight.detach(), rtol=1e-3, atol=0)
 
 
 def test_buffers_are_copied_not_averaged():
     model = Counted()
     ema = Ema(model, decay=0.9)
     model.seen += 7
-    ema.update(model)
+    ema.update(model, 1)
     assert ema.weights["seen"] == 7
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kelbo.cli.options import Device, Picture, RunPath, Seed
+from kelbo.cli.options import DataRoot, Device, Picture, RunPath, Seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,13 +21,14 @@ def sample(
     noise: Noise = False,
     seed: Seed = 0,
     device: Device = None,
+    data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
     """Draw images from the prior."""
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     images = evaluation.sample(experiment.model, count, noise=noise, seed=seed)
     _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
 
@@ -39,6 +40,7 @@ def reconstruct(
     noise: Noise = False,
     seed: Seed = 0,
     device: Device = None,
+    data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
     """Encode and decode images: originals above, reconstructions below."""
@@ -47,7 +49,7 @@ def reconstruct(
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     x = experiment.pictured(count, split)
     images = evaluation.reconstruct(experiment.model, x, noise=noise, seed=seed)
     _save(
@@ -63,13 +65,14 @@ def traverse(
     span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
     steps: Annotated[int, typer.Option(min=2, help="Pictures a row.")] = 9,
     device: Device = None,
+    data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
     """Move one latent at a time: a row a latent, the most used first."""
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     x = experiment.image(image)
     latents = experiment.latents_by_rate()
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
@@ -84,13 +87,14 @@ def interpolate(
     last: Annotated[int, typer.Option("--to", min=0, help="Which to end at.")] = 1,
     steps: Annotated[int, typer.Option(min=2, help="Pictures, the ends included.")] = 10,
     device: Device = None,
+    data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
     """Go from one image to another through the latents."""
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     images = evaluation.interpolate(experiment.model, experiment.image(first), experiment.image(last), steps)
     _save(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)
 
@@ -100,6 +104,7 @@ def encode(
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
     split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
     device: Device = None,
+    data_root: DataRoot = None,
 ) -> None:
     """Write the posterior's means and standard deviations of every image of a split, in order."""
     from kelbo import evaluation
@@ -107,7 +112,7 @@ def encode(
     from kelbo.recipes.experiment import open_run
     from kelbo.recipes.sets import split_of
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
     write_codes(out, means, scales, experiment.data.labels.get(split))
     typer.echo(f"{out}: {len(means):,} images, {means.shape[1]} latents")

@@ -36,9 +36,12 @@ def main() -> None:
     except KelboError as error:
         typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away: `kelbo … | head`
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        typer.secho(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kelbo.cli.options import Device, Json, RunPath, Seed
+from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
 
 
 def evaluate(
@@ -19,12 +19,13 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
     device: Device = None,
+    data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
     """Measure a run on a whole split and write the record into its folder."""
     from kelbo.recipes.experiment import evaluate_run, open_run
 
-    experiment = open_run(run, device=device)
+    experiment = open_run(run, device=device, data_root=data_root)
     record = evaluate_run(experiment, split, samples=samples, dequantized=dequantize, batch_size=batch_size, seed=seed)
     if as_json:
         typer.echo(json.dumps(record, indent=2, allow_nan=False))
@@ -36,12 +37,13 @@ def report(
     run: RunPath,
     noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
     device: Device = None,
+    data_root: DataRoot = None,
 ) -> None:
     """Write one self-contained HTML page about a run, and its pictures as PNG files."""
     from kelbo.recipes.experiment import open_run
     from kelbo.reports.run_page import write_page
 
-    typer.echo(write_page(open_run(run, device=device), noise=noise))
+    typer.echo(write_page(open_run(run, device=device, data_root=data_root), noise=noise))
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:
@@ -65,5 +67,7 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
         table.add_row("active units", str(latents["active_units"]), "", f"of {latents['dims']} latents")
     decoder = record["decoder"]
     table.add_row("decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}")
-    table.add_row("equivalent β", f"{decoder['equivalent_beta']:.3g}", "", "weight of the rate beside ½ squared error")
+    if decoder["equivalent_beta"] is not None:
+        beta = f"{decoder['equivalent_beta']:.3g}"
+        table.add_row("equivalent β", beta, "", "weight of the rate beside ½ squared error")
     Console().print(table)

@@ -52,7 +52,7 @@ class Progress:
 
     def show(self, row: Row) -> None:
         numbers = (
-            f"elbo {row['elbo']:.1f} nats · rate {row['rate']:.1f} · distortion {row['distortion']:.1f} · "
+            f"elbo {_short(row['elbo'])} nats · rate {_short(row['rate'])} · distortion {_short(row['distortion'])} · "
             f"{row['images_per_second']:.0f} images/s"
         )
         if self.live:
@@ -85,3 +85,7 @@ class Progress:
                 table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
             self.console.print(table)
         self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)
+
+
+def _short(value: float | int | None) -> str:
+    return "none" if value is None else f"{value:.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,12 +35,18 @@ def train(
     from lightning_fabric import Fabric
 
     from kelbo.cli.progress import Progress
+    from kelbo.errors import RecipeError
     from kelbo.recipes.experiment import train as run_training
+    from kelbo.runs import Run
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=chosen.training.precision)
+    precision = chosen.training.precision
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision)
+    except Exception as error:  # Fabric raises many kinds for what a machine has not
+        raise RecipeError(f"--accelerator {accelerator} --devices {devices} is not to be had here: {error}") from error
     fabric.launch()
     folder = out or Path("runs") / chosen.name
-    if resume and not folder.exists():
+    if resume and not Run(folder).recipe_path.exists():
         resume = False
         if fabric.is_global_zero:
             typer.echo(f"nothing to resume: {folder} is not there yet, so the run begins")
@@ -76,6 +83,6 @@ def _recipe(
     if seed is not None:
         settings = [*settings, f"seed={seed}"]
     if data_root:
-        # absolute, so that the run finds its data from any folder; a literal string, so that no character is special
-        settings = [*settings, f"data.root='{data_root.resolve()}'"]
+        # absolute, so that the run finds its data from any folder; quoted, so that no character is special
+        settings = [*settings, f"data.root={json.dumps(str(data_root.resolve()))}"]
     return change(recipe, settings)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
+from kelbo.bound import Bound
 from kelbo.data.images import Images
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
@@ -22,7 +25,7 @@ def evaluate(
     model: Model,
     images: Images,
     *,
-    beta: float = 1.0,
+    weigh: Callable[[Bound], float] = lambda _: 1.0,
     samples: int = 0,
     dequantized: bool = False,
     batch_size: int = 256,
@@ -30,8 +33,8 @@ def evaluate(
 ) -> Record:
     """ELBO, rate, distortion and, where they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
 
-    beta is the weight of the rate that the model was trained with (for the equivalent σ and β alone: the ELBO's is always
-    1). Raises UnitError where a mass function is to be dequantised.
+    weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β alone: the
+    ELBO's is always 1). Raises UnitError where a mass function is to be dequantised.
     """
     likelihood = model.likelihood
     if dequantized and likelihood.kind == "mass":
@@ -55,10 +58,14 @@ def evaluate(
         "decoder": {
             "likelihood": type(likelihood).__name__,
             "kind": likelihood.kind,
-            "normalized": _normalized(model),
+            "normalized": _normalized(model) and (likelihood.kind == "density" or speaks_of(likelihood, images.levels)),
             "sigma": math.sqrt(scores.variance.mean()),
             "rmse": math.sqrt(scores.squared_error.mean()),
-            **equivalents(float(scores.variance.mean()), beta),
+            **(
+                equivalents(float(scores.variance.mean()), weigh(_mean_bound(scores)))
+                if model.has_rate
+                else {"equivalent_sigma": None, "equivalent_beta": None}
+            ),
         },
         "settings": {
             "images": len(images),
@@ -66,6 +73,7 @@ def evaluate(
             "levels": images.levels,
             "importance_samples": samples,
             "dequantized": dequantized,
+            "batch_size": batch_size,
             "seed": seed,
         },
     }
@@ -99,7 +107,10 @@ def _normalized(model: Model) -> bool:
 def _unit(model: Model, levels: int, dequantized: bool) -> str:
     scale = f", density on the 0–{levels} scale" if dequantized else ""
     flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
-    return f"nats per image{scale}{flattered}"
+    likelihood = model.likelihood
+    foreign = likelihood.kind == "mass" and not speaks_of(likelihood, levels)
+    wrong = f"; no bound: a mass over {likelihood.levels} levels scored images of {levels}" if foreign else ""
+    return f"nats per image{scale}{flattered}{wrong}"
 
 
 def _with_error(values: np.ndarray, unit: str) -> Record:
@@ -109,6 +120,10 @@ def _with_error(values: np.ndarray, unit: str) -> Record:
 
 def _importance_weighted(scores: PerExample, unit: str) -> Record:
     return _with_error(importance_weighted_bound(scores.log_weights), unit) | {"samples": scores.log_weights.shape[1]}
+
+
+def _mean_bound(scores: PerExample) -> Bound:
+    return Bound(torch.tensor([[scores.rate.mean()]]), torch.tensor([scores.distortion.mean()]))
 
 
 def _reconstruction(scores: PerExample) -> Record:

@@ -64,6 +64,11 @@ class AnalyticGaussian(Gaussian):
     def normalized(self) -> bool:
         return not (self.training or self.as_published)
 
+    def forget(self) -> bool:
+        self.running_variance.zero_()
+        self.batches.zero_()
+        return True
+
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
         if error is None or self.normalized:
             return self._bounded(self._running())

@@ -22,7 +22,7 @@ from kelbo.data.images import ImageSet, hold_out, quantized
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
 from kelbo.data.svhn import svhn
-from kelbo.errors import RecipeError
+from kelbo.errors import KelboError, RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import data as d
 from kelbo.recipes import schema as s
@@ -34,7 +34,12 @@ from kelbo.training import Constant, Cosine, Drop, Schedule
 
 def data(recipe: Recipe) -> ImageSet:
     """The recipe's images. Raises DataError where they are missing or broken, RecipeError where bits do not fit."""
-    image_set = image_data(recipe.data, recipe.seed)
+    try:
+        image_set = image_data(recipe.data, recipe.seed)
+    except KelboError:
+        raise
+    except ValueError as error:  # an option that the reader finds impossible for these very images
+        raise RecipeError(f"data: {error}") from error
     if recipe.data.bits < 8:
         if image_set.levels != 256:
             raise RecipeError(
@@ -219,10 +224,11 @@ def objective(recipe: Recipe) -> Objective:
 def optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
     """Fused where the parameters are; a likelihood's own parameters (σ) are trained too, without weight decay."""
     spec = recipe.optimizer
-    own = set(model.likelihood.parameters())
+    own = list(model.likelihood.parameters())
+    numbers = {id(parameter) for parameter in own}
     groups = [
-        {"params": [p for p in model.parameters() if p not in own], "weight_decay": spec.weight_decay},
-        {"params": list(own), "weight_decay": 0.0},
+        {"params": [p for p in model.parameters() if id(p) not in numbers], "weight_decay": spec.weight_decay},
+        {"params": own, "weight_decay": 0.0},
     ]
     groups = [{**group, "initial_lr": spec.learning_rate} for group in groups if group["params"]]
     makers: dict[str, Callable[[], torch.optim.Optimizer]] = {

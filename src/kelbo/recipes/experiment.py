@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,21 +13,24 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from kelbo.bound import Bound
 from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
-from kelbo.errors import DataMissing, RunError
+from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
-from kelbo.machine import describe, keep_freed_memory
+from kelbo.machine import describe, find_device, keep_freed_memory
+from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model
 from kelbo.recipes import build
-from kelbo.recipes.files import differences, dump, load
+from kelbo.recipes.files import change, dump, load
+from kelbo.recipes.guards import once, require_same_data, require_same_recipe, require_whole_shares
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
-from kelbo.seeds import seed_for
+from kelbo.seeds import seed_for, seeded
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, StopOnSignal, TensorBoard, TrainState, every, fit
-from kelbo.training.checkpoint import load_weights, restore
+from kelbo.training.checkpoint import load_weights, objective_state, restore
 from kelbo.training.hooks import Sink
 from kelbo.units import intensities
 
@@ -56,9 +60,12 @@ def train(
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     keep_freed_memory()
+    require_whole_shares(recipe, fabric.world_size)
     if resume:
-        _check_resumable(recipe, out)
+        require_same_recipe(recipe, out)
     data = build.data(recipe)
+    if resume:
+        require_same_data(Run.open(out), data)
     torch.manual_seed(seed_for(recipe.seed, "init"))
     state = _begin(recipe, data, fabric)
     run = Run.open(out) if resume else _create(fabric, recipe, out, data)
@@ -69,7 +76,7 @@ def train(
 
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    tensorboard = TensorBoard(run.events, state.step) if fabric.is_global_zero else None
+    tensorboard = TensorBoard(run.events, state.step + 1) if fabric.is_global_zero else None
     recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
     scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
@@ -99,26 +106,26 @@ class Experiment:
     model: Model
     data: ImageSet
     step: int
+    averaged: bool = False
+    """whether the weights are their moving average"""
 
-    @property
-    def beta(self) -> float:
-        """The weight of the rate that the run trains with, at its last logged step."""
-        rows = self.run.journal.rows()
-        return float(rows[-1]["beta"] or 0.0) if rows else 1.0
+    def weigh(self, bound: Bound) -> float:
+        """The weight of the rate in the run's objective at this bound, with the objective's memory as it was saved."""
+        return weight_of_rate(build.objective(self.recipe), bound, objective_state(self.run))
 
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
     def pictured(self, count: int, split: str = "test") -> Tensor:
-        """`count` images spread evenly over a split, as intensities on the model's device. DataMissing without the split."""
+        """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
         return intensities(split_of(self.data, split).spread(count).to(self.device), self.data.levels)
 
     def image(self, index: int, split: str = "test") -> Tensor:
-        """One image of a split, intensities (1, C, H, W). DataMissing where there are fewer."""
+        """One image of a split, intensities (1, C, H, W). RecipeError where there are fewer."""
         images = split_of(self.data, split)
         if index >= len(images):
-            raise DataMissing(
+            raise RecipeError(
                 f"The {split} split has {len(images)} images, the last is {len(images) - 1}; got {index}."
             )
         return intensities(images.take(torch.tensor([index], device=images.device)).to(self.device), images.levels)
@@ -129,20 +136,39 @@ class Experiment:
             return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
 
 
-def open_run(path: Path, *, device: str | None = None, average: bool = True) -> Experiment:
+def open_run(
+    path: Path, *, device: str | None = None, average: bool = True, data_root: Path | None = None
+) -> Experiment:
     """Bring back the run in `path` from its newest checkpoint.
 
-    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one.
-    Raises RunError where `path` is no run or has no checkpoint, DataError where its data have gone.
+    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one;
+    what the likelihood tracked of training errors is then estimated anew with it. data_root: where the data lie now, if they
+    were moved. Raises RunError where `path` is no run, has no checkpoint or its data have changed, DataError where they have
+    gone, RecipeError where there is no such device.
     """
     keep_freed_memory()
     run = Run.open(path)
     recipe = load(run.recipe_path)
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = find_device(device)
+    if data_root is not None:
+        recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
     data = build.data(recipe)
+    require_same_data(run, data)
     model = build.model(recipe, data)
     step = load_weights(run, model, place, average)
-    return Experiment(run, recipe, model.eval(), data, step)
+    averaged = average and recipe.training.ema is not None
+    if averaged and model.likelihood.forget():
+        _track_again(model, data, recipe.training.batch_size)
+    return Experiment(run, recipe, model.eval(), data, step, averaged)
+
+
+def _track_again(model: Model, data: ImageSet, batch_size: int, batches: int = 100) -> None:
+    """Let the likelihood see up to so many batches of training images, spread evenly, under the weights as they are."""
+    device = next(model.parameters()).device
+    model.train()
+    with torch.no_grad(), seeded(0, "evaluation"):
+        for part in data.train.spread(batches * batch_size).split(batch_size):
+            model(intensities(part.to(device), data.levels))
 
 
 def evaluate_run(
@@ -161,7 +187,7 @@ def evaluate_run(
     record = evaluate(
         experiment.model,
         split_of(experiment.data, split),
-        beta=experiment.beta,
+        weigh=experiment.weigh,
         samples=samples,
         dequantized=dequantized,
         batch_size=batch_size,
@@ -174,6 +200,7 @@ def evaluate_run(
         "split": split,
         "data": experiment.data.name,
         "device": str(experiment.device),
+        "weights": "moving average" if experiment.averaged else "last step",
     }
     parts = [split, f"iw{samples}" if samples else "", "dequantized" if dequantized else ""]
     experiment.run.save_evaluation("-".join(filter(None, parts)), record)
@@ -181,16 +208,16 @@ def evaluate_run(
 
 
 def _begin(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
-    model = build.model(recipe, data)
+    model = build.model(recipe, data).to(
+        fabric.device
+    )  # first, since some optimisers make their state where weights are
     wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
     ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
     return TrainState(wrapped, optimizer, build.objective(recipe).initial(), ema)
 
 
 def _create(fabric: Fabric, recipe: Recipe, out: Path, data: ImageSet) -> Run:
-    if fabric.is_global_zero:
-        Run.create(out, dump(recipe), _provenance(recipe, data, fabric))
-    fabric.barrier()
+    once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric)))
     return Run.open(out)
 
 
@@ -211,20 +238,6 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric) -> dict[str, Any
         },
         "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size},
     }
-
-
-def _check_resumable(recipe: Recipe, out: Path) -> None:
-    """RunError with the differences where the run in `out` is not this recipe's, but for more steps."""
-    before = load(Run.open(out).recipe_path)
-    same = before.model_copy(update={"training": before.training.model_copy(update={"steps": recipe.training.steps})})
-    changed = differences(same, recipe)
-    if recipe.training.steps < before.training.steps:
-        changed += differences(before, same)
-    if changed:
-        raise RunError(
-            f"The run in {out} has another recipe: {'; '.join(changed)}. Resume it with its own (only training.steps may "
-            "be raised), or train the new one in another folder."
-        )
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:

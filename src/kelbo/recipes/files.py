@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,8 +18,8 @@ Table = dict[str, Any]
 
 
 def dump(recipe: Recipe) -> str:
-    """The recipe as TOML with every default written out. TOML has no null: a key that is None is left out."""
-    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+    """The recipe as TOML with every default written out. TOML has no null: a setting that is None is "none" there."""
+    return tomli_w.dumps(_each(recipe.model_dump(mode="json"), lambda value: "none" if value is None else value))
 
 
 def load(path: Path) -> Recipe:
@@ -34,7 +34,7 @@ def load(path: Path) -> Recipe:
 def parse(table: Table) -> Recipe:
     """A recipe from nested tables. RecipeError names each wrong path, its value and what is allowed."""
     try:
-        return Recipe.model_validate(table)
+        return Recipe.model_validate(_each(table, lambda value: None if value in ("none", "null") else value))
     except ValidationError as error:
         raise RecipeError("\n".join(_explain(fault) for fault in error.errors())) from error
 
@@ -58,14 +58,14 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
                 raise RecipeError(_no_such_key(".".join(keys[: depth + 1]), place))
             place = inner
         place[keys[-1]] = _value(text.strip())
-        if keys[-1] == "kind":
+        if keys[-1] == "kind" and len(keys) > 1:
             _drop_other_kinds_settings(keys[:-1], place)
     return parse(table)
 
 
 def differences(before: Recipe, after: Recipe) -> list[str]:
-    """What differs between two recipes, as "path: old → new"."""
-    old, new = dict(_flat(before.model_dump(mode="json"))), dict(_flat(after.model_dump(mode="json")))
+    """What differs between two recipes but for where the data lie, as "path: old → new"."""
+    old, new = (dict(_flat(r.model_dump(mode="json", exclude={"data": {"root"}}))) for r in (before, after))
     return [
         f"{path}: {old.get(path, 'absent')} → {new.get(path, 'absent')}"
         for path in sorted(old.keys() | new.keys())
@@ -75,22 +75,30 @@ def differences(before: Recipe, after: Recipe) -> list[str]:
 
 def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:
     spec: type[BaseModel] = Recipe
+    candidates: list[type[BaseModel]] = []
     for key in keys:
         candidates = _specs(spec.model_fields[key].annotation)
         spec = next((c for c in candidates if place["kind"] in _kinds(c)), candidates[0])
-        if len(candidates) > 1 and place["kind"] not in _kinds(spec):
-            return  # no such kind: validation will say so
+    if "kind" not in spec.model_fields or (len(candidates) > 1 and place["kind"] not in _kinds(spec)):
+        return  # no such setting, or no such kind: validation will say so
     for name in place.keys() - spec.model_fields.keys():
         del place[name]
 
 
 def _value(text: str) -> Any:
-    if text.lower() in ("none", "null"):
-        return None
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _each(table: Table, convert: Callable[[Any], Any]) -> Table:
+    """The table with every value, but not the recipe's name, converted."""
+    return {
+        key: _each(value, convert) if isinstance(value, dict) else value if key == "name" else convert(value)
+        for key, value in table.items()
+    }
 
 
 def _flat(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -172,10 +172,13 @@ Objective = Annotated[Elbo | Beta | Capacity, Field(discriminator="kind")]
 # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Optimizer(Spec):
     kind: Literal["adam", "adamw", "adagrad"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     """of adam and adamw"""
     weight_decay: float = Field(default=0.0, ge=0)
     """of the networks' weights; a likelihood's own parameters have none"""

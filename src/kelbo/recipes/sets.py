@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from kelbo.data.images import Images, ImageSet
-from kelbo.errors import DataMissing, RecipeError
+from kelbo.errors import RecipeError
 from kelbo.recipes import build
 from kelbo.recipes.files import change, parse
 from kelbo.recipes.schema import SETS
@@ -28,7 +28,7 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
 
 
 def split_of(image_set: ImageSet, split: str) -> Images:
-    """One split. DataMissing lists those there are."""
+    """One split. RecipeError lists those there are."""
     if split not in image_set.splits:
-        raise DataMissing(f"{image_set.name} has no split {split!r}; it has {', '.join(image_set.splits)}.")
+        raise RecipeError(f"{image_set.name} has no split {split!r}; it has {', '.join(image_set.splits)}.")
     return image_set.splits[split]

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kelbo.errors import Damaged
+
 
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content`: written beside it, flushed to the disk, then renamed."""
@@ -26,6 +28,17 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. NaN and infinities are refused (ValueError): JSON has none."""
     write_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Damaged where the file is absent, is not JSON or holds something else."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path} cannot be read: {error}.") from error
+    if not isinstance(value, dict):
+        raise Damaged(f"{path} should hold a JSON object; it holds {type(value).__name__}.")
+    return value
 
 
 def sync_folder(folder: Path) -> None:

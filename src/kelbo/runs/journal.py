@@ -25,15 +25,17 @@ class Journal:
             file.write(json.dumps(clean) + "\n")
 
     def rows(self) -> list[Row]:
-        """All complete rows, oldest first; a last line torn by a crash is left out."""
+        """All complete rows, oldest first; what is no row (a line torn by a crash) is left out."""
         if not self.path.exists():
             return []
         rows = []
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text(errors="replace").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
         return rows
 
     def cut_after(self, step: int) -> None:

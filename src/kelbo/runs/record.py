@@ -12,14 +12,16 @@ report.html, report/ the page and its pictures
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.runs.files import sync_folder, write_atomic, write_json
+from kelbo.runs.files import read_json, write_atomic, write_json
 from kelbo.runs.journal import Journal
+
+
+def _is_unfinished(entry: Path) -> bool:
+    return entry.name == "provenance.json" or entry.name.endswith(".partial")
 
 
 class Run:
@@ -32,16 +34,13 @@ class Run:
     @classmethod
     def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
         """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        # the recipe is written last and makes the folder a run: one killed before it had one counts as empty
+        if path.is_file() or (path.is_dir() and not all(map(_is_unfinished, path.iterdir()))):
             raise RunError(f"{path} exists already. Choose another --out, or continue that run with --resume.")
-        # made beside its place and renamed into it: a run killed in between leaves no folder that is none
-        partial = path.with_name(f".{path.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        write_json(partial / "provenance.json", provenance)
-        cls(partial).save_recipe(recipe)
-        partial.rename(path)
-        sync_folder(path.parent)
-        return cls(path)
+        run = cls(path)
+        write_json(path / "provenance.json", provenance)
+        run.save_recipe(recipe)
+        return run
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -83,7 +82,7 @@ class Run:
         return sorted((self.path / "pictures").glob(f"*-{name}.png"))
 
     def provenance(self) -> dict[str, Any]:
-        return json.loads((self.path / "provenance.json").read_text())
+        return read_json(self.path / "provenance.json")
 
     def save_evaluation(self, name: str, record: dict[str, Any]) -> Path:
         """Write one evaluation's record, replacing an earlier one of the same name."""
@@ -93,11 +92,12 @@ class Run:
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """All evaluation records by name."""
-        return {path.stem: json.loads(path.read_text()) for path in sorted((self.path / "evaluations").glob("*.json"))}
+        return {path.stem: read_json(path) for path in sorted((self.path / "evaluations").glob("*.json"))}
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the complete checkpoints, oldest first."""
-        return sorted(int(path.name) for path in self.checkpoints.glob("[0-9]*") if (path / "state.json").is_file())
+        folders = [path for path in self.checkpoints.glob("[0-9]*") if path.name.isdecimal()]
+        return sorted(int(path.name) for path in folders if (path / "state.json").is_file())

@@ -7,7 +7,6 @@ generators and the step, from which the place in the data's order and the learni
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -20,9 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from kelbo.errors import Divergence, NotSaved, RunError
-from kelbo.protocols import Model
-from kelbo.runs.files import sync_folder, write_json
+from kelbo.errors import Damaged, Divergence, NotSaved, RunError
+from kelbo.protocols import Model, State
+from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
 from kelbo.training.state import TrainState
 
@@ -37,8 +36,7 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     """
     place = run.checkpoint(state.step)
     partial = place.with_name(f".{place.name}.partial")
-    if fabric.is_global_zero:
-        _refuse_broken_weights(run, state)
+    _refuse_broken_weights(run, state)
     try:
         if fabric.is_global_zero:
             shutil.rmtree(partial, ignore_errors=True)
@@ -47,7 +45,7 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
         _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
         fabric.barrier()
         if fabric.is_global_zero:
-            _write_state(partial, state)
+            _write_state(partial, state, fabric.world_size)
             if place.exists():  # written by a run that was cut off later and resumed from an earlier step
                 shutil.rmtree(place)
             partial.rename(place)
@@ -64,7 +62,7 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     fabric.barrier()
 
 
-def _write_state(folder: Path, state: TrainState) -> None:
+def _write_state(folder: Path, state: TrainState, processes: int) -> None:
     """All that is the same in every process."""
     _write(folder / "weights.safetensors", state.network.state_dict())
     if state.ema is not None:
@@ -72,15 +70,20 @@ def _write_state(folder: Path, state: TrainState) -> None:
     tensors, groups = _flatten(state.optimizer)
     tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
     _write(folder / "training.safetensors", tensors)
-    write_json(folder / "state.json", {"format": FORMAT, "step": state.step, "groups": groups})
+    write_json(folder / "state.json", {"format": FORMAT, "step": state.step, "processes": processes, "groups": groups})
 
 
 def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     """Bring `state` to the run's newest checkpoint. RunError where there is none or it cannot be read."""
     place = newest(run)
     header = _header(place)
+    if header["processes"] != fabric.world_size:
+        raise RunError(
+            f"{run.path} was trained by {header['processes']} processes and each has its own noise; this is "
+            f"{fabric.world_size}. Resume it with as many."
+        )
     device = fabric.device
-    state.network.load_state_dict(_read(place / "weights.safetensors", device))
+    _load(state.network, place / "weights.safetensors", device)
     if state.ema is not None:
         for name, value in _read(place / "ema.safetensors", device).items():
             state.ema.weights[name].copy_(value)
@@ -100,8 +103,14 @@ def load_weights(run: Run, model: Model, device: torch.device, average: bool = T
     place = newest(run)
     averaged = place / "ema.safetensors"
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
-    model.to(device).load_state_dict(_read(path, device))
+    _load(model.to(device), path, device)
     return _header(place)["step"]
+
+
+def objective_state(run: Run) -> State:
+    """The objective's memory at the newest checkpoint."""
+    tensors = _read(newest(run) / "training.safetensors", torch.device("cpu"))
+    return {name.removeprefix("objective."): value for name, value in tensors.items() if name.startswith("objective.")}
 
 
 def newest(run: Run) -> Path:
@@ -112,10 +121,17 @@ def newest(run: Run) -> Path:
     return run.checkpoint(steps[-1])
 
 
+def _load(model: Model, path: Path, device: torch.device) -> None:
+    try:
+        model.load_state_dict(_read(path, device))
+    except RuntimeError as error:
+        raise Damaged(f"{path} holds other weights than the run's recipe asks for: {error}") from error
+
+
 def _header(place: Path) -> dict[str, Any]:
-    header = json.loads((place / "state.json").read_text())
-    if header["format"] != FORMAT:
-        raise RunError(f"{place} has checkpoint format {header['format']}; this kelbo reads {FORMAT}.")
+    header = read_json(place / "state.json")
+    if header.get("format") != FORMAT:
+        raise Damaged(f"{place} has checkpoint format {header.get('format')}; this kelbo reads {FORMAT}.")
     return header
 
 
@@ -130,7 +146,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Tensor]:
     try:
         return load_file(path, device=str(device))
     except (OSError, SafetensorError) as error:
-        raise RunError(
+        raise Damaged(
             f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to go on from the checkpoint before."
         ) from error
 

@@ -23,6 +23,8 @@ from kelbo.units import intensities
 Sink = Callable[[Row], None]
 """Takes a row of scalars: the journal, TensorBoard, a progress bar."""
 
+TABLE = 1024
+"""rows that the table of steps begins with; it doubles where an interval is longer"""
 TERMS = ("distortion", "rate", "loss")
 
 
@@ -50,26 +52,26 @@ class Scalars:
         self.fabric, self.run, self.objective = fabric, run, objective
         self.probe = intensities(probe, levels)
         self.batch_size, self.interval, self.guard, self.sinks = batch_size, interval, guard, sinks
-        self.table = torch.zeros(interval, len(TERMS), device=fabric.device)
+        self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
         self.filled = 0
-        self.last: Bound | None = None
         self.since = time.perf_counter()
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
         values = (bound.distortion.mean(), bound.rate.sum(-1).mean(), loss)
+        if self.filled == len(self.table):
+            self.table = torch.cat([self.table, torch.zeros_like(self.table)])
         self.table[self.filled] = torch.stack([value.detach().float() for value in values])
         self.filled += 1
         due = state.step % self.interval == 0  # by the step, so that a resumed run has its rows where the other has
         if due or state.step % self.guard == 0:
             self.check(state)
         if due:
-            self._emit(state, bound)
-        self.last = Bound(bound.rate.detach(), bound.distortion.detach())
+            self._emit(state)
 
     def finish(self, state: TrainState) -> None:
         """The row of the steps since the last one, at the end of a run."""
-        if self.filled and self.last:
-            self._emit(state, self.last)
+        if self.filled:
+            self._emit(state)
 
     def check(self, state: TrainState) -> None:
         """Raise Divergence where any step since the last row had a value that is not finite."""
@@ -83,26 +85,26 @@ class Scalars:
                 f"At step {step} the {term} was {float(table[row, TERMS.index(term)])}. {checkpoint.last_good(self.run)}"
             )
 
-    def _emit(self, state: TrainState, bound: Bound) -> None:
+    def _emit(self, state: TrainState) -> None:
         means = self.fabric.all_reduce(self.table[: self.filled].double().mean(0), reduce_op="mean")
         distortion, rate, loss = torch.as_tensor(means).tolist()
         seconds = time.perf_counter() - self.since
         row: Row = {
             "step": state.step,
             "loss": loss,
-            "elbo": -(distortion + rate),
-            "rate": rate,
+            "elbo": -(distortion + rate) if state.network.has_rate else None,
+            "rate": rate if state.network.has_rate else None,
             "distortion": distortion,
             "learning_rate": state.optimizer.param_groups[0]["lr"],
             "images_per_second": self.filled * self.batch_size / seconds,
-            **self._balance(state, bound),
+            **self._balance(state),
         }
         for sink in self.sinks if self.fabric.is_global_zero else ():
             sink(row)
         self.filled = 0
         self.since = time.perf_counter()
 
-    def _balance(self, state: TrainState, bound: Bound) -> Row:
+    def _balance(self, state: TrainState) -> Row:
         """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images."""
         model = state.network
         with model.evaluating(), seeded(0, "pictures"):
@@ -110,8 +112,17 @@ class Scalars:
             output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
             variance = float(model.likelihood.variance(output).mean())
             error = float((model.likelihood.mean(output) - self.probe).square().mean())
-        beta = weight_of_rate(self.objective, bound, state.objective_state)
-        return {"beta": beta, **equivalents(variance, beta), "sigma": variance**0.5, "rmse": error**0.5}
+        readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
+        if not model.has_rate:
+            return readout
+        # the mean over the interval's steps: an objective with a kink (capacity) pulls one way and then the other
+        steps = self.table[: self.filled].cpu().split(1)
+        weights = [
+            weight_of_rate(self.objective, Bound(rate=row[:, 1:2], distortion=row[:, 0]), state.objective_state)
+            for row in steps[:: -(-len(steps) // 64)]
+        ]
+        beta = sum(weights) / len(weights)
+        return readout | {"beta": beta, **equivalents(variance, beta)}
 
 
 class Checkpoints:

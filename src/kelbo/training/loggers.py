@@ -10,7 +10,7 @@ from kelbo.runs.journal import Row
 
 
 class TensorBoard:
-    """Scalars as TensorBoard events in `folder`; rows of later steps than `purge_step` left by a stopped run are hidden."""
+    """Scalars as TensorBoard events in `folder`; rows from `purge_step` on that a stopped run left are hidden."""
 
     def __init__(self, folder: Path, purge_step: int) -> None:
         self.writer = SummaryWriter(str(folder), purge_step=purge_step)

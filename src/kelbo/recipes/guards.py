@@ -1,0 +1,70 @@
+"""What must hold before a run goes on or is brought back, and how processes fail together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from kelbo.data.images import ImageSet
+from kelbo.errors import KelboError, RecipeError, RunError
+from kelbo.recipes.files import differences, load
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+
+
+def require_same_recipe(recipe: Recipe, out: Path) -> None:
+    """RunError with the differences where the run in `out` is not this recipe's, but for more steps.
+
+    Steps can be raised only where the learning rate does not depend on their number.
+    """
+    before = load(Run.open(out).recipe_path)
+    steps = recipe.training.steps
+    same = before.model_copy(update={"training": before.training.model_copy(update={"steps": steps})})
+    changed = differences(same, recipe)
+    bent = steps != before.training.steps and recipe.schedule.kind != "constant"
+    if steps < before.training.steps or bent:
+        changed += differences(before, same)
+    if changed:
+        why = f" (its schedule, {recipe.schedule.kind}, is laid out over the steps)" if bent else ""
+        raise RunError(
+            f"The run in {out} has another recipe: {'; '.join(changed)}{why}. Resume it with its own (only training.steps "
+            "may be raised, under a constant schedule), or train the new one in another folder."
+        )
+
+
+def require_same_data(run: Run, data: ImageSet) -> None:
+    """RunError where the images are not those that the run was trained on: its test images may then be among them."""
+    for name, told in run.provenance()["data"]["splits"].items():
+        images = data.splits.get(name)
+        now = None if images is None else images.fingerprint()
+        if images is None or now != told["fingerprint"]:
+            found = "nothing" if images is None else f"{len(images):,} images with fingerprint {now}"
+            raise RunError(
+                f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
+                f"{told['fingerprint']}; there is now {found}. Name the old data with --data-root, or train anew."
+            )
+
+
+def require_whole_shares(recipe: Recipe, processes: int) -> None:
+    """RecipeError where a batch cannot be shared evenly by the processes."""
+    if recipe.training.batch_size % processes:
+        raise RecipeError(
+            f"training.batch_size is {recipe.training.batch_size}, which {processes} processes cannot share evenly. "
+            f"Choose a multiple of {processes}."
+        )
+
+
+def once(fabric: Fabric, action: Callable[[], object]) -> None:
+    """Do something in the first process alone; where it fails, every process raises the same error."""
+    error: KelboError | None = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except KelboError as raised:
+            error = raised
+    if fabric.world_size > 1:
+        error = fabric.broadcast(error)
+    if error is not None:
+        raise error
