@@ -228,7 +228,7 @@ class Training(Spec):
 
 
 class Recipe(Spec):
-    """Everything that a run depends on but the machine; two runs of one recipe on one machine are equal."""
+    """Everything that a run depends on but the machine; two runs of one recipe on one CPU are equal."""
 
     name: str
     data: Data
