@@ -1,28 +1,8 @@
 """`kelbo data fetch` as a user meets it: a mirror stands in for the homes."""
 
-import sys
-
 import pytest
 
-from kelbo.cli.main import main
 from kelbo.data.homes import MNIST
-
-
-@pytest.fixture
-def kelbo(monkeypatch, capsys):
-    """Run a command in this process; returns (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kelbo", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -10,30 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kelbo.cli.main import main
-
 SMALL = [
     *("--set", "model.network.width=16"),
     *("--set", "model.latents=3"),
     *("--set", "training.log_every=2"),
 ]
-
-
-@pytest.fixture
-def kelbo(monkeypatch, capsys):
-    """Run a command in this process; returns (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kelbo", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

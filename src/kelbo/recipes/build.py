@@ -96,26 +96,30 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
                 cache=cache_root(),
             )
         case d.Hub():
-            if (spec.dataset is None) == (spec.root is None):
-                raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
-            return hub(
-                spec.root or spec.dataset or "",
-                spec.size,
-                config=spec.config,
-                revision=spec.revision,
-                image=spec.image,
-                crop=spec.crop,
-                resize=spec.resize,
-                mode=spec.mode,
-                unreadable=spec.unreadable,
-                held_out=spec.held_out,
-                split_seed=seed,
-            )
+            return _hub(spec, seed)
         case d.Shapes2d():
             splits = hold_out(shapes2d(), spec.held_out, seed)
             return ImageSet(
                 "shapes2d", splits, "rendered 2-D shapes with dSprites' five factors; a seeded draw is held out"
             )
+
+
+def _hub(spec: d.Hub, seed: int) -> ImageSet:
+    if (spec.dataset is None) == (spec.root is None):
+        raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
+    return hub(
+        spec.root or spec.dataset or "",
+        spec.size,
+        config=spec.config,
+        revision=spec.revision,
+        image=spec.image,
+        crop=spec.crop,
+        resize=spec.resize,
+        mode=spec.mode,
+        unreadable=spec.unreadable,
+        held_out=spec.held_out,
+        split_seed=seed,
+    )
 
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
