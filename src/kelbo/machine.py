@@ -23,7 +23,7 @@ def keep_freed_memory() -> bool:
     """Let glibc's malloc keep freed blocks instead of giving them back to the kernel; says whether it was done.
 
     A training step frees and asks again for the same hundreds of megabytes; by default each block is mapped and faulted in
-    anew, which takes nearly half of a small convolutional VAE's step on a CPU. Applies to the whole process, so only
+    anew, page by page. Applies to the whole process, so only
     training, evaluation and the command line call it, never an import. Does nothing elsewhere than Linux with glibc, or
     where the environment has KELBO_KEEP_MEMORY=0.
     """

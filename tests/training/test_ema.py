@@ -43,4 +43,7 @@ def test_buffers_are_copied_not_averaged():
 
 def test_the_average_loads_in_place_of_the_weights():
     model = Counted()
-    Counted().load_state_dict(Ema(model, 0.5).weights)
+    ema, other = Ema(model, 0.5), Counted()
+    other.load_state_dict(ema.weights)
+    assert torch.equal(other.layer.weight, ema.weights["layer.weight"])
+    assert ema.weights["layer.weight"].data_ptr() != model.layer.weight.data_ptr()
