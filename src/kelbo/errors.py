@@ -6,6 +6,7 @@ KelboError
 │   ├── DataMissing  are not there
 │   └── DataCorrupt  cannot be read, or hold something else than they should
 ├── UnitError        a number was asked for in a unit that it does not have
+├── ScoreError       a score does not exist for these arrays
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
 │   ├── NotSaved     could not be written: a full disk
 │   └── Damaged      has a file that cannot be read
@@ -41,6 +42,10 @@ class DataCorrupt(DataError):
 
 class UnitError(KelboError, ValueError):
     exit_code = 2
+
+
+class ScoreError(KelboError, ValueError):
+    pass
 
 
 class RunError(KelboError, ValueError):

@@ -1,0 +1,68 @@
+"""What every score asks of its arrays, said once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelbo.errors import ScoreError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def finite_table(name: str, table: np.ndarray, least: int = 2) -> Floats:
+    """A float64 table (N, K). ScoreError where it has another rank, no columns, fewer than `least` rows, or NaN or ∞."""
+    table = np.asarray(table)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise ScoreError(f"{name} must be a table (N, K), a row an example; got shape {table.shape}.")
+    if not (np.issubdtype(table.dtype, np.floating) or np.issubdtype(table.dtype, np.integer)):
+        raise ScoreError(f"{name} must be numbers; got {table.dtype}.")
+    if len(table) < least:
+        raise ScoreError(f"{name} must have at least {least:,} rows; got {len(table):,}. Encode more images.")
+    table = table.astype(np.float64, copy=False)
+    broken = ~np.isfinite(table)
+    if broken.any():
+        row, column = np.argwhere(broken)[0]
+        raise ScoreError(
+            f"{name} has {int(broken.sum()):,} values that are not finite, the first, {table[row, column]}, in row {row}, "
+            f"column {column}. Leave such rows out, or look at why the model gives them (`kelbo doctor`)."
+        )
+    return table
+
+
+def codes_and_factors(codes: np.ndarray, factors: np.ndarray, least: int = 2) -> tuple[Floats, Ints]:
+    """Codes (N, K) as float64 and factors (N, F) as ranks 0 … S_f-1 of their values, int64.
+
+    ScoreError where the tables do not fit one another, codes are not finite, a factor is no whole number, or has one value
+    only: nothing can be said of a factor that does not vary.
+    """
+    codes, values = finite_table("codes", codes, least), finite_table("factors", factors)
+    if len(codes) != len(values):
+        raise ScoreError(
+            f"codes and factors must tell of the same images; got {len(codes):,} and {len(values):,} rows."
+        )
+    if (values != np.rint(values)).any():
+        column = int((values != np.rint(values)).any(0).argmax())
+        raise ScoreError(f"factors must be whole numbers (indices of values); column {column} has fractions.")
+    ranks = np.empty(values.shape, np.int64)
+    for column in range(values.shape[1]):
+        distinct, ranks[:, column] = np.unique(values[:, column], return_inverse=True)
+        if len(distinct) == 1:
+            raise ScoreError(
+                f"Factor {column} has the one value {distinct[0]:g} in all {len(values):,} rows: no score can tell "
+                "whether a code knows it. Leave that column out, or take images in which it varies."
+            )
+    return codes, ranks
+
+
+def names_of(factors: np.ndarray, names: Sequence[str] | None) -> list[str]:
+    """The factors' names, "factor 0", … where there are none. ScoreError where their number is not F."""
+    count = factors.shape[1]
+    if names is None:
+        return [f"factor {column}" for column in range(count)]
+    if len(names) != count:
+        raise ScoreError(f"There are {count} factors and {len(names)} names: {', '.join(names)}.")
+    return list(names)
