@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.data.shapes2d import FACTORS, SHAPES, covers, factors_of, render, shapes2d
+from kelbo.data.shapes2d import FACTORS, SHAPES, covers, render, shapes2d
 
 RESULT = Path(__file__).parent / "results" / "shapes2d_agreement.json"
 
@@ -61,7 +61,7 @@ def describe(factors: Tensor, row: int, column: int, original: bool) -> dict:
         u, v = math.cos(angle) * dx - math.sin(angle) * dy, math.sin(angle) * dx + math.cos(angle) * dy
         if (covers(shape, u / size, v / size) == original).any():
             break
-    named = dict(zip(FACTORS, factors.tolist(), strict=True))
+    named = dict(zip(FACTORS.names, factors.tolist(), strict=True))
     return {**named, "row": row, "column": column, "original": int(original), "px_from_outline": round(distance, 4)}
 
 
@@ -71,10 +71,10 @@ def speed() -> dict:
     for _ in range(3):
         del images  # before the next is drawn: the peak is that of one
         start = time.perf_counter()
-        images = shapes2d()
+        images = shapes2d().images
         draws.append(time.perf_counter() - start)
     batches = torch.randint(0, len(images), (400, 256), generator=torch.Generator().manual_seed(0))
-    same = torch.equal(images.take(batches[0]), render(factors_of(batches[0])))
+    same = torch.equal(images.take(batches[0]), render(FACTORS.of(batches[0])))
     takes = []
     for index in batches:
         start = time.perf_counter()

@@ -15,8 +15,6 @@ from kelbo.data.shapes2d import (
     SIZES,
     SQUARE_HALF_SIDE,
     draw_everywhere,
-    factors_of,
-    index_of,
     render,
     shapes2d,
 )
@@ -28,7 +26,7 @@ COUNT = 737_280
 
 def factors(**chosen):
     """Every combination of the chosen values, one or a list for each factor; 0 where none is chosen."""
-    columns = [torch.as_tensor(chosen.get(name, 0)).reshape(-1) for name in FACTORS]
+    columns = [torch.as_tensor(chosen.get(name, 0)).reshape(-1) for name in FACTORS.names]
     return torch.cartesian_prod(*columns)
 
 
@@ -60,10 +58,11 @@ def test_the_frames_are_the_original_ones_but_for_a_few_pixels(originals, shape)
 
 
 def test_an_index_is_the_mixed_radix_of_its_factors_with_the_last_one_fastest():
+    assert len(FACTORS) == COUNT
     index = torch.arange(COUNT)
     expected = np.stack(np.unravel_index(np.arange(COUNT), SIZES), axis=1)
-    np.testing.assert_array_equal(factors_of(index).numpy(), expected)
-    assert torch.equal(index_of(factors_of(index)), index)
+    np.testing.assert_array_equal(FACTORS.of(index).numpy(), expected)
+    assert torch.equal(FACTORS.index(FACTORS.of(index)), index)
 
 
 @pytest.mark.parametrize("shape", [SQUARE, ELLIPSE, HEART], ids=SHAPES)
@@ -78,14 +77,14 @@ def test_drawing_every_position_at_once_equals_drawing_each(shape, scale, orient
 def test_the_whole_set_holds_each_picture_at_its_index():
     whole = shapes2d()
     assert len(whole) == COUNT
-    assert whole.shape == (1, 64, 64)
+    assert whole.images.shape == (1, 64, 64)
     some = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))[:40_000]
     for index in some.split(256):
-        assert torch.equal(whole.take(index), render(factors_of(index)))
+        assert torch.equal(whole.images.take(index), render(FACTORS.of(index)))
 
 
 def test_a_batch_of_mixed_shapes_is_drawn_in_its_own_order():
-    mixed = factors_of(torch.randint(0, COUNT, (50,), generator=torch.Generator().manual_seed(0)))
+    mixed = FACTORS.of(torch.randint(0, COUNT, (50,), generator=torch.Generator().manual_seed(0)))
     assert len(mixed[:, 0].unique()) == 3
     assert torch.equal(render(mixed), torch.cat([render(row[None]) for row in mixed]))
 
@@ -161,18 +160,18 @@ def test_no_picture_touches_the_border():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_cuda_device_draws_the_same_pictures():
-    some = factors_of(torch.randint(0, COUNT, (2000,), generator=torch.Generator().manual_seed(0)))
+    some = FACTORS.of(torch.randint(0, COUNT, (2000,), generator=torch.Generator().manual_seed(0)))
     drawn = render(some.cuda())
     assert drawn.device.type == "cuda"
     assert torch.equal(drawn.cpu(), render(some))
 
 
-@pytest.mark.parametrize("column", range(5), ids=FACTORS)
-@pytest.mark.parametrize("function", [render, index_of])
+@pytest.mark.parametrize("column", range(5), ids=FACTORS.names)
+@pytest.mark.parametrize("function", [render, FACTORS.index])
 def test_a_factor_out_of_range_is_refused_by_name(function, column):
     wrong = torch.zeros(3, 5, dtype=torch.int64)
     wrong[1, column] = SIZES[column]
-    message = f'Factor "{FACTORS[column]}" must be 0 to {SIZES[column] - 1}; got 0 to {SIZES[column]}'
+    message = f'Factor "{FACTORS.names[column]}" must be 0 to {SIZES[column] - 1}; got 0 to {SIZES[column]}'
     with pytest.raises(DataError, match=message):
         function(wrong)
 
@@ -190,4 +189,4 @@ def test_factors_that_are_not_integers_are_refused():
 @pytest.mark.parametrize("index", [-1, COUNT])
 def test_an_index_out_of_range_is_refused(index):
     with pytest.raises(DataError, match=f"must be 0 to 737279; got {index} to {index}"):
-        factors_of(torch.tensor([index]))
+        FACTORS.of(torch.tensor([index]))

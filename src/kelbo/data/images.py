@@ -10,6 +10,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from torch import Tensor
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
 from kelbo.units import quantize
+
+if TYPE_CHECKING:
+    from kelbo.data.factors import FactorImages
 
 
 class Images(ABC):
@@ -173,7 +177,8 @@ class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
 
     labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
-    attribute_names tells. note says in one line where the pixels come from and how the splits were made; a report
+    attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
+    subsets of it and share its pixels. note says in one line where the pixels come from and how the splits were made; a report
     prints it.
     """
 
@@ -183,6 +188,7 @@ class ImageSet:
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     attribute_names: tuple[str, ...] = ()
+    whole: FactorImages | None = None
 
     @property
     def train(self) -> Images:
@@ -223,5 +229,6 @@ def quantized(image_set: ImageSet, bits: int) -> ImageSet:
     Raises ValueError where bits is not 1 to 8 or the set has not 256 levels.
     """
     splits = {name: QuantizedImages(images, bits) for name, images in image_set.splits.items()}
+    whole = image_set.whole and replace(image_set.whole, images=QuantizedImages(image_set.whole.images, bits))
     note = f"{image_set.note}; the {bits} most significant bits of each pixel"
-    return replace(image_set, name=f"{image_set.name}-{bits}bit", splits=splits, note=note)
+    return replace(image_set, name=f"{image_set.name}-{bits}bit", splits=splits, whole=whole, note=note)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.packed import PackedImages
-from kelbo.errors import DataError
 
-FACTORS = ("shape", "scale", "orientation", "x", "y")
-SIZES = (3, 6, 40, 32, 32)
 SHAPES = ("square", "ellipse", "heart")
+SIZES = (3, 6, 40, 32, 32)
+FACTORS = Factors(("shape", "scale", "orientation", "x", "y"), SIZES)
 SIDE = 64
 
 # Pixels at scale 1. Any half side between 9.59934 and 9.59985 draws the original squares.
@@ -32,31 +32,12 @@ HEART_HALF_WIDTH, HEART_HEIGHT, HEART_SHIFT = 9.5937, 0.66222, 1.4363
 REACH = math.sqrt(2) * SQUARE_HALF_SIDE
 
 
-def factors_of(index: Tensor) -> Tensor:
-    """Indices 0 … 737,279 (integers, (N,)) to factors (int64, (N, 5)). Raises DataError outside of that range."""
-    _require_range("Image indices", index, math.prod(SIZES))
-    columns, rest = [], index.long()
-    for size in reversed(SIZES):
-        columns.append(rest % size)
-        rest = rest // size
-    return torch.stack(columns[::-1], dim=1)
-
-
-def index_of(factors: Tensor) -> Tensor:
-    """Factors (integers, (N, 5)) to indices (int64, (N,)), the inverse of `factors_of`. Raises DataError."""
-    _require_factors(factors)
-    index = torch.zeros(len(factors), dtype=torch.int64, device=factors.device)
-    for column, size in enumerate(SIZES):
-        index = index * size + factors[:, column]
-    return index
-
-
 def render(factors: Tensor) -> Tensor:
     """Draw any of the pictures: factors (integers, (N, 5)) to uint8 0 or 1, (N, 1, 64, 64), on the factors' device.
 
     Raises DataError where a factor is outside of its range (`SIZES`).
     """
-    _require_factors(factors)
+    FACTORS.require(factors)
     images = torch.empty(len(factors), 1, SIDE, SIDE, dtype=torch.uint8, device=factors.device)
     for shape in range(len(SHAPES)):
         for part in torch.nonzero(factors[:, 0] == shape).flatten().split(256):  # 256 pictures: 8 MiB per float64 array
@@ -64,7 +45,7 @@ def render(factors: Tensor) -> Tensor:
     return images
 
 
-def shapes2d() -> PackedImages:
+def shapes2d() -> FactorImages:
     """All 737,280 pictures in the order of their indices, packed into 360 MiB on the CPU; a few seconds on two cores.
 
     Equal to `render` of every index, bit for bit: the same arithmetic, but only where an outline can reach.
@@ -72,7 +53,8 @@ def shapes2d() -> PackedImages:
     bits = np.empty((*SIZES, SIDE * SIDE // 8), dtype=np.uint8)
     for shape, scale, orientation in np.ndindex(*SIZES[:3]):
         bits[shape, scale, orientation] = draw_everywhere(shape, scale, orientation)
-    return PackedImages(torch.from_numpy(bits.reshape(-1, bits.shape[-1])), (1, SIDE, SIDE))
+    packed = torch.from_numpy(bits.reshape(-1, bits.shape[-1]))
+    return FactorImages(PackedImages(packed, (1, SIDE, SIDE)), FACTORS)
 
 
 def draw_everywhere(shape: int, scale: int, orientation: int) -> np.ndarray:
@@ -132,19 +114,3 @@ def _turns() -> tuple[Tensor, Tensor]:
     steps = torch.arange(SIZES[2], dtype=torch.float64) % 39  # the last orientation is a full turn: the first again
     angles = 2 * math.pi * steps / 39
     return angles.cos() / scales, angles.sin() / scales
-
-
-def _require_factors(factors: Tensor) -> None:
-    if factors.ndim != 2 or factors.shape[1] != len(SIZES):
-        raise DataError(
-            f"Factors must have the shape (N, {len(SIZES)}), one column of {FACTORS}; got {tuple(factors.shape)}."
-        )
-    for column, (name, size) in enumerate(zip(FACTORS, SIZES, strict=True)):
-        _require_range(f'Factor "{name}"', factors[:, column], size)
-
-
-def _require_range(name: str, values: Tensor, size: int) -> None:
-    if values.is_floating_point():
-        raise DataError(f"{name} must be integers; got {values.dtype}.")
-    if values.numel() and (values.min() < 0 or values.max() >= size):
-        raise DataError(f"{name} must be 0 to {size - 1}; got {int(values.min())} to {int(values.max())}.")

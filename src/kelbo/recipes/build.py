@@ -14,6 +14,7 @@ from kelbo.data.cache import cache_root
 from kelbo.data.celeba import celeba
 from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
+from kelbo.data.factors import FactorImages
 from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
@@ -98,10 +99,13 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
         case d.Hub():
             return _hub(spec, seed)
         case d.Shapes2d():
-            splits = hold_out(shapes2d(), spec.held_out, seed)
-            return ImageSet(
-                "shapes2d", splits, "rendered 2-D shapes with dSprites' five factors; a seeded draw is held out"
-            )
+            note = "rendered 2-D shapes with dSprites' five factors"
+            return _with_factors(spec.kind, shapes2d(), note, spec.held_out, seed)
+
+
+def _with_factors(name: str, whole: FactorImages, note: str, held_out: float, seed: int) -> ImageSet:
+    splits = hold_out(whole.images, held_out, seed)
+    return ImageSet(name, splits, f"{note}; a seeded draw is held out", whole=whole)
 
 
 def _hub(spec: d.Hub, seed: int) -> ImageSet:

@@ -1,0 +1,125 @@
+"""Data whose every image is known by a tuple of factor values: which tuple an index is, and the images of some tuples.
+
+The order is that of dSprites, 3D Shapes and MPI3D: an image's index is the mixed radix of its factors, the last one
+fastest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kelbo.data.images import Images
+from kelbo.errors import DataCorrupt, DataError
+
+
+@dataclass(frozen=True)
+class Factors:
+    """F factors, each with a name and a size: its values are 0 … size-1, and every combination is one image.
+
+    values, where given, says what each value means, for people: one tuple of labels for each factor.
+
+    Raises DataError where the three do not fit one another.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    values: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.names or len(self.names) != len(self.sizes) or len(set(self.names)) < len(self.names):
+            raise DataError(f"Factors need different names and a size for each; got {self.names} and {self.sizes}.")
+        if min(self.sizes) < 1:
+            raise DataError(f"Every factor needs at least one value; got the sizes {self.sizes}.")
+        if self.values and tuple(map(len, self.values)) != self.sizes:
+            raise DataError(f"Factors of sizes {self.sizes} got {tuple(map(len, self.values))} labels.")
+
+    def __len__(self) -> int:
+        """Number of images: every combination of the factors' values."""
+        return math.prod(self.sizes)
+
+    def of(self, index: Tensor) -> Tensor:
+        """Indices (integers, (N,)) to factors (int64, (N, F)), on their device. Raises DataError outside of range."""
+        _require_range("Image indices", index, len(self))
+        columns, rest = [], index.long()
+        for size in reversed(self.sizes):
+            columns.append(rest % size)
+            rest = rest // size
+        return torch.stack(columns[::-1], dim=-1)
+
+    def index(self, factors: Tensor) -> Tensor:
+        """Factors (integers, (N, F)) to indices (int64, (N,)), the inverse of `of`, on their device. Raises DataError."""
+        self.require(factors)
+        index = torch.zeros(len(factors), dtype=torch.int64, device=factors.device)
+        for column, size in enumerate(self.sizes):
+            index = index * size + factors[:, column]
+        return index
+
+    def sample(self, count: int, generator: torch.Generator, **fixed: int) -> Tensor:
+        """Draw factors uniformly and independently, but hold the named ones: int64 (count, F), on the generator's device.
+
+        `sample(100, generator, wall_hue=3)` draws as `sample(100, generator)` would and then sets one column: draws from
+        one seed differ in what is held, nowhere else. Raises DataError for a name or a value that is not there.
+        """
+        for name, value in fixed.items():
+            _require_range(f'Factor "{name}"', torch.as_tensor(value), self.sizes[self.column(name)])
+        columns = [torch.randint(size, (count,), generator=generator, device=generator.device) for size in self.sizes]
+        factors = torch.stack(columns, dim=1)
+        for name, value in fixed.items():
+            factors[:, self.column(name)] = value
+        return factors
+
+    def column(self, name: str) -> int:
+        """Where a factor stands among the columns. DataError lists the names where it is none of them."""
+        if name not in self.names:
+            raise DataError(f"There is no factor {name!r}; there is {', '.join(self.names)}.")
+        return self.names.index(name)
+
+    def require(self, factors: Tensor) -> None:
+        """Raises DataError where factors are not integers (N, F) within their sizes."""
+        if factors.ndim != 2 or factors.shape[1] != len(self.sizes):
+            raise DataError(
+                f"Factors must have the shape (N, {len(self.sizes)}), one column of {self.names}; "
+                f"got {tuple(factors.shape)}."
+            )
+        for column, (name, size) in enumerate(zip(self.names, self.sizes, strict=True)):
+            _require_range(f'Factor "{name}"', factors[:, column], size)
+
+
+@dataclass(frozen=True)
+class FactorImages:
+    """An image for every combination of factors: `images` lie in the order of their indices.
+
+    Raises DataCorrupt where there are more or fewer images than combinations.
+    """
+
+    images: Images
+    factors: Factors
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.factors):
+            sizes = " × ".join(
+                f"{name} {size}" for name, size in zip(self.factors.names, self.factors.sizes, strict=True)
+            )
+            raise DataCorrupt(f"{sizes} need {len(self.factors):,} images, one each; there are {len(self.images):,}.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, factors: Tensor) -> Tensor:
+        """The images of factors (integers, (B, F)) as uint8 (B, C, H, W), on the images' own device. Raises DataError."""
+        return self.images.take(self.factors.index(factors).to(self.images.device))
+
+    def to(self, device: torch.device) -> FactorImages:
+        """The same images held on `device`."""
+        return FactorImages(self.images.to(device), self.factors)
+
+
+def _require_range(name: str, values: Tensor, size: int) -> None:
+    if values.is_floating_point() or values.dtype == torch.bool:
+        raise DataError(f"{name} must be integers; got {values.dtype}.")
+    if values.numel() and (values.min() < 0 or values.max() >= size):
+        raise DataError(f"{name} must be 0 to {size - 1}; got {int(values.min())} to {int(values.max())}.")
