@@ -1,11 +1,11 @@
-"""The fast path of inference is the plain path."""
+"""The fast paths are the plain path."""
 
 import pytest
 import torch
 from torch import nn
 
-from kelbo.networks import BurgessEncoder, RybkinEncoder
-from kelbo.networks.layers import _fuses, convolve
+from kelbo.networks import BurgessDecoder, BurgessEncoder, RybkinDecoder, RybkinEncoder
+from kelbo.networks.layers import Deconvolution, _fuses, convolve
 
 
 def plain(encoder, x):
@@ -44,3 +44,51 @@ def test_gradients_flow_as_through_plain_layers():
     encoder.zero_grad()
     plain(encoder, x).square().sum().backward()
     assert all(torch.equal(a, p.grad) for a, p in zip(gradients, encoder.parameters(), strict=True))
+
+
+DECODERS = [
+    BurgessDecoder((1, 32, 32), 4, 1),
+    BurgessDecoder((1, 32, 32), 4, 2),
+    BurgessDecoder((3, 32, 32), 4, 3),
+    RybkinDecoder(4, 1),
+    RybkinDecoder(4, 3),
+]
+
+
+def loss_and_gradients(decode, decoder, z):
+    decoder.zero_grad()
+    loss = decode(z).square().sum()
+    loss.backward()
+    return [loss.detach(), *(p.grad.clone() for p in decoder.parameters())]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_decoder_trains_as_its_plain_layers(decoder):
+    z = torch.randn(5, 4)
+
+    def plainly(z):
+        start = decoder.head(z).unflatten(1, decoder.start)
+        return decoder.features(start.contiguous(memory_format=torch.channels_last))
+
+    assert "Deconvolution" in type(decoder(z).grad_fn).__name__
+    fast, plain_ = loss_and_gradients(decoder, decoder, z), loss_and_gradients(plainly, decoder, z)
+    for ours, theirs in zip(fast, plain_, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "extra"), [(4, 2, 1, 0), (5, 1, 2, 0), (3, 2, 1, 1)])
+def test_a_deconvolution_is_torchs_own_and_so_are_its_gradients(channels, kernel, stride, padding, extra):
+    layer = nn.ConvTranspose2d(2, channels, kernel, stride, padding, output_padding=extra).double()
+    x = torch.randn(2, 2, 5, 4, dtype=torch.float64, requires_grad=True)
+    how = layer.stride, layer.padding, layer.output_padding
+    torch.testing.assert_close(Deconvolution.apply(x, layer.weight, layer.bias, *how), layer(x))
+    assert torch.autograd.gradcheck(Deconvolution.apply, (x, layer.weight, layer.bias, *how))
+
+
+def test_a_frozen_decoder_asks_for_no_gradient_of_its_weights():
+    decoder, z = BurgessDecoder((1, 16, 16), 2, 1), torch.randn(3, 2, requires_grad=True)
+    decoder.requires_grad_(False)
+    decoder(z).sum().backward()
+    assert z.grad.abs().sum() > 0
+    assert all(p.grad is None for p in decoder.parameters())

@@ -77,7 +77,7 @@ class BurgessDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return self.features(start.contiguous(memory_format=torch.channels_last))
+        return convolve(self.features, start.contiguous(memory_format=torch.channels_last))
 
 
 class RybkinEncoder(nn.Module):
@@ -118,4 +118,4 @@ class RybkinDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return self.features(start.contiguous(memory_format=torch.channels_last))
+        return convolve(self.features, start.contiguous(memory_format=torch.channels_last))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+FEW_CHANNELS = 2
+"""a transposed convolution to so few channels is quicker as one matrix product (measured on CPUs; at three it is a draw)"""
 
 
 def channels_last(module: nn.Module) -> None:
@@ -12,15 +17,18 @@ def channels_last(module: nn.Module) -> None:
 
 
 def convolve(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """`layers(x)`; in inference on a CPU, each Conv2d that a ReLU follows takes it along in one oneDNN kernel.
+    """`layers(x)`, with what oneDNN does slowly on a CPU done otherwise.
 
-    That spares a pass over every feature map, which is what a compiled and frozen network gains too, without the minute
-    of compiling. Results are the same to the last bit.
+    In inference each Conv2d takes the ReLU that follows it along in one kernel: that spares a pass over every feature map,
+    which is what a compiled and frozen network gains too, without the minute of compiling, and is equal to the last bit.
+    Transposed convolutions go through `Deconvolution`.
     """
     modules = list(layers)
     while modules:
         layer = modules.pop(0)
-        if modules and isinstance(modules[0], nn.ReLU) and isinstance(layer, nn.Conv2d) and _fuses(layer, x):
+        if isinstance(layer, nn.ConvTranspose2d) and _is_plain(layer, x) and layer.bias is not None:
+            x = Deconvolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.output_padding)  # pyright: ignore[reportAssignmentType]
+        elif modules and isinstance(modules[0], nn.ReLU) and isinstance(layer, nn.Conv2d) and _fuses(layer, x):
             modules.pop(0)
             x = torch.ops.mkldnn._convolution_pointwise(
                 x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups, "relu", [], ""
@@ -30,17 +38,66 @@ def convolve(layers: nn.Sequential, x: Tensor) -> Tensor:
     return x
 
 
+class Deconvolution(torch.autograd.Function):
+    """A transposed convolution x (B, C, H, W), weight (C, P, k, k), bias (P,), without oneDNN's two slow ends.
+
+    To one or two channels its forward pass takes several times as long as the product with the kernel's columns that the
+    layer is, and the gradient of the bias, a plain sum, can take longer than all other gradients together. Both are written
+    out here, equal up to the order of summation.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        output_padding: tuple[int, ...],
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.how = stride, padding, output_padding  # pyright: ignore[reportAttributeAccessIssue]
+        if weight.shape[1] > FEW_CHANNELS:
+            return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
+        (height, width), kernel = x.shape[2:], weight.shape[2:]
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # a view where x lies channels-last
+        columns = torch.matmul(weight.flatten(1).t(), pixels.transpose(1, 2))
+        sizes = zip((height, width), kernel, stride, padding, output_padding, strict=True)
+        size = tuple((n - 1) * s - 2 * p + k + extra for n, k, s, p, extra in sizes)
+        return F.fold(columns, size, kernel, stride=stride, padding=padding) + bias[:, None, None]
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        stride, padding, output_padding = ctx.how  # pyright: ignore[reportAttributeAccessIssue]
+        (gradient,), wanted = gradients, ctx.needs_input_grad  # pyright: ignore[reportAttributeAccessIssue]
+        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+            gradient, x, weight, None, stride, padding, [1, 1], True, output_padding, 1, [wanted[0], wanted[1], False]
+        )
+        return of_x, of_weight, gradient.sum((0, 2, 3)) if wanted[2] else None, None, None, None
+
+
 def _fuses(layer: nn.Conv2d, x: Tensor) -> bool:
-    """Whether torch's fused kernel applies: no gradient to keep, plain float32 on a CPU, no tracing and no vmap."""
+    """Whether torch's fused kernel applies: no gradient to keep, and what `_is_plain` says."""
     return (
         not torch.is_grad_enabled()
-        and x.device.type == "cpu"
+        and _is_plain(layer, x)
+        and not isinstance(layer.padding, str)
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    )
+
+
+def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
+    """Float32 on a CPU with oneDNN, zeros around, one group and no holes; no autocast, tracing or vmap."""
+    return (
+        x.device.type == "cpu"
         and x.dtype == layer.weight.dtype == torch.float32
         and layer.padding_mode == "zeros"
-        and not isinstance(layer.padding, str)
+        and layer.groups == 1
+        and layer.dilation == (1, 1)
         and not torch.is_autocast_enabled("cpu")
         and torch.backends.mkldnn.is_available()
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     )
