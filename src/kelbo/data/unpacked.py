@@ -1,0 +1,57 @@
+"""Large official files that are compressed: unpacked once into the cache and mapped from then on, a part at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from kelbo.data import cache as kept
+from kelbo.data.images import ArrayImages
+from kelbo.data.mapped import memory
+from kelbo.errors import DataError
+
+
+def unpacked(
+    path: Path,
+    count: int,
+    shape: tuple[int, int, int],
+    parts: Callable[[], Iterable[np.ndarray]],
+    steps: int,
+    cache: Path | None,
+) -> ArrayImages:
+    """The images of a file, from the cache where they are there.
+
+    count: of images, (C, H, W) each. parts: the images in turn, uint8 (n, C, H, W), in so many steps; asked for only
+    where they are needed. cache: the folder where they are kept; None reads them into memory.
+
+    Raises DataError where the cache cannot be written, or there is none and the images take more than half of the
+    machine's memory; and what `parts` raises.
+    """
+    if cache is not None:
+        status = path.stat()
+        key = kept.key_of(str(path.absolute()), status.st_size, status.st_mtime_ns, count, shape)
+        found = kept.find(cache, key)
+        return (found or kept.store(cache, key, shape, count, _shown(path, parts(), steps), dict))[0]
+    size = count * math.prod(shape)
+    if size > memory() // 2:
+        raise DataError(
+            f"{path} holds {size / 1e9:.1f} GB of pixels, more than half of this machine's memory. Let them be unpacked "
+            "once to the disk: name a folder for it, or no longer none, by the environment variable KELBO_CACHE."
+        )
+    pixels, start = np.empty((count, *shape), np.uint8), 0
+    for part in _shown(path, parts(), steps):
+        pixels[start : start + len(part)] = part
+        start += len(part)
+    return ArrayImages(pixels)
+
+
+def _shown(path: Path, parts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
+    """The same parts, with a bar on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    label = f"unpacking {path.name}, once"
+    yield from track(parts, label, steps, console=console, transient=True, disable=not console.is_terminal)
