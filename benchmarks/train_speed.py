@@ -44,10 +44,10 @@ def frames(count: int):
 def train_kelbo(network: str) -> tuple[int, float]:
     """Images and seconds of STEPS steps of kelbo's loop, hooks as in a real run except files."""
     import torch
-    from lightning_fabric import Fabric
 
     from kelbo.data.batches import Batches
     from kelbo.data.images import ArrayImages, ImageSet
+    from kelbo.fabric import Fabric
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build, change
     from kelbo.recipes.named import shapes2d_beta

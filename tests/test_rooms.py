@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
     {"bound", "units", "seeds", "errors"},
-    {"protocols", "machine"},  # of the bottom shelf too, but they speak of a Bound and raise errors
+    {"protocols", "machine", "fabric"},  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},
     {"training", "evaluation"},

@@ -32,10 +32,9 @@ def train(
 ) -> None:
     """Train a model and leave everything about it in a folder."""
     chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
-    from lightning_fabric import Fabric
-
     from kelbo.cli.progress import Progress
     from kelbo.errors import RecipeError
+    from kelbo.fabric import Fabric
     from kelbo.recipes.experiment import train as run_training
     from kelbo.runs import Run
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit  # not scipy.stats, which every process would pay 50 MB for
 
 from kelbo.errors import ScoreError
 
@@ -32,7 +32,7 @@ def of_replicates(values: Sequence[float] | np.ndarray, level: float = 0.95) -> 
     mean, count = float(values.mean()), len(values)
     if count == 1:
         return Score(mean, float("nan"), float("nan"), 1)
-    margin = float(stats.t.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    margin = float(stdtrit(count - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(count))
     return Score(mean, mean - margin, mean + margin, count)
 
 
@@ -60,5 +60,5 @@ def by_half_samples(
     halves = [statistic(np.sort(rng.permutation(size)[: size // 2])) for _ in range(replicates)]
     # (n - d) / d of the rows left out over those kept is 1 for halves, and close to it for an odd number of rows
     scale = np.sqrt((size // 2) / (size - size // 2))
-    margin = float(stats.t.ppf((1 + level) / 2, replicates - 1) * np.std(halves, ddof=1) * scale)
+    margin = float(stdtrit(replicates - 1, (1 + level) / 2) * np.std(halves, ddof=1) * scale)
     return Score(value, value - margin, value + margin, replicates)

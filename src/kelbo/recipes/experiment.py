@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kelbo.bound import Bound
@@ -19,6 +18,7 @@ from kelbo.data.images import ImageSet
 from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
+from kelbo.fabric import Fabric
 from kelbo.machine import describe, find_device, keep_freed_memory
 from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model

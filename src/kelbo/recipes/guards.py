@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lightning_fabric import Fabric
-
 from kelbo.data.images import ImageSet
 from kelbo.errors import KelboError, RecipeError, RunError
+from kelbo.fabric import Fabric
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
+from kelbo.fabric import Fabric
 from kelbo.protocols import Model, State
 from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.errors import Divergence
+from kelbo.fabric import Fabric
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
 from kelbo.protocols import Objective
 from kelbo.runs import Run, save_grid

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.fabric import Fabric
 from kelbo.protocols import Objective
 from kelbo.training.schedules import Schedule, set_learning_rate
 from kelbo.training.state import TrainState

@@ -7,11 +7,11 @@ import threading
 from types import FrameType, TracebackType
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.errors import Interrupted
+from kelbo.fabric import Fabric
 from kelbo.training.hooks import Checkpoints
 from kelbo.training.state import TrainState
 
