@@ -14,14 +14,17 @@ from kelbo.data.cache import cache_root
 from kelbo.data.celeba import celeba
 from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
+from kelbo.data.dsprites import dsprites
 from kelbo.data.factors import FactorImages
 from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
 from kelbo.data.images import ImageSet, hold_out, quantized
+from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
+from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
 from kelbo.errors import KelboError, RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
@@ -98,14 +101,23 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
             )
         case d.Hub():
             return _hub(spec, seed)
+        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d():
+            whole, note = _with_factors(spec)
+            splits = hold_out(whole.images, spec.held_out, seed)
+            return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole)
+
+
+def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d) -> tuple[FactorImages, str]:
+    """Every image of a set with factors, and where they come from."""
+    match spec:
+        case d.Dsprites():
+            return dsprites(data_root(spec.root)), "dSprites' official archive"
+        case d.ThreeDShapes():
+            return shapes3d_h5(data_root(spec.root), cache_root()), "3D Shapes' official file"
+        case d.Mpi3d():
+            return mpi3d(data_root(spec.root), spec.variant, cache_root()), f"MPI3D's official {spec.variant} archive"
         case d.Shapes2d():
-            note = "rendered 2-D shapes with dSprites' five factors"
-            return _with_factors(spec.kind, shapes2d(), note, spec.held_out, seed)
-
-
-def _with_factors(name: str, whole: FactorImages, note: str, held_out: float, seed: int) -> ImageSet:
-    splits = hold_out(whole.images, held_out, seed)
-    return ImageSet(name, splits, f"{note}; a seeded draw is held out", whole=whole)
+            return shapes2d(), "rendered 2-D shapes with dSprites' five factors"
 
 
 def _hub(spec: d.Hub, seed: int) -> ImageSet:

@@ -120,12 +120,45 @@ class Hub(Fitted):
     """column of the pictures; by default the only one"""
 
 
+class Dsprites(DataSpec):
+    kind: Literal["dsprites"] = "dsprites"
+    root: Path | None = None
+    """folder of the official .npz archive; by default $KELBO_DATA, else ./data"""
+
+
+class ThreeDShapes(DataSpec):
+    kind: Literal["3dshapes"] = "3dshapes"
+    root: Path | None = None
+    """folder of the official 3dshapes.h5; by default $KELBO_DATA, else ./data"""
+
+
+class Mpi3d(DataSpec):
+    kind: Literal["mpi3d"] = "mpi3d"
+    root: Path | None = None
+    """folder of the official .npz archives; by default $KELBO_DATA, else ./data"""
+    variant: Literal["toy", "realistic", "real"] = "toy"
+    """simply rendered, rendered to look real, or photographed"""
+
+
 class Shapes2d(DataSpec):
     kind: Literal["shapes2d"] = "shapes2d"
 
 
 Data = Annotated[
-    Digits | Mnist | Cifar | Svhn | Celeba | Frey | Arrays | Pictures | Hub | Shapes2d, Field(discriminator="kind")
+    Digits
+    | Mnist
+    | Cifar
+    | Svhn
+    | Celeba
+    | Frey
+    | Arrays
+    | Pictures
+    | Hub
+    | Dsprites
+    | ThreeDShapes
+    | Mpi3d
+    | Shapes2d,
+    Field(discriminator="kind"),
 ]
 
 # what `kelbo data list` says of each kind: its images, and where they come from
@@ -138,6 +171,9 @@ SETS: dict[str, tuple[str, str]] = {
     "svhn": ("99,289 of 32×32, colour", "the official cropped .mat files"),
     "celeba": ("202,599 of 178×218, colour, 40 attributes", "the official zip or folder, and its two lists"),
     "frey": ("1,965 of 28×20, grey", "frey_rawface.mat or frey_faces.npz"),
+    "dsprites": ("737,280 of 64×64, binary, 5 factors", "the official .npz archive"),
+    "3dshapes": ("480,000 of 64×64, colour, 6 factors", "the official 3dshapes.h5, unpacked once: 5.9 GB of disk"),
+    "mpi3d": ("1,036,800 of 64×64, colour, 7 factors", "mpi3d_toy.npz, or --set variant=realistic or real"),
     "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
     "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
