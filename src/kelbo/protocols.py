@@ -71,6 +71,16 @@ class Likelihood(nn.Module, ABC):
     def sample(self, output: Tensor) -> Tensor:
         """One draw per example, shape (B, C, *event), intensities."""
 
+    @abstractmethod
+    def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
+        """P(X <= x | z) of each pixel, shape (B, C, *event), in the distribution of `mean`, `variance` and `sample`.
+
+        strict: P(X < x | z) instead, which differs for a mass only. Uniform draws between the two of each pixel are
+        uniform over all pixels where the likelihood tells the truth (the randomised probability integral transform:
+        Smith, 1985; Czado et al., 2009). Where the channels of a pixel depend on one another, each one's CDF is given
+        the observed ones before it. For measurement: no gradient is promised.
+        """
+
 
 class Objective(Protocol):
     """What to do about rate and distortion: a small callable, its memory passed in and out."""

@@ -35,6 +35,9 @@ class Bernoulli(Mass):
     def variance(self, output: Tensor) -> Tensor:
         return torch.sigmoid(output.float()) * torch.sigmoid(-output.float())
 
+    def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        return torch.sigmoid(-output.float())
+
     def sample(self, output: Tensor) -> Tensor:
         mean = self.mean(output)
         return (torch.rand_like(mean) < mean).float()

@@ -33,6 +33,9 @@ class Categorical(Mass):
         deviation = self._values(output) - self.mean(output).unsqueeze(1)
         return (self._log_probs(output).exp() * deviation.square()).sum(1)
 
+    def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        return self._log_probs(output).exp().cumsum(1).gather(1, level.unsqueeze(1)).squeeze(1).clamp(max=1)
+
     def sample(self, output: Tensor) -> Tensor:
         return self.intensity(choose(self._log_probs(output)))
 
@@ -71,6 +74,15 @@ class BitwiseCategorical(Mass):
     def variance(self, output: Tensor) -> Tensor:
         logits, worth = self._logits(output), self.intensity(self._worth(output))
         return (torch.sigmoid(logits) * torch.sigmoid(-logits) * worth.square()).sum(1)
+
+    def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        """From the last bit to the first: lower where this bit is off and ours on; where they agree, the later bits tell."""
+        on, off = torch.sigmoid(self._logits(output)), torch.sigmoid(-self._logits(output))
+        below = torch.ones_like(on[:, 0])
+        for bit in reversed(range(self.bits)):
+            ours = (level >> (self.bits - 1 - bit)) & 1 > 0
+            below = torch.where(ours, off[:, bit] + on[:, bit] * below, off[:, bit] * below)
+        return below.clamp(max=1)
 
     def sample(self, output: Tensor) -> Tensor:
         on = torch.sigmoid(self._logits(output))

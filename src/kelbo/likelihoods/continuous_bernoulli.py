@@ -46,6 +46,14 @@ class ContinuousBernoulli(Likelihood):
         series = 1 / 3 - square * (1 / 15 - square * (2 / 189 - square * (1 / 675 - square * 2 / 10395)))
         return 0.25 * torch.where(near, series, 1 / large.square() - 1 / torch.sinh(large).square())
 
+    def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
+        """At -|η|, where nothing overflows, mirrored where η > 0."""
+        require_shape(self, x, output)
+        logits, x = output.float(), x.float().clamp(0, 1)
+        decay = logits.abs().clamp(min=1e-6)
+        below = torch.expm1(-decay * torch.where(logits > 0, 1 - x, x)) / torch.expm1(-decay)
+        return torch.where(logits > 0, 1 - below, below)
+
     def sample(self, output: Tensor) -> Tensor:
         """By the inverse of the distribution function at -|η|, mirrored where η > 0."""
         logits = output.float()

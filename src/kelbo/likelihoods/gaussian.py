@@ -55,6 +55,10 @@ class Gaussian(Likelihood):
     def variance(self, output: Tensor) -> Tensor:
         return torch.exp(2 * self.log_scale(output)).expand_as(self.mean(output))
 
+    def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
+        require_shape(self, x, output)
+        return torch.special.ndtr((x.float() - self.mean(output)) * torch.exp(-self.log_scale(output)))
+
     def sample(self, output: Tensor) -> Tensor:
         mean = self.mean(output)
         return mean + torch.exp(self.log_scale(output)) * torch.randn_like(mean)

@@ -49,6 +49,12 @@ class Laplace(Likelihood):
     def variance(self, output: Tensor) -> Tensor:
         return (2 * self.scale(output).square()).expand_as(output)
 
+    def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
+        require_shape(self, x, output)
+        standard = (x.float() - self.mean(output)) / self.scale(output)
+        tail = 0.5 * torch.exp(-standard.abs())
+        return torch.where(standard < 0, tail, 1 - tail)
+
     def sample(self, output: Tensor) -> Tensor:
         """The difference of two exponential draws, which is finite for every draw of U[0, 1)."""
         mean = self.mean(output)

@@ -42,6 +42,10 @@ class DiscretizedLogistic(Mass):
     def variance(self, output: Tensor) -> Tensor:
         return moments(*self._parameters_of(output), self.levels)[1]
 
+    def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        mean, log_scale = self._parameters_of(output)
+        return torch.sigmoid((edge(level, self.levels) - mean) * torch.exp(-log_scale))
+
     def sample(self, output: Tensor) -> Tensor:
         mean, log_scale = self._parameters_of(output)
         return self.intensity(nearest_level(mean + log_scale.exp() * standard_logistic(mean), self.levels))

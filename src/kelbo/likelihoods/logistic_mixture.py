@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kelbo.errors import RecipeError
 from kelbo.likelihoods.heads import choose, require_shape, total
-from kelbo.likelihoods.logistic import LOG_SCALE_RANGE, log_mass, moments, nearest_level, standard_logistic
+from kelbo.likelihoods.logistic import LOG_SCALE_RANGE, edge, log_mass, moments, nearest_level, standard_logistic
 from kelbo.likelihoods.mass import Mass, depth
 
 CHAINED = 3
@@ -63,13 +63,25 @@ class DiscretizedLogisticMixture(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        p, _, log_masses = self._observed(x, output)
+        return total((p.log_weights + log_masses.sum(1)).logsumexp(1, keepdim=True))
+
+    def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        """Given the channels before: they shift the means of a chain, and weigh the components by how well they told."""
+        p, mean, log_masses = self._observed(x, output)
+        before = torch.cat([torch.zeros_like(log_masses[:, :1]), log_masses.cumsum(1)[:, :-1]], 1)
+        weights = (p.log_weights.unsqueeze(1) + before).softmax(2)
+        below = torch.sigmoid((edge(level.unsqueeze(2), self.levels) - mean) * torch.exp(-p.log_scale))
+        return (weights * below).sum(2).clamp(max=1)
+
+    def _observed(self, x: Tensor, output: Tensor) -> tuple[Components, Tensor, Tensor]:
+        """The components, their means given x, and ln of their masses at x, both (B, C, M, *event)."""
         p, level = self._components(output), self.level(x).unsqueeze(2)
         mean = p.mean
         if p.chained:
             colours = self._on_scale(level).unbind(1)
             mean = torch.stack([p.mean_given(colours, channel) for channel in range(CHAINED)], 1)
-        log_joint = p.log_weights + log_mass(level, mean, p.log_scale, self.levels).sum(1)
-        return total(log_joint.logsumexp(1, keepdim=True))
+        return p, mean, log_mass(level, mean, p.log_scale, self.levels)
 
     def mean(self, output: Tensor) -> Tensor:
         """Exact where channels are not chained, and for red.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import scipy.special
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,6 +54,14 @@ class StudentT(Likelihood):
     def variance(self, output: Tensor) -> Tensor:
         _, log_scale, nu = self._parameters_of(output)
         return torch.exp(2 * log_scale) * nu / (nu - 2)
+
+    def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
+        """By SciPy, on the CPU: PyTorch has no incomplete beta function."""
+        require_shape(self, x, output)
+        location, log_scale, nu = self._parameters_of(output)
+        standard = (x.float() - location) * torch.exp(-log_scale)
+        below = scipy.special.stdtr(nu.double().cpu().numpy(force=True), standard.double().cpu().numpy(force=True))
+        return torch.as_tensor(below, dtype=torch.float32, device=output.device)
 
     def sample(self, output: Tensor) -> Tensor:
         """From two uniform draws by the polar method (Bailey, 1994), which needs no gamma variates."""
