@@ -34,6 +34,12 @@ def keep_freed_memory() -> bool:
     return all([mallopt(option, value) for option, value in settings])
 
 
+@cache
+def is_amd() -> bool:
+    """Whether the processor is AMD's, where PyTorch's matrix products are better left to another library."""
+    return "AMD" in _processor()
+
+
 def find_device(name: str | None) -> torch.device:
     """The device of that name, or where None the best there is. RecipeError where this machine has none such."""
     if name is None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from kelbo.networks import BurgessDecoder, BurgessEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.layers import Deconvolution, _fuses, convolve
+from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
+from kelbo.networks.layers import Deconvolution, Product, _fuses, through
 
 
 def plain(encoder, x):
@@ -33,7 +33,7 @@ def test_the_fast_path_stays_out_of_training_autocast_compiling_and_vmap():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert not _fuses(layer, x)
         layers = nn.Sequential(layer, nn.ReLU())
-        lanes = torch.vmap(lambda batch: convolve(layers, batch))(torch.stack([x, 2 * x]))
+        lanes = torch.vmap(lambda batch: through(layers, batch))(torch.stack([x, 2 * x]))
         torch.testing.assert_close(lanes[1], layers(2 * x))
 
 
@@ -43,7 +43,8 @@ def test_gradients_flow_as_through_plain_layers():
     gradients = [p.grad.clone() for p in encoder.parameters()]
     encoder.zero_grad()
     plain(encoder, x).square().sum().backward()
-    assert all(torch.equal(a, p.grad) for a, p in zip(gradients, encoder.parameters(), strict=True))
+    for gradient, parameter in zip(gradients, encoder.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-4, atol=1e-6)
 
 
 DECODERS = [
@@ -92,3 +93,22 @@ def test_a_frozen_decoder_asks_for_no_gradient_of_its_weights():
     decoder(z).sum().backward()
     assert z.grad.abs().sum() > 0
     assert all(p.grad is None for p in decoder.parameters())
+
+
+def test_a_product_is_a_linear_layer_and_so_are_its_gradients():
+    layer, x = nn.Linear(37, 23), torch.randn(11, 37, requires_grad=True)
+    g = torch.randn(11, 23)
+    theirs = torch.autograd.grad(layer(x), (x, *layer.parameters()), g)
+    out = Product.apply(x, layer.weight, layer.bias)
+    torch.testing.assert_close(out, layer(x))
+    ours = torch.autograd.grad(out, (x, *layer.parameters()), g)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(Product.apply(x, layer.weight, None), x @ layer.weight.t())
+
+
+@pytest.mark.parametrize("amd", [True, False])
+def test_linear_layers_are_the_same_on_every_processor(amd, monkeypatch):
+    monkeypatch.setattr("kelbo.networks.layers.is_amd", lambda: amd)
+    network, x = HigginsEncoder((1, 8, 8), 3, width=50), torch.rand(4, 1, 8, 8)
+    assert ("Product" in type(network(x).grad_fn).__name__) == amd
+    torch.testing.assert_close(network(x), nn.Sequential(*network)(x), rtol=1e-5, atol=1e-6)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from kelbo.networks.layers import channels_last, convolve
+from kelbo.networks.layers import channels_last, through
 
 Shape = tuple[int, int, int]
 
@@ -48,7 +48,7 @@ class BurgessEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(convolve(self.features, x.contiguous(memory_format=torch.channels_last)))
+        return through(self.head, through(self.features, x.contiguous(memory_format=torch.channels_last)))
 
 
 class BurgessDecoder(nn.Module):
@@ -76,8 +76,8 @@ class BurgessDecoder(nn.Module):
         channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:
-        start = self.head(z).unflatten(1, self.start)
-        return convolve(self.features, start.contiguous(memory_format=torch.channels_last))
+        start = through(self.head, z).unflatten(1, self.start)
+        return through(self.features, start.contiguous(memory_format=torch.channels_last))
 
 
 class RybkinEncoder(nn.Module):
@@ -97,7 +97,7 @@ class RybkinEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(convolve(self.features, x.contiguous(memory_format=torch.channels_last)))
+        return through(self.head, through(self.features, x.contiguous(memory_format=torch.channels_last)))
 
 
 class RybkinDecoder(nn.Module):
@@ -118,4 +118,4 @@ class RybkinDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return convolve(self.features, start.contiguous(memory_format=torch.channels_last))
+        return through(self.features, start.contiguous(memory_format=torch.channels_last))

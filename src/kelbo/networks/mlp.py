@@ -6,6 +6,8 @@ import math
 
 from torch import Tensor, nn
 
+from kelbo.networks.layers import through
+
 Shape = tuple[int, int, int]
 
 
@@ -21,6 +23,9 @@ class HigginsEncoder(nn.Sequential):
             nn.ReLU(inplace=True),
             nn.Linear(width, 2 * latents),
         )
+
+    def forward(self, input: Tensor) -> Tensor:
+        return through(self, input)
 
 
 class HigginsDecoder(nn.Module):
@@ -40,4 +45,4 @@ class HigginsDecoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).unflatten(1, self.output_shape)
+        return through(self.layers, z).unflatten(1, self.output_shape)
