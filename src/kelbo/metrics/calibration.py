@@ -29,7 +29,7 @@ class Uniformity(NamedTuple):
     kolmogorov_smirnov  the largest |share of values up to t - t| of any t in [0, 1]
     wasserstein         the area between that share and t, in [0, ½]: the mean distance by which values are misplaced
     miscalibration_area the area between the coverage of central intervals and their level, in [0, ½] (Kuleshov et al.,
-                        2018, fig. 3; Chung et al., 2021): 0 for a biased decoder that is no more often off than it says
+                        2018; Chung et al., 2021): 0 for a biased decoder that is no more often off than it says
     """
 
     histogram: Floats
@@ -121,7 +121,7 @@ def variance_bins(variance: np.ndarray, error: np.ndarray, bins: int = 10) -> Va
 
     variance: `Likelihood.variance`, error: pixel - `Likelihood.mean`, both (M,) or (N, D). Equal variances share a bin,
     so a decoder of one σ has one bin. The ratio's standard error is that of a ratio of sums over units (Cochran, 1977,
-    §6.4), NaN of one unit. ScoreError where shapes differ, a number is not finite, or a variance is not positive.
+    ch. 6), NaN of one unit. ScoreError where shapes differ, a number is not finite, or a variance is not positive.
     """
     variance, error = _finite("variance", variance), _finite("error", error)
     if variance.shape != error.shape:
