@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import Lasso
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.boosting import boost
@@ -110,13 +108,19 @@ def _fit(model: Model, seed: int, x: Floats, y: Ints, x_test: Floats, y_test: In
         case "lasso":
             return _lasso(x, y, x_test, y_test)
         case "forest":
+            from sklearn.ensemble import RandomForestClassifier  # here, since scikit-learn takes a second to import
+
             fitted = RandomForestClassifier(random_state=seed).fit(x, y)
         case "exact_boosting":
+            from sklearn.ensemble import GradientBoostingClassifier
+
             fitted = GradientBoostingClassifier(random_state=seed).fit(x, y)
     return np.abs(fitted.feature_importances_), float((fitted.predict(x_test) == y_test).mean())
 
 
 def _lasso(x: Floats, y: Ints, x_test: Floats, y_test: Ints) -> tuple[Floats, float]:
+    from sklearn.linear_model import Lasso
+
     mean, deviation = x.mean(0), x.std(0)
     scale = np.where(deviation > 1e-12 * np.abs(mean), deviation, np.inf)  # a constant's deviation is rounding at most
     fitted = Lasso(alpha=LASSO_PENALTY).fit((x - mean) / scale, (y - y.mean()) / y.std())
