@@ -1,0 +1,79 @@
+"""Features of real images, computed once: kept on disk by all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kelbo.data.cache import cache_root
+from kelbo.data.images import Images, SubsetImages
+from kelbo.errors import Damaged, DataError
+from kelbo.evaluation.feature_network import FeatureNetwork, features_of
+from kelbo.runs.tensors import read_tensors, write_tensors
+
+KIND = "set of features"
+FORMAT = 1
+
+
+def evenly(images: Images, count: int | None) -> Images:
+    """`count` images spread evenly over the set, in order; all where count is None or they are no more."""
+    if count is None or count >= len(images):
+        return images
+    if count < 1:
+        raise DataError(f"The number of images must be 1 or more; got {count}.")
+    index = torch.linspace(0, len(images) - 1, count, dtype=torch.float64).round().long()
+    return SubsetImages(images, index.to(images.device))
+
+
+def reference(
+    network: FeatureNetwork,
+    images: Images,
+    count: int | None = None,
+    *,
+    batch_size: int = 256,
+    cache: Path | None = None,
+) -> np.ndarray:
+    """Features of `count` images of a split, spread evenly over it (all by default), float32 (N, d).
+
+    They are read from the cache where they were computed before by the same network from the very same images (every pixel
+    is in the key), else computed and kept there. cache: a folder; by default `features` in `kelbo.data.cache.cache_root`, or
+    nowhere where KELBO_CACHE is "none". A damaged file is computed anew. Raises DataError where the folder cannot be
+    written, and ScoreError as `features_of` does.
+    """
+    chosen = evenly(images, count)
+    kept = cache or ((root := cache_root()) and root / "features")
+    if kept is None:
+        return features_of(network, chosen, batch_size)
+    path = kept / f"{_key(network, chosen)}.safetensors"
+    found = _found(path, len(chosen), network.dims)
+    if found is not None:
+        return found
+    features = features_of(network, chosen, batch_size)
+    try:
+        write_tensors(path, KIND, {"features": torch.from_numpy(features)}, {"network": network.fingerprint})
+    except OSError as error:
+        raise DataError(
+            f"The cache of features cannot be written to {kept} ({error}). Make room there, or name another folder, or none, "
+            "by the environment variable KELBO_CACHE."
+        ) from error
+    return features
+
+
+def _key(network: FeatureNetwork, images: Images) -> str:
+    told = [FORMAT, network.fingerprint, images.shape, len(images), images.fingerprint(len(images))]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _found(path: Path, count: int, dims: int) -> np.ndarray | None:
+    try:
+        tensors, _ = read_tensors(path, KIND)
+    except Damaged:  # or not there at all
+        return None
+    features = tensors.get("features")
+    if features is None or features.dtype != torch.float32 or tuple(features.shape) != (count, dims):
+        return None
+    return features.numpy() if torch.isfinite(features).all() else None

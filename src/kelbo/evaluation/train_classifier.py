@@ -1,0 +1,128 @@
+"""Train the classifier whose features measure samples, on a data set's own labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kelbo.data.batches import Batches, passes
+from kelbo.data.images import Images
+from kelbo.errors import DataError, Divergence
+from kelbo.evaluation.classifier import HOW, Classifier, Trained
+from kelbo.seeds import seeded
+
+Watch = Callable[[int, int, float], None]
+"""told the step, the number of steps and the step's loss"""
+
+
+def train_classifier(
+    images: Images,
+    labels: np.ndarray,
+    test_images: Images,
+    test_labels: np.ndarray,
+    *,
+    name: str,
+    epochs: int = 3,
+    seed: int = 0,
+    batch_size: int = 128,
+    learning_rate: float = 2e-3,
+    width: int = 16,
+    features: int = 128,
+    device: torch.device | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """A classifier of `images`, trained for `epochs` with AdamW and one cycle of the learning rate, up to learning_rate.
+
+    labels: classes 0 … A-1, integers (N,), learned by cross-entropy; or attributes 0 or 1, (N, A), each learned by a
+    sigmoid of its own. What is known of it: set (`name`), images (their fingerprint), classes or attributes (A), seed, epochs
+    and accuracy on the test images (of attributes: of all their values), whose standard error is
+    sqrt(accuracy (1 - accuracy) / N) where images are independent. The same seed gives the same weights on the same hardware.
+
+    Raises DataError where labels do not fit the images and Divergence where the loss is not finite.
+    """
+    device = device or torch.device("cpu")
+    many = labels.ndim == 2
+    outputs = labels.shape[1] if many else int(labels.max(initial=0)) + 1
+    for some, told in ((images, labels), (test_images, test_labels)):
+        _check(some, told, outputs, many)
+    with seeded(seed, "init"):
+        network = Classifier(images.shape, outputs, features, width).to(device)
+    steps = math.ceil(epochs * len(images) / batch_size)
+    _fit(network, images, torch.as_tensor(labels), steps, seed, batch_size, learning_rate, device, watch)
+    network.eval().requires_grad_(False)
+    about = {
+        "set": name,
+        "images": images.fingerprint(),
+        "attributes" if many else "classes": outputs,
+        "accuracy": accuracy(network, test_images, test_labels, device),
+        "test_images": len(test_images),
+        "seed": seed,
+        "epochs": epochs,
+    }
+    return Trained(network, about)
+
+
+def _fit(
+    network: Classifier,
+    images: Images,
+    labels: Tensor,
+    steps: int,
+    seed: int,
+    batch_size: int,
+    learning_rate: float,
+    device: torch.device,
+    watch: Watch | None,
+) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
+    batches = Batches(images, batch_size, seed, device)
+    loss_of = _attribute_loss if labels.ndim == 2 else F.cross_entropy
+    network.train()
+    for step, batch in zip(range(steps), batches, strict=False):
+        target = labels[batches.index(step).cpu()].to(device)
+        loss = loss_of(network(HOW(batch, images.levels)), target)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if watch or step % 100 == 0 or step == steps - 1:  # looking at the loss waits for the device
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise Divergence(f"The classifier's loss is {value} at step {step}. Lower its learning rate.")
+            if watch:
+                watch(step + 1, steps, value)
+
+
+def accuracy(network: nn.Module, images: Images, labels: np.ndarray, device: torch.device) -> float:
+    """The share of labels (classes (N,) or attributes (N, A)) that the network's largest or positive logits hit."""
+    hits, place = 0, 0
+    with torch.no_grad():
+        for batch in passes(images, 1000, device):
+            logits = network(HOW(batch, images.levels)).cpu()
+            guess = (logits > 0) if labels.ndim == 2 else logits.argmax(1)
+            hits += int((guess.numpy() == labels[place : place + len(batch)]).sum())
+            place += len(batch)
+    return hits / labels.size
+
+
+def _attribute_loss(logits: Tensor, target: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, target.float())
+
+
+def _check(images: Images, labels: np.ndarray, outputs: int, many: bool) -> None:
+    if len(labels) != len(images):
+        raise DataError(f"There are {len(images):,} images and {len(labels):,} labels: each image needs its own.")
+    if labels.ndim != 1 + many or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"Labels must be integer classes (N,) or attributes (N, A); got {labels.dtype} of shape {labels.shape}."
+        )
+    most = 1 if many else outputs - 1
+    if labels.min() < 0 or labels.max() > most or (many and labels.shape[1] != outputs):
+        raise DataError(f"Labels must be 0 to {most}; got {labels.min()} to {labels.max()}, of shape {labels.shape}.")
+    if outputs < 2 - many:
+        raise DataError("A classifier needs two classes or more; the labels have one.")
