@@ -44,21 +44,30 @@ def by_half_samples(
     seed: int = 0,
     level: float = 0.95,
 ) -> Score:
-    """A statistic of all `size` rows, with the interval that random halves of them tell.
+    """A statistic of all `size` rows, with the interval that random halves of them tell (see `of_halves`).
 
-    statistic takes row numbers (int64, sorted). The spread of a statistic over halves drawn without replacement is that of
-    the whole over new data, to first order (the delete-half jackknife: Shao and Wu, 1989, Annals of Statistics 17(3)). A
-    bootstrap would repeat rows, which flatters nearest neighbours and puts the same row into training and test.
-    ScoreError where there are fewer than 4 rows or 2 replicates.
+    statistic takes row numbers (int64, sorted). ScoreError where there are fewer than 4 rows or 2 replicates.
     """
+    halves = [statistic(rows) for rows in half_samples(size, replicates, seed)]
+    return of_halves(statistic(np.arange(size)), halves, size, level)
+
+
+def half_samples(size: int, replicates: int, seed: int = 0) -> list[NDArray[np.int64]]:
+    """Random halves of 0 … size-1, sorted. ScoreError where there are fewer than 4 rows or 2 replicates."""
     if size < 4 or replicates < 2:
-        raise ScoreError(
-            f"Half samples need at least 4 rows and 2 replicates; got {size} rows, {replicates} replicates."
-        )
+        raise ScoreError(f"Half samples need at least 4 rows and 2 replicates; got {size} rows, {replicates} replicates.")
     rng = np.random.default_rng(seed)
-    value = statistic(np.arange(size))
-    halves = [statistic(np.sort(rng.permutation(size)[: size // 2])) for _ in range(replicates)]
+    return [np.sort(rng.permutation(size)[: size // 2]) for _ in range(replicates)]
+
+
+def of_halves(value: float, halves: Sequence[float], size: int, level: float = 0.95) -> Score:
+    """The interval around a statistic's `value` of all `size` rows, from its values on random halves of them.
+
+    The spread of a statistic over halves drawn without replacement is that of the whole over new data, to first order (the
+    delete-half jackknife: Shao and Wu, 1989, Annals of Statistics 17(3)). A bootstrap would repeat rows, which flatters
+    nearest neighbours and puts the same row into training and test.
+    """
     # (n - d) / d of the rows left out over those kept is 1 for halves, and close to it for an odd number of rows
     scale = np.sqrt((size // 2) / (size - size // 2))
-    margin = float(stdtrit(replicates - 1, (1 + level) / 2) * np.std(halves, ddof=1) * scale)
-    return Score(value, value - margin, value + margin, replicates)
+    margin = float(stdtrit(len(halves) - 1, (1 + level) / 2) * np.std(halves, ddof=1) * scale)
+    return Score(value, value - margin, value + margin, len(halves))
