@@ -8,7 +8,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".venv-peers"
-BENCHMARKS = (("train_speed.py", "burgess"), ("train_speed.py", "higgins"), ("encode_speed.py",), ("data_speed.py",))
+BENCHMARKS = (
+    ("train_speed.py", "burgess"),
+    ("train_speed.py", "higgins"),
+    ("encode_speed.py",),
+    ("data_speed.py",),
+    ("frechet_speed.py",),
+)
 
 
 def make_peers() -> None:
