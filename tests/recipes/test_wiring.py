@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages, ImageSet
 from kelbo.recipes import build, change, find
+from kelbo.units import intensities
 
 
 def recipe(*settings):
@@ -66,3 +68,32 @@ def test_an_optimisers_settings():
     for group in build.optimizer(chosen, model).param_groups:
         assert group["betas"] == (0.5, 0.6)
         assert group["lr"] == group["initial_lr"] == 0.02
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("shapes2d", 1), ("shapes3d", 3)])
+def test_a_rendered_set_has_its_whole_and_trains_a_step_of_its_recipe(monkeypatch, kind, channels):
+    pixels = np.random.default_rng(0).integers(0, 2, (20, channels, 64, 64), dtype=np.uint8)
+    whole = FactorImages(ArrayImages(pixels, 2), Factors(("a", "b"), (4, 5)))
+    monkeypatch.setattr(build, kind, lambda: whole)
+    chosen = change(find(f"{kind}-beta"), ["data.held_out=0.25", "model.network.channels=4", "model.network.hidden=8"])
+    image_set = build.data(chosen)
+    assert image_set.name == kind
+    assert image_set.whole is whole
+    assert (len(image_set.train), len(image_set.test)) == (15, 5)
+    assert image_set.train.parent is image_set.test.parent is whole.images
+    torch.manual_seed(0)
+    model = build.model(chosen, image_set)
+    optimizer, objective = build.optimizer(chosen, model), build.objective(chosen)
+    loss, _ = objective(model(intensities(image_set.train.spread(3), image_set.levels)), objective.initial())
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+
+
+def test_the_3d_shapes_are_trained_as_the_study_of_beta_vaes_trained_them():
+    chosen = find("shapes3d-beta")
+    assert (chosen.likelihood.kind, chosen.model.network.kind, chosen.model.latents) == ("bernoulli", "burgess", 10)
+    assert (chosen.optimizer.kind, chosen.optimizer.learning_rate) == ("adam", 1e-4)
+    assert (chosen.schedule.kind, chosen.schedule.at, chosen.schedule.factor) == ("drop", 0.75, 0.2)
+    training = chosen.training
+    assert training.steps == round(10 * 480_000 * (1 - chosen.data.held_out) / training.batch_size)

@@ -24,6 +24,7 @@ from kelbo.data.images import ImageSet, hold_out, quantized
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
+from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
 from kelbo.errors import KelboError, RecipeError
@@ -101,13 +102,13 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
             )
         case d.Hub():
             return _hub(spec, seed)
-        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d():
+        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d():
             whole, note = _with_factors(spec)
             splits = hold_out(whole.images, spec.held_out, seed)
             return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole)
 
 
-def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d) -> tuple[FactorImages, str]:
+def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.Shapes3d) -> tuple[FactorImages, str]:
     """Every image of a set with factors, and where they come from."""
     match spec:
         case d.Dsprites():
@@ -118,6 +119,8 @@ def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d) -> t
             return mpi3d(data_root(spec.root), spec.variant, cache_root()), f"MPI3D's official {spec.variant} archive"
         case d.Shapes2d():
             return shapes2d(), "rendered 2-D shapes with dSprites' five factors"
+        case d.Shapes3d():
+            return shapes3d(), "rendered 3-D shapes with 3D Shapes' six factors"
 
 
 def _hub(spec: d.Hub, seed: int) -> ImageSet:

@@ -144,6 +144,10 @@ class Shapes2d(DataSpec):
     kind: Literal["shapes2d"] = "shapes2d"
 
 
+class Shapes3d(DataSpec):
+    kind: Literal["shapes3d"] = "shapes3d"
+
+
 Data = Annotated[
     Digits
     | Mnist
@@ -157,7 +161,8 @@ Data = Annotated[
     | Dsprites
     | ThreeDShapes
     | Mpi3d
-    | Shapes2d,
+    | Shapes2d
+    | Shapes3d,
     Field(discriminator="kind"),
 ]
 
@@ -174,7 +179,8 @@ SETS: dict[str, tuple[str, str]] = {
     "dsprites": ("737,280 of 64×64, binary, 5 factors", "the official .npz archive"),
     "3dshapes": ("480,000 of 64×64, colour, 6 factors", "the official 3dshapes.h5, unpacked once: 5.9 GB of disk"),
     "mpi3d": ("1,036,800 of 64×64, colour, 7 factors", "mpi3d_toy.npz, or --set variant=realistic or real"),
-    "shapes2d": ("737,280 of 64×64, binary", "rendered here: dSprites' five factors"),
+    "shapes2d": ("737,280 of 64×64, binary, 5 factors", "rendered here: dSprites' five factors"),
+    "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
     "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
     "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
