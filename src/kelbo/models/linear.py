@@ -1,0 +1,255 @@
+"""Linear baselines: codes that are weights times centred pixels, to hold against a model's posterior means.
+
+    pca      whitened principal components: uncorrelated codes of unit variance
+    ica      independent components (FastICA; Hyvärinen and Oja, 2000): the whitened codes turned until they are as far from
+             Gaussian as they get
+    random   seeded Gaussian weights, scaled so that codes have unit variance on average over draws
+    pixels   the intensities themselves
+
+One function, `flattened`, makes rows of images, for fitting and for encoding alike.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from sklearn.decomposition import FastICA
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from kelbo.data.batches import passes
+from kelbo.data.images import Images, SubsetImages
+from kelbo.errors import Damaged, DataError
+from kelbo.models.principal import FLOOR, Chunks, Moments, moments, principal
+from kelbo.runs.tensors import read_tensors, write_tensors
+from kelbo.seeds import generator, seed_for
+from kelbo.units import intensities
+
+Kind = Literal["pca", "ica", "random", "pixels"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FILE, FORMAT = "linear encoder", 1
+TURNED_ON = 2**16
+"""how many images ICA's rotation is found on, at most"""
+PUBLISHED = {("pca", 1): 25_000, ("pca", 3): 3_500, ("ica", 1): 2_500, ("ica", 3): 1_000}
+"""how many images, by kind and channels, the β-VAE reproducibility report fitted on, drawn with replacement"""
+
+
+def flattened(batch: Tensor, levels: int) -> Tensor:
+    """Levels (B, C, H, W) as rows of intensities in [0, 1], (B, C·H·W) float32, channel by channel."""
+    return intensities(batch.flatten(1), levels)
+
+
+def published_rows(batch: Tensor) -> Tensor:
+    """Levels (B, C, H, W) as rows of levels, pixel by pixel: (B, H·W·C) float32."""
+    return batch.permute(0, 2, 3, 1).flatten(1).float()
+
+
+@dataclass(frozen=True)
+class LinearEncoder:
+    """Codes of images: (rows - offset) weightsᵀ. It has means only, no scales.
+
+    offset (D,) and weights (K, D), float32; both None for pixels. fitted: how it was made, values of JSON.
+    """
+
+    kind: Kind
+    shape: tuple[int, int, int]
+    offset: Tensor | None = None
+    weights: Tensor | None = None
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def latent_dims(self) -> int:
+        """K, the number of codes of an image."""
+        return int(np.prod(self.shape)) if self.weights is None else len(self.weights)
+
+    def encode(self, images: Images, batch_size: int = 1024, device: torch.device | None = None) -> np.ndarray:
+        """Codes of every image in order, float32 (N, K). DataError where the images have another shape."""
+        if images.shape != self.shape:
+            raise DataError(f"This {self.kind} encoder was fitted to images {self.shape}; these are {images.shape}.")
+        device = device or torch.device("cpu")
+        if self.offset is None or self.weights is None:
+            rows = (flattened(batch, images.levels) for batch in passes(images, batch_size, device))
+            return np.concatenate([part.cpu().numpy() for part in rows])
+        offset, weights = self.offset.to(device), self.weights.T.to(device)
+        out = np.empty((len(images), self.latent_dims), np.float32)
+        start = 0
+        for batch in passes(images, batch_size, device):
+            codes = (flattened(batch, images.levels) - offset) @ weights
+            out[start : start + len(codes)] = codes.cpu().numpy()
+            start += len(codes)
+        return out
+
+
+def fit_linear(
+    kind: Kind,
+    images: Images,
+    latents: int | None = None,
+    *,
+    examples: int | None = None,
+    as_published: bool = False,
+    seed: int = 0,
+    tolerance: float = 1e-3,
+    most_passes: int = 12,
+    ica_iterations: int = 400,
+    batch_size: int = 1024,
+    device: torch.device | None = None,
+) -> LinearEncoder:
+    """The encoder of that kind with K = `latents` codes; pixels have as many as the images have dimensions.
+
+    examples: how many images it is fitted to, a seeded draw without replacement; all by default. tolerance, most_passes: of
+    the principal components, see `principal`. ica_iterations: of FastICA, which turns the codes of up to 65,536 of the
+    examples (an even spread); whether it settled is told in `fitted`.
+
+    as_published: as the β-VAE reproducibility report's code did on purpose or not. It fits pca and ica to few images drawn
+    with replacement, as rows of levels 0 … L-1, pixel by pixel, and yet encodes rows of intensities, channel by channel. Of
+    grey binary images both rows are the same; of colour images neither order nor scale agree.
+
+    `fitted` holds examples, seed, as_published, and of pca and ica variances, total_variance, residual, passes, of ica
+    iterations and settled. Raises DataError where there are fewer images than codes need, or they vary in fewer directions.
+    """
+    _check(kind, images, latents, examples, as_published)
+    if kind == "pixels":
+        return LinearEncoder(kind, images.shape)
+    assert latents is not None
+    device = device or torch.device("cpu")
+    chosen = _chosen(kind, images, examples, as_published, seed)
+    if len(chosen) <= latents:
+        raise DataError(f"{latents} codes need more than {latents} images; there are {len(chosen)}.")
+
+    def chunks() -> Iterator[Tensor]:
+        for batch in passes(chosen, batch_size, device):
+            yield published_rows(batch) if as_published else flattened(batch, chosen.levels)
+
+    known = moments(chunks, device)
+    if known.total_variance == 0:
+        raise DataError(f"The {len(chosen):,} images are all the same: no code can tell them apart.")
+    told: dict[str, Any] = {"examples": len(chosen), "seed": seed, "as_published": as_published}
+    if kind == "random":
+        weights = torch.randn(latents, images.dims, dtype=torch.float64, generator=generator(seed, "linear"))
+        weights = weights / known.total_variance**0.5
+    else:
+        weights, more = _whitening(chunks, known, latents, seed, tolerance, most_passes)
+        told |= more
+        if kind == "ica":
+            turn, more = _turned(chunks, known, weights, len(chosen), seed, ica_iterations)
+            weights = turn @ weights
+            told |= more
+    return LinearEncoder(kind, images.shape, known.mean.float().cpu(), weights.float().cpu(), told)
+
+
+def _check(kind: str, images: Images, latents: int | None, examples: int | None, as_published: bool) -> None:
+    if kind not in KINDS:
+        raise DataError(f"The linear encoders are {', '.join(KINDS)}; got {kind!r}.")
+    if kind == "pixels":
+        if latents not in (None, images.dims):
+            raise DataError(f"Pixels have {images.dims} codes, one each; got latents = {latents}.")
+        return
+    if latents is None or not 1 <= latents <= images.dims:
+        raise DataError(f"latents must be 1 to {images.dims}, the images' dimensions; got {latents}.")
+    if examples is not None and (examples < 1 or (examples > len(images) and not as_published)):
+        raise DataError(f"examples must be 1 to {len(images):,}, the number of images; got {examples}.")
+    if as_published and (kind, images.shape[0]) not in PUBLISHED:
+        raise DataError(f"The report fitted pca and ica to images of 1 or 3 channels, not {kind} to {images.shape[0]}.")
+
+
+def _chosen(kind: str, images: Images, examples: int | None, as_published: bool, seed: int) -> Images:
+    draws = generator(seed, "linear", 1)
+    if as_published:
+        count = examples or PUBLISHED[kind, images.shape[0]]
+        index = torch.randint(len(images), (count,), generator=draws)
+    elif examples is None or examples == len(images):
+        return images
+    else:
+        index = torch.randperm(len(images), generator=draws)[:examples]
+    return SubsetImages(images, index.sort().values.to(images.device))
+
+
+def _whitening(
+    chunks: Chunks, known: Moments, latents: int, seed: int, tolerance: float, most_passes: int
+) -> tuple[Tensor, dict[str, Any]]:
+    """Weights (K, D), float64, of whitened principal components, and what is told of them."""
+    found = principal(chunks, known, latents, seed=seed, tolerance=tolerance, most_passes=most_passes)
+    seen = int((found.variances > FLOOR * found.variances[0]).sum())
+    if seen < latents:
+        raise DataError(
+            f"The {known.rows:,} images vary in {seen} directions that can be told from rounding, fewer than {latents} codes. "
+            "Ask for fewer latents or fit to more images."
+        )
+    told = {
+        "variances": found.variances.tolist(),
+        "total_variance": known.total_variance,
+        "residual": found.residual,
+        "passes": found.passes,
+    }
+    return found.directions / found.variances.sqrt()[:, None], told
+
+
+def _turned(
+    chunks: Chunks, known: Moments, whitening: Tensor, count: int, seed: int, iterations: int
+) -> tuple[Tensor, dict[str, Any]]:
+    """The rotation (K, K), float64, that FastICA finds for the whitened codes (log cosh, all components at once)."""
+    mean, weights = known.mean.float(), whitening.T.float()
+    codes = torch.cat([(rows - mean) @ weights for rows in chunks()]).cpu().double().numpy()
+    if count > TURNED_ON:
+        codes = codes[np.linspace(0, count - 1, TURNED_ON).round().astype(np.int64)]
+    state = seed_for(seed, "linear", 2) % 2**32
+    ica = FastICA(whiten=False, max_iter=iterations, random_state=state)  # pyright: ignore[reportArgumentType]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is told in `fitted`
+        ica.fit(codes)
+    turn = torch.from_numpy(np.asarray(ica.components_)).to(whitening.device)
+    return turn, {"iterations": int(ica.n_iter_), "settled": int(ica.n_iter_) < iterations}
+
+
+def save_linear(path: Path, encoder: LinearEncoder) -> None:
+    """Replace `path` (.safetensors) by the encoder."""
+    tensors = {"offset": encoder.offset, "weights": encoder.weights}
+    header = {
+        "format": FORMAT,
+        "encoder": encoder.kind,
+        "shape": list(encoder.shape),
+        "fitted": dict(encoder.fitted),
+    }
+    write_tensors(path, FILE, {name: value for name, value in tensors.items() if value is not None}, header)
+
+
+def load_linear(path: Path) -> LinearEncoder:
+    """What `save_linear` wrote. Raises Damaged where the file holds anything else."""
+    tensors, header = read_tensors(path, FILE)
+    try:
+        if header["format"] != FORMAT:
+            raise Damaged(f"{path} has encoder format {header['format']}; this kelbo reads {FORMAT}.")
+        kind = header["encoder"]
+        channels, height, width = (int(side) for side in header["shape"])
+        encoder = LinearEncoder(
+            kind, (channels, height, width), tensors.get("offset"), tensors.get("weights"), dict(header["fitted"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, Damaged):
+            raise
+        raise Damaged(f"{path} is no linear encoder as kelbo writes it ({error!r}). Fit it again.") from error
+    if not _whole(encoder):
+        raise Damaged(f"{path} holds weights that do not belong to a {kind} encoder of {encoder.shape}. Fit it again.")
+    return encoder
+
+
+def _whole(encoder: LinearEncoder) -> bool:
+    offset, weights, dims = encoder.offset, encoder.weights, int(np.prod(encoder.shape))
+    if encoder.kind == "pixels" or encoder.kind not in KINDS:
+        return encoder.kind == "pixels" and offset is None and weights is None
+    return (
+        offset is not None
+        and weights is not None
+        and offset.shape == (dims,)
+        and weights.ndim == 2
+        and weights.shape[1] == dims
+        and len(weights) > 0
+        and offset.dtype == weights.dtype == torch.float32
+        and bool(torch.isfinite(offset).all() and torch.isfinite(weights).all())
+    )

@@ -1,0 +1,125 @@
+"""Principal components of a whole data set in a few passes over it, by a randomised block Krylov method.
+
+The covariance A of 737,280 images of 4,096 pixels takes 12 TFLOP to form, and its product with a few columns a five-hundredth
+of that. So it is never formed: a pass over the images multiplies it with a block Q of K + 10 columns, and the blocks Q, AQ,
+A²Q, … span a space in which the leading eigenvectors lie ever more closely (Musco and Musco, 2015). Since A times that space
+is known, the error is too: after each pass the residuals |Av - λv| tell whether another is needed. Once the space is the
+whole one, the components are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kelbo.seeds import generator
+
+Chunks = Callable[[], Iterable[Tensor]]
+"""a pass over the data: tables (B, D), float32, their rows the examples in any order"""
+
+OVERSAMPLING = 10
+FLOOR = 1e-6
+"""of the largest variance: products of float32 tell no smaller difference"""
+
+
+class Moments(NamedTuple):
+    """Of N rows: their number, their mean (D,) and the sum of all columns' variances (divided by N - 1)."""
+
+    rows: int
+    mean: Tensor
+    total_variance: float
+
+
+class Principal(NamedTuple):
+    """K components, most variance first.
+
+    directions  orthonormal rows (K, D), float64; the largest entry of each is positive
+    variances   along them, divided by N - 1, (K,)
+    residual    the largest |Av - λv| / λ: a variance is wrong by at most that share
+    passes      over the data
+    """
+
+    directions: Tensor
+    variances: Tensor
+    residual: float
+    passes: int
+
+
+def moments(chunks: Chunks, device: torch.device) -> Moments:
+    """Mean and total variance in one pass, summed in float64."""
+    count, total, squares = 0, torch.zeros((), device=device), torch.zeros((), dtype=torch.float64, device=device)
+    shift = None
+    for x in chunks():
+        if shift is None:  # the first row is taken from all, so that squares of large means cancel nothing
+            shift, total = x[0].clone(), torch.zeros(x.shape[1], dtype=torch.float64, device=device)
+        x = x - shift
+        count += len(x)
+        total += x.sum(0)
+        squares += x.square().sum(dtype=torch.float64)
+    if shift is None:
+        raise ValueError("There are no rows to take moments of.")
+    variance = (squares - total.square().sum() / count) / max(1, count - 1)
+    return Moments(count, shift.double() + total / count, max(0.0, float(variance)))
+
+
+def principal(
+    chunks: Chunks,
+    known: Moments,
+    components: int,
+    *,
+    seed: int = 0,
+    tolerance: float = 1e-3,
+    most_passes: int = 12,
+) -> Principal:
+    """The leading `components` of the rows that `chunks` gives, in as many passes as the tolerance needs.
+
+    tolerance: of each component's residual, as a share of its variance (float32's floor, a millionth of the largest, is
+    always allowed); the variance's own error is about its square. most_passes: after so many the components are given as they
+    are, and `residual` tells how good they are.
+    """
+    mean = known.mean
+    block = min(len(mean), components + OVERSAMPLING)
+    start = torch.randn(len(mean), block, dtype=torch.float64, generator=generator(seed, "linear"))
+    fresh = torch.linalg.qr(start.to(mean.device)).Q
+    basis = images = mean.new_empty(len(mean), 0)
+    passed = 0
+    while True:
+        passed += 1
+        image = _times_covariance(chunks, known, fresh)
+        basis, images = torch.cat([basis, fresh], 1), torch.cat([images, image], 1)
+        small = basis.T @ images
+        values, vectors = torch.linalg.eigh((small + small.T) / 2)
+        values, vectors = values.flip(0)[:components], vectors.flip(1)[:, :components]
+        directions = basis @ vectors
+        residuals = (images @ vectors - directions * values).norm(dim=0)
+        if passed >= most_passes or (residuals <= tolerance * values + FLOOR * values[0]).all():
+            break
+        fresh = _beyond(image, basis)
+        if fresh.shape[1] == 0:  # no direction is left: the space is the covariance's own
+            break
+    signs = directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
+    residual = float((residuals / values.clamp_min(torch.finfo(torch.float64).tiny)).max())
+    return Principal((directions * signs).T, values, residual, passed)
+
+
+def _times_covariance(chunks: Chunks, known: Moments, columns: Tensor) -> Tensor:
+    """A times columns (D, B), in one pass: products in float32, their sums in float64."""
+    mean, narrow, total = known.mean.float(), columns.float(), torch.zeros_like(columns)
+    for x in chunks():
+        x = x - mean
+        total += x.T @ (x @ narrow)
+    return total / max(1, known.rows - 1)
+
+
+def _beyond(image: Tensor, basis: Tensor) -> Tensor:
+    """An orthonormal basis of what is in the image's columns and not in the basis; twice, for the first leaves rounding."""
+    scale = torch.linalg.matrix_norm(image, 2)
+    for _ in range(2):
+        rest = image - basis @ (basis.T @ image)
+        left, sizes, _ = torch.linalg.svd(rest, full_matrices=False)
+        image = left[:, sizes > 1e-9 * scale][:, : basis.shape[0] - basis.shape[1]]
+        scale = torch.ones_like(scale)
+    return image
