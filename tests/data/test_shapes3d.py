@@ -123,6 +123,12 @@ def test_a_lower_precision_around_it_changes_no_picture():
     assert torch.equal(inside, images.take(index))
 
 
+def test_bytes_multiply_exactly_in_bfloat16():
+    every = torch.arange(256, dtype=torch.float32)
+    assert torch.equal(every.bfloat16().float(), every)
+    assert 5 * 255 * 255 < 2**24  # sums of five products are whole numbers that float32 holds
+
+
 def test_no_factors_give_no_pictures():
     assert small_set().take(torch.empty(0, dtype=torch.int64)).shape == (0, 3, 64, 64)
 

@@ -1,8 +1,8 @@
 """The scene of the rendered 3-D shapes: rays from an orbiting camera into a room with one object, lit by two lights.
 
 Lengths are in halves of the cube's side at scale 1; x points to the right wall, y to the back wall, z up, and the object
-stands on the floor at the origin. The constants were found by least squares over the 53 frames of 3D Shapes that its
-authors show; docs/shapes3d.md says how nearly they agree.
+stands on the floor at the origin. The constants were found by least squares over frames of 3D Shapes;
+docs/shapes3d.md says how nearly they agree.
 """
 
 from __future__ import annotations
