@@ -13,8 +13,13 @@ import pytest
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.beta_score import beta_score
+from kelbo.metrics.dci import dci
 from kelbo.metrics.factor_score import factor_score
+from kelbo.metrics.infomec import infomec
+from kelbo.metrics.irs import irs
 from kelbo.metrics.mig import continuous_mig, mig
+from kelbo.metrics.modularity import explicitness, modularity
+from kelbo.metrics.sap import sap
 
 PERMUTATION, SCALE, NEGATION, ORDER = "permutation", "scale", "negation", "order"
 
@@ -52,6 +57,37 @@ SCORES = {
     # scales of 0.05 are given: another scale of the means is another posterior; draws of noise go by column and row
     "MIG, continuous": Law(
         lambda c, f: continuous_mig(c[:1500], np.full_like(c[:1500], 0.05), f[:1500]).value, 0.98, 0.03, 0.1, set()
+    ),
+    # order decides between latents whose splits save the same; completeness and lasso's chance are in the score's own tests
+    "DCI, disentanglement": Law(
+        lambda c, f: dci(c, f, train=600, test=300).disentanglement,
+        0.99,
+        0.01,
+        0.6,
+        {PERMUTATION, SCALE, NEGATION},
+        5e-3,
+    ),
+    # a group's quantile is below the largest deviation of all, so noise is not at 0; latents weigh by how far they go
+    "IRS": Law(lambda c, f: irs(c, f).value, 1 - 1e-9, 0.4, 0.55, {PERMUTATION, NEGATION, ORDER}),
+    # a classifier reads all latents together, turned or not; the other two are ratios, which noise may have any of
+    "InfoMEC, explicitness": Law(
+        lambda c, f: infomec(c[:2000], f[:2000]).explicitness, 0.99, 0.01, None, {PERMUTATION, SCALE, NEGATION}, 1e-5
+    ),
+    # noise tells some factor more than others, so its modularity is not 0; of_used, since `value` counts constant latents
+    "modularity": Law(lambda c, f: modularity(c, f).of_used, 0.999, 0.8, 0.7, {PERMUTATION, SCALE, NEGATION, ORDER}),
+    # a classifier of all latents reads a turned code as well
+    "explicitness": Law(
+        lambda c, f: explicitness(c, f, train=2000, test=1000).value,
+        0.98,
+        0.53,
+        None,
+        {PERMUTATION, SCALE, NEGATION},
+        1e-3,
+    ),
+    # scale changes what the penalty of the support vector machine means; a constant latent's guess may beat a poor second
+    "SAP": Law(lambda c, f: sap(c, f, train=2000, test=1000).value, 0.6, 0.03, 0.1, {PERMUTATION, NEGATION}, 0.02),
+    "SAP, continuous": Law(
+        lambda c, f: sap(c, f, continuous=True).value, 0.98, 0.01, 0.01, {PERMUTATION, SCALE, NEGATION, ORDER}
     ),
 }
 every_score = pytest.mark.parametrize("law", SCORES.values(), ids=SCORES.keys())

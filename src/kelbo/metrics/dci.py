@@ -56,7 +56,8 @@ def dci(
     The importances of trees are the impurity that splits on a latent saved, as shares. The first three do not depend on the
     scale of a latent, boosting on no strictly growing change of it, and on the latents' order only where two save the same.
     The reference's completeness weighs factors by their column sums; these are one, so it is the same mean. seed draws the
-    rows, `train` and `test` disjoint ones, and the forest.
+    rows, `train` and `test` disjoint ones, and the forest. log K counts every latent, so another constant one raises the
+    completeness of a factor that is spread.
 
     ScoreError: see `codes_and_factors` and `disjoint_rows`; fewer than two factors, for there is nothing to tell apart; a
     factor with one value in the training rows; another model.

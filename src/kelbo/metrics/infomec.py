@@ -45,7 +45,8 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10) -> 
 
     A latent or factor that shares no information at all is as spread as can be: ratio 1 / F, 1 / K. With one active latent
     compactness is 1, for nothing is spread; with none all three are 0. Only modularity and compactness depend on which
-    latents are active, hence on the latents' relative scale.
+    latents are active, hence on the latents' relative scale. Being ratios, these two may be anything for latents that know
+    next to nothing: read them beside explicitness.
 
     ScoreError: see `codes_and_factors` and `class_information`; fewer than two factors.
     """
