@@ -5,13 +5,23 @@ import hashlib
 import pytest
 
 from kelbo.data.cifar import cifar10, cifar100
+from kelbo.data.dsprites import dsprites
 from kelbo.data.homes import HOMES
 from kelbo.data.idx import fashion_mnist, mnist
+from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.sources import File, fault
 from kelbo.data.svhn import svhn
 from kelbo.errors import DataMissing
 
-READERS = {"mnist": mnist, "fashion-mnist": fashion_mnist, "cifar10": cifar10, "cifar100": cifar100, "svhn": svhn}
+READERS = {
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "svhn": svhn,
+    "dsprites": dsprites,
+    "3dshapes": shapes3d_h5,
+}
 
 
 @pytest.mark.parametrize("source", HOMES.values(), ids=HOMES)

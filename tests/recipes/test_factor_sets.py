@@ -59,6 +59,16 @@ def test_an_absent_official_set_is_told_with_its_home(tmp_path, name):
         read(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", OFFICIAL)
+def test_the_rendered_arm_has_its_whole_and_a_seeded_held_out_split_of_it():
+    image_set = read("arm", settings=["held_out=0.25"])
+    assert image_set.whole is not None
+    assert image_set.test.parent is image_set.whole.images
+    assert (len(image_set.train), len(image_set.test)) == (777_600, 259_200)
+    factors = mpi3d.FACTORS.of(image_set.test.index[:3])
+    assert torch.equal(image_set.whole.take(factors), image_set.test.take(torch.arange(3)))
+    assert image_set.note == "rendered robot arm with MPI3D's seven factors; a seeded draw is held out"
+
+
+@pytest.mark.parametrize("name", [*OFFICIAL, "arm"])
 def test_the_list_names_each_set_with_its_factors(name):
     assert "factors" in SETS[name][0]

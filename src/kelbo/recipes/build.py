@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
+from kelbo.data.arm import arm
 from kelbo.data.arrays import arrays
 from kelbo.data.cache import cache_root
 from kelbo.data.celeba import celeba
@@ -102,13 +103,15 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
             )
         case d.Hub():
             return _hub(spec, seed)
-        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d():
+        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d() | d.Arm():
             whole, note = _with_factors(spec)
             splits = hold_out(whole.images, spec.held_out, seed)
             return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole)
 
 
-def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.Shapes3d) -> tuple[FactorImages, str]:
+def _with_factors(
+    spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.Shapes3d | d.Arm,
+) -> tuple[FactorImages, str]:
     """Every image of a set with factors, and where they come from."""
     match spec:
         case d.Dsprites():
@@ -121,6 +124,8 @@ def _with_factors(spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.S
             return shapes2d(), "rendered 2-D shapes with dSprites' five factors"
         case d.Shapes3d():
             return shapes3d(), "rendered 3-D shapes with 3D Shapes' six factors"
+        case d.Arm():
+            return arm(), "rendered robot arm with MPI3D's seven factors"
 
 
 def _hub(spec: d.Hub, seed: int) -> ImageSet:

@@ -148,6 +148,10 @@ class Shapes3d(DataSpec):
     kind: Literal["shapes3d"] = "shapes3d"
 
 
+class Arm(DataSpec):
+    kind: Literal["arm"] = "arm"
+
+
 Data = Annotated[
     Digits
     | Mnist
@@ -162,7 +166,8 @@ Data = Annotated[
     | ThreeDShapes
     | Mpi3d
     | Shapes2d
-    | Shapes3d,
+    | Shapes3d
+    | Arm,
     Field(discriminator="kind"),
 ]
 
@@ -181,6 +186,7 @@ SETS: dict[str, tuple[str, str]] = {
     "mpi3d": ("1,036,800 of 64×64, colour, 7 factors", "mpi3d_toy.npz, or --set variant=realistic or real"),
     "shapes2d": ("737,280 of 64×64, binary, 5 factors", "rendered here: dSprites' five factors"),
     "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
+    "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
     "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
     "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
