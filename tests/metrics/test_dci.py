@@ -117,6 +117,13 @@ def test_constant_codes_tell_nothing():
     assert not result.importances.any()
 
 
+def test_the_number_of_threads_does_not_matter():
+    codes, factors = mixed(150)
+    one, three = (dci(codes, factors, train=100, test=50, threads=threads) for threads in (1, 3))
+    assert (one.importances == three.importances).all()
+    assert (one.told == three.told).all()
+
+
 def test_the_three_numbers_are_those_of_the_definition():
     codes, factors = mixed(900, noise=0.5)
     result = dci(codes, factors, train=600, test=300)
@@ -150,6 +157,8 @@ def test_what_cannot_be_told_apart_is_refused():
         dci(codes, factors)
     with pytest.raises(ScoreError, match="got 'trees'"):
         dci(codes, factors, model="trees")
+    with pytest.raises(ScoreError, match="at least one thread; got 0"):
+        dci(codes, factors, threads=0)
     rare = np.zeros((300, 2), int)
     rare[:, 0], rare[-1, 1] = factors[:, 0], 1
     with pytest.raises(ScoreError, match="Factor 1 has one value in all 100 training rows"):

@@ -86,8 +86,10 @@ def grow(places: sparse.csr_array, binned: Bins, width: int, residual: Floats) -
     codes = binned.shape[1]
 
     def sums(inside: NDArray[np.bool_]) -> Sums:
-        held = inside[:count].astype(np.float64)
-        return (places @ np.concatenate([residual * held, held], 1)).reshape(codes, width, 2 * classes)
+        both = np.empty((count, 2 * classes), places.dtype)
+        np.multiply(residual, inside[:count], out=both[:, :classes])
+        both[:, classes:] = inside[:count]
+        return (places @ both).reshape(codes, width, 2 * classes)
 
     nodes = [np.ones((len(binned), classes), np.bool_)]
     tables, saved = [sums(nodes[0])], np.zeros(codes)

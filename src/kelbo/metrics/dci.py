@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -44,6 +45,7 @@ def dci(
     train: int = 10_000,
     test: int = 5_000,
     seed: int = 0,
+    threads: int = 2,
 ) -> Dci:
     """DCI (Eastwood and Williams, 2018) of codes (N, K) with factors (N, F), by one model a factor learned on `train` rows.
 
@@ -57,14 +59,16 @@ def dci(
     scale of a latent, boosting on no strictly growing change of it, and on the latents' order only where two save the same.
     The reference's completeness weighs factors by their column sums; these are one, so it is the same mean. seed draws the
     rows, `train` and `test` disjoint ones, and the forest. log K counts every latent, so another constant one raises the
-    completeness of a factor that is spread.
+    completeness of a factor that is spread. Factors are fitted on `threads` at once, with the same result for any number.
 
     ScoreError: see `codes_and_factors` and `disjoint_rows`; fewer than two factors, for there is nothing to tell apart; a
-    factor with one value in the training rows; another model.
+    factor with one value in the training rows; another model; threads below 1.
     """
     codes, ranks = codes_and_factors(codes, factors)
     if model not in get_args(Model):
         raise ScoreError(f"DCI is told by {', '.join(get_args(Model))}; got {model!r}.")
+    if threads < 1:
+        raise ScoreError(f"DCI needs at least one thread; got {threads}.")
     if ranks.shape[1] < 2:
         raise ScoreError("DCI tells factors apart and needs at least two; got one. Give more columns of factors.")
     learn, check = disjoint_rows(len(codes), train, test, seed)
@@ -73,7 +77,13 @@ def dci(
         raise ScoreError(
             f"Factor {varying.argmin()} has one value in all {train:,} training rows. Raise train, or leave that column out."
         )
-    columns = [_fit(model, seed, codes[learn], column[learn], codes[check], column[check]) for column in ranks.T]
+    x, x_test = codes[learn], codes[check]
+    with ThreadPoolExecutor(
+        threads
+    ) as pool:  # of many classes first, so that the last thread does not start the longest
+        order = np.argsort(-ranks.max(0), kind="stable")
+        fits = pool.map(lambda f: _fit(model, seed, x, ranks[learn, f], x_test, ranks[check, f]), order)
+        columns = [column for _, column in sorted(zip(order, fits, strict=True), key=lambda pair: pair[0])]
     importances = np.stack([importance for importance, _ in columns], 1)
     return _scores(importances, np.array([told for _, told in columns]))
 
