@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kelbo.cli import data, explore, measure, recipe, runs, train
+from kelbo.cli import data, explore, measure, recipe, runs, scores, train
 from kelbo.errors import KelboError
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.command()(measure.evaluate)
+app.command()(scores.score)
+app.command()(scores.doctor)
 app.command()(explore.sample)
 app.command()(explore.reconstruct)
 app.command()(explore.traverse)
@@ -25,6 +27,7 @@ app.command()(explore.interpolate)
 app.command()(explore.encode)
 app.command()(measure.report)
 app.add_typer(data.app, name="data")
+app.add_typer(scores.features, name="features")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, checked, encoding, show
+
+if TYPE_CHECKING:
+    from kelbo.recipes.experiment import Experiment
 
 
 def evaluate(
@@ -16,21 +20,67 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
     samples: Annotated[int, typer.Option(min=0, help="Draws of the importance-weighted bound; 0 for none.")] = 0,
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Score densities on the 0–256 scale.")] = False,
+    metrics: Metrics = None,
+    features: Features = None,
+    images: Annotated[int, typer.Option(min=8, help="Images of each cloud that image distances compare.")] = 10_000,
+    codes: Annotated[
+        int | None, typer.Option(min=100, help="Encode so many images of a set with factors; all by default.")
+    ] = None,
+    pairs: Pairs = 64,
+    classifier: ClassifierName = "logistic",
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
     device: Device = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on a whole split and write the record into its folder."""
+    """Measure a run on a whole split and write the records into its folder."""
     from kelbo.recipes.experiment import evaluate_run, open_run
 
     experiment = open_run(run, device=device, data_root=data_root)
     record = evaluate_run(experiment, split, samples=samples, dequantized=dequantize, batch_size=batch_size, seed=seed)
+    scored = {}
+    if metrics:
+        chosen = {"metrics": metrics, "features": features, "split": split, "pairs": pairs, "classifier": classifier}
+        scored = _scores(experiment, data_root, seed=seed, images=images, codes=codes, quiet=as_json, **chosen)
     if as_json:
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+        typer.echo(json.dumps(record | ({"scores": scored} if metrics else {}), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
+        show(scored, str(run))
+
+
+def _scores(
+    experiment: Experiment,
+    data_root: Path | None,
+    *,
+    metrics: str,
+    features: str | None,
+    split: str,
+    pairs: int,
+    classifier: str,
+    images: int,
+    codes: int | None,
+    seed: int,
+    quiet: bool,
+) -> dict[str, Any]:
+    from kelbo.evaluation.disentanglement import Options
+    from kelbo.recipes.features import open_for
+    from kelbo.recipes.scores import asked_for, score_run
+
+    with encoding(quiet) as advance:
+        return score_run(
+            experiment,
+            asked_for(metrics),
+            split=split,
+            options=Options(pairs, checked(classifier)),
+            network=None if features is None else lambda: open_for(experiment, features, data_root),
+            images=images,
+            codes=codes,
+            seed=seed,
+            lenient="all" in metrics.split(","),
+            advance=advance,
+        )
 
 
 def report(

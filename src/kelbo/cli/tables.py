@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import io
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from kelbo.errors import RecipeError
+from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.runs import write_atomic
 
 
@@ -34,3 +36,18 @@ def write_codes(path: Path, means: np.ndarray, scales: np.ndarray, labels: np.nd
     else:
         raise RecipeError(f"--out must end in .npz or .parquet; got {path}.")
     write_atomic(path, buffer.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz by name; nothing in it is unpickled. DataMissing, or DataCorrupt where it is no such file."""
+    if not path.is_file():
+        raise DataMissing(f"There is no file {path}.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataCorrupt(
+                    f"{path} holds one array; save `codes` and `factors` together: np.savez({path.stem!r}, …)."
+                )
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataCorrupt(f"{path} cannot be read as an .npz of plain arrays: {error}") from error

@@ -7,11 +7,14 @@ events/              the same for TensorBoard
 checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors
 pictures/            reconstructions and samples over time
 evaluations/         one JSON record per evaluation
+codes/               tables of the codes of whole data sets
+scores/              one JSON record per group of scores
 report.html, report/ the page and its pictures
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,19 @@ class Run:
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """All evaluation records by name."""
         return {path.stem: read_json(path) for path in sorted((self.path / "evaluations").glob("*.json"))}
+
+    def codes(self, name: str) -> Path:
+        return self.path / "codes" / f"{name}.safetensors"
+
+    def save_scores(self, name: str, record: dict[str, Any]) -> Path:
+        """Write one group's scores, replacing an earlier record of the same name."""
+        path = self.path / "scores" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
+        write_json(path, record)
+        return path
+
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """All records of scores by name."""
+        return {path.stem: read_json(path) for path in sorted((self.path / "scores").glob("*.json"))}
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"

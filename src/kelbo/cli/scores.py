@@ -1,0 +1,165 @@
+"""`kelbo score`, `kelbo doctor`, `kelbo features train`, and how scores look in a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.table import Table
+
+features = typer.Typer(help="Networks through which images are compared.", no_args_is_help=True)
+
+Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", help="Scores besides the bound: all, or a list (mig,dci,latents,images,calibration …)."),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(help="Feature network of image distances: inception-2015, a data set's name, random-0, or a file."),
+]
+Pairs = Annotated[int, typer.Option(min=1, help="Pairs a point of the β-VAE score, its L.")]
+ClassifierName = Annotated[
+    str, typer.Option("--classifier", help="Of the β-VAE score: logistic, linear, mlp or forest.")
+]
+
+
+def score(
+    table: Annotated[Path, typer.Argument(help="An .npz with `codes` (N, K) and `factors` (N, F).", metavar="CODES")],
+    metrics: Annotated[str, typer.Option(help="all, or a list: mig,dci,beta_vae …")] = "all",
+    pairs: Pairs = 64,
+    classifier: ClassifierName = "logistic",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Disentanglement scores of anybody's codes, whatever made them."""
+    from kelbo.cli.tables import read_arrays
+    from kelbo.errors import ScoreError
+    from kelbo.evaluation.disentanglement import SCORES, Options, scores_of_codes
+    from kelbo.recipes.scores import asked_for, codes_of_arrays
+
+    codes = codes_of_arrays(read_arrays(table), str(table))
+    names = tuple(name for name in asked_for(metrics) if name in SCORES)
+    if codes.scales is None and metrics in ("all", "disentanglement"):
+        names = tuple(name for name in names if name != "continuous_mig")
+    if not names:
+        raise ScoreError(f"Of codes alone there is {', '.join(SCORES)}; got --metrics {metrics}.")
+    found = scores_of_codes(codes, names, Options(pairs, checked(classifier)), seed)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        show({"disentanglement": {"scores": found}}, str(table))
+
+
+def doctor(run: RunPath, device: Device = None, data_root: DataRoot = None, as_json: Json = False) -> None:
+    """Look for what commonly goes wrong: unused latents, σ against error, units, prior gap, overfitting."""
+    from rich.console import Console
+
+    from kelbo.evaluation.doctor import examine
+    from kelbo.recipes.experiment import open_run
+
+    experiment = open_run(run, device=device, data_root=data_root)
+    data, rows = experiment.data, experiment.run.journal.rows()
+    found = examine(experiment.model, data.train, data.test, rows, experiment.weigh)
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in found], indent=2, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    marks = {"problem": "[bold red]problem[/]", "warning": "[yellow]warning[/]", "fine": "[green]fine[/]"}
+    for finding in found:
+        console.print(f"{marks[finding.severity]}  [bold]{finding.about}[/]: {finding.evidence}")
+        if finding.advice:
+            console.print(f"         {finding.advice}")
+
+
+@features.command("train")
+def train_features(
+    name: Annotated[str, typer.Argument(help="A data set with labels: mnist, cifar10, svhn …", metavar="SET")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split.")] = 3,
+    seed: Seed = 0,
+    device: Device = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Train a small classifier on a set's own labels, to compare images by its features where FID's network does not fit."""
+    from kelbo.recipes.features import train_on
+
+    path, accuracy = train_on(name, data_root, seed=seed, epochs=epochs, device=device)
+    typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it by --features {path.stem}")
+
+
+def checked(classifier: str) -> Any:
+    """The classifier's name. ScoreError where there is no such one."""
+    from typing import get_args
+
+    from kelbo.errors import ScoreError
+    from kelbo.metrics.classifiers import Classifier
+
+    if classifier not in get_args(Classifier):
+        raise ScoreError(f"--classifier is {', '.join(get_args(Classifier))}; got {classifier!r}.")
+    return classifier
+
+
+def show(found: dict[str, Any], title: str) -> None:
+    """Print every group's scores as tables with their intervals."""
+    from rich.console import Console
+
+    console = Console()
+    for group, record in found.items():
+        if "none" in record:
+            console.print(f"{group}: none. {record['none']}", soft_wrap=True)
+        elif group == "images":
+            for cloud, scores in record["scores"].items():
+                console.print(_table(scores, f"{cloud}s, {scores['features']['images']:,} images each, {title}"))
+        elif group == "calibration":
+            console.print(_calibration(record["scores"], title))
+        else:
+            console.print(_table(record["scores"], f"{group}, {title}"))
+
+
+def _table(scores: dict[str, Any], title: str) -> Table:
+    from rich.table import Table
+
+    table = Table("", "value", "95 % interval", "of", title=title)
+    for name, entry in scores.items():
+        if "value" in entry:
+            low, high = entry.get("low"), entry.get("high")
+            interval = "" if low is None else f"{low:.4g} … {high:.4g}"
+            told = f"{entry['replicates']} × {entry['settings']['replicates']}" if "settings" in entry else ""
+            table.add_row(entry.get("called", name.replace("_", " ")), f"{entry['value']:.4g}", interval, told)
+    return table
+
+
+def _calibration(told: dict[str, Any], title: str) -> Table:
+    from rich.table import Table
+
+    table = Table("calibration", "should be", "is", "± standard error", title=f"{told['images']:,} images, {title}")
+    for level, entry in told["coverage"].items():
+        share, error = 100 * entry["share"], 100 * entry["standard_error"]
+        table.add_row("pixels in the central interval", f"{100 * float(level):g} %", f"{share:.1f} %", f"{error:.1f}")
+    table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * told['total_variation']:.1f} %", "")
+    table.add_row("miscalibration area", "0", f"{told['miscalibration_area']:.4f}", "")
+    return table
+
+
+@contextmanager
+def encoding(quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """A bar that counts images as they are encoded, on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(TextColumn("encoding {task.completed:,} images"), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("encoding", total=None)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,100 @@
+"""Is a decoder as sure as it should be? Its distribution against the pixels that came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kelbo.data.batches import passes
+from kelbo.data.images import Images
+from kelbo.errors import ScoreError
+from kelbo.evaluation.reference import evenly
+from kelbo.metrics.calibration import central_coverage, transform, uniformity, variance_bins
+from kelbo.protocols import Model
+from kelbo.seeds import generator, seeded
+from kelbo.units import dequantize, intensities
+
+PIXELS = 512
+"""pixels of each image that are looked at, drawn anew for each; all where an image has fewer"""
+
+
+def calibration(
+    model: Model, images: Images, *, count: int = 2000, batch_size: int = 256, seed: int = 0
+) -> dict[str, Any]:
+    """The decoder's calibration on `count` images of a split, spread evenly over it.
+
+    Latents are drawn from q(z | x) once for each image. Probability integral transforms: of a density at dequantised
+    pixels (uniform within the level's bin, so that a σ below a grey level is not blamed for the levels), of a mass
+    randomised. Standard errors and counts are of images, since pixels of an image go wrong together.
+
+    Returns JSON: the PIT's histogram and its distances from uniform, the coverage of central intervals, and expected
+    beside observed squared error by predicted variance (None, with the reason, where no variance is positive).
+    """
+    chosen = evenly(images, count)
+    device = next(model.parameters()).device
+    with model.evaluating(), seeded(seed, "evaluation"):
+        parts = [
+            _transforms(model, batch, images.levels, number, seed)
+            for number, batch in enumerate(passes(chosen, batch_size, device))
+        ]
+    u, variance, error = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    told, cover = uniformity(u), central_coverage(u)
+    return {
+        "images": len(u),
+        "pixels": int(u.size),
+        "histogram": told.histogram.tolist(),
+        "total_variation": told.total_variation,
+        "kolmogorov_smirnov": told.kolmogorov_smirnov,
+        "wasserstein": told.wasserstein,
+        "miscalibration_area": told.miscalibration_area,
+        "coverage": {
+            f"{level:g}": {"share": share, "standard_error": mistake}
+            for level, share, mistake in zip(cover.levels, cover.shares, cover.standard_errors, strict=True)
+        },
+        "by_variance": _by_variance(variance, error),
+    }
+
+
+def _transforms(
+    model: Model, batch: Tensor, levels: int, number: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """PIT, predicted variance and error of some pixels of each image, (B, pixels) each."""
+    x, likelihood = intensities(batch, levels), model.likelihood
+    mean, scale = model.posterior_moments(x)
+    output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
+    target, below = x, None
+    if likelihood.kind == "density":
+        target, _ = dequantize(batch, torch.rand(batch.shape, device=batch.device), likelihood.support, levels)
+    else:
+        below = likelihood.cdf(x, output, strict=True)
+    values = {
+        "cdf": likelihood.cdf(target, output),
+        "variance": likelihood.variance(output),
+        "error": x - likelihood.mean(output),
+    }
+    dims = x[0].numel()
+    draw = torch.rand(len(x), dims, generator=generator(seed, "evaluation", number)).argsort(1)[:, : min(PIXELS, dims)]
+    taken = {name: _taken(value, draw) for name, value in values.items()}
+    u = transform(taken["cdf"].clip(0, 1), None if below is None else _taken(below, draw).clip(0, 1), seed=number)
+    return u, taken["variance"], taken["error"]
+
+
+def _taken(values: Tensor, index: Tensor) -> np.ndarray:
+    return values.flatten(1).cpu().double().gather(1, index).numpy()
+
+
+def _by_variance(variance: np.ndarray, error: np.ndarray) -> dict[str, Any]:
+    try:
+        bins = variance_bins(variance, error)
+    except ScoreError as reason:
+        return {"reason": str(reason)}
+    return {
+        "counts": bins.counts.tolist(),
+        "predicted": bins.predicted.tolist(),
+        "observed": bins.observed.tolist(),
+        "ratio": bins.ratio.tolist(),
+        "standard_error": np.where(np.isfinite(bins.standard_error), bins.standard_error, -1).tolist(),
+    }

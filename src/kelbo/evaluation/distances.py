@@ -1,0 +1,108 @@
+"""How far a model's images are from real ones: samples and reconstructions as two clouds of features beside theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from kelbo.data.batches import passes
+from kelbo.data.images import Images
+from kelbo.errors import ScoreError
+from kelbo.evaluation.feature_network import FeatureNetwork, features_of
+from kelbo.evaluation.reference import evenly, reference
+from kelbo.metrics.frechet import frechet_of
+from kelbo.metrics.intervals import Score, by_half_samples
+from kelbo.metrics.kernel import kernel_distance
+from kelbo.metrics.prdc import PRDC, prdc_of
+from kelbo.protocols import Model
+from kelbo.seeds import seeded
+from kelbo.units import intensities
+
+NEAREST = 5
+
+
+def samples(model: Model, count: int, batch_size: int = 256, seed: int = 0) -> Iterator[torch.Tensor]:
+    """`count` draws of the prior decoded to the likelihood's mean, in batches of intensities."""
+    with model.evaluating(), seeded(seed, "evaluation"):
+        for first in range(0, count, batch_size):
+            z = model.sample_prior(min(batch_size, count - first))
+            yield model.likelihood.mean(model.decode(z))
+
+
+def reconstructions(model: Model, images: Images, batch_size: int = 256) -> Iterator[torch.Tensor]:
+    """Every image encoded to the posterior's mean and decoded to the likelihood's, in order and in batches."""
+    device = next(model.parameters()).device
+    with model.evaluating():
+        for batch in passes(images, batch_size, device):
+            means, _ = model.posterior_moments(intensities(batch, images.levels))
+            yield model.likelihood.mean(model.decode(means))
+
+
+def image_distances(
+    model: Model, network: FeatureNetwork, images: Images, *, count: int = 10_000, replicates: int = 10, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Fréchet and kernel distance, precision, recall, density and coverage, of samples and, apart, of reconstructions.
+
+    The reference is `count` images of the split (all, where there are fewer); as many samples are drawn, and those very
+    images are reconstructed. ScoreError with fewer than 8 images. Returns, for "sample" and "reconstruction", one entry a
+    score with its interval, and the clouds' fingerprint.
+    """
+    chosen = evenly(images, count)
+    if len(chosen) < 8:
+        raise ScoreError(f"Distances of image clouds need at least 8 images; the split has {len(chosen)}.")
+    real = reference(network, images, count)
+    clouds = {
+        "sample": features_of(network, samples(model, len(chosen), seed=seed)) if model.has_rate else None,
+        "reconstruction": features_of(network, reconstructions(model, chosen)),
+    }
+    return {
+        name: _scores(network, real, cloud, replicates, seed) for name, cloud in clouds.items() if cloud is not None
+    }
+
+
+def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) -> dict[str, Any]:
+    distance = frechet_of(real, cloud)
+    spread = by_half_samples(
+        lambda rows: frechet_of(real[rows], cloud[rows]).distance, len(real), replicates=replicates, seed=seed
+    )
+    size = min(1000, len(real))
+    kernel = kernel_distance(real, cloud, size=size, seed=seed)
+    return {
+        "frechet": _entry(spread)
+        | {"called": network.distance, "rank_deficient": distance.rank_deficient, "method": distance.method},
+        "kernel": _entry(_of_error(kernel.distance, kernel.standard_error))
+        | {"called": f"Kernel distance ({network.name})", "subset": size},
+        **_manifolds(real, cloud, replicates, seed),
+        "features": network.fingerprint | {"images": len(real)},
+    }
+
+
+def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) -> dict[str, Any]:
+    """One computation serves the four; their values over halves are kept between the four statistics."""
+    known: dict[bytes, PRDC] = {}
+
+    def both(rows: np.ndarray) -> PRDC:
+        key = rows.tobytes()
+        if key not in known:
+            known[key] = prdc_of(real[rows], cloud[rows], NEAREST)
+        return known[key]
+
+    return {
+        name: _entry(
+            by_half_samples(lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed)
+        )
+        | {"nearest": NEAREST}
+        for name in PRDC._fields
+    }
+
+
+def _of_error(value: float, error: float) -> Score:
+    return Score(value, value - 1.96 * error, value + 1.96 * error, 100)
+
+
+def _entry(score: Score) -> dict[str, Any]:
+    low, high = (None if np.isnan(end) else end for end in (score.low, score.high))
+    return {"value": score.value, "low": low, "high": high, "replicates": score.replicates}

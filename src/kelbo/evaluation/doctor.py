@@ -1,0 +1,238 @@
+"""What commonly goes wrong with a VAE, looked for in a trained one: each finding with its evidence and what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from kelbo.bound import Bound
+from kelbo.data.images import Images
+from kelbo.evaluation.calibrate import calibration
+from kelbo.evaluation.latents import scores_of_latents
+from kelbo.evaluation.reference import evenly
+from kelbo.evaluation.suite import Record, evaluate
+from kelbo.protocols import Model
+from kelbo.units import intensities
+
+LOOKED_AT = 2_000
+"""images of each split; enough to see what is worth a word, in seconds"""
+
+SIGMA_FLOOR = math.exp(-6)
+"""the least σ that the calibrated Gaussian decoders allow, half a grey level of 256 (Rybkin et al., 2021, section 3.1)"""
+
+
+class Finding(NamedTuple):
+    """problem: numbers or samples of this run mislead; warning: it could well be better; fine: looked at, in order."""
+
+    severity: Literal["problem", "warning", "fine"]
+    about: str
+    evidence: str
+    advice: str = ""
+
+
+class Examined(NamedTuple):
+    """What the findings are told from: records on training and test images, and what they lack."""
+
+    train: Record
+    test: Record
+    latents: Mapping[str, Any] | None
+    pit: Mapping[str, Any]
+    brightest: float
+    outside: float
+    journal: Sequence[Mapping[str, Any]]
+
+
+def examine(
+    model: Model,
+    train: Images,
+    test: Images,
+    journal: Sequence[Mapping[str, Any]],
+    weigh: Callable[[Bound], float] = lambda _: 1.0,
+) -> list[Finding]:
+    """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
+    train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)
+    device = next(model.parameters()).device
+    x = intensities(test.spread(256).to(device), test.levels)
+    with model.evaluating():
+        mean = model.likelihood.mean(model.decode(model.posterior_moments(x)[0]))
+    seen = Examined(
+        train=evaluate(model, train, weigh=weigh),
+        test=evaluate(model, test, weigh=weigh),
+        latents=scores_of_latents(model, test) if model.has_rate else None,
+        pit=calibration(model, test, count=500),
+        brightest=float(intensities(train.spread(1000), train.levels).max()),
+        outside=float(((mean < -0.02) | (mean > 1.02)).float().mean()),
+        journal=journal,
+    )
+    order = ("problem", "warning", "fine")
+    return sorted((finding for rule in RULES for finding in rule(seen)), key=lambda f: order.index(f.severity))
+
+
+def used_latents(seen: Examined) -> list[Finding]:
+    latents, rate = seen.test["latents"], seen.test["rate"]
+    if latents is None:
+        return [Finding("fine", "latents", "A plain autoencoder: its code is a point and has no rate.")]
+    active, dims = latents["active_units"], latents["dims"]
+    told = f"{active} of {dims} latents move with the data; the rate is {rate['mean']:.2f} nats per image"
+    if active == 0:
+        advice = (
+            "Posterior collapse: the decoder ignores the latents. Lower the weight of the rate (objective.beta) or let it rise "
+            "(objective.warmup), learn the decoder's σ (likelihood.kind=optimal_gaussian), or learn more slowly."
+        )
+        return [Finding("problem", "latents", told, advice)]
+    if active < dims / 2:
+        return [
+            Finding(
+                "warning",
+                "latents",
+                told,
+                "The others cost nothing and carry nothing. Fewer latents (model.latents) train the same model; a smaller β "
+                "or σ would use more of them.",
+            )
+        ]
+    return [Finding("fine", "latents", told)]
+
+
+def calibrated_sigma(seen: Examined) -> list[Finding]:
+    decoder = seen.test["decoder"]
+    sigma, rmse, on_train = decoder["sigma"], decoder["rmse"], seen.train["decoder"]["rmse"]
+    told = (
+        f"the decoder expects σ = {sigma:.4f} and errs by {rmse:.4f} on test images ({on_train:.4f} on training ones)"
+    )
+    if decoder["kind"] == "density" and sigma < 1.02 * SIGMA_FLOOR:
+        return [
+            Finding(
+                "problem",
+                "decoder's σ",
+                told,
+                "σ lies on its floor, half a grey level: the density grows without bound where pixels repeat. Use a mass "
+                "(likelihood.kind=logistic_mixture, categorical), or look for constant images.",
+            )
+        ]
+    ratio = sigma / max(rmse, 1e-12)
+    if 0.8 <= ratio <= 1.25:
+        return [Finding("fine", "decoder's σ", told)]
+    if ratio < 0.8:
+        advice = (
+            "Overconfident: the ELBO on new images suffers. Where the error on training images is smaller, the model knows "
+            "them by heart: more data, fewer parameters, weight decay or fewer steps."
+        )
+    else:
+        advice = (
+            f"Too wide: it pays for noise that is not there, as β = {ratio**2:.1f} would. Let σ be learned "
+            "(likelihood.kind=optimal_gaussian)."
+        )
+    return [Finding("warning", "decoder's σ", told, advice)]
+
+
+def transforms(seen: Examined) -> list[Finding]:
+    pit = seen.pit
+    half = pit["coverage"]["0.5"]["share"]
+    told = (
+        f"the decoder's central 50 % intervals hold {100 * half:.0f} % of the pixels; the histogram of its probability "
+        f"integral transforms has {100 * pit['total_variation']:.0f} % of its mass in the wrong bins"
+    )
+    if pit["total_variation"] < 0.1:
+        return [Finding("fine", "calibration", told)]
+    advice = (
+        "One σ for sharp and flat pixels alike does this: try per_pixel_gaussian, laplace, student_t or logistic_mixture, "
+        "and compare ELBO and calibration."
+    )
+    return [Finding("warning", "calibration", told, advice)]
+
+
+def units(seen: Examined) -> list[Finding]:
+    found, decoder = [], seen.test["decoder"]
+    if seen.brightest < 0.25:
+        levels = seen.test["settings"]["levels"]
+        found.append(
+            Finding(
+                "problem",
+                "range of the data",
+                f"the brightest training pixel is {seen.brightest:.3f} of [0, 1] ({levels} levels)",
+                "The images are nearly black, most likely 0/1 or float images saved as 8-bit levels. Say how many levels they "
+                "have (data.levels for arrays), or scale them to 0 … 255.",
+            )
+        )
+    if not decoder["normalized"]:
+        found.append(
+            Finding(
+                "problem",
+                "units",
+                f"{decoder['likelihood']} is no distribution over these images: {seen.test['elbo']['unit']}"
+                if seen.test["elbo"]
+                else f"{decoder['likelihood']} is no distribution over these images",
+                "Its nats compare with nothing. Use a likelihood of the images' own levels (categorical, logistic_mixture; "
+                "continuous_bernoulli for grey images), or leave as_published out.",
+            )
+        )
+    if seen.outside > 0.001:
+        found.append(
+            Finding(
+                "warning",
+                "range of the decoder",
+                f"{100 * seen.outside:.1f} % of the pixels of reconstructions lie outside of [0, 1]",
+                "Set likelihood.mean_activation=sigmoid, so that the mean cannot leave the range of intensities.",
+            )
+        )
+    return found or [Finding("fine", "units and ranges", "intensities and decoder's means lie in [0, 1]")]
+
+
+def prior_gap(seen: Examined) -> list[Finding]:
+    if seen.latents is None:
+        return []
+    gap, rate = seen.latents["marginal_kl"]["value"], seen.test["rate"]["mean"]
+    told = f"KL(q(z) ‖ p(z)) is about {gap:.2f} nats of a rate of {rate:.2f}"
+    if gap < max(1.0, 0.15 * rate):
+        return [Finding("fine", "prior", told)]
+    return [
+        Finding(
+            "warning",
+            "prior",
+            told,
+            "Draws of the prior often lie where no image's code does, so samples look worse than reconstructions. A larger β, "
+            "fewer latents or longer training bring them together.",
+        )
+    ]
+
+
+def generalises(seen: Examined) -> list[Finding]:
+    if seen.test["elbo"] is None:
+        return []
+    train, test = seen.train["elbo"], seen.test["elbo"]
+    gap = train["mean"] - test["mean"]
+    error = math.hypot(train["standard_error"], test["standard_error"])
+    told = (
+        f"ELBO {test['mean']:.1f} on test images, {train['mean']:.1f} on training ones, {gap:.1f} ± {error:.1f} apart"
+    )
+    if gap < 4 * error or gap < 0.02 * abs(train["mean"]):
+        return [Finding("fine", "generalisation", told)]
+    return [
+        Finding(
+            "warning",
+            "generalisation",
+            told,
+            "The model fits its training images more closely than new ones. More data, optimizer.weight_decay, a smaller "
+            "network or fewer steps.",
+        )
+    ]
+
+
+def finished(seen: Examined) -> list[Finding]:
+    rows = [row for row in seen.journal if row.get("elbo") is not None]
+    tenth = len(rows) // 10
+    if tenth < 3:
+        return []
+    last, before = ([row["elbo"] for row in part] for part in (rows[-tenth:], rows[-2 * tenth : -tenth]))
+    gain = sum(last) / tenth - sum(before) / tenth
+    spread = float(torch.tensor(last).std()) / math.sqrt(tenth)
+    told = f"over the last tenth of the steps the training ELBO rose by {gain:.2f} nats"
+    if gain < 4 * spread or gain < 0.005 * abs(sum(last) / tenth):
+        return [Finding("fine", "convergence", told)]
+    return [Finding("warning", "convergence", told, "It is still learning: go on with --resume --steps N.")]
+
+
+RULES = (used_latents, calibrated_sigma, transforms, units, prior_gap, generalises, finished)
