@@ -97,7 +97,8 @@ FACTORS = np.random.default_rng(0).integers(0, 3, (ROWS, 4))
 PERFECT = FACTORS - 1.0
 NOTHING = np.random.default_rng(1).normal(size=(ROWS, 4))
 TURN = np.kron(np.eye(2), np.array([[1, -1], [1, 1]]) / np.sqrt(2))
-BETWEEN = PERFECT @ TURN + 0.5 * NOTHING  # at neither end, where most changes would go unseen
+LEAN = np.kron(np.eye(2), np.array([[0.8, -0.6], [0.6, 0.8]]))
+BETWEEN = PERFECT @ LEAN + 0.5 * NOTHING  # at neither end, where most changes would go unseen
 CHANGES = {
     PERMUTATION: lambda codes: codes[:, [2, 0, 3, 1]],
     SCALE: lambda codes: codes * np.array([0.5, 3.0, 1.7, 20.0]),
