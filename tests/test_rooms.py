@@ -7,6 +7,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
     {"bound", "units", "seeds", "errors"},
     {"protocols", "machine", "fabric"},  # of the bottom shelf too, but they speak of a Bound and raise errors
+    {"processes"},  # and this one speaks of Fabric
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},
     {"training", "evaluation"},

@@ -67,6 +67,10 @@ class Likelihood(nn.Module, ABC):
     def variance(self, output: Tensor) -> Tensor:
         """The variance of each pixel, shape (B, C, *event), squared intensities."""
 
+    def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """`mean` and `variance` at once, for likelihoods where one is half of the other's work."""
+        return self.mean(output), self.variance(output)
+
     @abstractmethod
     def sample(self, output: Tensor) -> Tensor:
         """One draw per example, shape (B, C, *event), intensities."""

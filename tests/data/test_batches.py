@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data.batches import Batches, passes
+from kelbo.data.batches import Batches, passes, share
 from kelbo.data.images import ArrayImages
 from kelbo.seeds import generator
 
@@ -135,15 +135,21 @@ def test_a_pass_gives_every_image_once_in_order_with_a_short_last_batch(batch_si
     assert numbers(passes(numbered(10), batch_size, CPU)) == list(range(10))
 
 
-@pytest.mark.parametrize("world", [2, 3, 10])
-def test_the_shares_of_a_pass_are_the_whole_set_one_after_the_other_and_nearly_equal(world):
-    shares = [numbers(passes(numbered(10), 2, CPU, rank, world)) for rank in range(world)]
-    assert [number for share in shares for number in share] == list(range(10))
+@pytest.mark.parametrize(("count", "world"), [(11, 2), (11, 3), (10, 2), (10, 7)])
+def test_the_shares_of_a_pass_are_the_batches_of_one_process_one_after_the_other(count, world):
+    shares = [[numbers([batch]) for batch in passes(numbered(count), 2, CPU, rank, world)] for rank in range(world)]
+    alone = [numbers([batch]) for batch in passes(numbered(count), 2, CPU)]
+    assert [batch for share in shares for batch in share] == alone
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+def test_a_share_tells_the_images_of_a_process():
+    assert [share(11, 2, rank, 3) for rank in range(3)] == [range(0, 4), range(4, 8), range(8, 11)]
+    assert share(0, 2, 0, 1) == range(0)
+
+
 def test_a_process_without_images_gets_no_batch():
-    assert sum(len(list(passes(numbered(2), 4, CPU, rank, 3))) for rank in range(3)) == 2
+    assert [len(list(passes(numbered(2), 4, CPU, rank, 3))) for rank in range(3)] == [0, 0, 1]
 
 
 def test_a_pass_without_a_batch_size_is_refused_before_it_begins():

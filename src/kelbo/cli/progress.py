@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -89,3 +91,21 @@ class Progress:
 
 def _short(value: float | int | None) -> str:
     return "none" if value is None else f"{value:.1f}"
+
+
+@contextmanager
+def counting(name: str, images: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """A bar on a terminal's standard error that is moved on by so many images at a time; None elsewhere or where quiet."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=images)
+        yield lambda count: bar.advance(task, count)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kelbo.cli.options import DataRoot
+from kelbo.cli.processes import Accelerator, Devices, Nodes, launch
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -26,24 +27,17 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out, or begin.")
     ] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one a device.")] = 1,
-    num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    accelerator: Accelerator = None,
+    devices: Devices = None,
+    num_nodes: Nodes = None,
 ) -> None:
     """Train a model and leave everything about it in a folder."""
     chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
     from kelbo.cli.progress import Progress
-    from kelbo.errors import RecipeError
-    from kelbo.fabric import Fabric
     from kelbo.recipes.experiment import train as run_training
     from kelbo.runs import Run
 
-    precision = chosen.training.precision
-    try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision)
-    except Exception as error:  # Fabric raises many kinds for what a machine has not
-        raise RecipeError(f"--accelerator {accelerator} --devices {devices} is not to be had here: {error}") from error
-    fabric.launch()
+    fabric = launch(accelerator, devices, num_nodes, chosen.training.precision)
     folder = out or Path("runs") / chosen.name
     if resume and not Run(folder).recipe_path.exists():
         resume = False

@@ -77,16 +77,27 @@ class Batches:
 def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
     """Each image once, in order, as uint8 (B, C, H, W) on `device`; the last batch is as short as it comes.
 
-    Process `rank` of `world` gets one consecutive share, a batch_size at a time: the shares differ by at most one image
-    (and are empty where there are more processes than images), and one after the other they are the whole set. Raises
-    ValueError where batch_size is below 1, or rank is not 0 … world-1.
+    Process `rank` of `world` gets the batches of its `share`. Raises ValueError where batch_size is below 1, or rank is
+    not 0 … world-1.
+    """
+    mine = share(len(images), batch_size, rank, world)
+    slices = (torch.arange(first, min(first + batch_size, mine.stop)) for first in mine[::batch_size])
+    return (_moved(images.take(index.to(images.device)), device) for index in slices)
+
+
+def share(count: int, batch_size: int, rank: int, world: int) -> range:
+    """Which of `count` images process `rank` of `world` goes through: one consecutive part, cut where batches begin.
+
+    So the batches are those of a single process, and a number made of one is the same to the last bit. The shares differ
+    by at most one batch (and are empty where there are more processes than batches); one after the other they are the
+    whole set. Raises ValueError as `passes` does.
     """
     _check_rank(rank, world)
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more; got {batch_size}.")
-    start, stop = len(images) * rank // world, len(images) * (rank + 1) // world
-    slices = (torch.arange(first, min(first + batch_size, stop)) for first in range(start, stop, batch_size))
-    return (_moved(images.take(index.to(images.device)), device) for index in slices)
+    batches = -(-count // batch_size)
+    start, stop = (batches * edge // world * batch_size for edge in (rank, rank + 1))
+    return range(min(start, count), min(stop, count))
 
 
 def _check_rank(rank: int, world: int) -> None:

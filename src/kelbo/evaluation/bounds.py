@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.data.batches import passes
+from kelbo.data.batches import passes, share
 from kelbo.data.images import Images
+from kelbo.fabric import Fabric
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
+from kelbo.processes import place, together
 from kelbo.protocols import Model
 from kelbo.seeds import seeded
 from kelbo.units import dequantize, intensities
@@ -40,18 +43,39 @@ class PerExample:
 
 
 def per_example(
-    model: Model, images: Images, *, batch_size: int, samples: int, dequantized: bool, seed: int
+    model: Model,
+    images: Images,
+    *,
+    batch_size: int,
+    samples: int,
+    dequantized: bool,
+    seed: int,
+    fabric: Fabric | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> PerExample:
     """Evaluate `images` in their order, the short last batch included.
 
     samples: draws of the importance-weighted bound, 0 for none. dequantized: score levels plus uniform noise on the scale
-    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image.
+    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image. fabric: where
+    several processes share the images and each is given all numbers. Noise is seeded by a batch's number, so that the
+    numbers are those of one process (to the last bit where each has as many threads). advance is called with the number of
+    images after each batch of this process.
     """
     device = next(model.parameters()).device
-    with model.evaluating(), seeded(seed, "evaluation"):
-        parts = [
-            _batch(model, batch, images.levels, samples, dequantized) for batch in passes(images, batch_size, device)
-        ]
+    rank, world = place(fabric)
+
+    def own_part() -> list[dict[str, np.ndarray]]:
+        first = share(len(images), batch_size, rank, world).start // batch_size
+        parts = []
+        for number, batch in enumerate(passes(images, batch_size, device, rank, world), first):
+            with seeded(seed, "evaluation", number):
+                parts.append(_batch(model, batch, images.levels, samples, dequantized))
+            if advance:
+                advance(len(batch))
+        return parts
+
+    with model.evaluating():
+        parts = [part for own in together(fabric, own_part) for part in own]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return PerExample(**{"ssim": None, **columns})
 
@@ -64,14 +88,14 @@ def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: 
         )
         constant = per_dim * batch[0].numel()
     measured = model.measure(x, target)
-    reconstructions = model.likelihood.mean(measured.output)
+    reconstructions, variance = model.likelihood.moments(measured.output)
     values: dict[str, Tensor] = {
         "distortion": measured.bound.distortion + constant,
         "rate": measured.bound.rate.sum(-1),
         "rates": measured.rates,
         "means": measured.means,
         "log_weights": model.log_weights(x, samples, target) - constant if samples else x.new_zeros(len(x), 0),
-        "variance": model.likelihood.variance(measured.output).flatten(1).mean(1),
+        "variance": variance.flatten(1).mean(1),
     }
     arrays = {name: value.double().cpu().numpy() for name, value in values.items()}
     pair = x.cpu().numpy(), reconstructions.cpu().numpy()

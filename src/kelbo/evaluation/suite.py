@@ -13,6 +13,7 @@ from kelbo.bound import Bound
 from kelbo.data.images import Images
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
+from kelbo.fabric import Fabric
 from kelbo.metrics import SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
@@ -30,11 +31,15 @@ def evaluate(
     dequantized: bool = False,
     batch_size: int = 256,
     seed: int = 0,
+    fabric: Fabric | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Record:
     """ELBO, rate, distortion and, where they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
 
     weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β alone: the
-    ELBO's is always 1). Raises UnitError where a mass function is to be dequantised.
+    ELBO's is always 1). fabric: where several processes share the images; each returns the whole record, which is that of
+    one. advance is called with the number of images after each batch of this process. Raises UnitError where a mass
+    function is to be dequantised.
     """
     likelihood = model.likelihood
     if dequantized and likelihood.kind == "mass":
@@ -42,7 +47,8 @@ def evaluate(
             f"{type(likelihood).__name__} is a mass function: it scores the integer levels themselves. "
             "Leave --dequantize out; bits/dim is reported anyway."
         )
-    scores = per_example(model, images, batch_size=batch_size, samples=samples, dequantized=dequantized, seed=seed)
+    how = {"batch_size": batch_size, "samples": samples, "dequantized": dequantized, "seed": seed}
+    scores = per_example(model, images, **how, fabric=fabric, advance=advance)
     reason = no_bits_per_dim(model, images.levels, dequantized)
     unit = _unit(model, images.levels, dequantized)
     elbo = -(scores.distortion + scores.rate)

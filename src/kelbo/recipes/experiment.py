@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,11 @@ from kelbo.evaluation.suite import Record
 from kelbo.fabric import Fabric
 from kelbo.machine import describe, find_device, keep_freed_memory
 from kelbo.objectives import weight_of_rate
+from kelbo.processes import failing_together, once, together
 from kelbo.protocols import Model
 from kelbo.recipes import build
 from kelbo.recipes.files import change, dump, load
-from kelbo.recipes.guards import once, require_same_data, require_same_recipe, require_whole_shares
+from kelbo.recipes.guards import require_same_data, require_same_recipe, require_whole_shares
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
@@ -56,9 +57,16 @@ def train(
     each row of scalars and hooks are called after each step, beside the run's own.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
-    Interrupted after a signal, once the step in hand is saved.
+    Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
+    with failing_together(fabric):
+        return _train(recipe, out, resume, fabric, sinks, hooks)
+
+
+def _train(
+    recipe: Recipe, out: Path, resume: bool, fabric: Fabric, sinks: Sequence[Sink], hooks: Sequence[Hook]
+) -> Run:
     keep_freed_memory()
     require_whole_shares(recipe, fabric.world_size)
     if resume:
@@ -80,10 +88,8 @@ def train(
     recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
     scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-    own: list[Hook] = [*([state.ema] if state.ema else []), scalars, checkpoints]
-    if fabric.is_global_zero:
-        followed = Pictures(run, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
-        own.append(every(plan.pictures_every, followed))
+    followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
+    own: list[Hook] = [*([state.ema] if state.ema else []), scalars, checkpoints, every(plan.pictures_every, followed)]
     settings = {"schedule": build.schedule(recipe), "levels": data.levels, "clip": plan.clip}
     try:
         with StopOnSignal(fabric, checkpoints) as stop:
@@ -179,10 +185,13 @@ def evaluate_run(
     dequantized: bool = False,
     batch_size: int = 256,
     seed: int = 0,
+    fabric: Fabric | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Record:
     """Evaluate a run on a split (see `kelbo.evaluation.evaluate`) and write the record into its folder.
 
     The file's name tells the settings that change the numbers, so that different evaluations stand side by side.
+    Of several processes (fabric) the first writes it.
     """
     record = evaluate(
         experiment.model,
@@ -192,6 +201,8 @@ def evaluate_run(
         dequantized=dequantized,
         batch_size=batch_size,
         seed=seed,
+        fabric=fabric,
+        advance=advance,
     )
     record["settings"] |= {
         "run": experiment.recipe.name,
@@ -203,7 +214,7 @@ def evaluate_run(
         "weights": "moving average" if experiment.averaged else "last step",
     }
     parts = [split, f"iw{samples}" if samples else "", "dequantized" if dequantized else ""]
-    experiment.run.save_evaluation("-".join(filter(None, parts)), record)
+    once(fabric, lambda: experiment.run.save_evaluation("-".join(filter(None, parts)), record))
     return record
 
 
@@ -243,11 +254,8 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric) -> dict[str, Any
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
     """Bring `state`, and what the run wrote beside its checkpoints, back to the newest one, or to the very beginning."""
     if run.checkpoint_steps():
-        restore(run, fabric, state)
-    if fabric.is_global_zero:
-        run.journal.cut_after(state.step)
-        run.save_recipe(dump(recipe))
-    fabric.barrier()
+        together(fabric, lambda: restore(run, fabric, state))
+    once(fabric, lambda: (run.journal.cut_after(state.step), run.save_recipe(dump(recipe))))
 
 
 def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink]) -> Scalars:

@@ -1,13 +1,11 @@
-"""What must hold before a run goes on or is brought back, and how processes fail together."""
+"""What must hold before a run goes on or is brought back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from kelbo.data.images import ImageSet
-from kelbo.errors import KelboError, RecipeError, RunError
-from kelbo.fabric import Fabric
+from kelbo.errors import RecipeError, RunError
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -53,17 +51,3 @@ def require_whole_shares(recipe: Recipe, processes: int) -> None:
             f"training.batch_size is {recipe.training.batch_size}, which {processes} processes cannot share evenly. "
             f"Choose a multiple of {processes}."
         )
-
-
-def once(fabric: Fabric, action: Callable[[], object]) -> None:
-    """Do something in the first process alone; where it fails, every process raises the same error."""
-    error: KelboError | None = None
-    if fabric.is_global_zero:
-        try:
-            action()
-        except KelboError as raised:
-            error = raised
-    if fabric.world_size > 1:
-        error = fabric.broadcast(error)
-    if error is not None:
-        raise error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
 from kelbo.fabric import Fabric
+from kelbo.processes import once, together
 from kelbo.protocols import Model, State
 from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
@@ -37,29 +39,43 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     place = run.checkpoint(state.step)
     partial = place.with_name(f".{place.name}.partial")
     _refuse_broken_weights(run, state)
-    try:
-        if fabric.is_global_zero:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-        fabric.barrier()
-        _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
-        fabric.barrier()
-        if fabric.is_global_zero:
-            _write_state(partial, state, fabric.world_size)
-            if place.exists():  # written by a run that was cut off later and resumed from an earlier step
-                shutil.rmtree(place)
-            partial.rename(place)
-            sync_folder(place.parent)
-    except (OSError, SafetensorError) as error:
+
+    def begin() -> None:
         shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+
+    def finish() -> None:
+        _write_state(partial, state, fabric.world_size)
+        if place.exists():  # written by a run that was cut off later and resumed from an earlier step
+            shutil.rmtree(place)
+        partial.rename(place)
+        sync_folder(place.parent)
+
+    def write_own() -> None:
+        _write(partial / f"generators-{fabric.global_rank}.safetensors", _generators())
+
+    def thin_out() -> None:
+        for step in run.checkpoint_steps()[:-keep]:
+            shutil.rmtree(run.checkpoint(step))
+
+    try:
+        once(fabric, lambda: _saving(run, state, begin))
+        together(fabric, lambda: _saving(run, state, write_own))
+        once(fabric, lambda: _saving(run, state, finish))
+    except NotSaved:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    once(fabric, thin_out)
+
+
+def _saving(run: Run, state: TrainState, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except (OSError, SafetensorError) as error:
         raise NotSaved(
             f"The checkpoint of step {state.step} could not be written to {run.path}: {error}. {_kept(run)} "
             "Make room and go on with --resume."
         ) from error
-    if fabric.is_global_zero:
-        for step in run.checkpoint_steps()[:-keep]:
-            shutil.rmtree(run.checkpoint(step))
-    fabric.barrier()
 
 
 def _write_state(folder: Path, state: TrainState, processes: int) -> None:

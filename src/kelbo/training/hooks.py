@@ -12,6 +12,7 @@ from kelbo.bound import Bound
 from kelbo.errors import Divergence
 from kelbo.fabric import Fabric
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
+from kelbo.processes import once
 from kelbo.protocols import Objective
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
@@ -99,8 +100,7 @@ class Scalars:
             "images_per_second": self.filled * self.batch_size / seconds,
             **self._balance(state),
         }
-        for sink in self.sinks if self.fabric.is_global_zero else ():
-            sink(row)
+        once(self.fabric, lambda: [sink(row) for sink in self.sinks])
         self.filled = 0
         self.since = time.perf_counter()
 
@@ -110,8 +110,8 @@ class Scalars:
         with model.evaluating(), seeded(0, "pictures"):
             mean, scale = model.posterior_moments(self.probe)
             output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
-            variance = float(model.likelihood.variance(output).mean())
-            error = float((model.likelihood.mean(output) - self.probe).square().mean())
+            expected, spread = model.likelihood.moments(output)
+            variance, error = float(spread.mean()), float((expected - self.probe).square().mean())
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
         if not model.has_rate:
             return readout
@@ -145,10 +145,13 @@ class Checkpoints:
 class Pictures:
     """Reconstructions of fixed test images and decoded fixed draws of the prior, as PNG files."""
 
-    def __init__(self, run: Run, images: Tensor, levels: int, seed: int) -> None:
-        self.run, self.x, self.seed = run, intensities(images, levels), seed
+    def __init__(self, run: Run, fabric: Fabric, images: Tensor, levels: int, seed: int) -> None:
+        self.run, self.fabric, self.x, self.seed = run, fabric, intensities(images, levels), seed
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        once(self.fabric, lambda: self._write(state))
+
+    def _write(self, state: TrainState) -> None:
         model, columns = state.network, len(self.x)
         with model.evaluating(), seeded(self.seed, "pictures"):
             mean, _ = model.posterior_moments(self.x)
