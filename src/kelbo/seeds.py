@@ -1,7 +1,7 @@
 """One seed per purpose, so that changing how one part draws never disturbs another.
 
 Purposes in use: "init" (weights), "order" (of the data), "latents" (training noise), "split" (held-out examples),
-"evaluation", "pictures".
+"evaluation", "pictures", "features" (networks that images are compared through), "linear" (baselines).
 """
 
 from __future__ import annotations

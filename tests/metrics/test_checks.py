@@ -41,3 +41,14 @@ def test_a_factor_with_fractions_is_refused():
 def test_what_is_no_table_of_numbers_is_refused(table):
     with pytest.raises(ScoreError, match="codes must"):
         finite_table("codes", table)
+
+
+@pytest.mark.parametrize("spread", [1, 50_000])
+def test_ranks_follow_the_order_of_values_whatever_their_distance(spread):
+    factors = np.array([[9, -4], [2, 0], [9, 3], [2, -4], [5, 3], [5, 0]]) * spread
+    _, ranks = codes_and_factors(CODES, factors.astype(np.int32))
+    assert ranks.T.tolist() == [[2, 0, 2, 0, 1, 1], [0, 1, 2, 0, 2, 1]]
+
+
+def test_huge_finite_codes_are_taken():
+    assert finite_table("codes", np.full((4, 2), 1e308)).shape == (4, 2)

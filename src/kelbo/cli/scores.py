@@ -84,6 +84,10 @@ def doctor(run: RunPath, device: Device = None, data_root: DataRoot = None, as_j
 @features.command("train")
 def train_features(
     name: Annotated[str, typer.Argument(help="A data set with labels: mnist, cifar10, svhn …", metavar="SET")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, as size=32.")
+    ] = None,
+    called: Annotated[str | None, typer.Option("--name", help="What --features calls it; the set's name.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split.")] = 3,
     seed: Seed = 0,
     device: Device = None,
@@ -92,7 +96,7 @@ def train_features(
     """Train a small classifier on a set's own labels, to compare images by its features where FID's network does not fit."""
     from kelbo.recipes.features import train_on
 
-    path, accuracy = train_on(name, data_root, seed=seed, epochs=epochs, device=device)
+    path, accuracy = train_on(name, data_root, settings, called, seed=seed, epochs=epochs, device=device)
     typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it by --features {path.stem}")
 
 

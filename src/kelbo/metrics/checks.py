@@ -39,23 +39,41 @@ def codes_and_factors(codes: np.ndarray, factors: np.ndarray, least: int = 2) ->
     ScoreError where the tables do not fit one another, codes are not finite, a factor is no whole number, or has one value
     only: nothing can be said of a factor that does not vary.
     """
-    codes, values = finite_table("codes", codes, least), finite_table("factors", factors)
+    codes, values = finite_table("codes", codes, least), _whole_numbers(factors)
     if len(codes) != len(values):
         raise ScoreError(
             f"codes and factors must tell of the same images; got {len(codes):,} and {len(values):,} rows."
         )
-    if (values != np.rint(values)).any():
-        column = int((values != np.rint(values)).any(0).argmax())
-        raise ScoreError(f"factors must be whole numbers (indices of values); column {column} has fractions.")
     ranks = np.empty(values.shape, np.int64)
-    for column in range(values.shape[1]):
-        distinct, ranks[:, column] = np.unique(values[:, column], return_inverse=True)
+    for column, numbers in enumerate(values.T):
+        distinct, ranks[:, column] = _ranked(numbers)
         if len(distinct) == 1:
             raise ScoreError(
-                f"Factor {column} has the one value {distinct[0]:g} in all {len(values):,} rows: no score can tell "
+                f"Factor {column} has the one value {distinct[0]} in all {len(values):,} rows: no score can tell "
                 "whether a code knows it. Leave that column out, or take images in which it varies."
             )
     return codes, ranks
+
+
+def _whole_numbers(factors: np.ndarray) -> Ints:
+    factors = np.asarray(factors)
+    if factors.ndim == 2 and factors.size and len(factors) > 1 and np.issubdtype(factors.dtype, np.integer):
+        return factors.astype(np.int64, copy=False)
+    values = finite_table("factors", factors)
+    if (values != np.rint(values)).any():
+        column = int((values != np.rint(values)).any(0).argmax())
+        raise ScoreError(f"factors must be whole numbers (indices of values); column {column} has fractions.")
+    return values.astype(np.int64)
+
+
+def _ranked(numbers: Ints) -> tuple[Ints, Ints]:
+    """The distinct values in order, and the rank of each; by counting where the values lie close together."""
+    least, most = int(numbers.min()), int(numbers.max())
+    if most - least > 10_000:
+        distinct, ranks = np.unique(numbers, return_inverse=True)
+        return distinct, ranks
+    present = np.bincount(numbers - least) > 0
+    return np.flatnonzero(present) + least, (np.cumsum(present) - 1)[numbers - least]
 
 
 def names_of(factors: np.ndarray, names: Sequence[str] | None) -> list[str]:

@@ -55,7 +55,9 @@ def by_half_samples(
 def half_samples(size: int, replicates: int, seed: int = 0) -> list[NDArray[np.int64]]:
     """Random halves of 0 … size-1, sorted. ScoreError where there are fewer than 4 rows or 2 replicates."""
     if size < 4 or replicates < 2:
-        raise ScoreError(f"Half samples need at least 4 rows and 2 replicates; got {size} rows, {replicates} replicates.")
+        raise ScoreError(
+            f"Half samples need at least 4 rows and 2 replicates; got {size} rows, {replicates} replicates."
+        )
     rng = np.random.default_rng(seed)
     return [np.sort(rng.permutation(size)[: size // 2]) for _ in range(replicates)]
 

@@ -23,18 +23,26 @@ def open_for(experiment: Experiment, name: str, root: Path | None = None) -> Fea
 
 
 def train_on(
-    name: str, root: Path | None = None, *, seed: int = 0, epochs: int = 3, device: str | None = None
+    name: str,
+    root: Path | None = None,
+    settings: list[str] | None = None,
+    called: str | None = None,
+    *,
+    seed: int = 0,
+    epochs: int = 3,
+    device: str | None = None,
 ) -> tuple[Path, float]:
     """Train a classifier on the labels (or attributes) of a named set; its file in the data root, and its test accuracy.
 
+    settings are the set's own ("size=32"); called: the file's name, the set's by default.
     DataError where the set has neither.
     """
     keep_freed_memory()
-    data = read(name, root)
+    data = read(name, root, settings)
     labels = _labels(data)
     train, test = (data.train, labels["train"]), (data.test, labels["test"])
     trained = train_classifier(*train, *test, name=name, seed=seed, epochs=epochs, device=find_device(device))
-    path = classifier_path(name, root)
+    path = classifier_path(called or name, root)
     save_classifier(path, trained)
     return path, float(trained.about["accuracy"])
 

@@ -1,0 +1,99 @@
+"""All scores of one table at once: their values, intervals and reasons."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kelbo.errors import ScoreError
+from kelbo.evaluation.codes import Codes
+from kelbo.evaluation.disentanglement import SCORES, Options, scores_of_codes
+
+SIZES = (3, 4, 5)
+
+
+def grid(repeats: int) -> np.ndarray:
+    return np.tile(np.stack(np.meshgrid(*map(np.arange, SIZES), indexing="ij"), -1).reshape(-1, 3), (repeats, 1))
+
+
+def perfect(repeats: int = 20) -> Codes:
+    factors = grid(repeats)
+    noise = np.random.default_rng(0).normal(0, 0.01, factors.shape)
+    means = (factors / np.array(SIZES) * 4 - 2 + noise).astype(np.float32)
+    return Codes(means, np.full_like(means, 0.05), factors, ("a", "b", "c"))
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return scores_of_codes(perfect(), tuple(SCORES))
+
+
+def test_a_perfect_code_scores_near_one_by_all(scores):
+    low = {name: entry["value"] for name, entry in scores.items() if name != "sap" and entry["value"] < 0.9}
+    assert low == {}
+
+
+def test_every_score_has_an_interval_around_it_and_is_json(scores):
+    for entry in json.loads(json.dumps(scores, allow_nan=False)).values():
+        assert entry["low"] <= entry["value"] <= entry["high"]
+        assert entry["replicates"] > 1
+        assert entry["seconds"] > 0
+
+
+def test_the_same_command_gives_the_same_numbers(scores):
+    again = scores_of_codes(perfect(), ("beta_vae", "mig", "sap"))
+    assert {name: entry["value"] for name, entry in again.items()} == {name: scores[name]["value"] for name in again}
+
+
+def test_what_a_score_was_made_from_is_kept_for_pictures(scores):
+    assert np.shape(scores["dci_disentanglement"]["details"]["importances"]) == (3, 3)
+    assert np.shape(scores["mig"]["details"]["information"]) == (3, 3)
+
+
+def test_large_tables_are_scored_on_fresh_rows_and_small_ones_on_all():
+    assert scores_of_codes(perfect(), ["mig"])["mig"]["settings"] == {
+        "rows": 1200,
+        "table": 1200,
+        "replicates": "half samples",
+    }
+    large = scores_of_codes(perfect(400), ["mig"])["mig"]
+    assert large["settings"] == {"rows": 10_000, "table": 24_000, "replicates": "fresh rows"}
+
+
+def test_intervals_of_a_large_table_cover_the_score_of_all_its_rows():
+    rng = np.random.default_rng(3)
+    factors = grid(800)
+    means = (factors + rng.normal(0, 1.0, factors.shape)).astype(np.float32)
+    from kelbo.metrics.mig import mig
+
+    whole = mig(means, factors).value
+    covered = [
+        entry["low"] - 0.005 < whole < entry["high"] + 0.005  # 10,000 rows count informations a little too large
+        for seed in (0, 10, 20, 30)
+        if (entry := scores_of_codes(Codes(means, None, factors), ["mig"], seed=seed)["mig"])
+    ]
+    assert sum(covered) >= 3
+
+
+def test_more_pairs_make_the_beta_score_surer():
+    rng = np.random.default_rng(0)
+    codes = perfect()
+    turned = Codes((codes.means @ np.linalg.qr(rng.normal(size=(3, 3)))[0]).astype(np.float32), None, codes.factors)
+    few, many = (scores_of_codes(turned, ["beta_vae"], Options(pairs=n))["beta_vae"]["value"] for n in (2, 64))
+    assert few < many
+
+
+def test_codes_without_factors_say_where_there_are_some():
+    with pytest.raises(ScoreError, match="shapes2d, shapes3d, arm"):
+        scores_of_codes(Codes(np.zeros((10, 2))), ["mig"])
+
+
+def test_a_point_code_has_no_continuous_mig():
+    codes = perfect()
+    with pytest.raises(ScoreError, match="standard deviations"):
+        scores_of_codes(Codes(codes.means, None, codes.factors), ["continuous_mig"])
+
+
+def test_an_unknown_score_is_answered_with_those_there_are():
+    with pytest.raises(ScoreError, match="no score migg; there is beta_vae"):
+        scores_of_codes(perfect(), ["migg"])
