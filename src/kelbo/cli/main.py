@@ -7,6 +7,7 @@ import sys
 import typer
 
 from kelbo.cli import data, explore, measure, recipe, runs, scores, train
+from kelbo.cli.processes import speaks
 from kelbo.errors import KelboError
 
 app = typer.Typer(
@@ -37,14 +38,19 @@ def main() -> None:
     try:
         app()
     except KelboError as error:
-        typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        _tell(error, str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output went away: `kelbo … | head`
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        typer.secho(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        _tell(error, f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         sys.exit(130)
+
+
+def _tell(error: Exception, message: str) -> None:
+    if speaks(error):
+        typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.processes import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, checked, encoding, show
 
 if TYPE_CHECKING:
@@ -31,14 +32,29 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
     device: Device = None,
+    accelerator: Accelerator = None,
+    devices: Devices = None,
+    num_nodes: Nodes = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
     """Measure a run on a whole split and write the records into its folder."""
+    from kelbo.cli.progress import counting
+    from kelbo.data.batches import share
+    from kelbo.processes import failing_together, place
     from kelbo.recipes.experiment import evaluate_run, open_run
+    from kelbo.recipes.sets import split_of
 
-    experiment = open_run(run, device=device, data_root=data_root)
-    record = evaluate_run(experiment, split, samples=samples, dequantized=dequantize, batch_size=batch_size, seed=seed)
+    fabric = launch_where_asked(device, accelerator, devices, num_nodes)
+    rank, world = place(fabric)
+    with failing_together(fabric):
+        experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root)
+        how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
+        own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
+        with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
+            record = evaluate_run(experiment, split, **how, fabric=fabric, advance=advance)
+    if rank > 0:
+        return
     scored = {}
     if metrics:
         chosen = {"metrics": metrics, "features": features, "split": split, "pairs": pairs, "classifier": classifier}
