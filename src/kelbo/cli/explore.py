@@ -102,7 +102,9 @@ def interpolate(
 def encode(
     run: RunPath,
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
-    split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which split: test, train, …; all: every image of a set with factors, with them.")
+    ] = "test",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
@@ -110,11 +112,18 @@ def encode(
     from kelbo import evaluation
     from kelbo.cli.tables import write_codes
     from kelbo.recipes.experiment import open_run
+    from kelbo.recipes.scores import factor_codes
     from kelbo.recipes.sets import split_of
 
     experiment = open_run(run, device=device, data_root=data_root)
-    means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
-    write_codes(out, means, scales, experiment.data.labels.get(split))
+    labels = factors = None
+    if split == "all":
+        codes, whole = factor_codes(experiment), experiment.data.whole
+        means, scales, factors = codes.means, codes.scales, whole.factors if whole else None
+    else:
+        means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
+        labels = experiment.data.labels.get(split)
+    write_codes(out, means, scales, labels=labels, factors=factors)
     typer.echo(f"{out}: {len(means):,} images, {means.shape[1]} latents")
 
 

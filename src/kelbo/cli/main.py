@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kelbo.cli import data, explore, measure, recipe, runs, scores, train
+from kelbo.cli import baselines, data, explore, measure, recipe, runs, scores, train
 from kelbo.cli.processes import speaks
 from kelbo.errors import KelboError
 
@@ -21,6 +21,7 @@ app.command()(train.train)
 app.command()(measure.evaluate)
 app.command()(scores.score)
 app.command()(scores.doctor)
+app.command()(baselines.baseline)
 app.command()(explore.sample)
 app.command()(explore.reconstruct)
 app.command()(explore.traverse)

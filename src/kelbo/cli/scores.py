@@ -100,6 +100,19 @@ def train_features(
     typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it by --features {path.stem}")
 
 
+@features.command("fetch")
+def fetch_features(data_root: DataRoot = None) -> None:
+    """Download the 2015 Inception network, whose features FID is defined by, once and verified."""
+    from kelbo.cli.downloads import Downloads
+    from kelbo.data.download import fetch
+    from kelbo.data.roots import data_root as root_of
+    from kelbo.evaluation.inception import INCEPTION
+
+    with Downloads() as downloads:
+        paths = fetch(INCEPTION, root_of(data_root), watch=downloads)
+    typer.echo(f"{paths[0]}: verified. {INCEPTION.licence}. Use it by --features {INCEPTION.name}")
+
+
 def checked(classifier: str) -> Any:
     """The classifier's name. ScoreError where there is no such one."""
     from typing import get_args

@@ -9,33 +9,56 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from kelbo.data.factors import Factors
 from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.runs import write_atomic
 
 
-def write_codes(path: Path, means: np.ndarray, scales: np.ndarray, labels: np.ndarray | None) -> None:
-    """Write means and scales (N, K), and labels (N,) where there are any, as .npz or .parquet, atomically.
+def write_codes(
+    path: Path,
+    means: np.ndarray,
+    scales: np.ndarray | None,
+    *,
+    labels: np.ndarray | None = None,
+    factors: Factors | None = None,
+) -> None:
+    """Write codes (N, K) and what is known of their images as .npz or .parquet, atomically.
 
-    The .npz holds `means`, `scales` and `labels`; the table has columns mean_0 …, scale_0 … and `label`. RecipeError for
+    scales: standard deviations, where the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
+    order of their indices. The .npz holds `means`, `scales`, `labels`, `factors` (N, F) and `names` (F,) as far as there are
+    any, and is what `kelbo score` reads; the table has columns mean_0 …, scale_0 …, `label` and one a factor. RecipeError for
     another ending, or for .parquet without pyarrow.
     """
+    arrays = {"means": means}
+    if scales is not None:
+        arrays["scales"] = scales
+    if labels is not None:
+        arrays["labels"] = labels
+    if factors is not None:
+        arrays |= {"factors": factors.of(torch.arange(len(factors))).numpy(), "names": np.array(factors.names)}
     buffer = io.BytesIO()
     if path.suffix == ".npz":
-        arrays = {"means": means, "scales": scales} | ({} if labels is None else {"labels": labels})
         np.savez(buffer, allow_pickle=False, **arrays)
     elif path.suffix == ".parquet":
         try:
             pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
         except ImportError as error:
             raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write an .npz.") from error
-        columns = {f"mean_{k}": means[:, k] for k in range(means.shape[1])}
-        columns |= {f"scale_{k}": scales[:, k] for k in range(scales.shape[1])}
-        columns |= {} if labels is None else {"label": labels}
-        parquet.write_table(pyarrow.table(columns), buffer)
+        parquet.write_table(pyarrow.table(_columns(arrays)), buffer)
     else:
         raise RecipeError(f"--out must end in .npz or .parquet; got {path}.")
     write_atomic(path, buffer.getvalue())
+
+
+def _columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    columns = {f"mean_{k}": column for k, column in enumerate(arrays["means"].T)}
+    columns |= {f"scale_{k}": column for k, column in enumerate(arrays.get("scales", np.empty((0, 0))).T)}
+    columns |= {"label": arrays["labels"]} if "labels" in arrays else {}
+    if "factors" in arrays:
+        columns |= {str(name): column for name, column in zip(arrays["names"], arrays["factors"].T, strict=True)}
+    return columns
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

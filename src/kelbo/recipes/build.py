@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -21,7 +22,7 @@ from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.images import ImageSet, hold_out, quantized
+from kelbo.data.images import Images, ImageSet, hold_out, quantized
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
@@ -34,6 +35,9 @@ from kelbo.recipes import data as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
+
+if TYPE_CHECKING:
+    from kelbo.models.linear import LinearEncoder
 
 # ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,6 +185,15 @@ def _check_size(kind: str, images: ImageSet, sizes: tuple[int, ...]) -> None:
             f"model.network.kind {kind!r} takes square images of {' or '.join(map(str, sizes))} pixels; {images.name} has "
             f"{height}×{width}. Choose another network (higgins takes any size) or resize the data."
         )
+
+
+def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, as_published: bool = False) -> LinearEncoder:
+    """A linear code fitted to these images: "pca", "ica", "random" or "pixels". RecipeError for another kind."""
+    from kelbo.models.linear import KINDS, fit_linear  # here, since training needs none of scikit-learn
+
+    if kind not in KINDS:
+        raise RecipeError(f"There is no baseline {kind!r}; there is {', '.join(KINDS)}.")
+    return fit_linear(kind, images, None if kind == "pixels" else latents, seed=seed, as_published=as_published)
 
 
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────

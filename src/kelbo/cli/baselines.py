@@ -1,0 +1,42 @@
+"""`kelbo baseline`: codes of a data set by PCA, ICA, random weights or raw pixels, to hold a model's against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kelbo.cli.options import DataRoot, Seed
+
+
+def baseline(
+    kind: Annotated[str, typer.Argument(help="pca, ica, random or pixels.", metavar="KIND")],
+    name: Annotated[str, typer.Argument(help="A data set: shapes2d, shapes3d, mnist …", metavar="SET")],
+    out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
+    latents: Annotated[int, typer.Option(min=1, help="How many codes an image has; pixels ignores it.")] = 10,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, as size=32.")
+    ] = None,
+    as_published: Annotated[
+        bool, typer.Option("--as-published", help="Fit and encode in two pixel layouts, as one study did.")
+    ] = False,
+    seed: Seed = 0,
+    data_root: DataRoot = None,
+) -> None:
+    """Fit a linear code to a set's training split and write the codes of all images, or of the test split without factors."""
+    from kelbo.cli.tables import write_codes
+    from kelbo.recipes.build import baseline as fit
+    from kelbo.recipes.sets import read
+
+    data = read(name, data_root, settings)
+    encoder = fit(kind, data.train, latents, seed=seed, as_published=as_published)
+    if data.whole is None:
+        write_codes(out, encoder.encode(data.test), None, labels=data.labels.get("test"))
+    else:
+        write_codes(out, encoder.encode(data.whole.images), None, factors=data.whole.factors)
+    typer.echo(f"{out}: {encoder.latent_dims} codes of each image by {kind}" + _next(out, data.whole is not None))
+
+
+def _next(out: Path, has_factors: bool) -> str:
+    return f"; next: kelbo score {out}" if has_factors and out.suffix == ".npz" else ""
