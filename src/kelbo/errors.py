@@ -66,3 +66,12 @@ class Divergence(KelboError, RuntimeError):
 
 class Interrupted(KelboError):
     exit_code = 130
+
+
+def message(error: Exception) -> str:
+    """An error in one line: of the system, which file and why; of a mistake in a program, its kind too."""
+    if isinstance(error, KelboError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return f"{type(error).__name__}: {error}"

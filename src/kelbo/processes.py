@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 
 import torch.distributed as dist
 
-from kelbo.errors import KelboError
+from kelbo.errors import KelboError, message
 from kelbo.fabric import Fabric
 
 Result = TypeVar("Result")
 
-FAILED, HEARD, FIRST_HEARD, FIRST_LEFT = (f"kelbo/{name}" for name in ("failed", "heard", "first heard", "first left"))
+FAILED, HEARD, FIRST_HEARD = "kelbo/failed", "kelbo/heard", "kelbo/first heard"
+FIRST_LEAVES, SEEN_OFF = "kelbo/first leaves", "kelbo/seen off"
 LOOK = 0.5
 """seconds between two looks at the store"""
 GRACE = 2.0
@@ -116,11 +117,11 @@ class _Company:
             return first
         if self.first:
             _wait(lambda: self.store.add(HEARD, 0) >= self.world, LOOK if lost else PATIENCE)
-            atexit.register(self.store.set, FIRST_LEFT, "1")
-        elif not _wait(lambda: self.store.check([FIRST_HEARD]), PATIENCE):
-            first.unheard = True  # pyright: ignore[reportAttributeAccessIssue]
+            atexit.register(self._leave, self.store)  # that is, after the error was printed
+        elif _wait(lambda: self.store.check([FIRST_HEARD]), PATIENCE):
+            self._see_off(self.store)
         else:
-            _wait(lambda: self.store.check([FIRST_LEFT]), PATIENCE)
+            first.unheard = True  # pyright: ignore[reportAttributeAccessIssue]
         return first
 
     def _watch(self) -> None:
@@ -140,12 +141,11 @@ class _Company:
             self._hear(self.looking)
             if self.first:
                 cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
-                message = f"error: {error}" if isinstance(error, KelboError) else f"{type(error).__name__}: {error}"
-                print(f"{cursor}{message}", file=sys.stderr, flush=True)
+                print(f"{cursor}error: {message(error)}", file=sys.stderr, flush=True)
                 _wait(lambda: self.looking.add(HEARD, 0) >= self.world, PATIENCE)
-                self.looking.set(FIRST_LEFT, "1")
+                self._leave(self.looking)
             else:
-                _wait(lambda: self.looking.check([FIRST_LEFT]), PATIENCE)
+                self._see_off(self.looking)
         sys.stdout.flush()
         os._exit(getattr(error, "exit_code", 1))
 
@@ -153,6 +153,18 @@ class _Company:
         store.add(HEARD, 1)
         if self.first:
             store.set(FIRST_HEARD, "1")
+
+    def _leave(self, store: Any) -> None:
+        """Of the first process, which must end before the others: a launcher kills it at once where it outlives one."""
+        with suppress(dist.DistError, RuntimeError):
+            store.set(FIRST_LEAVES, "1")
+            _wait(lambda: store.add(SEEN_OFF, 0) >= self.world - 1, LOOK)
+
+    def _see_off(self, store: Any) -> None:
+        with suppress(dist.DistError, RuntimeError):
+            _wait(lambda: store.check([FIRST_LEAVES]), PATIENCE)
+            store.add(SEEN_OFF, 1)
+            time.sleep(LOOK)
 
 
 def _error_of(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:

@@ -8,7 +8,7 @@ import typer
 
 from kelbo.cli import baselines, data, explore, measure, recipe, runs, scores, train
 from kelbo.cli.processes import speaks
-from kelbo.errors import KelboError
+from kelbo.errors import KelboError, message
 
 app = typer.Typer(
     name="kelbo",
@@ -39,19 +39,19 @@ def main() -> None:
     try:
         app()
     except KelboError as error:
-        _tell(error, str(error))
+        _tell(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output went away: `kelbo … | head`
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _tell(error, f"{error.filename or 'a file'}: {error.strerror or error}")
+        _tell(error)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         sys.exit(130)
 
 
-def _tell(error: Exception, message: str) -> None:
+def _tell(error: Exception) -> None:
     if speaks(error):
-        typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+        typer.secho(f"error: {message(error)}", err=True, fg="red" if sys.stderr.isatty() else None)

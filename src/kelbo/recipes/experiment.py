@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +100,8 @@ def _train(
         scalars.finish(state)
     finally:
         if tensorboard:
-            tensorboard.close()
+            with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
+                tensorboard.close()
     return run
 
 

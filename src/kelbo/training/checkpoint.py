@@ -58,23 +58,24 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
         for step in run.checkpoint_steps()[:-keep]:
             shutil.rmtree(run.checkpoint(step))
 
+    what = f"The checkpoint of step {state.step}"
     try:
-        once(fabric, lambda: _saving(run, state, begin))
-        together(fabric, lambda: _saving(run, state, write_own))
-        once(fabric, lambda: _saving(run, state, finish))
+        once(fabric, lambda: saving(run, what, begin))
+        together(fabric, lambda: saving(run, what, write_own))
+        once(fabric, lambda: saving(run, what, finish))
     except NotSaved:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     once(fabric, thin_out)
 
 
-def _saving(run: Run, state: TrainState, action: Callable[[], None]) -> None:
+def saving(run: Run, what: str, action: Callable[[], object]) -> None:
+    """Write something into a run's folder. NotSaved where the disk refuses."""
     try:
         action()
     except (OSError, SafetensorError) as error:
         raise NotSaved(
-            f"The checkpoint of step {state.step} could not be written to {run.path}: {error}. {_kept(run)} "
-            "Make room and go on with --resume."
+            f"{what} could not be written to {run.path}: {error}. {_kept(run)} Make room and go on with --resume."
         ) from error
 
 

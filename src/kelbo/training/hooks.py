@@ -100,7 +100,8 @@ class Scalars:
             "images_per_second": self.filled * self.batch_size / seconds,
             **self._balance(state),
         }
-        once(self.fabric, lambda: [sink(row) for sink in self.sinks])
+        what = f"The scalars of step {state.step}"
+        once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: [sink(row) for sink in self.sinks]))
         self.filled = 0
         self.since = time.perf_counter()
 
@@ -149,7 +150,8 @@ class Pictures:
         self.run, self.fabric, self.x, self.seed = run, fabric, intensities(images, levels), seed
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
-        once(self.fabric, lambda: self._write(state))
+        what = f"The pictures of step {state.step}"
+        once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: self._write(state)))
 
     def _write(self, state: TrainState) -> None:
         model, columns = state.network, len(self.x)
