@@ -292,3 +292,13 @@ def test_every_learned_parameter_has_no_dimensions_and_gets_a_gradient(name):
 
 def test_only_the_listed_likelihoods_learn_parameters_of_their_own():
     assert [name for name, make in EVERY.items() if list(make().parameters())] == LEARNED
+
+
+@every_likelihood
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_moments_are_mean_and_variance_at_once(make, channels):
+    likelihood = trained(make)
+    output = outputs(likelihood, (2, channels, 3, 3))
+    mean, variance = likelihood.moments(output)
+    assert torch.equal(mean, likelihood.mean(output))
+    assert torch.equal(variance, likelihood.variance(output))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kelbo.likelihoods import DiscretizedLogistic, DiscretizedLogisticMixture
-from kelbo.likelihoods.logistic_mixture import well_spread_noise
+from kelbo.likelihoods.logistic_mixture import NET, well_spread_noise
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +116,16 @@ def test_the_last_level_but_one_is_no_edge():
     output = torch.tensor([[1.5, -2.0]])
     mass = [DiscretizedLogistic().log_prob(torch.tensor([[level / 255]]), output).exp().item() for level in (254, 255)]
     assert mass[0] < 0.01 * mass[1]
+
+
+def test_the_moments_of_a_chain_are_those_of_its_own_draws_at_the_spread_noise():
+    likelihood = DiscretizedLogisticMixture(components=4, bits=5)
+    output = torch.randn(3, likelihood.output_channels(3), 2, 2)
+    p = likelihood._components(output)
+    chains = torch.stack([likelihood._chain(p, noise) for noise in NET]).double() / 31
+    weights = p.log_weights.exp().unsqueeze(1).double()
+    means, squares = chains.mean(0), chains.square().mean(0)
+    mean = (weights * means).sum(2)
+    variance = (weights * squares).sum(2) - mean.square()
+    for found, expected in zip(likelihood.moments(output), (mean, variance), strict=True):
+        torch.testing.assert_close(found[:, 1:].double(), expected[:, 1:], rtol=1e-3, atol=1e-4)

@@ -79,10 +79,11 @@ def test_torchrun_trains_what_the_launcher_of_the_command_line_trains(tmp_path):
     autoencoder = ["model.kind=autoencoder", "likelihood.kind=optimal_gaussian"]
     ours = trained(tmp_path / "ours", 2, *autoencoder)
     chosen = [argument for setting in (*SETTINGS, *autoencoder) for argument in ("--set", setting)]
-    launcher = [sys.executable, *"-m torch.distributed.run --nproc-per-node 2 -m kelbo train digits".split()]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    verb = ["-m", "kelbo", "train", "digits"]
     where = ["--out", str(tmp_path / "theirs"), "--steps", "28", "--accelerator", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launcher, *where, *chosen], capture_output=True, text=True, env=environment)
+    done = subprocess.run([*launcher, *verb, *where, *chosen], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     theirs = Run.open(tmp_path / "theirs")
     assert [row["loss"] for row in theirs.journal.rows()] == [row["loss"] for row in ours.journal.rows()]

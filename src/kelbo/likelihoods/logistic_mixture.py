@@ -89,11 +89,11 @@ class DiscretizedLogisticMixture(Mass):
         Green and blue are averages over NET: off by about 0.01 of the pixel's own deviation, by 0.06 at worst of 300
         random pixels, and piecewise constant in the parameters, so no gradient passes.
         """
-        return self._moments(output)[0]
+        return self.moments(output)[0]
 
     def variance(self, output: Tensor) -> Tensor:
         """As exact as `mean`."""
-        return self._moments(output)[1]
+        return self.moments(output)[1]
 
     def sample(self, output: Tensor) -> Tensor:
         """A component, then the channels in order, each through its level."""
@@ -124,8 +124,8 @@ class DiscretizedLogisticMixture(Mass):
             chain.append(nearest_level(value, self.levels))
         return torch.stack(chain, 1)
 
-    def _moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the mixture from those of its components."""
+    def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """`mean` and `variance` of the mixture from those of its components, for the price of one."""
         p = self._components(output)
         means, variances = self._chain_moments(p) if p.chained else moments(p.mean, p.log_scale, self.levels)
         weights = p.log_weights.exp().unsqueeze(1)
@@ -138,14 +138,41 @@ class DiscretizedLogisticMixture(Mass):
         Blue's exact mean is a sum over all pairs of levels of red and green, 65 536 at 8 bits. It is the average of
         len(NET) chains instead, whose uniforms are not drawn but spread evenly, the same for every pixel.
         """
-        pivot = self._chain(p, [0.0] * CHAINED)
-        first, second = torch.zeros_like(pivot), torch.zeros_like(pivot)
-        for noise in NET:
-            difference = self._chain(p, noise) - pivot
-            first, second = first + difference / len(NET), second + difference.square() / len(NET)
-        mean, variance = (pivot + first) / (self.levels - 1), (second - first.square()) / (self.levels - 1) ** 2
         red_mean, red_variance = moments(p.mean[:, :1], p.log_scale[:, :1], self.levels)
-        return torch.cat([red_mean, mean[:, 1:]], 1), torch.cat([red_variance, variance[:, 1:]], 1)
+        mean, variance = self._green_and_blue(p)
+        return torch.cat([red_mean, mean], 1), torch.cat([red_variance, variance], 1)
+
+    @torch.no_grad()
+    def _green_and_blue(self, p: Components) -> tuple[Tensor, Tensor]:
+        """Means and variances (B, 2, M, *event) over NET, as intensities.
+
+        The chain of `_chain` in units of levels, v = 2k/(L-1) - 1, where a shift by coefficient · v is one by coefficient · k
+        and a constant.
+        """
+        top = self.levels - 1
+        red, green, blue = ((p.mean + 1) * (top / 2)).unbind(1)
+        scales, (on_red, blue_on_red, blue_on_green) = (
+            (p.log_scale.exp() * (top / 2)).unbind(1),
+            p.coefficients.unbind(1),
+        )
+        green, blue = green - on_red * (top / 2), blue - (blue_on_red + blue_on_green) * (top / 2)
+
+        def chain(noise: Sequence[float]) -> tuple[Tensor, Tensor]:
+            r = torch.add(red, scales[0], alpha=noise[0]).clamp_(0, top).round_()
+            g = torch.add(green, scales[1], alpha=noise[1]).addcmul_(on_red, r).clamp_(0, top).round_()
+            b = torch.add(blue, scales[2], alpha=noise[2]).addcmul_(blue_on_red, r).addcmul_(blue_on_green, g)
+            return g, b.clamp_(0, top).round_()
+
+        pivots = chain([0.0] * CHAINED)
+        sums = [(torch.zeros_like(pivot), torch.zeros_like(pivot)) for pivot in pivots]
+        for noise in NET:
+            for level, pivot, (first, second) in zip(chain(noise), pivots, sums, strict=True):
+                difference = level.sub_(pivot)  # small whole numbers, so that their sums are exact
+                first.add_(difference)
+                second.addcmul_(difference, difference)
+        means = [(pivot + first / len(NET)) / top for pivot, (first, _) in zip(pivots, sums, strict=True)]
+        variances = [(second / len(NET) - (first / len(NET)).square()) / top**2 for first, second in sums]
+        return torch.stack(means, 1), torch.stack(variances, 1)
 
 
 def _pick(part: Tensor, index: Tensor) -> Tensor:
