@@ -158,7 +158,7 @@ class _Company:
         """Of the first process, which must end before the others: a launcher kills it at once where it outlives one."""
         with suppress(dist.DistError, RuntimeError):
             store.set(FIRST_LEAVES, "1")
-            _wait(lambda: store.add(SEEN_OFF, 0) >= self.world - 1, LOOK)
+            _wait(lambda: store.add(SEEN_OFF, 0) >= self.world - 1, GRACE)
 
     def _see_off(self, store: Any) -> None:
         with suppress(dist.DistError, RuntimeError):
@@ -195,12 +195,11 @@ def _lost_connection(error: Exception, world: int) -> KelboError | None:
 
 
 def _wait(until: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came true in time."""
+    """Whether it came true in time; it does not where the store is gone."""
     end = time.monotonic() + seconds
-    with suppress(dist.DistError, RuntimeError):  # the store is gone, so its host has left
+    with suppress(dist.DistError, RuntimeError):
         while time.monotonic() < end:
             if until():
                 return True
             time.sleep(0.05)
-        return False
-    return True
+    return False

@@ -8,7 +8,7 @@ import torch
 
 from kelbo.data.images import ArrayImages
 from kelbo.errors import UnitError
-from kelbo.evaluation import encode, evaluate, interpolate, reconstruct, sample, traverse
+from kelbo.evaluation import encode, evaluate, interpolate, per_example, reconstruct, sample, traverse
 from kelbo.likelihoods import Bernoulli, Categorical, FixedGaussian, OptimalGaussian
 from kelbo.models import VAE
 from kelbo.networks import HigginsDecoder, HigginsEncoder
@@ -152,3 +152,19 @@ def test_codes_are_those_of_the_images_in_their_order():
     mean, scale = vae.posterior_moments(intensities(data.spread(COUNT)))
     np.testing.assert_allclose(means, mean.detach(), atol=1e-6)
     np.testing.assert_allclose(scales, scale.detach(), atol=1e-6)
+
+
+def test_each_batch_is_told_with_its_number_of_images():
+    told = []
+    evaluate(model(FixedGaussian()), images(), batch_size=10, advance=told.append)
+    assert told == [10, 10, 3]
+
+
+def test_the_noise_of_an_image_depends_on_its_batch_and_not_on_those_before():
+    vae, data = model(FixedGaussian()), images()
+    how = {"batch_size": 10, "samples": 2, "dequantized": True, "seed": 3}
+    whole = per_example(vae, data, **how)
+    first = per_example(vae, ArrayImages(data.pixels[:10]), **how)
+    np.testing.assert_array_equal(whole.distortion[:10], first.distortion)
+    np.testing.assert_array_equal(whole.log_weights[:10], first.log_weights)
+    assert np.abs(whole.log_weights[0] - whole.log_weights[10]).max() > 0
