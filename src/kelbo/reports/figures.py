@@ -45,6 +45,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "legend.borderpad": 0,
     "legend.handlelength": 1.4,
+    "text.parse_math": False,  # a stranger's name may have dollars in it
     "svg.fonttype": "none",  # text stays text, in the reader's own font
     "svg.hashsalt": "kelbo",  # the same figure is the same file
 }
@@ -52,7 +53,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one figure. first and second are told apart whatever colours the reader sees (Okabe & Ito, 2008)."""
+    """Colours of one figure, told apart whatever colours the reader sees (Okabe & Ito, 2008). hues: for more than two lines."""
 
     ink: str
     faint: str
@@ -60,10 +61,27 @@ class Theme:
     paper: str
     first: str
     second: str
+    hues: tuple[str, ...]
 
 
-LIGHT = Theme(ink="#1f2328", faint="#6b7280", grid="#e5e7eb", paper="#ffffff", first="#0072b2", second="#d55e00")
-DARK = Theme(ink="#e6e8eb", faint="#9aa1ab", grid="#30353c", paper="#15181c", first="#56b4e9", second="#e69f00")
+LIGHT = Theme(
+    ink="#1f2328",
+    faint="#6b7280",
+    grid="#e5e7eb",
+    paper="#ffffff",
+    first="#0072b2",
+    second="#d55e00",
+    hues=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b7280"),
+)
+DARK = Theme(
+    ink="#e6e8eb",
+    faint="#9aa1ab",
+    grid="#30353c",
+    paper="#15181c",
+    first="#56b4e9",
+    second="#e69f00",
+    hues=("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#9aa1ab"),
+)
 
 
 @contextmanager

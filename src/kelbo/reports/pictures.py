@@ -41,7 +41,7 @@ class Picture:
 
 
 def of_images(name: str, alt: str, images: np.ndarray, columns: int) -> Picture:
-    """Intensities (N, C, H, W) as a sheet of rows of `columns` images; the page holds the very file."""
+    """Intensities (N, C, H, W) as a sheet of rows of `columns` images; the page holds the very file. NaN: no image there."""
     file = png(sheet(images, columns), scale=max(1, SHARP // images.shape[-1]))
     return Picture(name, alt, file, light=data_uri(file, "image/png"), dark=None, width=columns * LARGEST)
 
@@ -60,10 +60,11 @@ def of_figure(name: str, alt: str, draw: Callable[[Theme], Figure]) -> Picture:
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Intensities (N, C, H, W), row by row, as uint8 (H', W', 4): what lies between images is transparent."""
+    """Intensities (N, C, H, W), row by row, as uint8 (H', W', 4): what lies between images is transparent, and so is NaN."""
     gap = max(1, images.shape[-1] // 16)
-    holes = tile(np.zeros_like(images), columns, gap)[..., :1]
-    return np.dstack([tile(images, columns, gap), 255 - holes])
+    absent = np.isnan(images)
+    holes = tile(absent.astype(np.float32), columns, gap)[..., :1]
+    return np.dstack([tile(np.where(absent, 1, images), columns, gap), 255 - holes])
 
 
 def cut(path: Path, side: tuple[int, int], rows: int) -> np.ndarray:

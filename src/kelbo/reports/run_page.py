@@ -16,6 +16,9 @@ from kelbo.reports import gallery
 from kelbo.reports.cards import cards
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.pictures import Picture
+from kelbo.reports.score_pictures import ScorePictures, score_pictures
+from kelbo.reports.scores import score_groups
+from kelbo.reports.sweeps import codes_of_sweeps, factor_sweeps
 from kelbo.reports.table import comparison
 from kelbo.reports.wording import trained
 from kelbo.runs import write_atomic
@@ -24,8 +27,9 @@ from kelbo.runs import write_atomic
 def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
     """Write the run's page and its pictures as PNG files into the run's folder; returns the page's path.
 
-    A run whose newest checkpoint has no evaluation on its test split is evaluated first. noise: samples are draws of the
-    full model, not the decoder's mean. Raises RunError where a picture in the run's folder is not what training wrote.
+    A run whose newest checkpoint has no evaluation on its test split is evaluated first; scores are shown where the folder
+    has records of them, and never computed here. noise: samples are draws of the full model, not the decoder's mean.
+    Raises RunError where a picture or a record of scores in the run's folder is not what training or evaluation wrote.
     """
     run, records = experiment.run, _records(experiment)
     shown = _shown(experiment, records["test"], noise)
@@ -40,6 +44,7 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         noise=noise,
         cards=cards(records["test"], _with_bits(records, experiment.step)),
         table=comparison(records, experiment.step),
+        scores=score_groups(run.scores(), experiment),
         recipe=run.recipe_path.read_text(),
         provenance=_provenance(experiment),
         written=datetime.now(UTC),
@@ -68,13 +73,16 @@ def _with_bits(records: dict[str, Record], step: int) -> Record:
 
 
 def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any]:
-    has_rate = experiment.model.has_rate
+    has_rate, whole = experiment.model.has_rate, experiment.data.whole
     return {
         "reconstructions": gallery.reconstructions(experiment),
         "samples": gallery.samples(experiment, noise),
         "traversals": gallery.traversals(experiment, record) if has_rate else None,
+        "factor_sweeps": factor_sweeps(experiment, whole) if whole else None,
+        "factor_codes": codes_of_sweeps(experiment, whole) if whole else None,
         "rates": gallery.rates(record) if has_rate else None,
         "curves": gallery.training_curves(experiment.run.journal.rows(), has_rate),
+        "score_pictures": score_pictures(experiment.run.scores(), experiment),
         "progress": gallery.progress(experiment),
     }
 
@@ -86,6 +94,8 @@ def _pictures(shown: Any) -> Iterator[Picture]:
             yield shown
         case Labelled():
             yield shown.picture
+        case ScorePictures():
+            yield from shown.pictures
         case dict():
             yield from _pictures(list(shown.values()))
         case list():

@@ -1,0 +1,146 @@
+"""Pictures of the scores in a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kelbo.recipes.experiment import Experiment
+from kelbo.reports.figures import Array
+from kelbo.reports.pictures import Picture, of_figure
+from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
+from kelbo.reports.scores import Entry, in_order, kind, other_checkpoint, reading
+
+LATENTS = 16
+"""rows of a heat map"""
+
+
+@dataclass(frozen=True)
+class ScorePictures:
+    """Figures of one record of scores under a heading. other: as of ScoreGroup. wide: two of them side by side, not three."""
+
+    title: str
+    note: str
+    pictures: list[Picture]
+    other: str = ""
+    wide: bool = False
+
+
+def score_pictures(records: Mapping[str, Entry], experiment: Experiment) -> list[ScorePictures]:
+    """Figures of every record of scores that has any. RunError where a record is not one."""
+    found = []
+    for name, record in in_order(records):
+        with reading(experiment.run, name):
+            shown = _pictures(name, record, experiment)
+            if shown and shown.pictures:
+                found.append(shown)
+    return found
+
+
+def _pictures(name: str, record: Entry, experiment: Experiment) -> ScorePictures | None:
+    scores, other = record["scores"], other_checkpoint(record, experiment)
+    match kind(name):
+        case "disentanglement":
+            whole = experiment.data.whole
+            note = "The more of a row is in one cell the better disentangled, of a column the more complete."
+            pictures = tables(scores, whole.factors.names if whole else ())
+            return ScorePictures("Which latent tells which factor", note, pictures, other, wide=True)
+        case "calibration":
+            split = record["settings"]["split"]
+            note = (
+                "Left to right: transforms of the pixels by the decoder’s distribution function, flat if calibrated (the band "
+                "is chance’s, of as many images); how many pixels its central intervals hold; and its error where it "
+                f"predicts little and much. Of {scores['images']:,} images of the {split} split."
+            )
+            return ScorePictures("Is the decoder as sure as it should be?", note, _of_decoder(name, scores), other)
+    return None
+
+
+def tables(scores: Entry, names: Sequence[str]) -> list[Picture]:
+    """DCI's importances and the mutual information behind MIG as heat maps, where there are such scores.
+
+    names: of the factors; numbers stand for them where there are not as many as columns.
+    """
+    found = []
+    if details := _details(scores, "dci_disentanglement", "dci_completeness", "dci_informativeness"):
+        told = [f"told {share:.2f}" for share in details["told"]]
+        found.append(_table("dci-importances", "DCI importances", "share", details["importances"], names, told))
+    for score, title in (("mig", "Mutual information"), ("continuous_mig", "Mutual information of draws")):
+        if details := _details(scores, score):
+            gaps = [f"gap {gap:.2f}" for gap in details["gaps"]]
+            found.append(_table(f"{score}-information", title, "nats", details["information"], names, gaps))
+    return found
+
+
+def _details(scores: Entry, *parts: str) -> Entry | None:
+    return next((scores[part]["details"] for part in parts if "details" in scores.get(part, {})), None)
+
+
+def _table(
+    name: str, title: str, unit: str, rows: list[list[float]], names: Sequence[str], under: Sequence[str]
+) -> Picture:
+    values = np.array(rows, np.float64)
+    factors = names if len(names) == values.shape[1] else [f"factor {column}" for column in range(values.shape[1])]
+    chosen = np.sort(np.argsort(-values.max(1), kind="stable")[:LATENTS])
+    some = f", {LATENTS} of {len(values)} latents" if len(chosen) < len(values) else ""
+    largest = [f"{readable(factor)} z {values[:, column].argmax()}" for column, factor in enumerate(factors)]
+    return of_figure(
+        name,
+        f"{title} of {len(values)} latents and {len(factors)} factors; the largest of each factor: {', '.join(largest)}",
+        lambda theme: heat_map(
+            values[chosen],
+            [f"z {latent}" for latent in chosen],
+            list(factors),
+            under=list(under),
+            title=title + some,
+            unit=unit,
+            theme=theme,
+        ),
+    )
+
+
+def _of_decoder(name: str, scores: Entry) -> list[Picture]:
+    shares, images = np.array(scores["histogram"], np.float64), int(scores["images"])
+    levels = np.array([float(level) for level in scores["coverage"]])
+    inside, errors = (
+        np.array([entry[key] for entry in scores["coverage"].values()], np.float64)
+        for key in ("share", "standard_error")
+    )
+    told = ", ".join(f"{100 * share:.1f} % of {100 * level:g} %" for level, share in zip(levels, inside, strict=True))
+    pictures = [
+        of_figure(
+            f"{name}-pit",
+            f"Histogram of the pixels’ probability integral transforms in {len(shares)} bins, as densities from "
+            f"{len(shares) * shares.min():.2f} to {len(shares) * shares.max():.2f}",
+            lambda theme: pit_histogram(shares, images, theme=theme),
+        ),
+        of_figure(
+            f"{name}-coverage",
+            f"Pixels inside central intervals: {told}",
+            lambda theme: coverage(levels, inside, errors, shares, theme=theme),
+        ),
+    ]
+    bins = _bins(scores["by_variance"])
+    if bins is not None:
+        pictures.append(
+            of_figure(
+                f"{name}-variance",
+                f"Observed against predicted squared error in {len(bins[0])} bins",
+                lambda theme: errors_by_variance(*bins, theme=theme),
+            )
+        )
+    return pictures
+
+
+def _bins(found: Entry) -> tuple[Array, Array, Array] | None:
+    """Predicted and observed squared errors and their ratio's standard errors; None of one bin, which shows no trend."""
+    if "predicted" not in found:
+        return None
+    predicted, observed, errors = (
+        np.array(found[key], np.float64) for key in ("predicted", "observed", "standard_error")
+    )
+    errors[errors < 0] = np.nan  # how a record says that there is none
+    positive = (predicted > 0) & (observed > 0)
+    return None if positive.sum() < 2 else (predicted[positive], observed[positive], errors[positive])

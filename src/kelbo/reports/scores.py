@@ -1,0 +1,221 @@
+"""The scores in a run's folder: a table of each with its interval, where that is from and of how many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kelbo.errors import RunError
+from kelbo.recipes.experiment import Experiment
+from kelbo.reports.numbers import decimals_of, fixed, plain
+from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
+from kelbo.runs import Run
+
+Entry = Mapping[str, Any]
+
+AT_CAP = 0.95
+"""beyond this share of log N an estimate of index-code mutual information says little more than N"""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score. how: where its interval is from, or why there is none. count: of what it was had; of: more on that."""
+
+    title: str
+    phrase: str
+    paper: str
+    value: str
+    interval: str = ""
+    how: str = ""
+    count: str = ""
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreGroup:
+    """One record's scores, or a part of them. other: how its checkpoint differs from the page's, "" where it does not."""
+
+    title: str
+    note: str
+    rows: list[ScoreRow]
+    other: str = ""
+
+
+def score_groups(records: Mapping[str, Entry], experiment: Experiment) -> list[ScoreGroup]:
+    """The records of scores of a run (`Run.scores`) as groups of rows. RunError where one is not such a record."""
+    groups = []
+    for name, record in in_order(records):
+        with reading(experiment.run, name):
+            groups += _groups(name, record, other_checkpoint(record, experiment))
+    return groups
+
+
+def in_order(records: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
+    """Disentanglement, latents, images, calibration; whatever else there is after them; in each the test split first."""
+    kinds = ("disentanglement", "latents", "images", "calibration")
+
+    def place(name: str) -> tuple[int, bool, str]:
+        return (kinds.index(kind(name)) if kind(name) in kinds else len(kinds), "-test" not in name, name)
+
+    return [(name, records[name]) for name in sorted(records, key=place)]
+
+
+def kind(name: str) -> str:
+    """Which group of scores a record's name tells: that of "images-test-random-0" is "images"."""
+    return name.partition("-")[0]
+
+
+@contextmanager
+def reading(run: Run, name: str) -> Iterator[None]:
+    """Inside the block the record called `name` is read; what is missing from it is told with its file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunError(
+            f"{run.path / 'scores' / f'{name}.json'} is no record of scores as this version writes them "
+            f"({type(error).__name__}: {error}). Move it away, or have its scores anew with `kelbo evaluate --metrics`."
+        ) from error
+
+
+def other_checkpoint(record: Entry, experiment: Experiment) -> str:
+    """How the weights that a record was made of differ from the page's, as a sentence; "" where they do not."""
+    settings = record["settings"]
+    if settings["step"] != experiment.step:
+        return f"Made at step {settings['step']:,}, another checkpoint than this page’s ({experiment.step:,})."
+    if settings.get("averaged", experiment.averaged) != experiment.averaged:
+        return f"Made of the weights {'averaged over steps' if settings['averaged'] else 'of the last step'}; this page is not."
+    return ""
+
+
+def _groups(name: str, record: Entry, other: str) -> list[ScoreGroup]:
+    scores = record["scores"]
+    split = f"{record['settings'].get('split', 'whole')} split"
+    match kind(name):
+        case "disentanglement":
+            note = f"Codes of {record['settings']['data']}’s images against the factors that made them; 1 is best."
+            return [ScoreGroup("Disentanglement", note, _disentanglement(scores), other)]
+        case "latents":
+            note = f"The rate in its parts, over the {split}; nats per image."
+            return [ScoreGroup("What the rate is spent on", note, _latents(scores), other)]
+        case "images":
+            return [_distances(cloud, entries, split, other) for cloud, entries in scores.items()]
+        case "calibration":
+            note = f"The decoder’s distribution against the pixels that came, {split}, {scores['pixels']:,} pixels."
+            return [ScoreGroup("Calibration", note, _calibration(scores), other)]
+        case _:
+            entries = {part: entry for part, entry in scores.items() if isinstance(entry, Mapping) and "value" in entry}
+            return [ScoreGroup(name, "", [_row(about({}, part), entry) for part, entry in entries.items()], other)]
+
+
+def _disentanglement(scores: Entry) -> list[ScoreRow]:
+    known = [name for name in DISENTANGLEMENT if name in scores]
+    return [_of_codes(name, scores[name]) for name in (*known, *(name for name in scores if name not in known))]
+
+
+def _of_codes(name: str, entry: Entry) -> ScoreRow:
+    settings, times = entry["settings"], entry["replicates"]
+    drawn = settings["replicates"]
+    if drawn == "fresh rows":  # or, of the whole table, pairs and batches of its rows
+        drawn = "replicates of fresh " + ("rows" if settings["rows"] < settings["table"] else "draws")
+    told = about(DISENTANGLEMENT, name)
+    if name == "beta_vae" and (details := entry.get("details")):
+        told = told._replace(phrase=f"{told.phrase} ({details['classifier']}, L = {details['pairs']:,})")
+    table = f"of {settings['table']:,} rows" if settings["rows"] < settings["table"] else "rows"
+    return _row(told, entry, f"{times} {drawn}", f"{settings['rows']:,}", table)
+
+
+def _latents(scores: Entry) -> list[ScoreRow]:
+    count = f"{scores['details']['images']:,}"
+    rows = []
+    for name, told in LATENTS.items():
+        entry = scores[name]
+        if name == "active_units":
+            rows.append(ScoreRow(*told, f"{entry['value']} of {entry['of']}", count=count, of="images"))
+            continue
+        if cap := entry.get("cap"):
+            near = ". It is at its cap, so it tells N rather than the code" if entry["value"] > AT_CAP * cap else ""
+            told = told._replace(phrase=f"{told.phrase}, at most log N = {fixed(cap, 2)}{near}")
+        rows.append(_row(told, entry, "standard error over images and draws", count, "images"))
+    return rows
+
+
+def _distances(cloud: str, entries: Entry, split: str, other: str) -> ScoreGroup:
+    features = entries["features"]
+    count = f"{features['images']:,}"
+    rows = []
+    for name, told in IMAGES.items():
+        entry = entries[name]
+        title, how = entry.get("called", told.title), f"{entry['replicates']} half samples"
+        if name == "kernel":
+            how = f"standard error over {entry['replicates']} subsets of {entry['subset']:,}"
+            if known(entry["low"]) is None:
+                how = "a subset is the whole cloud"
+        if entry.get("rank_deficient"):
+            told = told._replace(phrase=f"{told.phrase}. A covariance is singular: compare at this N only")
+        if "nearest" in entry:
+            told = told._replace(phrase=f"{told.phrase} (k = {entry['nearest']})")
+        rows.append(_row(told._replace(title=f"{title} of {cloud}s"), entry, how, count, "images each"))
+    made = "draws of the prior, decoded" if cloud == "sample" else "the very images, encoded and decoded"
+    title = f"{cloud.capitalize()}s beside images of the {split}"
+    return ScoreGroup(title, f"{made.capitalize()}. Features: {fingerprint(features)}.", rows, other)
+
+
+def fingerprint(features: Entry) -> str:
+    """All that features depend on, in words; of the weights' hash the first 16 digits."""
+    size = "×".join(map(str, features["size"])) if features.get("size") else ""
+    told = [
+        str(features["name"]),
+        f"weights {str(features['weights'])[:16]}",
+        f"{features['dims']:,} dimensions",
+        f"resize {features['resize']}" + (f" to {size}" if size else ""),
+        f"values {features['values']}",
+        "grey repeated to RGB" if features["grey_to_rgb"] else "",
+        "8 bits a value" if features["quantised"] else "",
+    ]
+    named = {"name", "weights", "dims", "resize", "size", "values", "grey_to_rgb", "quantised", "images"}
+    rest = {key: value for key, value in features.items() if key not in named}
+    return ", ".join(filter(None, [*told, *_words(rest)]))
+
+
+def _calibration(scores: Entry) -> list[ScoreRow]:
+    count, rows = f"{scores['images']:,}", []
+    for level, entry in scores["coverage"].items():
+        share, error = entry["share"], known(entry["standard_error"])
+        nominal = f"{100 * float(level):g} %"
+        told = About(f"Coverage of central {nominal} intervals", f"share of pixels inside; {nominal} if calibrated")
+        margin = None if error is None else 1.96 * error
+        ends = {} if margin is None else {"low": share - margin, "high": share + margin}
+        rows.append(_row(told, {"value": share} | ends, "standard error over images", count, "images", percent=True))
+    for name, told in CALIBRATION.items():
+        rows.append(_row(told, {"value": scores[name]}, "", count, "images"))
+    return rows
+
+
+def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = "", *, percent: bool = False) -> ScoreRow:
+    value, low, high = (known(entry.get(key)) for key in ("value", "low", "high"))
+    scale, unit = (100, " %") if percent else (1, "")
+    if value is None:
+        return ScoreRow(*told, "–", how="no number", count=count, of=of)
+    if low is None or high is None:
+        why = "one replicate tells none" if entry.get("replicates") == 1 else how if "low" in entry else ""
+        return ScoreRow(*told, plain(scale * value) + unit, "", why, count, of)
+    decimals = decimals_of(scale * (high - low) / 2)
+    ends = f"{fixed(scale * low, decimals)} to {fixed(scale * high, decimals)}{unit}"
+    return ScoreRow(*told, fixed(scale * value, decimals) + unit, ends, how, count, of)
+
+
+def known(value: Any) -> float | None:
+    """A number that is one: None of None, and of what is not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _words(facts: Entry) -> Iterator[str]:
+    """Facts by name as words, those within a fact too."""
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _words(value)
+        else:
+            yield f"{key.replace('_', ' ')} {plain(value) if isinstance(value, float) else value}"
