@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
+from scipy.special import logsumexp
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
@@ -99,6 +101,10 @@ def _explicitness(scaled: Floats, labels: Ints, entropy: float) -> float:
     with warnings.catch_warnings():
         # classes that can be separated have no finite optimum; the loss is next to 0 long before the last step
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(C=np.inf, max_iter=100).fit(scaled, labels)
-    true = fitted.predict_log_proba(scaled)[np.arange(len(labels)), labels]
+        warnings.simplefilter("ignore", LinAlgWarning)
+        fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=50).fit(scaled, labels)
+    scores = fitted.decision_function(scaled)
+    if scores.ndim == 1:  # of two classes the first has none
+        scores = np.column_stack([np.zeros(len(scores)), scores])
+    true = scores[np.arange(len(labels)), labels] - logsumexp(scores, 1)
     return float(np.clip(1 + true.mean() / entropy, 0, 1))
