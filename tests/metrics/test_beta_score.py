@@ -1,12 +1,15 @@
 """The β-VAE score is the accuracy of its definition."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from kelbo.errors import ScoreError
-from kelbo.metrics import beta_score as module
 from kelbo.metrics.beta_score import Points, beta_score, beta_score_of, pair_differences
+
+module = sys.modules["kelbo.metrics.beta_score"]  # the room exports a function of the same name
 
 SIZES = (3, 4, 5)
 GRID = np.stack(np.unravel_index(np.arange(60), SIZES), 1)

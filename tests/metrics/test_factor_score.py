@@ -1,11 +1,14 @@
 """The FactorVAE score is the accuracy of its definition."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from kelbo.errors import ScoreError
-from kelbo.metrics import factor_score as module
 from kelbo.metrics.factor_score import factor_score
+
+module = sys.modules["kelbo.metrics.factor_score"]  # the room exports a function of the same name
 
 SIZES = (3, 4, 5)
 GRID = np.stack(np.unravel_index(np.arange(60), SIZES), 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import scipy.special
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -57,10 +56,12 @@ class StudentT(Likelihood):
 
     def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
         """By SciPy, on the CPU: PyTorch has no incomplete beta function."""
+        from scipy.special import stdtr  # here, since training needs none of it
+
         require_shape(self, x, output)
         location, log_scale, nu = self._parameters_of(output)
         standard = (x.float() - location) * torch.exp(-log_scale)
-        below = scipy.special.stdtr(nu.double().cpu().numpy(force=True), standard.double().cpu().numpy(force=True))
+        below = stdtr(nu.double().cpu().numpy(force=True), standard.double().cpu().numpy(force=True))
         return torch.as_tensor(below, dtype=torch.float32, device=output.device)
 
     def sample(self, output: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
@@ -92,6 +91,8 @@ def areas_under_curves(scores: Floats, truth: Ints) -> Floats:
 
     The chance that a row of the class scores above another row, ties counting half: a sum of ranks (Mann and Whitney).
     """
+    from scipy.stats import rankdata  # here, since it takes 40 MB that no other room needs
+
     counts = np.bincount(truth, minlength=scores.shape[1])
     ranks = np.asarray(rankdata(scores, axis=0))
     own = np.bincount(truth, ranks[np.arange(len(truth)), truth], minlength=scores.shape[1])
