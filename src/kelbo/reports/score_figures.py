@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from kelbo.reports.figures import STYLE, Array, Theme, style, tick
 
 CELL, WIDTH = 0.27, 4.9  # inches
+SPAN = 1e-5  # of the largest squared error: half a grey level of 256, where that is as large as can be
 DARKEST = 0.55  # of the colour map: beyond it a number is drawn in the colour of the paper
 
 
@@ -57,7 +58,7 @@ def heat_map(
 def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
     """Probability integral transforms beside the uniform line. shares: of equal bins over [0, 1], (bins,).
 
-    The band holds 95 % of what chance does to each bar of a perfect decoder at the worst, that all pixels of an image
+    Dashed lines hold 95 % of what chance does to each bar of a perfect decoder at the worst, that all pixels of an image
     fall into one bin: ±1.96 standard errors of a share of so many `images`.
     """
     bins = len(shares)
@@ -65,8 +66,8 @@ def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
     with style(theme):
         figure, axes = _small("PIT histogram", "density", theme)
         axes.bar((np.arange(bins) + 0.5) / bins, bins * shares, width=0.86 / bins, color=theme.first)
-        axes.axhspan(max(0, 1 - band), 1 + band, color=theme.second, alpha=0.22, linewidth=0)
         axes.axhline(1, color=theme.second, linewidth=1.2)
+        axes.hlines([max(0, 1 - band), 1 + band], 0, 1, color=theme.second, linestyles="dashed", linewidth=0.9)
         axes.set_xlim(0, 1)
         axes.set_xlabel("share of the distribution below the pixel")
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -94,19 +95,25 @@ def coverage(levels: Array, shares: Array, errors: Array, histogram: Array, *, t
 
 
 def errors_by_variance(predicted: Array, observed: Array, errors: Array, *, theme: Theme) -> Figure:
-    """Mean squared error as it is against the variance predicted, both above 0, in bins. errors: of their ratio, (bins,)."""
+    """Mean squared error as it is against the variance predicted, both above 0, in bins. errors: of their ratio, (bins,).
+
+    The axes span at most five decades: bins below are off the scale, and counted.
+    """
     margins = 1.96 * np.nan_to_num(errors) * predicted
+    # an error bar that reaches to 0 has no end on a logarithmic axis
+    margins = np.stack([np.minimum(margins, 0.999 * observed), margins])
+    most = 1.6 * max(predicted.max(), observed.max())
+    least = max(min(predicted.min(), observed.min()) / 1.6, most * SPAN)
+    outside = int((np.minimum(predicted, observed) < least).sum())
+    told = f" · {outside} {'bin' if outside == 1 else 'bins'} off the scale" if outside else ""
     with style(theme):
-        figure, axes = _small("Squared error by predicted variance", "observed", theme)
-        # an error bar that reaches to 0 has no end on a logarithmic axis
-        margins = np.stack([np.minimum(margins, 0.999 * observed), margins])
+        figure, axes = _small("Squared error", "observed", theme)
+        axes.plot([least, most], [least, most], color=theme.second, linewidth=1.2)
         axes.errorbar(predicted, observed, margins, fmt="o", markersize=4, color=theme.first, capsize=2, elinewidth=1)
-        ends = [min(predicted.min(), observed.min()) / 1.5, max(predicted.max(), observed.max()) * 1.5]
-        axes.plot(ends, ends, color=theme.second, linewidth=1.2, zorder=0)
-        axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="predicted")
+        axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most), xlabel=f"predicted{told}")
+        fine = most / least < 100
         for axis in (axes.xaxis, axes.yaxis):
-            decades = np.log10(ends[1] / ends[0])
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2 else (1.0,), numticks=6))
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if fine else (1.0,), numticks=6))
             axis.set_major_formatter(FuncFormatter(tick))
             axis.set_minor_locator(NullLocator())
     return figure
@@ -125,7 +132,7 @@ def broken(name: str, width: int = 11, lines: int = 3) -> str:
 
 def _small(title: str, unit: str, theme: Theme) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(3.4, 2.5))
-    axes = figure.add_axes((0.15, 0.17, 0.82, 0.70))  # the same in every figure, so that a grid of them lines up
+    axes = figure.add_axes((0.15, 0.17, 0.79, 0.70))  # the same in every figure, so that a grid of them lines up
     _titled(axes, title, unit, theme)
     return figure, axes
 

@@ -69,7 +69,7 @@ DISENTANGLEMENT = {
 }
 
 LATENTS = {
-    "rate": About("Rate", "KL of the posterior from the prior; the next three add up to it, nats"),
+    "rate": About("Rate", "KL of the posterior from the prior; the next three add up to it"),
     "index_code_mutual_information": About(
         "Index-code mutual information",
         "what a code tells of which image it came from",

@@ -44,18 +44,27 @@ def _pictures(name: str, record: Entry, experiment: Experiment) -> ScorePictures
     match kind(name):
         case "disentanglement":
             whole = experiment.data.whole
-            note = "The more of a row is in one cell the better disentangled, of a column the more complete."
+            note = (
+                "The more of a row is in one cell the better disentangled, of a column the more complete. Under each factor, "
+                "how often all latents together tell it on test rows, or how far the best latent is ahead of the next "
+                f"(over the factor’s entropy){_which(scores)}."
+            )
             pictures = tables(scores, whole.factors.names if whole else ())
             return ScorePictures("Which latent tells which factor", note, pictures, other, wide=True)
         case "calibration":
             split = record["settings"]["split"]
             note = (
-                "Left to right: transforms of the pixels by the decoder’s distribution function, flat if calibrated (the band "
-                "is chance’s, of as many images); how many pixels its central intervals hold; and its error where it "
-                f"predicts little and much. Of {scores['images']:,} images of the {split} split."
+                f"How often a pixel falls into each of {len(scores['histogram'])} equal parts of its predicted distribution "
+                "(whatever stays between the dashed lines may be chance); how many pixels central intervals hold; and the "
+                f"error where the decoder predicts a small and a large one. Of {scores['images']:,} images, {split} split."
             )
             return ScorePictures("Is the decoder as sure as it should be?", note, _of_decoder(name, scores), other)
     return None
+
+
+def _which(scores: Entry) -> str:
+    drawn = any(entry["settings"]["replicates"] == "fresh rows" for entry in scores.values() if "details" in entry)
+    return "; of the first replicate" if drawn else ""
 
 
 def tables(scores: Entry, names: Sequence[str]) -> list[Picture]:

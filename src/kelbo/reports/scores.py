@@ -196,13 +196,13 @@ def _calibration(scores: Entry) -> list[ScoreRow]:
 
 def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = "", *, percent: bool = False) -> ScoreRow:
     value, low, high = (known(entry.get(key)) for key in ("value", "low", "high"))
-    scale, unit = (100, " %") if percent else (1, "")
+    scale, unit, most = (100, " %", 2) if percent else (1, "", 5)
     if value is None:
         return ScoreRow(*told, "–", how="no number", count=count, of=of)
     if low is None or high is None:
         why = "one replicate tells none" if entry.get("replicates") == 1 else how if "low" in entry else ""
         return ScoreRow(*told, plain(scale * value) + unit, "", why, count, of)
-    decimals = decimals_of(scale * (high - low) / 2)
+    decimals = min(most, decimals_of(scale * (high - low) / 2))
     ends = f"{fixed(scale * low, decimals)} to {fixed(scale * high, decimals)}{unit}"
     return ScoreRow(*told, fixed(scale * value, decimals) + unit, ends, how, count, of)
 
