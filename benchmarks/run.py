@@ -14,6 +14,7 @@ BENCHMARKS = (
     ("encode_speed.py",),
     ("data_speed.py",),
     ("frechet_speed.py",),
+    ("score_speed.py",),
 )
 
 
