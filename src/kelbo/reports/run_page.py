@@ -44,7 +44,6 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         noise=noise,
         cards=cards(records["test"], _with_bits(records, experiment.step)),
         table=comparison(records, experiment.step),
-        scores=score_groups(run.scores(), experiment),
         recipe=run.recipe_path.read_text(),
         provenance=_provenance(experiment),
         written=datetime.now(UTC),
@@ -73,7 +72,7 @@ def _with_bits(records: dict[str, Record], step: int) -> Record:
 
 
 def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any]:
-    has_rate, whole = experiment.model.has_rate, experiment.data.whole
+    has_rate, whole, scores = experiment.model.has_rate, experiment.data.whole, experiment.run.scores()
     return {
         "reconstructions": gallery.reconstructions(experiment),
         "samples": gallery.samples(experiment, noise),
@@ -82,7 +81,8 @@ def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any
         "factor_codes": codes_of_sweeps(experiment, whole) if whole else None,
         "rates": gallery.rates(record) if has_rate else None,
         "curves": gallery.training_curves(experiment.run.journal.rows(), has_rate),
-        "score_pictures": score_pictures(experiment.run.scores(), experiment),
+        "scores": score_groups(scores, experiment),
+        "score_pictures": score_pictures(scores, experiment),
         "progress": gallery.progress(experiment),
     }
 
