@@ -97,7 +97,7 @@ def test_a_score_is_shown_with_its_interval_and_where_that_is_from(scored, recor
     assert (low, float(row.value), high) == pytest.approx((entry["low"], entry["value"], entry["high"]), abs=0.006)
     assert row.how == f"{entry['replicates']} half samples"
     assert (row.count, row.of) == ("312", "rows")
-    assert rows(records, scored)["β-VAE score"].how == "5 replicates of fresh draws"
+    assert rows(records, scored)["β-VAE score"].how == "5 replicates of fresh pairs"
     assert "(logistic, L = 64)" in rows(records, scored)["β-VAE score"].phrase
 
 
@@ -121,9 +121,11 @@ def test_samples_and_reconstructions_are_apart_and_only_official_features_make_a
     assert "FID of samples" in rows(records, scored)
 
 
-def test_a_kernel_distance_of_whole_clouds_says_why_it_has_no_interval(scored, records):
+def test_a_kernel_distance_says_its_subsets(scored, records):
     row = rows(records, scored)[f"Kernel distance ({HOSTILE}) of samples"]
-    assert (row.interval, row.how) == ("", "a subset is the whole cloud")
+    entry = next(record for name, record in records.items() if name.startswith("images"))["scores"]["sample"]["kernel"]
+    assert row.interval
+    assert row.how == f"standard error over {entry['replicates']} subsets of {entry['subset']}"
 
 
 def test_coverage_stands_beside_what_it_should_be(scored, records):

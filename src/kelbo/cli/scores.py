@@ -160,8 +160,9 @@ def _calibration(told: dict[str, Any], title: str) -> Table:
 
     table = Table("calibration", "should be", "is", "± standard error", title=f"{told['images']:,} images, {title}")
     for level, entry in told["coverage"].items():
-        share, error = 100 * entry["share"], 100 * entry["standard_error"]
-        table.add_row("pixels in the central interval", f"{100 * float(level):g} %", f"{share:.1f} %", f"{error:.1f}")
+        error = "" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
+        shares = f"{100 * float(level):g} %", f"{100 * entry['share']:.1f} %"
+        table.add_row("pixels in the central interval", *shares, error)
     table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * told['total_variation']:.1f} %", "")
     table.add_row("miscalibration area", "0", f"{told['miscalibration_area']:.4f}", "")
     return table

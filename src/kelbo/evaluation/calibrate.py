@@ -47,11 +47,12 @@ def calibration(
         "pixels": int(u.size),
         "histogram": told.histogram.tolist(),
         "total_variation": told.total_variation,
+        "chance": told.chance,
         "kolmogorov_smirnov": told.kolmogorov_smirnov,
         "wasserstein": told.wasserstein,
         "miscalibration_area": told.miscalibration_area,
         "coverage": {
-            f"{level:g}": {"share": share, "standard_error": mistake}
+            f"{level:g}": {"share": share, "standard_error": float(mistake) if np.isfinite(mistake) else None}
             for level, share, mistake in zip(cover.levels, cover.shares, cover.standard_errors, strict=True)
         },
         "by_variance": _by_variance(variance, error),
@@ -96,5 +97,5 @@ def _by_variance(variance: np.ndarray, error: np.ndarray) -> dict[str, Any]:
         "predicted": bins.predicted.tolist(),
         "observed": bins.observed.tolist(),
         "ratio": bins.ratio.tolist(),
-        "standard_error": np.where(np.isfinite(bins.standard_error), bins.standard_error, -1).tolist(),
+        "standard_error": [float(error) if np.isfinite(error) else None for error in bins.standard_error],
     }

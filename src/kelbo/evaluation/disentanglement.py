@@ -95,7 +95,11 @@ def _interval(codes: Codes, recipe: Recipe, options: Options, seed: int) -> tupl
     if recipe.rows is None or size >= 2 * recipe.rows:
         parts = [recipe.compute(Had(_drawn(codes, recipe.rows, number), number, options)) for number in seeds]
         scores = {name: of_replicates([values[name] for values, _ in parts]) for name in parts[0][0]}
-        settings = {"rows": recipe.rows or size, "table": size, "replicates": "fresh rows"}
+        settings = {
+            "rows": recipe.rows or size,
+            "table": size,
+            "replicates": "fresh rows" if recipe.rows else "fresh pairs",
+        }
         return scores, parts[0][1], settings
     whole, details = recipe.compute(Had(codes, seed, options))
     halves = [

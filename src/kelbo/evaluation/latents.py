@@ -28,7 +28,8 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
         raise ScoreError("A plain autoencoder's code is a point: it has no rate to split. Train a vae.")
     chosen = evenly(images, TABLE)
     means, scales = encode(model, chosen)
-    parts = rate_parts(means, scales, examples=min(EXAMPLES, len(means)), seed=seed)
+    examples = min(EXAMPLES, len(means))
+    parts = rate_parts(means, scales, examples=examples, seed=seed)
     return {
         "rate": {"value": parts.rate},
         "index_code_mutual_information": _entry(parts.information) | {"cap": parts.cap},
@@ -40,6 +41,7 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
             "by_latent": parts.by_latent.tolist(),
             "rate_per_latent": np.mean((means**2 + scales**2 - 1) / 2 - np.log(scales), 0).tolist(),
             "images": len(means),
+            "examples": examples,
         },
     }
 

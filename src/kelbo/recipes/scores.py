@@ -85,7 +85,10 @@ def score_run(
         wanted = tuple(name for name in members if name in names)
         if not wanted:
             continue
-        where = {} if group == "disentanglement" else {"split": split}
+        whole = experiment.data.whole
+        where = (
+            {"factors": list(whole.factors.names) if whole else []} if group == "disentanglement" else {"split": split}
+        )
         try:
             scores = makers[group](wanted)
         except ScoreError as error:

@@ -63,7 +63,7 @@ def _pictures(name: str, record: Entry, experiment: Experiment) -> ScorePictures
 
 
 def _which(scores: Entry) -> str:
-    drawn = any(entry["settings"]["replicates"] == "fresh rows" for entry in scores.values() if "details" in entry)
+    drawn = any(entry["settings"]["replicates"].startswith("fresh") for entry in scores.values() if "details" in entry)
     return "; of the first replicate" if drawn else ""
 
 
@@ -150,6 +150,5 @@ def _bins(found: Entry) -> tuple[Array, Array, Array] | None:
     predicted, observed, errors = (
         np.array(found[key], np.float64) for key in ("predicted", "observed", "standard_error")
     )
-    errors[errors < 0] = np.nan  # how a record says that there is none
     positive = (predicted > 0) & (observed > 0)
     return None if positive.sum() < 2 else (predicted[positive], observed[positive], errors[positive])

@@ -118,8 +118,8 @@ def _disentanglement(scores: Entry) -> list[ScoreRow]:
 def _of_codes(name: str, entry: Entry) -> ScoreRow:
     settings, times = entry["settings"], entry["replicates"]
     drawn = settings["replicates"]
-    if drawn == "fresh rows":  # or, of the whole table, pairs and batches of its rows
-        drawn = "replicates of fresh " + ("rows" if settings["rows"] < settings["table"] else "draws")
+    if drawn.startswith("fresh"):
+        drawn = f"replicates of {drawn}"
     told = about(DISENTANGLEMENT, name)
     if name == "beta_vae" and (details := entry.get("details")):
         told = told._replace(phrase=f"{told.phrase} ({details['classifier']}, L = {details['pairs']:,})")
@@ -151,8 +151,6 @@ def _distances(cloud: str, entries: Entry, split: str, other: str) -> ScoreGroup
         title, how = entry.get("called", told.title), f"{entry['replicates']} half samples"
         if name == "kernel":
             how = f"standard error over {entry['replicates']} subsets of {entry['subset']:,}"
-            if known(entry["low"]) is None:
-                how = "a subset is the whole cloud"
         if entry.get("rank_deficient"):
             told = told._replace(phrase=f"{told.phrase}. A covariance is singular: compare at this N only")
         if "nearest" in entry:
