@@ -41,6 +41,22 @@ def place(fabric: Fabric | None) -> tuple[int, int]:
     return (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
 
 
+def part_at_exit(fabric: Fabric) -> None:
+    """Dissolve the processes' group before the interpreter ends; call it once they are launched.
+
+    A thread of a gloo group may still hold the last operation's tensors then, and a thread that asks for the interpreter
+    while it ends takes the process down with it, after all its work was done.
+    """
+    if fabric.world_size > 1:
+        atexit.register(_part)
+
+
+def _part() -> None:
+    if dist.is_initialized():
+        with suppress(dist.DistError, RuntimeError):  # the others have gone, which ends the group as well
+            dist.destroy_process_group()
+
+
 def once(fabric: Fabric | None, action: Callable[[], object]) -> None:
     """Do something in the first process alone; where it fails, every process raises the same error."""
     if fabric is None or fabric.world_size == 1:

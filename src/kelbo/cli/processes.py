@@ -28,6 +28,7 @@ def launch(
 ) -> Fabric:
     """Start the processes, or join those that torchrun started. RecipeError where the machine has not what was asked for."""
     from kelbo.fabric import Fabric
+    from kelbo.processes import part_at_exit
 
     devices, num_nodes = _numbers(devices, num_nodes)
     try:
@@ -37,6 +38,7 @@ def launch(
             f"--accelerator {accelerator or 'auto'} --devices {devices} is not to be had here: {error}"
         ) from error
     fabric.launch()
+    part_at_exit(fabric)
     return fabric
 
 
