@@ -199,7 +199,7 @@ def test_figures_show_which_latent_tells_which_factor(scored, records):
 def test_a_decoder_of_one_variance_has_no_figure_of_many(scored, records):
     only = {"calibration-test": records["calibration-test"]}
     found = only["calibration-test"]["scores"]
-    one = {"counts": [9], "predicted": [1.0], "observed": [1.0], "ratio": [1.0], "standard_error": [-1]}
+    one = {"counts": [9], "predicted": [1.0], "observed": [1.0], "ratio": [1.0], "standard_error": [None]}
     many = {key: 2 * value for key, value in one.items()} | {"predicted": [1.0, 2.0]}
     for bins, drawn in (({"reason": "Predicted variances must be positive."}, 2), (one, 2), (many, 3)):
         found["by_variance"] = bins

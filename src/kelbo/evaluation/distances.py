@@ -90,13 +90,14 @@ def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) 
             known[key] = prdc_of(real[rows], cloud[rows], NEAREST)
         return known[key]
 
-    return {
-        name: _entry(
-            by_half_samples(lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed)
+    found = {}
+    for name in PRDC._fields:
+        score = by_half_samples(
+            lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed
         )
-        | {"nearest": NEAREST}
-        for name in PRDC._fields
-    }
+        most = np.inf if name == "density" else 1.0  # the others are shares
+        found[name] = _entry(score._replace(low=max(0.0, score.low), high=min(most, score.high))) | {"nearest": NEAREST}
+    return found
 
 
 def _of_error(value: float, error: float) -> Score:
