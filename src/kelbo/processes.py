@@ -9,6 +9,7 @@ processes were started with, and a thread of each looks at that store now and th
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import pickle
 import sys
@@ -53,6 +54,7 @@ def part_at_exit(fabric: Fabric) -> None:
 
 def _part() -> None:
     if dist.is_initialized():
+        gc.collect()  # a trained model in a cycle of references keeps the group alive
         with suppress(dist.DistError, RuntimeError):  # the others have gone, which ends the group as well
             dist.destroy_process_group()
 
