@@ -97,3 +97,12 @@ def test_a_point_code_has_no_continuous_mig():
 def test_an_unknown_score_is_answered_with_those_there_are():
     with pytest.raises(ScoreError, match="no score migg; there is beta_vae"):
         scores_of_codes(perfect(), ["migg"])
+
+
+def test_where_half_the_rows_are_too_few_the_interval_is_missing_and_says_why():
+    factors = np.tile(grid(1), (2, 1))  # every combination twice: in a half, some value of 60 has one row
+    factors = np.concatenate([factors, np.arange(120)[:, None] % 60], 1)
+    entry = scores_of_codes(Codes(factors.astype(np.float32), None, factors), ["irs"])["irs"]
+    assert (entry["low"], entry["high"], entry["replicates"]) == (None, None, 1)
+    assert "no interval" in entry["settings"]["replicates"]
+    assert "single row" in entry["settings"]["replicates"]

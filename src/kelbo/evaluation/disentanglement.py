@@ -102,12 +102,17 @@ def _interval(codes: Codes, recipe: Recipe, options: Options, seed: int) -> tupl
         }
         return scores, parts[0][1], settings
     whole, details = recipe.compute(Had(codes, seed, options))
-    halves = [
-        recipe.compute(Had(_taken(codes, rows), seed, options))[0]
-        for rows in half_samples(size, recipe.replicates, seed)
-    ]
+    settings = {"rows": size, "table": size, "replicates": "half samples"}
+    try:
+        halves = [
+            recipe.compute(Had(_taken(codes, rows), seed, options))[0]
+            for rows in half_samples(size, recipe.replicates, seed)
+        ]
+    except ScoreError as error:  # the whole table suffices for the score, a half of it does not
+        settings["replicates"] = f"no interval, of half the rows there is no score: {error}"
+        return {name: of_replicates([value]) for name, value in whole.items()}, details, settings
     scores = {name: of_halves(value, [half[name] for half in halves], size) for name, value in whole.items()}
-    return scores, details, {"rows": size, "table": size, "replicates": "half samples"}
+    return scores, details, settings
 
 
 def _drawn(codes: Codes, rows: int | None, seed: int) -> Codes:

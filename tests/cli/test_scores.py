@@ -1,0 +1,160 @@
+"""Scores from the command line: of anybody's codes, of a run, of baselines; and what bad input is answered with."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def codes(tmp_path):
+    """Writes an .npz of a nearly perfect code; arrays given by name replace or, where None, leave out its own."""
+
+    def write(name="codes.npz", **changed):
+        factors = np.tile(np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2), (30, 1))
+        means = factors + np.random.default_rng(0).normal(0, 0.05, factors.shape)
+        arrays = {"codes": means, "factors": factors, **changed}
+        path = tmp_path / name
+        np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short run on 8×8 digits, by the library."""
+    from kelbo.recipes import change, find
+    from kelbo.recipes.experiment import train
+
+    out = tmp_path_factory.mktemp("scored") / "run"
+    train(change(find("digits"), ["training.steps=60", "training.log_every=2"]), out)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch, tmp_path):
+    monkeypatch.setenv("KELBO_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KELBO_CACHE", "none")
+
+
+def test_anybodys_codes_are_scored(kelbo, codes):
+    code, out, _ = kelbo("score", codes(), "--metrics", "mig,factor_vae", "--json")
+    scores = json.loads(out)
+    assert code == 0
+    assert set(scores) == {"mig", "factor_vae"}
+    assert scores["mig"]["value"] > 0.9
+    assert scores["mig"]["low"] <= scores["mig"]["value"] <= scores["mig"]["high"]
+
+
+def test_all_scores_of_codes_are_a_table(kelbo, codes):
+    code, out, _ = kelbo("score", codes())
+    assert code == 0
+    assert all(name in out for name in ("beta vae", "dci completeness", "sap", "irs", "infom"))
+    assert "continuous mig" not in out  # these codes tell no standard deviations
+
+
+@pytest.mark.parametrize(
+    ("changed", "exit_code", "message"),
+    [
+        ({"codes": np.full((360, 2), np.nan)}, 1, "codes has 720 values that are not finite, the first, nan, in row 0"),
+        ({"factors": np.zeros((360, 2), int)}, 1, "Factor 0 has the one value 0 in all 360 rows"),
+        ({"factors": np.zeros((350, 2), int)}, 1, "got 360 and 350 rows"),
+        ({"factors": None}, 1, "must hold `codes` (N, K), or `means`, and `factors` (N, F)"),
+        ({"factors": np.full((360, 2), "a")}, 1, "factors must be numbers"),
+        ({"codes": np.zeros((360, 0))}, 1, "codes must be a table (N, K)"),
+        ({"codes": np.array([{}] * 360)}, 1, "cannot be read as an .npz of plain arrays"),
+    ],
+    ids=["nan", "one value", "lengths", "no factors", "words", "no columns", "pickled"],
+)
+def test_bad_codes_are_named(changed, exit_code, message, kelbo, codes):
+    code, _, err = kelbo("score", codes(**changed), "--metrics", "mig")
+    assert code == exit_code
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_constant_latents_break_no_score(kelbo, codes):
+    factors = np.tile(np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2), (30, 1))
+    code, out, err = kelbo("score", codes(codes=np.zeros(factors.shape)), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["mig"]["value"] == 0
+
+
+def test_what_is_no_npz_is_named(kelbo, tmp_path):
+    path = tmp_path / "codes.npz"
+    path.write_bytes(b"PK nonsense")
+    code, _, err = kelbo("score", path)
+    assert code == 1
+    assert f"{path} cannot be read" in err
+
+
+@pytest.mark.parametrize("name", ["migg", ""])
+def test_an_unknown_score_is_answered_with_all_there_are(name, kelbo, codes):
+    code, _, err = kelbo("score", codes(), "--metrics", name)
+    assert code == 1
+    assert "beta_vae, factor_vae, mig" in err
+
+
+def test_an_unknown_classifier_is_answered_with_those_there_are(kelbo, codes):
+    code, _, err = kelbo("score", codes(), "--classifier", "oracle")
+    assert code == 1
+    assert "logistic, linear, mlp, forest; got 'oracle'" in err
+
+
+def test_every_score_that_a_run_has_is_written_and_the_others_say_why(kelbo, run):
+    code, out, _ = kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert "no known factors" in record["scores"]["disentanglement"]["none"]
+    assert record["scores"]["images"]["scores"]["sample"]["frechet"]["called"] == "Fréchet distance (random-0)"
+    written = {path.name for path in (run / "scores").iterdir()}
+    assert written == {"latents-test.json", "images-test-random-0.json", "calibration-test.json"}
+    again = json.loads(kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--json")[1])
+    assert again["scores"] == record["scores"]
+
+
+def test_a_score_asked_for_by_name_must_exist(kelbo, run):
+    code, _, err = kelbo("evaluate", run, "--metrics", "mig")
+    assert code == 1
+    assert "no disentanglement score exists" in err
+
+
+def test_image_distances_ask_for_features(kelbo, run):
+    code, _, err = kelbo("evaluate", run, "--metrics", "images")
+    assert code == 1
+    assert "--features inception-2015 (FID)" in err
+
+
+def test_a_classifier_of_the_sets_labels_measures_distances(kelbo, run):
+    code, out, _ = kelbo("features", "train", "digits", "--set", "size=8", "--epochs", "1")
+    assert code == 0
+    assert "of the test split right" in out
+    code, out, _ = kelbo("evaluate", run, "--metrics", "images", "--features", "digits", "--json")
+    assert code == 0
+    assert json.loads(out)["scores"]["images"]["scores"]["reconstruction"]["features"]["about"]
+
+
+def test_a_set_without_labels_trains_no_classifier(kelbo):
+    code, _, err = kelbo("features", "train", "arm")
+    assert code == 1
+    assert "arm has no labels" in err
+
+
+def test_the_doctor_tells_what_it_saw(kelbo, run):
+    code, out, _ = kelbo("doctor", run, "--json")
+    findings = json.loads(out)
+    assert code == 0
+    assert {finding["about"] for finding in findings} >= {"latents", "decoder's σ", "calibration", "prior"}
+    assert "latents" in kelbo("doctor", run)[1]
+
+
+def test_codes_of_baselines_are_written_for_sets_with_and_without_factors(kelbo, tmp_path):
+    out = tmp_path / "pca.npz"
+    assert kelbo("baseline", "pca", "digits", "--out", out, "--latents", "3")[0] == 0
+    with np.load(out) as arrays:
+        assert arrays["means"].shape == (180, 3)
+        assert "labels" in arrays
+    code, _, err = kelbo("baseline", "svd", "digits", "--out", out)
+    assert code == 2
+    assert "pca, ica, random, pixels" in err

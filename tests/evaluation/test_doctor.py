@@ -1,0 +1,122 @@
+"""Each common fault, made on purpose, is found; a sound model is told so."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kelbo.data.images import ArrayImages
+from kelbo.evaluation.doctor import examine
+from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian
+from kelbo.models import VAE, Autoencoder
+
+SHAPE = (1, 4, 4)
+
+
+class Reads(nn.Module):
+    """Means: the first two pixels, stretched to deviate by one; standard deviations: constant."""
+
+    def __init__(self, scale=0.3, stretch=1.0, offset=0.0):
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.full((2,), 2 * np.log(scale)).float())
+        self.stretch, self.offset = stretch, offset
+
+    def forward(self, x):
+        means = (x.flatten(1)[:, :2] - 0.5) * 5 * self.stretch + self.offset
+        return torch.cat([means, self.log_variance.expand_as(means)], 1)
+
+
+class Writes(nn.Module):
+    """The first two pixels as read, the others 0.5."""
+
+    def forward(self, z):
+        return torch.cat([z / 5 + 0.5, z.new_full((len(z), 14), 0.5)], 1).unflatten(1, SHAPE)
+
+
+def images(count=600, sigma=0.1, seed=0):
+    """Two pixels that vary with deviation 0.2, the others noise of `sigma` around 0.5."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(0.5, sigma, (count, 16))
+    pixels[:, :2] = rng.normal(0.5, 0.2, (count, 2))
+    return ArrayImages((pixels * 255).clip(0, 255).round().astype(np.uint8).reshape(-1, *SHAPE))
+
+
+def severities(model, train=None, test=None, journal=()):
+    found = examine(model, train or images(), test or images(seed=1), journal)
+    return {finding.about: (finding.severity, finding.advice) for finding in found}
+
+
+def vae(likelihood=None, encoder=None, decoder=None, kind=VAE):
+    return kind(encoder or Reads(), decoder or Writes(), likelihood or FixedGaussian(0.1), SHAPE, 2).eval()
+
+
+def test_a_sound_model_is_told_so():
+    told = severities(vae())
+    assert {about: severity for about, (severity, _) in told.items() if severity != "fine"} == {}
+
+
+def test_an_ignored_code_is_a_collapse():
+    severity, advice = severities(vae(encoder=Reads(scale=1.0, stretch=0.0)))["latents"]
+    assert severity == "problem"
+    assert "objective.beta" in advice
+
+
+@pytest.mark.parametrize(("sigma", "advice"), [(0.03, "Overconfident"), (1.0, "Too wide")])
+def test_a_wrong_sigma_is_named_by_its_side(sigma, advice):
+    told = severities(vae(FixedGaussian(sigma)))
+    assert told["decoder's σ"][0] == "warning"
+    assert told["decoder's σ"][1].startswith(advice)
+    assert told["calibration"][0] == "warning"
+
+
+def test_a_sigma_on_its_floor_is_a_problem():
+    likelihood = OptimalGaussian()
+    likelihood.train()
+    flat = torch.full((50, *SHAPE), 0.5)
+    for _ in range(3):
+        likelihood.log_prob(flat, flat)
+    assert severities(vae(likelihood))["decoder's σ"][0] == "problem"
+
+
+def test_images_saved_in_the_wrong_range_are_a_problem():
+    dark = ArrayImages((images().pixels > 128).astype(np.uint8))
+    assert severities(vae(), dark, dark)["range of the data"][0] == "problem"
+
+
+def test_a_likelihood_of_other_levels_is_a_problem():
+    class Logits(nn.Module):
+        def forward(self, z):
+            return Writes()(z) * 4 - 2
+
+    assert severities(vae(Bernoulli(), decoder=Logits()))["units"][0] == "problem"
+
+
+def test_means_outside_of_the_pixels_range_are_a_warning():
+    class Bright(nn.Module):
+        def forward(self, z):
+            return Writes()(z) + 0.6
+
+    severity, advice = severities(vae(decoder=Bright()))["range of the decoder"]
+    assert severity == "warning"
+    assert "mean_activation=sigmoid" in advice
+
+
+def test_codes_far_from_the_prior_are_a_warning():
+    assert severities(vae(encoder=Reads(offset=4.0)))["prior"][0] == "warning"
+
+
+def test_learning_by_heart_is_a_warning():
+    assert severities(vae(), train=images(sigma=0.02))["generalisation"][0] == "warning"
+
+
+@pytest.mark.parametrize(("rise", "severity"), [(5.0, "warning"), (0.0, "fine")])
+def test_a_run_that_still_learns_is_told_to_go_on(rise, severity):
+    rng = np.random.default_rng(0)
+    journal = [{"step": n, "elbo": -500 + rise * n + float(rng.normal())} for n in range(60)]
+    assert severities(vae(), journal=journal)["convergence"][0] == severity
+
+
+def test_an_autoencoder_is_not_blamed_for_having_no_rate():
+    told = severities(vae(kind=Autoencoder))
+    assert told["latents"][0] == "fine"
+    assert "prior" not in told

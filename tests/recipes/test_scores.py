@@ -1,0 +1,62 @@
+"""A run's scores: the codes are kept, records are not mixed."""
+
+import numpy as np
+import pytest
+
+from kelbo.data.factors import FactorImages, Factors
+from kelbo.data.images import ArrayImages
+from kelbo.errors import ScoreError
+from kelbo.recipes import change, find
+from kelbo.recipes.experiment import open_run, train
+from kelbo.recipes.scores import asked_for, factor_codes, score_run
+
+FACTORS = Factors(("a", "b"), (20, 20))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(change(find("digits"), ["training.steps=20"]), tmp_path_factory.mktemp("scores") / "run")
+
+
+@pytest.fixture
+def experiment(trained):
+    """The run, its images given factors: each of 400 combinations an image of its own."""
+    opened = open_run(trained.path)
+    pixels = np.random.default_rng(0).integers(0, 17, (400, 1, 8, 8), dtype=np.uint8)
+    whole = FactorImages(ArrayImages(pixels, levels=17), FACTORS)
+    object.__setattr__(opened.data, "whole", whole)
+    return opened
+
+
+def test_groups_are_opened_and_names_kept_in_order():
+    assert asked_for("mig, latents,mig") == ("mig", "latents")
+    assert asked_for("all")[-3:] == ("latents", "images", "calibration")
+    with pytest.raises(ScoreError, match="no score 'fid'"):
+        asked_for("fid")
+
+
+def test_scores_of_two_commands_stand_in_one_record(experiment):
+    score_run(experiment, ["mig"])
+    score_run(experiment, ["irs"])
+    record = experiment.run.scores()["disentanglement"]
+    assert set(record["scores"]) == {"mig", "irs"}
+    assert record["settings"]["factors"] == ["a", "b"]
+
+
+def test_scores_of_another_seed_replace_the_record(experiment):
+    score_run(experiment, ["mig"])
+    score_run(experiment, ["irs"], seed=1)
+    assert set(experiment.run.scores()["disentanglement"]["scores"]) == {"irs"}
+
+
+def test_codes_are_kept_with_the_run(experiment):
+    first = factor_codes(experiment)
+    assert experiment.run.codes("all").is_file()
+    np.testing.assert_array_equal(first.means, factor_codes(experiment).means)
+    assert len(factor_codes(experiment, 100)) == 100
+
+
+def test_only_all_leaves_out_what_does_not_exist(experiment):
+    with pytest.raises(ScoreError, match="--features"):
+        score_run(experiment, ["images"])
+    assert "--features" in score_run(experiment, ["images"], lenient=True)["images"]["none"]
