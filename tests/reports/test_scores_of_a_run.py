@@ -128,6 +128,13 @@ def test_a_kernel_distance_says_its_subsets(scored, records):
     assert row.how == f"standard error over {entry['replicates']} subsets of {entry['subset']}"
 
 
+def test_a_tiny_distance_keeps_its_digits(scored, records):
+    entry = next(record for name, record in records.items() if name.startswith("images"))["scores"]["sample"]["kernel"]
+    entry |= {"value": 8.006e-6, "low": 7.797e-6, "high": 8.214e-6}
+    row = rows(records, scored)[f"Kernel distance ({HOSTILE}) of samples"]
+    assert (row.value, row.interval) == ("8.01e−6", "7.80e−6 to 8.21e−6")
+
+
 def test_coverage_stands_beside_what_it_should_be(scored, records):
     row = rows(records, scored)["Coverage of central 90 % intervals"]
     entry = records["calibration-test"]["scores"]["coverage"]["0.9"]

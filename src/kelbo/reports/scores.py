@@ -201,6 +201,9 @@ def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = ""
         why = "one replicate tells none" if entry.get("replicates") == 1 else how if "low" in entry else ""
         return ScoreRow(*told, plain(scale * value) + unit, "", why, count, of)
     decimals = min(most, decimals_of(scale * (high - low) / 2))
+    if abs(scale * value) < 0.001:  # too small for five decimals
+        ends = f"{plain(scale * low)} to {plain(scale * high)}{unit}"
+        return ScoreRow(*told, plain(scale * value) + unit, ends, how, count, of)
     ends = f"{fixed(scale * low, decimals)} to {fixed(scale * high, decimals)}{unit}"
     return ScoreRow(*told, fixed(scale * value, decimals) + unit, ends, how, count, of)
 
