@@ -108,8 +108,9 @@ def test_every_score_that_a_run_has_is_written_and_the_others_say_why(kelbo, run
     assert code == 0
     assert "no known factors" in record["scores"]["disentanglement"]["none"]
     assert record["scores"]["images"]["scores"]["sample"]["frechet"]["called"] == "Fréchet distance (random-0)"
+    weights = record["scores"]["images"]["scores"]["sample"]["features"]["weights"][:8]
     written = {path.name for path in (run / "scores").iterdir()}
-    assert written == {"latents-test.json", "images-test-random-0.json", "calibration-test.json"}
+    assert written == {"latents-test.json", f"images-test-random-0-{weights}.json", "calibration-test.json"}
     again = json.loads(kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--json")[1])
     assert again["scores"] == record["scores"]
 
@@ -118,6 +119,31 @@ def test_a_score_asked_for_by_name_must_exist(kelbo, run):
     code, _, err = kelbo("evaluate", run, "--metrics", "mig")
     assert code == 1
     assert "no disentanglement score exists" in err
+
+
+@pytest.mark.parametrize(
+    "wish", [("--metrics", "typo"), ("--metrics", "images"), ("--metrics", ""), ("--classifier", "x")]
+)
+def test_a_wish_that_cannot_be_had_is_refused_before_anything_is_measured(wish, kelbo, run, monkeypatch):
+    monkeypatch.setattr("kelbo.recipes.experiment.open_run", lambda *_, **__: pytest.fail("the run was opened"))
+    code, out, err = kelbo("evaluate", run, *wish)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+
+
+def test_what_of_all_does_not_exist_costs_the_others_nothing(kelbo, codes):
+    alone = np.tile(np.arange(4), 90)[:, None]
+    code, out, _ = kelbo("score", codes(codes=alone + 0.0, factors=alone), "--json")
+    scores = json.loads(out)
+    assert code == 0
+    assert scores["mig"]["value"] > 0.9
+    assert "at least two" in scores["missing"]["dci"]
+
+
+def test_a_name_of_features_stays_in_its_folder(kelbo, tmp_path):
+    code, _, err = kelbo("features", "train", "digits", "--name", "../../evil", "--epochs", "1")
+    assert code == 2
+    assert "plain name" in err
 
 
 def test_image_distances_ask_for_features(kelbo, run):

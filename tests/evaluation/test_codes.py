@@ -64,6 +64,14 @@ def test_other_weights_or_a_damaged_table_are_encoded_anew(change, whole, vae, t
     assert sum(seen) == 20
 
 
+def test_other_images_in_the_same_number_are_encoded_anew(whole, vae, tmp_path):
+    place = tmp_path / "all.safetensors"
+    codes_of_factors(vae, whole, place, {"images": "fingerprint of one set"})
+    seen = counted(vae)
+    codes_of_factors(vae, whole, place, {"images": "fingerprint of another"})
+    assert sum(seen) == 20
+
+
 def test_a_draw_of_images_keeps_their_own_factors(whole, vae, tmp_path):
     everything = codes_of_factors(vae, whole, tmp_path / "all.safetensors", {})
     some = codes_of_factors(vae, whole, tmp_path / "8.safetensors", {}, count=8)

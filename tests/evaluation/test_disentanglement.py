@@ -56,8 +56,57 @@ def test_large_tables_are_scored_on_fresh_rows_and_small_ones_on_all():
         "table": 1200,
         "replicates": "half samples",
     }
-    large = scores_of_codes(perfect(400), ["mig"])["mig"]
-    assert large["settings"] == {"rows": 10_000, "table": 24_000, "replicates": "fresh rows"}
+    sample = scores_of_codes(perfect(400), ["mig"])["mig"]
+    assert sample["settings"] == {"rows": 10_000, "table": 24_000, "replicates": "half samples"}
+
+
+def test_tables_of_every_combination_are_scored_on_fresh_rows():
+    factors = np.stack(np.meshgrid(*[range(30)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    everything = Codes(factors.astype(np.float32), None, factors)
+    assert everything.complete
+    assert not Codes(factors[1:].astype(np.float32), None, factors[1:]).complete
+    assert not Codes(factors.astype(np.float32), None, np.roll(factors, 1, 0) * 0 + factors[5]).complete
+    scores = scores_of_codes(everything, ["mig", "factor_vae"])
+    assert scores["mig"]["settings"] == {"rows": 10_000, "table": 27_000, "replicates": "fresh rows"}
+    assert scores["factor_vae"]["settings"]["replicates"] == "fresh pairs"
+
+
+def mixed(size, seed):
+    """A sample of codes that mix three factors."""
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(0, SIZES, (size, 3))
+    mixture = np.array([[1, 0.5, 0.2], [0.2, 1, 0.5], [0.5, 0.2, 1]])
+    return Codes((factors @ mixture + rng.normal(0, 0.3, factors.shape)).astype(np.float32), None, factors)
+
+
+@pytest.mark.parametrize("name", ["mig", "factor_vae", "modularity"])
+def test_intervals_of_samples_cover_the_score_over_new_samples(name):
+    values = [scores_of_codes(mixed(1500, seed), [name])[name] for seed in range(24)]
+    truth = np.mean([entry["value"] for entry in values])
+    covered = sum(entry["low"] <= truth <= entry["high"] for entry in values)
+    assert covered >= 19  # 22.8 expected; fewer than 19 in one of a hundred
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"factors": grid(30)}, "got 1,200 and 1,800 rows"),
+        ({"scales": np.ones((100, 3))}, "scales must be one for each code"),
+        ({"names": ("a", "b")}, "There are 3 factors and 2 names"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_before_rows_are_drawn(changed, message):
+    codes = perfect()
+    parts = {"means": codes.means, "scales": codes.scales, "factors": codes.factors, "names": codes.names} | changed
+    with pytest.raises(ScoreError, match=message):
+        scores_of_codes(Codes(**parts), ["mig"])
+
+
+def test_a_score_that_does_not_exist_leaves_its_reason_and_the_others_their_numbers():
+    codes, missing = perfect(), {}
+    found = scores_of_codes(Codes(codes.means, None, codes.factors), ["continuous_mig", "mig"], missing=missing)
+    assert set(found) == {"mig"}
+    assert "standard deviations" in missing["continuous_mig"]
 
 
 def test_intervals_of_a_large_table_cover_the_score_of_all_its_rows():

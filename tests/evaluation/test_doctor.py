@@ -120,3 +120,25 @@ def test_an_autoencoder_is_not_blamed_for_having_no_rate():
     told = severities(vae(kind=Autoencoder))
     assert told["latents"][0] == "fine"
     assert "prior" not in told
+
+
+def test_a_prior_that_fits_is_not_blamed_for_what_few_images_cannot_tell():
+    class Wide(nn.Module):
+        """Sixteen latents, each a pixel, of precise codes whose aggregate is the prior: a rate far above log N."""
+
+        def __init__(self):
+            super().__init__()
+            self.log_variance = nn.Parameter(torch.full((16,), -7.0))
+
+        def forward(self, x):
+            means = (x.flatten(1) - 0.5) * 5
+            return torch.cat([means, self.log_variance.expand_as(means)], 1)
+
+    class Back(nn.Module):
+        def forward(self, z):
+            return (z / 5 + 0.5).unflatten(1, SHAPE)
+
+    model = VAE(Wide(), Back(), FixedGaussian(0.01), SHAPE, 16).eval()
+    found = {finding.about: finding for finding in examine(model, images(sigma=0.2), images(sigma=0.2, seed=1), ())}
+    assert found["prior"].severity == "fine"
+    assert "cannot be told from 600 images" in found["prior"].evidence

@@ -6,6 +6,7 @@ import pytest
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
 from kelbo.errors import ScoreError
+from kelbo.evaluation.disentanglement import Options
 from kelbo.recipes import change, find
 from kelbo.recipes.experiment import open_run, train
 from kelbo.recipes.scores import asked_for, factor_codes, score_run
@@ -47,6 +48,25 @@ def test_scores_of_another_seed_replace_the_record(experiment):
     score_run(experiment, ["mig"])
     score_run(experiment, ["irs"], seed=1)
     assert set(experiment.run.scores()["disentanglement"]["scores"]) == {"irs"}
+
+
+def test_scores_of_other_codes_or_options_are_not_mixed(experiment):
+    score_run(experiment, ["mig"])
+    score_run(experiment, ["modularity"], codes=200)
+    record = experiment.run.scores()["disentanglement"]
+    assert set(record["scores"]) == {"modularity"}
+    assert record["settings"]["codes"] == 200
+    found = score_run(experiment, ["beta_vae"], codes=200, options=Options(pairs=4))
+    assert set(found["disentanglement"]["scores"]) == {"beta_vae"}
+    assert experiment.run.scores()["disentanglement"]["settings"]["pairs"] == 4
+
+
+def test_a_foreign_file_among_the_records_costs_nothing(experiment):
+    (experiment.run.path / "scores").mkdir(exist_ok=True)
+    foreign = experiment.run.path / "scores" / "note.json"
+    foreign.write_text("{bad")
+    assert "latents" in score_run(experiment, ["latents"])
+    foreign.unlink()
 
 
 def test_codes_are_kept_with_the_run(experiment):

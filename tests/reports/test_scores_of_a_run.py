@@ -47,7 +47,7 @@ def small_network(shape):
 def scored(trained):
     experiment = with_factors(trained("training.steps=3"))
     names = ("mig", "continuous_mig", "dci", "modularity", "beta_vae", "latents", "images", "calibration")
-    score_run(experiment, names, network=lambda: small_network((1, 8, 8)))
+    score_run(experiment, names, network=small_network((1, 8, 8)))
     return experiment
 
 

@@ -110,11 +110,12 @@ def encode(
 ) -> None:
     """Write the posterior's means and standard deviations of every image of a split, in order."""
     from kelbo import evaluation
-    from kelbo.cli.tables import write_codes
+    from kelbo.cli.tables import require_writable, write_codes
     from kelbo.recipes.experiment import open_run
     from kelbo.recipes.scores import factor_codes
     from kelbo.recipes.sets import split_of
 
+    require_writable(out)
     experiment = open_run(run, device=device, data_root=data_root)
     labels = factors = None
     if split == "all":

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
 from kelbo.cli.processes import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, checked, encoding, show
-
-if TYPE_CHECKING:
-    from kelbo.recipes.experiment import Experiment
 
 
 def evaluate(
@@ -41,14 +38,24 @@ def evaluate(
     """Measure a run on a whole split and write the records into its folder."""
     from kelbo.cli.progress import counting
     from kelbo.data.batches import share
+    from kelbo.errors import ScoreError
+    from kelbo.evaluation.disentanglement import Options
     from kelbo.processes import failing_together, place
     from kelbo.recipes.experiment import evaluate_run, open_run
+    from kelbo.recipes.features import open_for
+    from kelbo.recipes.scores import NO_FEATURES, asked_for, score_run, wants_all
     from kelbo.recipes.sets import split_of
 
+    # what is wrong with a wish is told before minutes of work
+    names = () if metrics is None else asked_for(metrics)
+    lenient, options = wants_all(metrics), Options(pairs, checked(classifier))
+    if "images" in names and features is None and not lenient:
+        raise ScoreError(NO_FEATURES)
     fabric = launch_where_asked(device, accelerator, devices, num_nodes)
     rank, world = place(fabric)
     with failing_together(fabric):
         experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root)
+        network = open_for(experiment, features, data_root) if features and "images" in names and rank == 0 else None
         how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
         own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
         with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
@@ -56,47 +63,25 @@ def evaluate(
     if rank > 0:
         return
     scored = {}
-    if metrics:
-        chosen = {"metrics": metrics, "features": features, "split": split, "pairs": pairs, "classifier": classifier}
-        scored = _scores(experiment, data_root, seed=seed, images=images, codes=codes, quiet=as_json, **chosen)
+    if names:
+        with encoding(as_json) as progress:
+            scored = score_run(
+                experiment,
+                names,
+                split=split,
+                options=options,
+                network=network,
+                images=images,
+                codes=codes,
+                seed=seed,
+                lenient=lenient,
+                advance=progress,
+            )
     if as_json:
-        typer.echo(json.dumps(record | ({"scores": scored} if metrics else {}), indent=2, allow_nan=False))
+        typer.echo(json.dumps(record | ({"scores": scored} if names else {}), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
         show(scored, str(run))
-
-
-def _scores(
-    experiment: Experiment,
-    data_root: Path | None,
-    *,
-    metrics: str,
-    features: str | None,
-    split: str,
-    pairs: int,
-    classifier: str,
-    images: int,
-    codes: int | None,
-    seed: int,
-    quiet: bool,
-) -> dict[str, Any]:
-    from kelbo.evaluation.disentanglement import Options
-    from kelbo.recipes.features import open_for
-    from kelbo.recipes.scores import asked_for, score_run
-
-    with encoding(quiet) as advance:
-        return score_run(
-            experiment,
-            asked_for(metrics),
-            split=split,
-            options=Options(pairs, checked(classifier)),
-            network=None if features is None else lambda: open_for(experiment, features, data_root),
-            images=images,
-            codes=codes,
-            seed=seed,
-            lenient="all" in metrics.split(","),
-            advance=advance,
-        )
 
 
 def report(

@@ -45,19 +45,20 @@ def score(
     from kelbo.cli.tables import read_arrays
     from kelbo.errors import ScoreError
     from kelbo.evaluation.disentanglement import SCORES, Options, scores_of_codes
-    from kelbo.recipes.scores import asked_for, codes_of_arrays
+    from kelbo.recipes.scores import asked_for, codes_of_arrays, wants_all
 
     codes = codes_of_arrays(read_arrays(table), str(table))
     names = tuple(name for name in asked_for(metrics) if name in SCORES)
-    if codes.scales is None and metrics in ("all", "disentanglement"):
-        names = tuple(name for name in names if name != "continuous_mig")
     if not names:
         raise ScoreError(f"Of codes alone there is {', '.join(SCORES)}; got --metrics {metrics}.")
-    found = scores_of_codes(codes, names, Options(pairs, checked(classifier)), seed)
+    missing: dict[str, str] | None = {} if wants_all(metrics) else None
+    found = scores_of_codes(codes, names, Options(pairs, checked(classifier)), seed, missing)
+    if missing and not found:
+        raise ScoreError(next(iter(missing.values())))
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        typer.echo(json.dumps(found | ({"missing": missing} if missing else {}), indent=2, allow_nan=False))
     else:
-        show({"disentanglement": {"scores": found}}, str(table))
+        show({"disentanglement": {"scores": found, "missing": missing or {}}}, str(table))
 
 
 def doctor(run: RunPath, device: Device = None, data_root: DataRoot = None, as_json: Json = False) -> None:
@@ -140,6 +141,8 @@ def show(found: dict[str, Any], title: str) -> None:
             console.print(_calibration(record["scores"], title))
         else:
             console.print(_table(record["scores"], f"{group}, {title}"))
+        for name, reason in record.get("missing", {}).items():
+            console.print(f"{name}: none. {reason}", soft_wrap=True)
 
 
 def _table(scores: dict[str, Any], title: str) -> Table:
@@ -151,6 +154,8 @@ def _table(scores: dict[str, Any], title: str) -> Table:
             low, high = entry.get("low"), entry.get("high")
             interval = "" if low is None else f"{low:.4g} … {high:.4g}"
             told = f"{entry['replicates']} × {entry['settings']['replicates']}" if "settings" in entry else ""
+            told = f"at most {entry['cap']:.2f}, log N" if "cap" in entry else told
+            told = "a covariance is singular: compare at this N only" if entry.get("rank_deficient") else told
             table.add_row(entry.get("called", name.replace("_", " ")), f"{entry['value']:.4g}", interval, told)
     return table
 

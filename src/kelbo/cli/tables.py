@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import io
 import zipfile
 import zlib
@@ -38,18 +38,22 @@ def write_codes(
         arrays["labels"] = labels
     if factors is not None:
         arrays |= {"factors": factors.of(torch.arange(len(factors))).numpy(), "names": np.array(factors.names)}
+    require_writable(path)
     buffer = io.BytesIO()
     if path.suffix == ".npz":
-        np.savez(buffer, allow_pickle=False, **arrays)
-    elif path.suffix == ".parquet":
-        try:
-            pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-        except ImportError as error:
-            raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write an .npz.") from error
-        parquet.write_table(pyarrow.table(_columns(arrays)), buffer)
+        np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  taken for the keyword allow_pickle
     else:
-        raise RecipeError(f"--out must end in .npz or .parquet; got {path}.")
+        pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+        parquet.write_table(pyarrow.table(_columns(arrays)), buffer)
     write_atomic(path, buffer.getvalue())
+
+
+def require_writable(path: Path) -> None:
+    """RecipeError where codes cannot be written there: another ending, or .parquet without pyarrow."""
+    if path.suffix not in (".npz", ".parquet"):
+        raise RecipeError(f"--out must end in .npz or .parquet; got {path}.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write an .npz.")
 
 
 def _columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

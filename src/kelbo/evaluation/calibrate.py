@@ -18,7 +18,7 @@ from kelbo.seeds import generator, seeded
 from kelbo.units import dequantize, intensities
 
 PIXELS = 512
-"""pixels of each image that are looked at, drawn anew for each; all where an image has fewer"""
+"""pixels of each image that are looked at, drawn anew for each, with replacement; all where an image has fewer"""
 
 
 def calibration(
@@ -77,7 +77,9 @@ def _transforms(
         "error": x - likelihood.mean(output),
     }
     dims = x[0].numel()
-    draw = torch.rand(len(x), dims, generator=generator(seed, "evaluation", number)).argsort(1)[:, : min(PIXELS, dims)]
+    draw = torch.arange(dims).expand(len(x), -1)
+    if dims > PIXELS:
+        draw = torch.randint(dims, (len(x), PIXELS), generator=generator(seed, "evaluation", number))
     taken = {name: _taken(value, draw) for name, value in values.items()}
     u = transform(taken["cdf"].clip(0, 1), None if below is None else _taken(below, draw).clip(0, 1), seed=number)
     return u, taken["variance"], taken["error"]

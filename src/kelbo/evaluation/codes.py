@@ -38,6 +38,17 @@ class Codes:
     def __len__(self) -> int:
         return len(self.means)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every combination of the factors' values is there once: the rows are then no sample of anything."""
+        if self.factors is None:
+            return False
+        radix = 1 + self.factors.max(0) - self.factors.min(0)
+        if float(np.prod(radix.astype(np.float64))) != len(self):
+            return False
+        index = np.ravel_multi_index(tuple((self.factors - self.factors.min(0)).T), tuple(radix))
+        return len(np.unique(index)) == len(self)
+
 
 def codes_of_factors(
     model: Model,
@@ -54,7 +65,7 @@ def codes_of_factors(
     in one pass and written there. advance is called with the number of images encoded at a time.
     """
     chosen, index = _chosen(whole, count)
-    key = {**key, "images": len(chosen), "of": len(whole.images)}
+    key = {"key": dict(key), "rows": len(chosen), "of": len(whole.images)}
     tensors = _found(place, key)
     if tensors is None:
         means, scales = encode(model, chosen, advance=advance)

@@ -11,6 +11,7 @@ import numpy as np
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
 from kelbo.metrics.beta_score import beta_score
+from kelbo.metrics.checks import codes_and_factors, finite_table, names_of
 from kelbo.metrics.classifiers import Classifier
 from kelbo.metrics.dci import dci
 from kelbo.metrics.factor_score import factor_score
@@ -59,12 +60,21 @@ class Recipe(NamedTuple):
     replicates: int
 
 
-def scores_of_codes(codes: Codes, names: Sequence[str], options: Options = DEFAULTS, seed: int = 0) -> dict[str, Any]:
+def scores_of_codes(
+    codes: Codes,
+    names: Sequence[str],
+    options: Options = DEFAULTS,
+    seed: int = 0,
+    missing: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """The scores of `names` (keys of SCORES), each as JSON: value, interval, replicates, settings, details and seconds.
 
-    Where the table has twice the rows that a score looks at, or the score draws its own pairs, the value is the mean over
-    replicates with fresh rows and its interval Student's. Of smaller tables it is that of all rows, and the interval that
-    of half samples. ScoreError where the codes have no factors, or as the metrics say.
+    Where the table holds every combination of factors, the value is the mean over replicates with fresh rows or pairs and
+    the interval Student's. Elsewhere it is itself a sample, whose chance such an interval would not see: the value is that
+    of as many rows as the score looks at, and the interval that of their halves.
+
+    missing: where given, a score that does not exist for these codes leaves its reason there instead of raising.
+    ScoreError where the tables do not fit one another, the codes have no factors, or as the metrics say.
     """
     if codes.factors is None:
         raise ScoreError(
@@ -73,15 +83,31 @@ def scores_of_codes(codes: Codes, names: Sequence[str], options: Options = DEFAU
         )
     if unknown := [name for name in names if name not in SCORES]:
         raise ScoreError(f"There is no score {', '.join(unknown)}; there is {', '.join(SCORES)}.")
-    found: dict[str, Any] = {}
+    _require_fitting(codes)
+    complete, found = codes.complete, {}
     for name in names:
         begun = time.perf_counter()
-        scores, details, settings = _interval(codes, SCORES[name], options, seed)
+        try:
+            scores, details, settings = _interval(codes, complete, SCORES[name], options, seed)
+        except ScoreError as error:
+            if missing is None:
+                raise
+            missing[name] = str(error)
+            continue
         seconds = time.perf_counter() - begun
         for part, score in scores.items():
-            found[part] = as_json(score) | {"family": name, "settings": settings, "seconds": seconds}
+            within = score._replace(low=float(np.clip(score.low, 0, 1)), high=float(np.clip(score.high, 0, 1)))
+            found[part] = as_json(within) | {"family": name, "settings": settings, "seconds": seconds}
         found[next(iter(scores))]["details"] = details
     return found
+
+
+def _require_fitting(codes: Codes) -> None:
+    """ScoreError where the tables are not of the same images and latents. Rows are drawn later: now is the time to look."""
+    means, _ = codes_and_factors(codes.means, _factors(codes))
+    if codes.scales is not None and finite_table("scales", codes.scales).shape != means.shape:
+        raise ScoreError(f"scales must be one for each code; got shapes {codes.scales.shape} and {means.shape}.")
+    names_of(_factors(codes), codes.names or None)
 
 
 def as_json(score: Score) -> dict[str, Any]:
@@ -90,19 +116,24 @@ def as_json(score: Score) -> dict[str, Any]:
     return {"value": float(score.value), "low": low, "high": high, "replicates": score.replicates}
 
 
-def _interval(codes: Codes, recipe: Recipe, options: Options, seed: int) -> tuple[dict[str, Score], Any, Any]:
-    size, seeds = len(codes), range(seed, seed + recipe.replicates)
-    if recipe.rows is None or size >= 2 * recipe.rows:
+def _interval(
+    codes: Codes, complete: bool, recipe: Recipe, options: Options, seed: int
+) -> tuple[dict[str, Score], Any, Any]:
+    table, seeds = len(codes), range(seed, seed + recipe.replicates)
+    if complete and (recipe.rows is None or table >= 2 * recipe.rows):
         parts = [recipe.compute(Had(_drawn(codes, recipe.rows, number), number, options)) for number in seeds]
         scores = {name: of_replicates([values[name] for values, _ in parts]) for name in parts[0][0]}
         settings = {
-            "rows": recipe.rows or size,
-            "table": size,
+            "rows": recipe.rows or table,
+            "table": table,
             "replicates": "fresh rows" if recipe.rows else "fresh pairs",
         }
         return scores, parts[0][1], settings
+    if recipe.rows is not None and table > recipe.rows:
+        codes = _drawn(codes, recipe.rows, seed)
+    size = len(codes)
     whole, details = recipe.compute(Had(codes, seed, options))
-    settings = {"rows": size, "table": size, "replicates": "half samples"}
+    settings = {"rows": size, "table": table, "replicates": "half samples"}
     try:
         halves = [
             recipe.compute(Had(_taken(codes, rows), seed, options))[0]

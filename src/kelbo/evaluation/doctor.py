@@ -24,6 +24,12 @@ SIGMA_FLOOR = math.exp(-6)
 """the least σ that the calibrated Gaussian decoders allow, half a grey level of 256 (Rybkin et al., 2021, section 3.1)"""
 
 
+FAR_FROM_PRIOR = (
+    "Draws of the prior often lie where no image's code does, so samples look worse than reconstructions. A larger β, "
+    "fewer latents or longer training bring them together."
+)
+
+
 class Finding(NamedTuple):
     """problem: numbers or samples of this run mislead; warning: it could well be better; fine: looked at, in order."""
 
@@ -185,6 +191,15 @@ def prior_gap(seen: Examined) -> list[Finding]:
     if seen.latents is None:
         return []
     gap, rate = seen.latents["marginal_kl"]["value"], seen.test["rate"]["mean"]
+    information = seen.latents["index_code_mutual_information"]
+    if information["value"] > information["cap"] - 1:  # N images tell at most log N of the rate: the rest is no gap
+        gap = seen.latents["dimension_wise_kl"]["value"]
+        count = seen.latents["details"]["images"]
+        told = f"latent by latent, codes are {gap:.2f} nats from the prior of a rate of {rate:.2f}"
+        unseen = f" (how the latents depend on one another cannot be told from {count:,} images at this rate)"
+        if gap < max(1.0, 0.15 * rate):
+            return [Finding("fine", "prior", told + unseen)]
+        return [Finding("warning", "prior", told + unseen, FAR_FROM_PRIOR)]
     told = f"KL(q(z) ‖ p(z)) is about {gap:.2f} nats of a rate of {rate:.2f}"
     if gap < max(1.0, 0.15 * rate):
         return [Finding("fine", "prior", told)]
@@ -193,8 +208,7 @@ def prior_gap(seen: Examined) -> list[Finding]:
             "warning",
             "prior",
             told,
-            "Draws of the prior often lie where no image's code does, so samples look worse than reconstructions. A larger β, "
-            "fewer latents or longer training bring them together.",
+            FAR_FROM_PRIOR,
         )
     ]
 

@@ -30,7 +30,7 @@ class Points(NamedTuple):
 class BetaScore(NamedTuple):
     """The share of test points whose factor was told, and which factors were taken for which.
 
-    confusion   test points by (shared factor, told factor), both columns of the factors, (F, F)
+    confusion   test points by (shared factor, told factor), columns of the factors up to the last one that was drawn
     """
 
     value: float

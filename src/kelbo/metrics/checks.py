@@ -60,6 +60,10 @@ def _whole_numbers(factors: np.ndarray) -> Ints:
     if factors.ndim == 2 and factors.size and len(factors) > 1 and np.issubdtype(factors.dtype, np.integer):
         return factors.astype(np.int64, copy=False)
     values = finite_table("factors", factors)
+    if np.abs(values).max() > 2**53:
+        raise ScoreError(
+            f"factors must be indices of values; got {np.abs(values).max():.3g}, too large to be told exactly."
+        )
     if (values != np.rint(values)).any():
         column = int((values != np.rint(values)).any(0).argmax())
         raise ScoreError(f"factors must be whole numbers (indices of values); column {column} has fractions.")

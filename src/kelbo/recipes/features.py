@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from kelbo.data.images import ImageSet
-from kelbo.errors import DataError
+from kelbo.errors import DataError, RecipeError
 from kelbo.evaluation.classifier import save_classifier
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.features import classifier_path, feature_network
@@ -37,6 +38,8 @@ def train_on(
     settings are the set's own ("size=32"); called: the file's name, the set's by default.
     DataError where the set has neither.
     """
+    if called is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", called):
+        raise RecipeError(f"--name is a plain name of letters, digits, dots and dashes; got {called!r}.")
     keep_freed_memory()
     data = read(name, root, settings)
     labels = _labels(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,13 +43,18 @@ def asked_for(names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
+def wants_all(names: str | None) -> bool:
+    """Whether a list of scores says "all": then what does not exist is left out with its reason."""
+    return names is not None and any(part.strip() == "all" for part in names.split(","))
+
+
 def score_run(
     experiment: Experiment,
     names: Sequence[str],
     *,
     split: str = "test",
     options: Options = DEFAULTS,
-    network: Callable[[], FeatureNetwork] | None = None,
+    network: FeatureNetwork | None = None,
     images: int = 10_000,
     codes: int | None = None,
     seed: int = 0,
@@ -57,10 +63,13 @@ def score_run(
 ) -> dict[str, Any]:
     """The scores of `names` (see `asked_for`) as records by group, each also written into the run's folder.
 
-    network opens the feature network of image distances, where they are asked for. images: how many of the split image
-    distances look at. codes: how many images of a set with factors are encoded, all by default. lenient: where a score does
-    not exist for this run its group says why instead of raising ScoreError.
+    network: through which image distances are taken, where they are asked for. images: how many of the split they look at.
+    codes: how many images of a set with factors are encoded, all by default. lenient: a score that does not exist for this
+    run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. Scores of earlier commands
+    with the very same settings stay in the file beside the new ones.
     """
+    if "images" in names and network is None and not lenient:
+        raise ScoreError(NO_FEATURES)
     settings = {
         "run": experiment.recipe.name,
         "recipe": experiment.recipe.fingerprint,
@@ -70,35 +79,48 @@ def score_run(
         "data": experiment.data.name,
         "seed": seed,
     }
-    makers: dict[str, Callable[[tuple[str, ...]], dict[str, Any]]] = {
-        "disentanglement": lambda wanted: scores_of_codes(
-            factor_codes(experiment, codes, advance), wanted, options, seed
-        ),
-        "latents": lambda _: scores_of_latents(experiment.model, split_of(experiment.data, split), seed=seed),
-        "images": lambda _: image_distances(
-            experiment.model, _opened(network), split_of(experiment.data, split), count=images, seed=seed
-        ),
-        "calibration": lambda _: calibration(experiment.model, split_of(experiment.data, split), seed=seed),
-    }
     found: dict[str, Any] = {}
     for group, members in GROUPS.items():
         wanted = tuple(name for name in members if name in names)
         if not wanted:
             continue
-        whole = experiment.data.whole
-        where = (
-            {"factors": list(whole.factors.names) if whole else []} if group == "disentanglement" else {"split": split}
-        )
+        missing: dict[str, str] | None = {} if lenient else None
         try:
-            scores = makers[group](wanted)
+            if group == "disentanglement":
+                table = factor_codes(experiment, codes, advance)
+                scores = scores_of_codes(table, wanted, options, seed, missing)
+                where = {"factors": list(table.names), "codes": len(table), **options._asdict()}
+            else:
+                scores = _of_split(group, experiment, split, network, images, seed)
+                where = {"split": split}
         except ScoreError as error:
             if not lenient:
                 raise
             found[group] = {"none": str(error)}
             continue
-        record = {"settings": settings | where, "scores": scores}
-        found[group] = _kept(experiment, group, record)
+        record = {"settings": settings | where, "scores": scores} | ({"missing": missing} if missing else {})
+        _keep(experiment, group, record)
+        found[group] = record
     return found
+
+
+NO_FEATURES = (
+    "Image distances look through a feature network. Name one: --features inception-2015 (FID), a data set whose classifier "
+    "`kelbo features train` made, random-0, or a file."
+)
+
+
+def _of_split(
+    group: str, experiment: Experiment, split: str, network: FeatureNetwork | None, images: int, seed: int
+) -> dict[str, Any]:
+    model, data = experiment.model, split_of(experiment.data, split)
+    if group == "latents":
+        return scores_of_latents(model, data, seed=seed)
+    if group == "calibration":
+        return calibration(model, data, seed=seed)
+    if network is None:
+        raise ScoreError(NO_FEATURES)
+    return image_distances(model, network, data, count=images, seed=seed)
 
 
 def factor_codes(
@@ -134,26 +156,22 @@ def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:
             f"{source} must hold `codes` (N, K), or `means`, and `factors` (N, F), whole numbers; it holds "
             f"{', '.join(arrays) or 'nothing'}."
         )
-    names = tuple(map(str, arrays["names"])) if "names" in arrays else ()
+    names = tuple(map(str, np.atleast_1d(arrays["names"]))) if "names" in arrays else ()
+    if np.ndim(means) == 0:
+        raise ScoreError(f"{source} holds one number where codes (N, K) should be.")
     return Codes(means, arrays.get("scales"), arrays["factors"], names)
 
 
-def _opened(network: Callable[[], FeatureNetwork] | None) -> FeatureNetwork:
-    if network is None:
-        raise ScoreError(
-            "Image distances look through a feature network. Name one: --features inception-2015 (FID), a data set whose "
-            "classifier `kelbo features train` made, random-0, or a file."
-        )
-    return network()
-
-
-def _kept(experiment: Experiment, group: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Write a group's record; scores that stand there already under the very same settings stay beside the new ones."""
-    name = group if group == "disentanglement" else f"{group}-{record['settings']['split']}"
-    if group == "images":
-        name += f"-{record['scores']['reconstruction']['features']['name']}"
-    before = experiment.run.scores().get(name)
-    if group == "disentanglement" and before and before["settings"] == record["settings"]:
-        record = {**record, "scores": {**before["scores"], **record["scores"]}}
+def _keep(experiment: Experiment, group: str, record: dict[str, Any]) -> None:
+    """Write a group's record, beside what stands there already of the very same settings."""
+    name, scores = group, record["scores"]
+    if group == "disentanglement":
+        before = experiment.run.score_record(name)
+        if before and before.get("settings") == json.loads(json.dumps(record["settings"])):
+            record = {**record, "scores": {**before["scores"], **scores}}
+    else:
+        name += f"-{record['settings']['split']}"
+    if group == "images":  # networks of one name may be two files
+        features = scores["reconstruction"]["features"]
+        name += f"-{features['name']}-{features['weights'][:8]}"
     experiment.run.save_scores(name, record)
-    return record

@@ -106,6 +106,11 @@ class Run:
         write_json(path, record)
         return path
 
+    def score_record(self, name: str) -> dict[str, Any] | None:
+        """One record of scores, None where there is none. Damaged where it cannot be read."""
+        path = self.path / "scores" / f"{name}.json"
+        return read_json(path) if path.exists() else None
+
     def scores(self) -> dict[str, dict[str, Any]]:
         """All records of scores by name."""
         return {path.stem: read_json(path) for path in sorted((self.path / "scores").glob("*.json"))}
