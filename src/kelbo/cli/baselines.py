@@ -26,10 +26,12 @@ def baseline(
 ) -> None:
     """Fit a linear code to a set's training split and write the codes of all images, or of the test split without factors."""
     from kelbo.cli.tables import require_writable, write_codes
+    from kelbo.machine import keep_freed_memory
     from kelbo.recipes.build import baseline as fit
     from kelbo.recipes.sets import read
 
     require_writable(out)
+    keep_freed_memory()
     data = read(name, data_root, settings)
     encoder = fit(kind, data.train, latents, seed=seed, as_published=as_published)
     if data.whole is None:
