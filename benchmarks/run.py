@@ -13,6 +13,7 @@ BENCHMARKS = (
     ("train_speed.py", "higgins"),
     ("encode_speed.py",),
     ("data_speed.py",),
+    ("layers_speed.py",),
     ("frechet_speed.py",),
     ("score_speed.py",),
 )

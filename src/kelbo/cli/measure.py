@@ -10,7 +10,7 @@ import typer
 
 from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
 from kelbo.cli.processes import Accelerator, Devices, Nodes, launch_where_asked
-from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, checked, encoding, show
+from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, encoding, show, wished
 
 
 def evaluate(
@@ -38,24 +38,20 @@ def evaluate(
     """Measure a run on a whole split and write the records into its folder."""
     from kelbo.cli.progress import counting
     from kelbo.data.batches import share
-    from kelbo.errors import ScoreError
-    from kelbo.evaluation.disentanglement import Options
     from kelbo.processes import failing_together, place
     from kelbo.recipes.experiment import evaluate_run, open_run
     from kelbo.recipes.features import open_for
-    from kelbo.recipes.scores import NO_FEATURES, asked_for, score_run, wants_all
+    from kelbo.recipes.scores import score_run
     from kelbo.recipes.sets import split_of
 
-    # what is wrong with a wish is told before minutes of work
-    names = () if metrics is None else asked_for(metrics)
-    lenient, options = wants_all(metrics), Options(pairs, checked(classifier))
-    if "images" in names and features is None and not lenient:
-        raise ScoreError(NO_FEATURES)
+    wish = wished(metrics, features, pairs, classifier)
     fabric = launch_where_asked(device, accelerator, devices, num_nodes)
     rank, world = place(fabric)
     with failing_together(fabric):
         experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root)
-        network = open_for(experiment, features, data_root) if features and "images" in names and rank == 0 else None
+        network = (
+            open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
+        )
         how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
         own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
         with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
@@ -63,22 +59,12 @@ def evaluate(
     if rank > 0:
         return
     scored = {}
-    if names:
+    if wish["names"]:
+        chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed}
         with encoding(as_json) as progress:
-            scored = score_run(
-                experiment,
-                names,
-                split=split,
-                options=options,
-                network=network,
-                images=images,
-                codes=codes,
-                seed=seed,
-                lenient=lenient,
-                advance=progress,
-            )
+            scored = score_run(experiment, **wish, **chosen, advance=progress)
     if as_json:
-        typer.echo(json.dumps(record | ({"scores": scored} if names else {}), indent=2, allow_nan=False))
+        typer.echo(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
         show(scored, str(run))

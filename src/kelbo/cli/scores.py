@@ -114,6 +114,18 @@ def fetch_features(data_root: DataRoot = None) -> None:
     typer.echo(f"{paths[0]}: verified. {INCEPTION.licence}. Use it by --features {INCEPTION.name}")
 
 
+def wished(metrics: str | None, features: str | None, pairs: int, classifier: str) -> dict[str, Any]:
+    """What `score_run` is asked for. ScoreError for what cannot be had: before minutes of work, not after."""
+    from kelbo.errors import ScoreError
+    from kelbo.evaluation.disentanglement import Options
+    from kelbo.recipes.scores import NO_FEATURES, asked_for, wants_all
+
+    names, lenient = () if metrics is None else asked_for(metrics), wants_all(metrics)
+    if "images" in names and features is None and not lenient:
+        raise ScoreError(NO_FEATURES)
+    return {"names": names, "options": Options(pairs, checked(classifier)), "lenient": lenient}
+
+
 def checked(classifier: str) -> Any:
     """The classifier's name. ScoreError where there is no such one."""
     from typing import get_args

@@ -26,6 +26,12 @@ TRAIN, TEST = 10_000, 5_000
 """rows that the reference implementation learns from and tests on"""
 
 
+NO_FACTORS = (
+    "have no known factors, so no disentanglement score exists. There is one for shapes2d, shapes3d, arm, dsprites, 3dshapes "
+    "and mpi3d, or for codes and factors of your own (`kelbo score`)."
+)
+
+
 class Options(NamedTuple):
     """pairs: L of the β-VAE score. classifier: its classifier. chosen: columns of the factors whose constancy it asks for."""
 
@@ -77,10 +83,7 @@ def scores_of_codes(
     ScoreError where the tables do not fit one another, the codes have no factors, or as the metrics say.
     """
     if codes.factors is None:
-        raise ScoreError(
-            "These images have no factors, so no disentanglement score exists. There is one for shapes2d, shapes3d, arm, "
-            "dsprites, 3dshapes and mpi3d, or for codes and factors of your own (`kelbo score`)."
-        )
+        raise ScoreError(f"These images {NO_FACTORS}")
     if unknown := [name for name in names if name not in SCORES]:
         raise ScoreError(f"There is no score {', '.join(unknown)}; there is {', '.join(SCORES)}.")
     _require_fitting(codes)

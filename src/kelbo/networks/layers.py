@@ -85,8 +85,8 @@ class Deconvolution(torch.autograd.Function):
 class Product(torch.autograd.Function):
     """A linear layer x (B, I), weight (O, I), bias (O,) or None by oneDNN.
 
-    PyTorch's own goes through MKL, which on AMD's processors is a quarter slower than oneDNN for x·Wᵀ and for the gradient
-    of x, and equal for that of W. Equal up to the order of summation.
+    PyTorch's own goes through MKL, which on AMD's processors is slower than oneDNN for x·Wᵀ and for the gradient of x, and
+    equal for that of W (benchmarks/layers_speed.py). Equal up to the order of summation.
     """
 
     @staticmethod

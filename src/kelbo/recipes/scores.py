@@ -12,7 +12,7 @@ from kelbo.errors import ScoreError
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.classifier import weights_hash
 from kelbo.evaluation.codes import Codes, codes_of_factors
-from kelbo.evaluation.disentanglement import DEFAULTS, SCORES, Options, scores_of_codes
+from kelbo.evaluation.disentanglement import DEFAULTS, NO_FACTORS, SCORES, Options, scores_of_codes
 from kelbo.evaluation.distances import image_distances
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.latents import scores_of_latents
@@ -132,10 +132,7 @@ def factor_codes(
     """
     whole = experiment.data.whole
     if whole is None:
-        raise ScoreError(
-            f"The images of {experiment.data.name} have no known factors, so no disentanglement score exists. There is one "
-            "for shapes2d, shapes3d, arm, dsprites, 3dshapes and mpi3d, or for codes and factors of your own (`kelbo score`)."
-        )
+        raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
     key = {
         "weights": weights_hash(experiment.model),
         "data": experiment.data.name,
