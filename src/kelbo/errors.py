@@ -10,6 +10,7 @@ KelboError
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
 │   ├── NotSaved     could not be written: a full disk
 │   └── Damaged      has a file that cannot be read
+├── SweepFailed      some lanes of a sweep did not reach their end
 ├── Divergence       training met a number that is not finite
 └── Interrupted      a signal stopped training, which was saved
 
@@ -58,6 +59,10 @@ class NotSaved(RunError):
 
 class Damaged(RunError):
     exit_code = 1
+
+
+class SweepFailed(KelboError, RuntimeError):
+    pass
 
 
 class Divergence(KelboError, RuntimeError):

@@ -25,9 +25,18 @@ def dump(recipe: Recipe) -> str:
 def load(path: Path) -> Recipe:
     """Read a recipe from a TOML file. RecipeError where it is not TOML or not a recipe."""
     try:
-        table = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a recipe in TOML: {error}") from error
+    return parse_text(text, path)
+
+
+def parse_text(text: str, place: Path) -> Recipe:
+    """A recipe from TOML that was found in `place`. RecipeError where it is not TOML or not a recipe."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{place} is not a recipe in TOML: {error}") from error
     return parse(table)
 
 

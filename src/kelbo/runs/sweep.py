@@ -1,0 +1,97 @@
+"""A sweep is a folder of runs. Only here and in `record` are paths joined.
+
+sweep.json           what was asked for: the recipe, what is varied, the seeds, the lanes that follow from them
+lanes/NAME/          a run's folder, as `kelbo train` writes it
+states/NAME.json     how the lane ended: done, diverged, failed or stopped, and why
+logs/NAME.log        what the lane's process said
+table.csv            all lanes' numbers, tidy
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import RunError
+from kelbo.runs.files import read_json, write_json
+from kelbo.runs.record import Run
+
+FORMAT = 1
+
+
+class Sweep:
+    """Paths and small files of one sweep."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
+        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else."""
+        if path.is_file() or (path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir())):
+            raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
+        sweep = cls(path)
+        write_json(sweep.definition_path, {"format": FORMAT, **definition})
+        return sweep
+
+    @classmethod
+    def open(cls, path: Path) -> Sweep:
+        """An existing sweep. RunError where `path` is none."""
+        sweep = cls(path)
+        if not sweep.definition_path.is_file():
+            raise RunError(f"{path} is no sweep: it has no sweep.json. Name a folder that `kelbo sweep --out` wrote.")
+        if (found := sweep.definition().get("format")) != FORMAT:
+            raise RunError(f"{path} has sweep format {found}; this kelbo reads {FORMAT}.")
+        return sweep
+
+    @property
+    def definition_path(self) -> Path:
+        return self.path / "sweep.json"
+
+    def definition(self) -> dict[str, Any]:
+        return read_json(self.definition_path)
+
+    @property
+    def lanes(self) -> list[str]:
+        """The lanes' names, in the order in which they are trained."""
+        return [lane["name"] for lane in self.definition()["lanes"]]
+
+    def run(self, lane: str) -> Run:
+        """A lane's run, which may not have begun yet."""
+        return Run(self.path / "lanes" / lane)
+
+    def log(self, lane: str) -> Path:
+        return self.path / "logs" / f"{lane}.log"
+
+    def table(self, ending: str = ".csv") -> Path:
+        return self.path / f"table{ending}"
+
+    def status(self, lane: str) -> dict[str, Any] | None:
+        """How the lane ended last time; None where it never did."""
+        path = self._state(lane)
+        return read_json(path) if path.exists() else None
+
+    def save_status(self, lane: str, status: dict[str, Any]) -> None:
+        write_json(self._state(lane), status)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside the block no other process may run this sweep. RunError where one does already."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it when the process ends
+        except OSError as error:
+            os.close(descriptor)
+            raise RunError(f"{self.path} is being run by another process. Wait for it, or stop it first.") from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _state(self, lane: str) -> Path:
+        return self.path / "states" / f"{lane}.json"

@@ -1,0 +1,104 @@
+"""A grid: every combination of some settings' values and seeds, as a list of recipes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kelbo.errors import RecipeError
+from kelbo.recipes.files import change
+from kelbo.recipes.schema import Recipe
+
+
+class Axis(NamedTuple):
+    """One setting and the values it takes, as the texts that `--set` takes."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+class Lane(NamedTuple):
+    """One recipe of a sweep. settings: what the sweep varies, by path. The name is that of the lane's folder."""
+
+    name: str
+    settings: dict[str, str]
+    seed: int
+    recipe: Recipe
+
+
+def grid(recipe: Recipe, over: Sequence[str], seeds: Sequence[int] = ()) -> list[Lane]:
+    """The lanes of `recipe` over "objective.beta=0.1,1,4" and the like, each with every seed; the first axis varies slowest.
+
+    Without seeds there is one, the recipe's. RecipeError for a setting or value that no recipe has, an axis without values
+    or named twice, and for two lanes that would be the same run.
+    """
+    axes = [axis(text) for text in over]
+    paths = [a.path for a in axes]
+    if twice := sorted({path for path in paths if paths.count(path) > 1}):
+        raise RecipeError(f"--over names {', '.join(twice)} twice. Give all its values at once: {twice[0]}=A,B,C.")
+    lanes: list[Lane] = []
+    for values in itertools.product(*(a.values for a in axes)):
+        settings = dict(zip(paths, values, strict=True))
+        changed = change(recipe, [f"{path}={value}" for path, value in settings.items()])
+        for seed in seeds or (recipe.seed,):
+            lanes.append(Lane(_name(settings, seed), settings, seed, change(changed, [f"seed={seed}"])))
+    _require_distinct(lanes)
+    return lanes
+
+
+def axis(text: str) -> Axis:
+    """ "objective.beta=0.1,1,4" as an axis; commas within brackets or quotes part nothing. RecipeError where it is none."""
+    path, sign, values = text.partition("=")
+    found = tuple(value.strip() for value in _parts(values))
+    if not sign or not path.strip() or not all(found):
+        raise RecipeError(f"--over takes PATH=VALUE,VALUE,…, objective.beta=0.1,1,4 say; got {text!r}.")
+    if path.strip() == "seed":
+        raise RecipeError(f"Seeds have an option of their own: --seeds {values}.")
+    return Axis(path.strip(), found)
+
+
+def seeds_of(text: str) -> tuple[int, ...]:
+    """ "123,427" as seeds. RecipeError where it names none, or something else than whole numbers from 0."""
+    found = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in found):
+        raise RecipeError(f"--seeds takes whole numbers from 0, 123,427,235 say; got {text!r}.")
+    return tuple(map(int, found))
+
+
+def _parts(text: str) -> list[str]:
+    """The text parted at its commas, but for those within brackets or quotes."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote or letter in "\"'":
+            quote = "" if letter == quote else quote or letter
+        depth += (not quote) * ((letter in "[{") - (letter in "]}"))
+        if letter == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _name(settings: dict[str, str], seed: int) -> str:
+    short = [path.rpartition(".")[2] for path in settings]
+    parts = [
+        f"{path if short.count(last) > 1 else last}={value}"
+        for (path, value), last in zip(settings.items(), short, strict=True)
+    ]
+    return re.sub(r"[^A-Za-z0-9._=,+-]+", "_", ",".join([*parts, f"seed={seed}"]))
+
+
+def _require_distinct(lanes: Sequence[Lane]) -> None:
+    known: dict[tuple[str, int], Lane] = {}
+    for lane in lanes:
+        other = known.setdefault((lane.recipe.fingerprint, lane.seed), lane)
+        if other is not lane:
+            raise RecipeError(
+                f"The lanes {other.name} and {lane.name} are the same run. Name each value and seed once."
+            )
+    names = [lane.name for lane in lanes]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RecipeError(f"Two lanes would be called {twice}. Give one setting's values in one --over.")

@@ -1,0 +1,47 @@
+"""One lane of a sweep: an ordinary run, begun or gone on with, and left alone once it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.fabric import Fabric
+from kelbo.recipes.experiment import train
+from kelbo.recipes.guards import require_same_recipe
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+from kelbo.runs.journal import Row
+from kelbo.training import Hook, TrainState, every
+
+Tell = Callable[[dict[str, Any]], None]
+"""Says how far a job is: {"step": 10, "steps": 100, "elbo": …}."""
+
+
+def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook] = ()) -> None:
+    """Train `recipe` in `folder`, from its newest checkpoint where there is one. A finished lane is not touched.
+
+    Raises as `kelbo.recipes.experiment.train` does, and RunError where the folder's run has another recipe.
+    """
+    begun = Run(folder).recipe_path.exists()
+    if begun and finished(recipe, folder):
+        require_same_recipe(recipe, folder)
+        return
+    steps = recipe.training.steps
+
+    def row(values: Row) -> None:
+        tell({"steps": steps, **values})
+
+    def step(state: TrainState, _bound: Bound, _loss: Tensor) -> None:
+        tell({"step": state.step, "steps": steps})
+
+    fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
+    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks])
+
+
+def finished(recipe: Recipe, folder: Path) -> bool:
+    """Whether the run in `folder` has a checkpoint of the recipe's last step."""
+    return recipe.training.steps in Run(folder).checkpoint_steps()

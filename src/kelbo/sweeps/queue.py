@@ -1,0 +1,253 @@
+"""A queue of jobs worked off by processes of this machine, each of which is one thread or one accelerator wide.
+
+On a CPU several one-thread processes train more than one process with several threads does (`docs/speed.md`), and lanes
+need nothing of one another. Workers are spawned afresh, so a program that calls `work_off` must guard its own beginning by
+`if __name__ == "__main__":` as every user of multiprocessing must.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from kelbo.errors import Interrupted
+from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
+from kelbo.sweeps.worker import work
+
+MEMORY = 2 * 2**30
+"""bytes of memory that a worker is counted with"""
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers_here(jobs: int) -> int:
+    """As many as this machine has accelerators, else processors and memory for, and no more than jobs."""
+    if devices := torch.cuda.device_count():
+        return min(devices, jobs)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else MEMORY
+    return max(1, min(cores(), jobs, memory // MEMORY))
+
+
+def work_off(
+    jobs: Sequence[Job],
+    *,
+    workers: int | None = None,
+    threads: int | None = None,
+    watch: Watch = unheard,
+    retries: int = 1,
+    log: Callable[[str], Path] | None = None,
+) -> list[Outcome]:
+    """Every job's outcome, in the order of `jobs`; a job that fails leaves the others alone.
+
+    workers: processes; by default what the machine has. threads: of each; by default the processors shared among them. A job
+    that fails, or whose process dies, is tried `retries` times more, unless its error would come again. A job that cannot
+    write stops the queue: those that run go on, those that wait stay undone (kind "NotBegun"). log: the file that a job's
+    standard output and error are appended to.
+
+    A first SIGINT or SIGTERM is passed on to the jobs, which save and stop, and Interrupted is raised; a second one ends them.
+    """
+    if not jobs:
+        return []
+    count = min(workers or workers_here(len(jobs)), len(jobs))
+    with _Signals() as signals:
+        return _Queue(jobs, count, threads or max(1, cores() // count), watch, retries, log, signals).run()
+
+
+@dataclass
+class _Task:
+    job: Job
+    attempts: int = 0
+    seconds: float = 0.0
+    begun: float = 0.0
+    outcome: Outcome | None = None
+
+    def end(self, value: object, failure: Failure | None) -> None:
+        error, kind = (failure.error, failure.kind) if failure else (None, None)
+        self.outcome = Outcome(self.job.name, value, error, kind, self.attempts, self.seconds)
+
+
+@dataclass
+class _Worker:
+    process: Any
+    connection: Connection
+    task: _Task | None = field(default=None)
+
+
+class _Queue:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        workers: int,
+        threads: int,
+        watch: Watch,
+        retries: int,
+        log: Callable[[str], Path] | None,
+        signals: _Signals,
+    ) -> None:
+        self.tasks = [_Task(job) for job in jobs]
+        self.waiting = deque(self.tasks)
+        self.threads, self.watch, self.retries, self.log, self.signals = threads, watch, retries, log, signals
+        self.halted: Failure | None = None
+        self.passed_on = 0
+        self.workers = [self._start(number) for number in range(workers)]
+
+    def run(self) -> list[Outcome]:
+        try:
+            while self._give_out() or any(worker.task for worker in self.workers):
+                self._listen()
+                self._pass_signals_on()
+        finally:
+            self._close()
+        for task in self.waiting:
+            task.end(None, Failure(self._why_not_begun(), "NotBegun", final=False, fatal=False))
+        if name := self.signals.caught:
+            done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks)
+            raise Interrupted(f"Stopped by {name}: {done} of {len(self.tasks)} done, what was running is saved.")
+        return [task.outcome for task in self.tasks if task.outcome]
+
+    def _why_not_begun(self) -> str:
+        return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
+
+    def _give_out(self) -> bool:
+        """Hand waiting jobs to idle workers; says whether any still waits for one."""
+        if self.signals.caught or self.halted:
+            return False
+        for number, worker in enumerate(self.workers):
+            if worker.task or not self.waiting:
+                continue
+            if not worker.process.is_alive():
+                worker = self.workers[number] = self._start(number)
+            task = worker.task = self.waiting.popleft()
+            task.attempts, task.begun = task.attempts + 1, time.perf_counter()
+            self.watch(task.job.name, {"state": "begun", "attempt": task.attempts})
+            with suppress(OSError):  # it has just died: listening will tell
+                worker.connection.send((task.job, self.log(task.job.name) if self.log else None))
+        return bool(self.waiting)
+
+    def _listen(self) -> None:
+        busy = {worker.connection: worker for worker in self.workers if worker.task}
+        busy_or_dead = wait([*busy, *(worker.process.sentinel for worker in busy.values())], timeout=0.2)
+        for worker in busy.values():
+            if worker.connection in busy_or_dead or worker.process.sentinel in busy_or_dead:
+                self._hear(worker)
+
+    def _hear(self, worker: _Worker) -> None:
+        assert worker.task is not None
+        try:
+            while worker.task and worker.connection.poll():
+                kind, content = worker.connection.recv()
+                if kind == "told":
+                    self.watch(worker.task.job.name, content)
+                else:
+                    self._ended(worker, *((content, None) if kind == "done" else (None, content)))
+            if worker.task and not worker.process.is_alive() and not worker.connection.poll():
+                raise EOFError
+        except (EOFError, OSError):
+            worker.process.join()
+            code = worker.process.exitcode
+            how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
+            if worker.task:
+                self._ended(worker, None, Failure(f"its process {how}", "ProcessDied", final=False, fatal=False))
+
+    def _ended(self, worker: _Worker, value: object, failure: Failure | None) -> None:
+        task, worker.task = worker.task, None
+        assert task is not None
+        task.seconds += time.perf_counter() - task.begun
+        if failure is None:
+            task.end(value, None)
+            self.watch(task.job.name, {"state": "done", "seconds": task.seconds})
+            return
+        if failure.fatal:
+            self.halted = failure
+        again = not (failure.final or failure.fatal or self.signals.caught) and task.attempts <= self.retries
+        self.watch(task.job.name, {"state": "again" if again else "failed", **failure._asdict()})
+        if again:
+            self.waiting.append(task)
+        else:
+            task.end(None, failure)
+
+    def _pass_signals_on(self) -> None:
+        """The first signal as SIGTERM, upon which training saves; the second as SIGKILL."""
+        if self.signals.count > self.passed_on:
+            self.passed_on = self.signals.count
+            for worker in self.workers:
+                if worker.task and worker.process.is_alive():
+                    (worker.process.terminate if self.passed_on == 1 else worker.process.kill)()
+
+    def _start(self, number: int) -> _Worker:
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, self.threads), daemon=False)
+        devices = torch.cuda.device_count()
+        own = {"OMP_NUM_THREADS": str(self.threads)}
+        with _environment(own | ({"CUDA_VISIBLE_DEVICES": _device(number % devices)} if devices else {})):
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _close(self) -> None:
+        for worker in self.workers:
+            worker.connection.close()  # an idle worker ends when nobody can ask it any more
+            if worker.task and worker.process.is_alive():  # an error of ours: nobody waits for its answer
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(timeout=30)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+
+def _device(number: int) -> str:
+    """The accelerator's name for a child process: of those that this one may see."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return seen.split(",")[number] if seen else str(number)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Inside the block, what is started has these variables: libraries read them when they are loaded."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Signals:
+    """Counts SIGINT and SIGTERM inside the block instead of dying of them. In another than the main thread, none come."""
+
+    def __init__(self) -> None:
+        self.count, self.caught = 0, ""
+        self.before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.count, self.caught = self.count + 1, signal.Signals(number).name

@@ -1,0 +1,80 @@
+"""A worker process of the queue: jobs come through its connection, what they tell and their ends go back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kelbo.errors import KelboError
+from kelbo.sweeps.jobs import Job, failure_of
+
+
+def work(connection: Connection, threads: int) -> None:
+    """A worker's life, which ends when nobody holds the other end of the connection any more."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole terminal; the parent says what is to be done
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    while True:
+        try:
+            job, log = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            with _output_in(log):
+                connection.send(_result(job, connection))
+        except (BrokenPipeError, OSError):
+            return
+
+
+def _result(job: Job, connection: Connection) -> tuple[str, Any]:
+    def tell(told: dict[str, Any]) -> None:
+        connection.send(("told", told))
+
+    try:
+        return "done", job.call(*job.arguments, tell=tell)
+    except Exception as error:
+        if not isinstance(error, KelboError):
+            traceback.print_exc()
+        return "failed", failure_of(error)
+
+
+@contextmanager
+def _output_in(log: Path | None) -> Iterator[None]:
+    """Standard output and error of the whole process go to the end of a file."""
+    if log is None:
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(1), os.dup(2)
+    with log.open("a") as file:
+        try:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, before in enumerate(kept, start=1):
+                os.dup2(before, number)
+                os.close(before)
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed must not go on writing into a run that somebody may be resuming."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
