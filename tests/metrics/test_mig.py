@@ -61,6 +61,34 @@ def test_entropies_are_those_of_one_density_at_a_time(samples, monkeypatch):
     np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples), slow, rtol=1e-10)
 
 
+def test_as_published_a_latents_draws_are_those_of_all_latents(monkeypatch):
+    """The draws (S, K) read row after row as (K, S), and each latent's mixture asked about what then stands in its row."""
+    noise, rows, samples = RNG.normal(size=MEANS.shape), RNG.permutation(200)[:70], 50
+    drawn = (MEANS + SCALES * noise)[rows][:samples]
+    scrambled = drawn.reshape(3, samples)
+    slow = [
+        -np.mean([np.log(norm.pdf(z, MEANS[rows, k], SCALES[rows, k]).mean()) for z in scrambled[k]]) for k in range(3)
+    ]
+    assert np.abs(slow - module._entropies(MEANS, SCALES, noise, rows, samples)).max() > 0.1
+    np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples, scrambled=True), slow, rtol=1e-10)
+    monkeypatch.setattr(module, "BLOCK", 300)
+    np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples, scrambled=True), slow, rtol=1e-10)
+
+
+def test_as_published_one_latent_is_measured_as_it_should_be_and_several_are_not():
+    one, three = (continuous_mig(MEANS[:, :k], SCALES[:, :k], FACTORS).value for k in (1, 3))
+    published = [continuous_mig(MEANS[:, :k], SCALES[:, :k], FACTORS, as_published=True).value for k in (1, 3)]
+    assert published[0] == pytest.approx(one, rel=1e-9)
+    assert abs(published[1] - three) > 0.02
+
+
+def test_as_published_far_draws_stay_finite():
+    """A latent at 0 ± 1e-3 asked about another's draws around 1e3."""
+    means = np.stack([FACTORS[:, 0] * 1e3, FACTORS[:, 1] * 1e-3], 1)
+    score = continuous_mig(means, np.full(means.shape, 1e-3), FACTORS, as_published=True)
+    assert np.isfinite(score.information).all()
+
+
 def test_continuous_informations_are_those_of_the_integral():
     """Posteriors N(v, 0.5²) for v = 0, 1: the information of a mixture of two, by quadrature; none on the other factor."""
     factors = np.stack([np.arange(3000) % 2, np.arange(3000) // 2 % 2], 1)

@@ -40,7 +40,13 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, bins: int = 20) -> Informatio
 
 
 def continuous_mig(
-    means: np.ndarray, scales: np.ndarray, factors: np.ndarray, *, samples: int = 10_000, seed: int = 0
+    means: np.ndarray,
+    scales: np.ndarray,
+    factors: np.ndarray,
+    *,
+    samples: int = 10_000,
+    seed: int = 0,
+    as_published: bool = False,
 ) -> InformationGap:
     """The mutual information gap of noisy codes z_j ~ N(means_j, scales_j²), without bins (Chen et al., 2018, appendix C).
 
@@ -48,6 +54,9 @@ def continuous_mig(
     H(z_j) = -E log 1/N Σ_n q(z_j | x_n), and of the rows that have v. One z is drawn for each row; each entropy is the
     mean over at most `samples` of its rows, as in the authors' code. Informations below 0, of which noise alone is the cause,
     count as 0. Not the score `mig` gives: it sees the posterior's width, that one its means only. Time grows with N².
+
+    as_published: as disvae and the β-VAE reproducibility study have it. They read the S draws of K latents, (S, K), row after
+    row as (K, S), where they meant the transpose, so each latent's densities are asked about draws of all latents.
 
     means, scales: (N, K). factors: (N, F). ScoreError: see `codes_and_factors`; a scale that is not above 0; samples below 1.
     """
@@ -63,28 +72,38 @@ def continuous_mig(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(means))  # the first rows of any group in this order are a random choice of it
     noise = rng.normal(size=means.shape[::-1]).T  # latent by latent: one more leaves the others' draws as they are
-    everything = _entropies(means, scales, noise, order, samples)
+    everything = _entropies(means, scales, noise, order, samples, as_published)
     information = np.empty((means.shape[1], ranks.shape[1]))
     for factor, column in enumerate(ranks.T):
         groups = [order[column[order] == value] for value in range(column.max() + 1)]
-        parts = [len(rows) / len(means) * _entropies(means, scales, noise, rows, samples) for rows in groups]
+        parts = [
+            len(rows) / len(means) * _entropies(means, scales, noise, rows, samples, as_published) for rows in groups
+        ]
         information[:, factor] = everything - np.sum(parts, 0)
     return _gap(information.clip(0), factor_entropies(ranks))
 
 
-def _entropies(means: Floats, scales: Floats, noise: Floats, rows: np.ndarray, samples: int) -> Floats:
-    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over their first `samples` draws."""
+def _entropies(
+    means: Floats, scales: Floats, noise: Floats, rows: np.ndarray, samples: int, scrambled: bool = False
+) -> Floats:
+    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over their first `samples` draws.
+
+    scrambled: see `as_published` of `continuous_mig`.
+    """
     centres, widths, drawn = (torch.from_numpy(table[rows].T.copy()) for table in (means, scales, noise))
     drawn = drawn[:, :samples]
     own = -0.5 * drawn.square() - widths[:, : drawn.shape[1]].log()  # of each draw under the row it came from
     values = centres[:, : drawn.shape[1]] + widths[:, : drawn.shape[1]] * drawn
+    if scrambled:
+        values = values.T.reshape(values.shape)
+        own = _nearest(values, centres, widths)
     relative = torch.stack([_mixture(*latent) for latent in zip(values, own, centres, widths, strict=True)])
     log_density = own + relative.log() - np.log(len(rows)) - 0.5 * np.log(2 * np.pi)
     return -log_density.mean(1).numpy()
 
 
 def _mixture(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
-    """Σ_n N(z; m_n, s_n²) / N(z; its own row's) for each z: never below 1, since its own row is among them. (S,)"""
+    """Σ_n N(z; m_n, s_n²) / e^own for each z: never below 1, since some row's log-density is its `own`. (S,)"""
     inverse, logs = widths.reciprocal(), widths.log()
     block = max(1, BLOCK // len(centres))
     sums = []
@@ -92,6 +111,17 @@ def _mixture(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Te
         exponent = (part[:, None] - centres).mul_(inverse).square_().mul_(-0.5).sub_(logs).sub_(mine[:, None])
         sums.append(exponent.exp_().sum(1))
     return torch.cat(sums)
+
+
+def _nearest(values: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
+    """The largest log N(z; m_n, s_n²) over the rows n, without its ½ log 2π, of values (K, S): for draws that have no row."""
+    block = max(1, BLOCK // centres.shape[1])
+    found = []
+    for latent, centre, width in zip(values, centres, widths, strict=True):
+        logs = width.log()
+        parts = [(-0.5 * ((part[:, None] - centre) / width).square() - logs).amax(1) for part in latent.split(block)]
+        found.append(torch.cat(parts))
+    return torch.stack(found)
 
 
 def _gap(information: Floats, entropies: Floats) -> InformationGap:
