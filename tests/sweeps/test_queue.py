@@ -1,0 +1,72 @@
+"""The queue: jobs in processes of their own, and what becomes of those that fail."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from kelbo.errors import Interrupted
+from kelbo.sweeps.jobs import Job
+from kelbo.sweeps.queue import work_off
+
+
+def attempts(folder):
+    return len(list(folder.glob("attempt-*")))
+
+
+def test_outcomes_come_in_the_order_of_the_jobs_and_failures_leave_the_others_alone(queue_jobs, tmp_path):
+    heard, log = [], tmp_path / "logs"
+    folders = [tmp_path / name for name in ("killed", "wrong", "diverged")]
+    for folder in folders:
+        folder.mkdir()
+    jobs = [
+        Job("three", queue_jobs.square, (3,)),
+        Job("killed", queue_jobs.die_at_first, (str(folders[0]),)),
+        Job("wrong", queue_jobs.fail_always, (str(folders[1]),)),
+        Job("diverged", queue_jobs.diverge, (str(folders[2]),)),
+        Job("four", queue_jobs.square, (4,)),
+        Job("threads", queue_jobs.threads),
+    ]
+    watch = lambda name, told: heard.append((name, told))  # noqa: E731
+    found = {a.name: a for a in work_off(jobs, workers=2, threads=1, watch=watch, log=lambda name: log / f"{name}.log")}
+    assert list(found) == [job.name for job in jobs]
+    assert (found["three"].value, found["four"].value) == (9, 16)
+    assert found["threads"].value == ("1", 1)
+    assert (found["killed"].value, found["killed"].attempts, found["killed"].error) == ("survived", 2, None)
+    assert ("killed", "again", "its process was killed by SIGKILL") in [
+        (name, told.get("state"), told.get("error")) for name, told in heard
+    ]
+    assert (found["wrong"].kind, found["wrong"].error) == ("ValueError", "ValueError: seven is not six")
+    assert attempts(folders[1]) == 2  # anything may have been chance, once
+    assert (found["diverged"].kind, attempts(folders[2])) == ("Divergence", 1)  # it would come again
+    assert ("three", {"step": 1, "steps": 1}) in heard
+    assert (log / "three.log").read_text() == "squaring 3\n"
+    assert "seven is not six" in (log / "wrong.log").read_text()
+
+
+def test_a_full_disk_stops_the_queue(queue_jobs):
+    jobs = [Job("full", queue_jobs.meet_a_full_disk), Job("later", queue_jobs.square, (2,))]
+    full, later = work_off(jobs, workers=1, threads=1)
+    assert (full.kind, full.attempts) == ("NotSaved", 1)
+    assert (later.kind, later.value) == ("NotBegun", None)
+    assert "could not be written" in later.error
+
+
+def test_a_signal_reaches_the_jobs_which_save(queue_jobs, tmp_path):
+    def stop():
+        while not (tmp_path / "waiting").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    jobs = [Job("waits", queue_jobs.wait_for_a_signal, (str(tmp_path),)), Job("never", queue_jobs.square, (2,))]
+    with pytest.raises(Interrupted, match="Stopped by SIGINT: 0 of 2 done, what was running is saved"):
+        work_off(jobs, workers=1, threads=1)
+    assert (tmp_path / "saved").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_no_jobs_are_no_work():
+    assert work_off([]) == []

@@ -1,0 +1,129 @@
+"""Sweeps in their folders: laid, trained, killed, gone on with."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kelbo.errors import RunError, SweepFailed
+from kelbo.recipes import change
+from kelbo.recipes.experiment import train
+from kelbo.runs import Sweep
+from kelbo.sweeps.sweep import found, lay, require_all_done, train_lanes
+
+BETAS = ["objective.beta=0.5,4"]
+
+
+def weights(path: Path, step: int) -> bytes:
+    return (path / "checkpoints" / f"{step:08d}" / "weights.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    from kelbo.recipes import find
+
+    settings = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
+    every = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
+    recipe = change(find("digits"), [*settings, *every])
+    laid = lay(recipe, BETAS, [1], tmp_path_factory.mktemp("sweeps") / "s")
+    train_lanes(laid, workers=2, threads=1)
+    return laid
+
+
+def test_each_lane_is_the_run_that_its_recipe_alone_would_be(trained, tmp_path):
+    for lane in trained.lanes:
+        alone = train(lane.recipe, tmp_path / lane.name)
+        assert weights(trained.sweep.run(lane.name).path, 12) == weights(alone.path, 12)
+        assert trained.sweep.status(lane.name) == {"state": "done", "error": None}
+
+
+def test_finished_lanes_are_not_touched(trained):
+    before = {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()}
+    again = lay(trained.lanes[0].recipe, BETAS, [1], trained.sweep.path, resume=True)
+    assert train_lanes(again, workers=1) == []
+    assert {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()} == before
+
+
+def test_a_sweep_is_found_again_as_it_was_laid(trained):
+    assert found(trained.sweep.path).lanes == trained.lanes
+
+
+def test_a_sweep_never_overwrites_anything_and_resumes_its_own_lanes_only(trained, small):
+    with pytest.raises(RunError, match="exists already"):
+        lay(small, BETAS, [1], trained.sweep.path)
+    with pytest.raises(
+        RunError, match=r"it is objective.beta=0.5,4; seeds 1 \(2 lanes\); now asked for is .* seeds 1, 2"
+    ):
+        lay(small, BETAS, [1, 2], trained.sweep.path, resume=True)
+    with pytest.raises(RunError, match="is no sweep"):
+        found(trained.sweep.path / "lanes")
+
+
+def test_two_commands_cannot_run_one_sweep_at_a_time(trained):
+    with (
+        trained.sweep.held(),
+        pytest.raises(RunError, match="is being run by another process"),
+        Sweep(trained.sweep.path).held(),
+    ):
+        pass
+
+
+def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
+    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    train_lanes(laid, workers=1, threads=1)
+    states = [laid.sweep.status(lane.name) for lane in laid.lanes]
+    assert [state["state"] for state in states] == ["diverged", "done"]
+    with pytest.raises(
+        SweepFailed, match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: .*not finite|nan|inf"
+    ):
+        require_all_done(laid)
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from kelbo.recipes.files import load
+from kelbo.sweeps.sweep import lay, train_lanes, require_all_done
+if __name__ == "__main__":
+    laid = lay(load(Path(sys.argv[1])), ["objective.beta=0.5,4"], [1, 2], Path(sys.argv[2]), resume=True)
+    train_lanes(laid, workers=2, threads=1)
+    require_all_done(laid)
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_at_random_moments_ends_with_the_weights_of_an_uninterrupted_one(small, tmp_path):
+    from kelbo.recipes.files import dump
+
+    recipe, script = tmp_path / "recipe.toml", tmp_path / "sweep.py"
+    recipe.write_text(dump(change(small, ["training.steps=400", "training.checkpoint_every=20"])))
+    script.write_text(SWEEP)
+
+    def command(out):
+        return [sys.executable, str(script), str(recipe), str(out)]
+
+    begun = time.perf_counter()
+    subprocess.run(command(tmp_path / "whole"), check=True)
+    whole, kills = time.perf_counter() - begun, 0
+    chance = random.Random(5)
+    while True:
+        process = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(timeout=chance.uniform(0.5, 0.8) * whole if kills < 3 else 120)
+            break
+        except subprocess.TimeoutExpired:
+            if kills % 2:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()  # its workers must follow it by themselves
+            process.wait()
+            kills += 1
+    assert process.returncode == 0
+    assert kills == 3
+    for lane in Sweep.open(tmp_path / "whole").lanes:
+        assert weights(tmp_path / "killed" / "lanes" / lane, 400) == weights(tmp_path / "whole" / "lanes" / lane, 400)
