@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -125,29 +126,23 @@ def paths(plane: Plane, names: Sequence[str], *, theme: Theme) -> Figure:
     """One coloured curve of posterior means a factor, its draws as faint points, the base image as a cross."""
     with style(theme):
         figure = Figure(figsize=(7.4, 4.6), layout="constrained")
-        axes = figure.subplots()
-        for number, (name, curve) in enumerate(zip(names, plane.means, strict=True)):
-            colour = theme.hues[number % len(theme.hues)]
-            if plane.draws:
-                axes.scatter(*plane.draws[number].T, s=4, color=colour, alpha=0.22, linewidths=0)
-            line = "-" if number < len(theme.hues) else "--"
-            axes.plot(
-                *curve.T,
-                line,
-                color=colour,
-                marker="o",
-                markersize=3.5,
-                linewidth=1.2,
-                label=readable(name),
-            )
-        axes.plot(
-            *plane.base, "+", color=theme.ink, markersize=11, markeredgewidth=1.8, linestyle="", label="base image"
-        )
-        axes.set_aspect("equal", adjustable="datalim")
-        for axis, which, share in zip((axes.xaxis, axes.yaxis), ("First", "Second"), plane.shares, strict=True):
-            axis.set_label_text(f"{which} principal component, {100 * share:.0f} % of the variance")
-            axis.set_major_locator(MaxNLocator(6))
-            axis.set_major_formatter(FuncFormatter(tick))
-        axes.grid(visible=True, axis="both")
+        trace(figure.subplots(), plane, names, theme=theme)
         figure.legend(loc="outside right upper")
     return figure
+
+
+def trace(axes: Axes, plane: Plane, names: Sequence[str], *, theme: Theme) -> None:
+    """Draw a plane's curves, draws and base image, labelled for a legend."""
+    for number, (name, curve) in enumerate(zip(names, plane.means, strict=True)):
+        colour = theme.hues[number % len(theme.hues)]
+        if plane.draws:
+            axes.scatter(*plane.draws[number].T, s=4, color=colour, alpha=0.22, linewidths=0)
+        line = "-" if number < len(theme.hues) else "--"
+        axes.plot(*curve.T, line, color=colour, marker="o", markersize=3.5, linewidth=1.2, label=readable(name))
+    axes.plot(*plane.base, "+", color=theme.ink, markersize=11, markeredgewidth=1.8, linestyle="", label="base image")
+    axes.set_aspect("equal", adjustable="datalim")
+    for axis, which, share in zip((axes.xaxis, axes.yaxis), ("First", "Second"), plane.shares, strict=True):
+        axis.set_label_text(f"{which} principal component, {100 * share:.0f} % of the variance")
+        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_formatter(FuncFormatter(tick))
+    axes.grid(visible=True, axis="both")
