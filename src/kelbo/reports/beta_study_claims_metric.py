@@ -1,0 +1,162 @@
+"""Claims of the β-VAE study on its metric: what it tells of quality, of L, of the classifier (§3.1.3 to §3.1.5)."""
+
+from __future__ import annotations
+
+from kelbo.reports import beta_study_numbers as n
+from kelbo.reports import papers
+from kelbo.reports.beta_study_claims_2d import FOUR, MLP, POINTS
+from kelbo.reports.beta_study_claims_rgb import CONV
+from kelbo.reports.beta_study_gathered import Gathered, verdict
+from kelbo.reports.beta_study_results import NAMES, Kind, Study
+from kelbo.reports.claims import Claim, Estimate, Verdict, paired, percent, student, welch
+
+HIGH = 0.9
+"""A score from which on disentanglement counts as high."""
+
+TWO_OF_FIVE = 0.5
+"""Mutual information gap of half of the factors having a latent of their own: 1 if all had, 0.4 if two of five."""
+
+
+def score_and_quality(study: Study) -> Verdict:
+    """§3.1.3: a high score of poor traversals."""
+    claim = Claim(
+        "score-not-quality",
+        "§3.1.3, Fig. 4",
+        "High scores do not mean that latents are disentangled: almost perfect ones, yet about two of five factors learnt.",
+        "scores of 100 % in figure 4",
+        f"Of runs on 2Dshapes that score {percent(HIGH)} or more with four factors: mean mutual information gap < "
+        f"{TWO_OF_FIVE}. A number in the place of looking; it would be 1 if each factor had a latent of its own",
+    )
+    scored = [
+        (value, lane) for group in (MLP, CONV) for lane in n.lanes(study, group) if (value := study.score(lane, FOUR))
+    ]
+    gaps = [lane["mig"]["value"] for value, lane in scored if value >= HIGH and lane["mig"]]
+    found = Gathered()
+    found.add("their gap", student(gaps, "runs"), "gap", below=TWO_OF_FIVE)
+    missing = []
+    if scored and not gaps:
+        best = max(value for value, _ in scored)
+        missing = [f"no run scored so high and has a gap; the highest score is {percent(best)}"]
+    groups = [group for group in (MLP, CONV) if n.lanes(study, group)] or [MLP]
+    return verdict(study, claim, found, groups, missing=missing)
+
+
+def low_beta_wide(study: Study) -> Verdict:
+    """§3.1.4: figure 5."""
+    claim = Claim(
+        "low-beta-wide",
+        "§3.1.4, Fig. 5",
+        "A low β spreads posteriors far apart; a high one crowds them around the prior’s mean.",
+        "",
+        "Rate of β = 0.1 − rate of β = 4 > 0, the two of figure 5; paired by seed. The rate is what the KL penalises: "
+        "how far posteriors lie from the prior’s mean, and how narrow they are",
+    )
+    groups = [group for group in (MLP, CONV) if n.lanes(study, group)] or [MLP]
+    found = Gathered()
+    for group in groups:
+        low, high = (n.reading(study, group, beta, n.rate) for beta in (0.1, 4.0))
+        found.add(n.NETWORKS[group[1]], paired(low, high), "nats", above=0)
+    return verdict(study, claim, found, groups)
+
+
+def more_pairs_baselines(study: Study) -> Verdict:
+    """§3.1.5: figure 6, PCA and ICA."""
+    claim = Claim(
+        "more-pairs-baselines",
+        "§3.1.5, Fig. 6",
+        "More pairs L in a training point raise the scores of PCA and ICA significantly.",
+        "L from 16 to 256",
+        "Score at the largest L − at the smallest > 0, for PCA and ICA; paired by seed",
+    )
+    found = Gathered()
+    for kind in ("PCA", "ICA"):
+        found.add(kind, paired(*_ends(study, kind)), "points", above=0)
+    return verdict(study, claim, found, [("dsprites", "")])
+
+
+def more_pairs_models(study: Study) -> Verdict:
+    """§3.1.5: figure 6, PCA and ICA in particular."""
+    claim = Claim(
+        "more-pairs-contrast",
+        "§3.1.5, Fig. 6",
+        "More pairs raise the scores of PCA and ICA more than those of β-VAEs.",
+        "L from 16 to 256",
+        "Rise of PCA and ICA − rise of the MLP’s β-VAEs > 0, from the smallest L to the largest; Welch",
+    )
+    linear, deep = (
+        [
+            most[seed] - least[seed]
+            for most, least in (_ends(study, kind) for kind in kinds)
+            for seed in most
+            if seed in least
+        ]
+        for kinds in (("PCA", "ICA"), papers.BETAS)
+    )
+    found = Gathered()
+    found.add("PCA and ICA − β-VAEs", welch(linear, deep, "fits and runs"), "points", above=0)
+    return verdict(study, claim, found, [MLP])
+
+
+def pairs_narrow(study: Study) -> Verdict:
+    """§3.1.5: figure 6, the lines come together."""
+    claim = Claim(
+        "pairs-narrow",
+        "§3.1.5, Fig. 6",
+        "With more pairs β-VAEs score ever more alike, so the metric chooses worse between them.",
+        "L from 16 to 256",
+        "Highest − lowest score over β of a seed, at the largest L − at the smallest < 0; paired by seed",
+    )
+    ends = [_ends(study, beta) for beta in papers.BETAS]
+    wide, narrow = (_ranges([pair[end] for pair in ends]) for end in (1, 0))
+    found = Gathered()
+    found.add("range over β", paired(narrow, wide), "points", below=0)
+    return verdict(study, claim, found, [MLP])
+
+
+def classifier(study: Study) -> Verdict:
+    """§3.1.5: table 2."""
+    printed = papers.TABLE_2
+    spread = {
+        role: max(p.mean for p in row.values()) - min(p.mean for p in row.values()) for role, row in printed.items()
+    }
+    claim = Claim(
+        "classifier",
+        "§3.1.5, Table 2",
+        "The choice of classifier has no significant effect on the score.",
+        "; ".join(f"{NAMES[role]}: at most {value:.1f} points apart" for role, value in spread.items()),
+        "Score of the classifier with the highest mean − of that with the lowest within ±5 points on each set, over all β; "
+        "paired by run and choice of factors",
+    )
+    groups, found = [MLP, ("3dshapes", "conv"), ("mpi3d", "conv")], Gathered()
+    for group in groups:
+        label, estimate = _furthest(study, group)
+        found.add(label, estimate, "points", above=-POINTS, below=POINTS)
+    return verdict(study, claim, found, groups)
+
+
+def _furthest(study: Study, group: n.Group) -> tuple[str, Estimate | None]:
+    """The two classifiers of a set whose mean scores are furthest apart, and their difference over the same runs."""
+    by_classifier = {name: n.by_classifier(study, group, name) for name in papers.CLASSIFIERS}
+    common = set.intersection(*(set(values) for values in by_classifier.values()))
+    if not common:
+        return NAMES[group[0]], None
+    means = {name: sum(values[key] for key in common) for name, values in by_classifier.items()}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    label = f"{NAMES[group[0]]}: {papers.CLASSIFIERS[best]} − {papers.CLASSIFIERS[worst]}"
+    return label, paired(by_classifier[best], by_classifier[worst], "scores")
+
+
+def _ends(study: Study, kind: Kind) -> tuple[n.BySeed, n.BySeed]:
+    """Scores at the largest L and at the smallest, of the first choice of factors that has both; empty where none has."""
+    swept = study.results["plan"]["measures"]["pairs_sweep"]
+    for factors in n.CHOSEN if len(set(swept)) > 1 else ():
+        most, least = (n.scores(study, MLP, kind, factors, pairs=end(swept)) for end in (max, min))
+        if most and least:
+            return most, least
+    return {}, {}
+
+
+def _ranges(rows: list[n.BySeed]) -> n.BySeed:
+    """Highest − lowest over β, of the seeds that every β has."""
+    seeds = set.intersection(*(set(row) for row in rows))
+    return {seed: max(row[seed] for row in rows) - min(row[seed] for row in rows) for seed in sorted(seeds)}

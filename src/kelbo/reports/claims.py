@@ -1,0 +1,264 @@
+"""A paper's claim, held against our own numbers: reproduced, not reproduced, or not tested at this budget.
+
+Every test is one or more numbers, each with a central 95 % interval over seeds and a side on which the claim puts it.
+All intervals on the claim's side: reproduced. One wholly on the other side: not reproduced. Anything else is no test yet,
+and the verdict says what is lacking. Models trained for less than `ENOUGH` of the paper's steps decide nothing either way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from kelbo.reports.numbers import decimals_of, fixed, plain
+
+Key = TypeVar("Key")
+Outcome = Literal["reproduced", "not reproduced", "not tested"]
+Unit = Literal["percent", "points", "distance", "intensity", "nats", "correlation", "ratio", "gap", "relative"]
+
+ENOUGH = 0.1
+"""Share of the paper's training steps below which a trained model neither confirms a claim nor speaks against it."""
+
+
+class Estimate(NamedTuple):
+    """A number with its central 95 % interval, None where there is none. how: what the interval is of."""
+
+    value: float
+    low: float | None
+    high: float | None
+    how: str
+
+
+def student(values: Sequence[float] | Mapping[Any, float], of: str = "seeds") -> Estimate | None:
+    """Mean of independent values with Student's interval; no interval of one value, None of none.
+
+    of: what the values are over, in the plural. Of a mapping its values count.
+    """
+    x = np.array(list(values.values()) if isinstance(values, Mapping) else values, np.float64)
+    if len(x) < 2:
+        return Estimate(float(x[0]), None, None, f"one {of.removesuffix('s')}") if len(x) else None
+    half = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
+    return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), f"Student, {len(x)} {of}")
+
+
+def paired(first: Mapping[Key, float], second: Mapping[Key, float], of: str = "seeds") -> Estimate | None:
+    """Mean of first − second over the keys of both, with Student's interval of the differences."""
+    common = [first[key] - second[key] for key in first if key in second]
+    found = student(common, of)
+    return None if found is None else found._replace(how=found.how.replace("Student", "paired"))
+
+
+def welch(first: Sequence[float], second: Sequence[float], of: str = "seeds") -> Estimate | None:
+    """Difference of two independent means, first − second, with Welch's interval; None where one has no value."""
+    a, b = np.array(first, np.float64), np.array(second, np.float64)
+    if min(len(a), len(b)) == 0:
+        return None
+    how = f"Welch, {len(a)} and {len(b)} {of}"
+    if min(len(a), len(b)) < 2:
+        return Estimate(float(a.mean() - b.mean()), None, None, how)
+    return _difference(_Mean.of(a), _Mean.of(b), how)
+
+
+def against_printed(values: Sequence[float], mean: float, deviation: float, count: int) -> Estimate | None:
+    """Our mean − the paper's, whose deviation is over `count` seeds: Welch's interval, of both sides' seeds."""
+    x = np.array(values, np.float64)
+    if len(x) < 2:
+        return Estimate(float(x[0] - mean), None, None, "one seed of ours") if len(x) else None
+    how = f"Welch, {len(x)} seeds of ours and {count} of theirs"
+    return _difference(_Mean.of(x), _Mean(mean, deviation**2 / count, count), how)
+
+
+def deviation_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Estimate | None:
+    """Standard deviation within groups of `first` over that of `second`, pooled, with the F distribution's interval.
+
+    None where either has no group of two or more, or `second` does not vary.
+    """
+    (above, m), (below, n) = _pooled(first), _pooled(second)
+    if min(m, n) == 0 or below == 0:
+        return None
+    ratio = above / below
+    low, high = (math.sqrt(ratio / float(stats.f.ppf(p, m, n))) for p in (0.975, 0.025))
+    return Estimate(math.sqrt(ratio), low, high, f"F, {m} and {n} degrees of freedom")
+
+
+class Evidence(NamedTuple):
+    """One number of a test. The claim puts it above `above` and below `below`, both in the number's own unit."""
+
+    label: str
+    estimate: Estimate
+    unit: Unit
+    above: float = -math.inf
+    below: float = math.inf
+
+    @property
+    def side(self) -> Literal["for", "against", "open"]:
+        """Where the interval lies; "open" where it has both sides in it, or there is none."""
+        _, low, high, _ = self.estimate
+        if low is None or high is None:
+            return "open"
+        if low > self.above and high < self.below:
+            return "for"
+        return "against" if high < self.above or low > self.below else "open"
+
+    @property
+    def leans(self) -> bool:
+        """Whether the number itself is on the claim's side."""
+        return self.above < self.estimate.value < self.below
+
+    @property
+    def value(self) -> str:
+        """The number with its unit."""
+        return _with_unit([self.estimate.value], self.unit, self._decimals)
+
+    @property
+    def interval(self) -> str:
+        """Its interval's ends; "" where there is none."""
+        _, low, high, _ = self.estimate
+        return "" if low is None or high is None else _with_unit([low, high], self.unit, self._decimals)
+
+    @property
+    def _decimals(self) -> int | None:
+        _, low, high, _ = self.estimate
+        if self.unit in ("percent", "points"):
+            return 1
+        return None if low is None or high is None or low == high else decimals_of((high - low) / 2)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper says. words: ours. printed: its numbers, "" where it prints none. test: what ours must be."""
+
+    id: str
+    place: str
+    words: str
+    printed: str
+    test: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """on: what was tested and what stood in for what. why: of the outcome, one or two sentences."""
+
+    claim: Claim
+    outcome: Outcome
+    evidence: tuple[Evidence, ...]
+    why: str
+    on: str = ""
+
+
+def judge(
+    claim: Claim,
+    evidence: Sequence[Evidence],
+    *,
+    missing: Sequence[str] = (),
+    trained: float | None = None,
+    on: str = "",
+    note: str = "",
+) -> Verdict:
+    """The verdict on a claim.
+
+    missing: what the test lacks and why, a phrase each; a claim whose test lacks a part is not reproduced by the rest.
+    trained: share of the paper's steps behind the evidence; None where no model was trained for it. note: said in any case.
+    """
+    outcome, why = _outcome(evidence, missing, trained)
+    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on)
+
+
+def _outcome(evidence: Sequence[Evidence], missing: Sequence[str], trained: float | None) -> tuple[Outcome, str]:
+    if not evidence:
+        return "not tested", f"{sentence('; '.join(missing) or 'the measurement was not made')}"
+    if trained is not None and trained < ENOUGH:
+        return "not tested", (
+            f"Trained for {percent(trained)} of the paper’s steps; below {percent(ENOUGH)} neither outcome would say "
+            f"anything. {_lean(evidence)}" + (f" {sentence('; '.join(missing))}" if missing else "")
+        )
+    sides = [part.side for part in evidence]
+    shortfall = f" Trained for {percent(trained)} of the paper’s steps." if trained is not None and trained < 1 else ""
+    if "against" in sides:
+        return "not reproduced", f"On the other side: {_labels(evidence, 'against')}.{shortfall}"
+    if missing:
+        return "not tested", f"{sentence('; '.join(missing))} {_lean(evidence)}{shortfall}"
+    if "open" in sides:
+        return "not tested", f"{_undecided(evidence)}{shortfall}"
+    return "reproduced", (
+        "The interval is" if len(sides) == 1 else "All intervals are"
+    ) + f" on the claim’s side.{shortfall}"
+
+
+def _undecided(evidence: Sequence[Evidence]) -> str:
+    alone = [part.label for part in evidence if part.estimate.low is None]
+    if alone:
+        return f"One seed has no interval: {listed(alone)}. {_lean(evidence)}"
+    return f"Too few seeds: the interval has both sides in it ({_labels(evidence, 'open')})."
+
+
+def _lean(evidence: Sequence[Evidence]) -> str:
+    leaning = sum(part.leans for part in evidence)
+    if leaning in (0, len(evidence)):
+        side = "the claim’s" if leaning else "the other"
+        return f"So far {'the number is' if len(evidence) == 1 else 'all numbers are'} on {side} side."
+    return f"So far {leaning} of {len(evidence)} numbers are on the claim’s side."
+
+
+def _labels(evidence: Sequence[Evidence], side: str) -> str:
+    return listed([part.label for part in evidence if part.side == side])
+
+
+def listed(labels: Sequence[str], most: int = 4) -> str:
+    """Words as a list, cut after `most` of them, which it says."""
+    rest = len(labels) - most
+    return "; ".join(labels[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def sentence(text: str) -> str:
+    """Words as a sentence."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def percent(share: float) -> str:
+    """A share in percent, to two significant digits."""
+    return f"{plain(100 * share, 2)} %"
+
+
+def _with_unit(values: Sequence[float], unit: Unit, decimals: int | None) -> str:
+    scale = 100 if unit in ("percent", "points") else 1
+    shown = [plain(scale * v) if decimals is None else fixed(scale * v, decimals) for v in values]
+    if unit == "points" and len(values) == 1 and values[0] > 0:
+        shown = [f"+{shown[0]}"]
+    word = {"percent": " %", "points": " points", "nats": " nats", "ratio": "×"}.get(unit, "")
+    return " to ".join(shown) + word
+
+
+class _Mean(NamedTuple):
+    """A mean, the square of its standard error, and how many values it is of."""
+
+    value: float
+    squared_error: float
+    number: int
+
+    @classmethod
+    def of(cls, x: NDArray[np.float64]) -> _Mean:
+        return cls(float(x.mean()), float(x.var(ddof=1)) / len(x), len(x))
+
+
+def _difference(a: _Mean, b: _Mean, how: str) -> Estimate:
+    """Of two independent means: Welch's interval, with Satterthwaite's degrees of freedom."""
+    total, difference = a.squared_error + b.squared_error, a.value - b.value
+    if total == 0:
+        return Estimate(difference, difference, difference, how)
+    freedom = total**2 / sum(part.squared_error**2 / (part.number - 1) for part in (a, b))
+    half = float(stats.t.ppf(0.975, freedom)) * math.sqrt(total)
+    return Estimate(difference, difference - half, difference + half, how)
+
+
+def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
+    """Variance within groups and its degrees of freedom."""
+    arrays = [np.array(group, np.float64) for group in groups if len(group) > 1]
+    freedom = sum(len(x) - 1 for x in arrays)
+    return (float(sum(np.square(x - x.mean()).sum() for x in arrays)) / freedom if freedom else 0.0), freedom
