@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kelbo.latents.noise import standard_normal
+
 
 class DiagonalGaussian(NamedTuple):
     """N(mean, diag(exp(log_variance))) over K dimensions, both of shape (B, K), float32."""
@@ -28,7 +30,7 @@ class DiagonalGaussian(NamedTuple):
 
     def rsample(self) -> Tensor:
         """One reparametrised draw, (B, K): mean + scale · ε (Kingma & Welling, 2014)."""
-        return self.mean + self.scale * torch.randn_like(self.mean)
+        return self.mean + self.scale * standard_normal(self.mean)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z) in nats, summed over the K dimensions, shape (B,)."""

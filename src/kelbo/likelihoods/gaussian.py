@@ -67,14 +67,18 @@ class Gaussian(Likelihood):
 class FixedGaussian(Gaussian):
     """One σ, given: in intensities. σ = 1 is what "½ summed squared error + KL" means ("Gaussian VAE")."""
 
+    given: Tensor
+
     def __init__(self, sigma: float = 1.0, mean_activation: Activation = "identity") -> None:
         super().__init__(mean_activation)
         if not 0 < sigma < math.inf:
             raise RecipeError(f"likelihood.sigma must be positive and finite (it is in intensities); got {sigma}.")
         self.sigma = sigma
+        # a buffer, so that stacked lanes may each have their own; in the recipe, so not in the weights
+        self.register_buffer("given", torch.tensor(math.log(sigma)), persistent=False)
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
-        return torch.full((), math.log(self.sigma), device=output.device)
+        return self.given
 
 
 class AveragedSquaredError(Gaussian):

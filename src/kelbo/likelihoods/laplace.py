@@ -21,19 +21,22 @@ class Laplace(Likelihood):
 
     kind = "density"
     support = "real"
+    given: Tensor
 
     def __init__(self, scale: float | None = None, mean_activation: Activation = "identity") -> None:
         super().__init__()
         if scale is not None and not 0 < scale < math.inf:
             raise RecipeError(f"likelihood.scale must be positive and finite, or None to learn it; got {scale}.")
-        self.log_scale: Tensor | float = nn.Parameter(torch.zeros(())) if scale is None else math.log(scale)
+        self.log_scale = nn.Parameter(torch.zeros(())) if scale is None else None
+        # a buffer, so that stacked lanes may each have their own; in the recipe, so not in the weights
+        self.register_buffer("given", None if scale is None else torch.tensor(float(scale)), persistent=False)
         self.mean_activation = activation(mean_activation)
 
     def scale(self, output: Tensor) -> Tensor:
         """b, a float32 scalar on the output's device."""
-        if isinstance(self.log_scale, Tensor):
-            return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR))
-        return torch.full((), math.exp(self.log_scale), device=output.device)
+        if self.log_scale is None:
+            return self.given
+        return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR))
 
     def output_channels(self, channels: int) -> int:
         return channels

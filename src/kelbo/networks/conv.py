@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from kelbo.networks.layers import channels_last, through
+from kelbo.networks.layers import channels_last, laid_out, through
 
 Shape = tuple[int, int, int]
 
@@ -48,7 +47,7 @@ class BurgessEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return through(self.head, through(self.features, x.contiguous(memory_format=torch.channels_last)))
+        return through(self.head, through(self.features, laid_out(x)))
 
 
 class BurgessDecoder(nn.Module):
@@ -77,7 +76,7 @@ class BurgessDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = through(self.head, z).unflatten(1, self.start)
-        return through(self.features, start.contiguous(memory_format=torch.channels_last))
+        return through(self.features, laid_out(start))
 
 
 class RybkinEncoder(nn.Module):
@@ -97,7 +96,7 @@ class RybkinEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return through(self.head, through(self.features, x.contiguous(memory_format=torch.channels_last)))
+        return through(self.head, through(self.features, laid_out(x)))
 
 
 class RybkinDecoder(nn.Module):
@@ -118,4 +117,4 @@ class RybkinDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return through(self.features, start.contiguous(memory_format=torch.channels_last))
+        return through(self.features, laid_out(start))

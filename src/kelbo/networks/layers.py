@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,19 +20,29 @@ def channels_last(module: nn.Module) -> None:
     module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stubs lack this overload
 
 
+def laid_out(x: Tensor) -> Tensor:
+    """Images (B, C, H, W) channels-last. Under vmap as they are: it cannot be asked for a layout there."""
+    return x if torch._C._are_functorch_transforms_active() else x.contiguous(memory_format=torch.channels_last)
+
+
 def through(layers: nn.Sequential, x: Tensor) -> Tensor:
     """`layers(x)`, with what is slow on a CPU done otherwise.
 
     In inference each Conv2d takes the ReLU that follows it along in one kernel: that spares a pass over every feature map,
     which is what a compiled and frozen network gains too, without the minute of compiling, and is equal to the last bit.
-    Transposed convolutions go through `Deconvolution`, and on AMD's processors linear layers through `Product`.
+    Transposed convolutions go through `Deconvolution`; linear layers through `Product` on AMD's processors, and everywhere
+    where vmap holds weights of several lanes.
     """
     modules = list(layers)
     while modules:
         layer = modules.pop(0)
         if isinstance(layer, nn.ConvTranspose2d) and _is_plain(layer, x) and layer.bias is not None:
             x = Deconvolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.output_padding)  # pyright: ignore[reportAssignmentType]
-        elif isinstance(layer, nn.Linear) and is_amd() and x.ndim == 2 and _is_plain(layer, x):
+        elif (
+            isinstance(layer, nn.Linear)
+            and x.ndim == 2
+            and (_is_stacked(layer, x) or (is_amd() and _is_plain(layer, x)))
+        ):
             x = Product.apply(x, layer.weight, layer.bias)  # pyright: ignore[reportAssignmentType]
         elif modules and isinstance(modules[0], nn.ReLU) and isinstance(layer, nn.Conv2d) and _fuses(layer, x):
             modules.pop(0)
@@ -83,35 +95,59 @@ class Deconvolution(torch.autograd.Function):
 
 
 class Product(torch.autograd.Function):
-    """A linear layer x (B, I), weight (O, I), bias (O,) or None by oneDNN.
+    """A linear layer x (B, I), weight (O, I), bias (O,) or None by oneDNN; under vmap those of L lanes as one product.
 
     PyTorch's own goes through MKL, which on AMD's processors is slower than oneDNN for x·Wᵀ and for the gradient of x, and
-    equal for that of W (benchmarks/layers_speed.py). Equal up to the order of summation.
+    equal for that of W (benchmarks/layers_speed.py). Of lanes it is slow in the gradient of W, which comes transposed and is
+    copied into place. Equal up to the order of summation.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _product(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
         (gradient,), wanted = gradients, ctx.needs_input_grad  # pyright: ignore[reportAttributeAccessIssue]
         return (
-            _product(gradient, weight.t(), None) if wanted[0] else None,
-            gradient.t() @ x if wanted[1] else None,
-            gradient.sum(0) if wanted[2] else None,
+            _product(gradient, weight.mT, None) if wanted[0] else None,
+            gradient.mT @ x if wanted[1] else None,
+            gradient.sum(-2) if wanted[2] else None,
         )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor | None) -> tuple[Tensor, int]:
+        lanes = (
+            value
+            if value is None
+            else value.expand(info.batch_size, *value.shape)
+            if dim is None
+            else value.movedim(dim, 0)
+            for value, dim in zip(inputs, in_dims, strict=True)
+        )
+        return Product.apply(*lanes), 0  # pyright: ignore[reportReturnType]
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    if x.ndim == 2:
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
 
 def _fuses(layer: nn.Conv2d, x: Tensor) -> bool:
     """Whether torch's fused kernel applies: no gradient to keep, and what `_is_plain` says."""
     return not torch.is_grad_enabled() and _is_plain(layer, x) and not isinstance(layer.padding, str)
+
+
+def _is_stacked(layer: nn.Linear, x: Tensor) -> bool:
+    """Whether vmap, and nothing else around it, holds one weight for each lane."""
+    batched = torch._C._functorch.is_batchedtensor  # pyright: ignore[reportAttributeAccessIssue]
+    return batched(layer.weight) and not torch.is_autocast_enabled(x.device.type) and not torch.compiler.is_compiling()
 
 
 def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, x: Tensor) -> bool:

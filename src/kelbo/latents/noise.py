@@ -1,0 +1,55 @@
+"""Standard normal noise, of which stacked lanes draw each their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_generators: ContextVar[Sequence[torch.Generator] | None] = ContextVar("generators", default=None)
+
+
+def standard_normal(like: Tensor) -> Tensor:
+    """Draws of N(0, 1), shaped like `like`, from torch's default generator; inside `noise_of_lanes` from a lane's own."""
+    if _generators.get() is None:
+        return torch.randn_like(like)
+    return _Noise.apply(like.detach())  # pyright: ignore[reportReturnType]
+
+
+@contextmanager
+def noise_of_lanes(generators: Sequence[torch.Generator]) -> Iterator[None]:
+    """Inside the block, a `standard_normal` under `torch.vmap` over L lanes draws lane l's part from generators[l].
+
+    So each lane sees the noise that it would see alone, whatever the others draw. The generators are of the draws' device.
+    """
+    token = _generators.set(generators)
+    try:
+        yield
+    finally:
+        _generators.reset(token)
+
+
+class _Noise(torch.autograd.Function):
+    """A function for the sake of its rule under vmap, which is the one place that sees all lanes."""
+
+    @staticmethod
+    def forward(*like: Tensor) -> Tensor:  # noqa: ARG004
+        raise RuntimeError("The noise of lanes was asked for outside of vmap, or for values that all lanes share.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG004
+        """Nothing to keep: noise has no gradient."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], *inputs: Tensor) -> tuple[Tensor, int]:
+        generators = _generators.get() or ()
+        if len(generators) != info.batch_size:
+            raise RuntimeError(f"{info.batch_size} lanes draw noise, but there are {len(generators)} generators.")
+        (like,), (dim,) = inputs, in_dims
+        shape = like.select(dim, 0).shape
+        draws = [torch.randn(shape, generator=own, dtype=like.dtype, device=like.device) for own in generators]
+        return torch.stack(draws), 0
