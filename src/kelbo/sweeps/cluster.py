@@ -1,0 +1,180 @@
+"""The queue's jobs worked off by a Ray cluster (extra `ray`), or by a Ray of this machine's own.
+
+Ray is an engine for tasks on many machines. It carries the jobs out and what they tell back; what is tried again, and when
+to stop, is decided here as `kelbo.sweeps.queue` decides it. Lanes write where their folders are, so **the sweep's folder
+must lie on a file system that every machine mounts at the same path**; data, likewise, or on each machine at the same path.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import Interrupted
+from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
+from kelbo.sweeps.joining import Demand, joined, require_ready, require_room
+from kelbo.sweeps.queue import _Signals
+from kelbo.sweeps.ray_machine import Lines
+from kelbo.sweeps.ray_worker import work
+
+LOOK = 0.3
+"""seconds between two looks at what jobs tell"""
+ANSWER = 10.0
+"""seconds in which the cluster must say what jobs told; later is tried at the next look"""
+
+
+def work_off_on_ray(
+    jobs: Sequence[Job],
+    *,
+    address: str | None = None,
+    folder: Path | None = None,
+    watch: Watch = unheard,
+    retries: int = 1,
+    log: Callable[[str], Path] | None = None,
+    cpus_per_job: float = 1,
+    gpus_per_job: float = 0,
+) -> list[Outcome]:
+    """Every job's outcome, in the order of `jobs`, as `work_off` gives it; jobs run wherever the cluster has room.
+
+    address: HOST:PORT of the cluster's head from one of its machines, ray://HOST:PORT from outside, "auto" for the cluster
+    that runs here; None or "local" starts a Ray on this machine alone and ends it afterwards. A Ray that the program has
+    joined already is used as it is. folder: what all machines must see and may write; each is asked before the first job.
+    cpus_per_job, gpus_per_job: what one job takes, and threads of PyTorch as many as processors.
+
+    A job whose worker or machine dies is begun again elsewhere, `retries` times; a lane then goes on from its last
+    checkpoint. A first SIGINT or SIGTERM is passed on to the jobs, which save and stop, and Interrupted is raised; a second
+    one ends them. RecipeError without Ray, or where no machine has what a job takes. KelboError where nothing answers at
+    the address. RunError where a machine does not see the folder or has another kelbo.
+    """
+    if not jobs:
+        return []
+    demand = Demand(cpus_per_job, gpus_per_job)
+    with joined(address) as ray:
+        require_ready(ray, require_room(ray, demand), folder)
+        with _Signals() as signals:
+            return _OnRay(ray, jobs, demand, watch, retries, log, signals).run()
+
+
+@dataclass
+class _Task:
+    job: Job
+    attempts: int = 0
+    seconds: float = 0.0
+    begun: float | None = None
+    outcome: Outcome | None = None
+    ref: Any = None
+
+
+class _OnRay:
+    def __init__(
+        self,
+        ray: Any,
+        jobs: Sequence[Job],
+        demand: Demand,
+        watch: Watch,
+        retries: int,
+        log: Callable[[str], Path] | None,
+        signals: _Signals,
+    ) -> None:
+        self.ray, self.watch, self.retries, self.log, self.signals = ray, watch, retries, log, signals
+        self.tasks = {job.name: _Task(_absolute(job)) for job in jobs}
+        self.halted: Failure | None = None
+        self.passed_on = 0
+        self.threads = max(1, int(demand.cpus))
+        # Ray's own retries would begin a job again that we hold for dead, and know nothing of errors that come again
+        self.work = ray.remote(work).options(
+            num_cpus=demand.cpus, num_gpus=demand.gpus, max_retries=0, scheduling_strategy="SPREAD"
+        )
+        self.lines = ray.remote(Lines).options(num_cpus=0, max_restarts=-1).remote()
+        self.here = Path.cwd(), {name: value for name, value in os.environ.items() if name.startswith("KELBO_")}
+
+    def run(self) -> list[Outcome]:
+        for task in self.tasks.values():
+            self._submit(task)
+        try:
+            while running := {task.ref: task for task in self.tasks.values() if task.ref is not None}:
+                ended, _ = self.ray.wait(list(running), num_returns=len(running), timeout=LOOK)
+                self._listen()
+                for ref in ended:
+                    self._ended(running[ref], *self._result(ref))
+                self._pass_signals_on()
+        finally:
+            self.ray.kill(self.lines)
+        if name := self.signals.caught:
+            done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks.values())
+            raise Interrupted(f"Stopped by {name}: {done} of {len(self.tasks)} done, what was running is saved.")
+        return [task.outcome for task in self.tasks.values() if task.outcome]
+
+    def _submit(self, task: _Task) -> None:
+        task.attempts, task.begun = task.attempts + 1, None
+        log = self.log(task.job.name).absolute() if self.log else None
+        task.ref = self.work.remote(task.job, log, task.attempts, self.threads, self.here, self.lines)
+
+    def _listen(self) -> None:
+        try:
+            told = self.ray.get(self.lines.take.remote(), timeout=ANSWER)
+        except self.ray.exceptions.RayError:  # its machine died, and it is begun again elsewhere
+            return
+        for name, line in told:
+            task = self.tasks[name]
+            if line.get("state") == "begun":
+                if line["attempt"] != task.attempts:
+                    continue
+                task.begun = time.perf_counter()
+            self.watch(name, line)
+
+    def _result(self, ref: Any) -> tuple[Any, Failure | None]:
+        """What an ended task gave, or how it failed."""
+        errors = self.ray.exceptions
+        try:
+            return self.ray.get(ref)
+        except errors.TaskCancelledError:
+            return None, Failure(self._why_not_begun(), "NotBegun", final=True, fatal=False)
+        except errors.RayTaskError as error:  # before or after the job itself: it cannot be read, or its value be sent
+            cause = error.cause
+            return None, Failure(f"{type(cause).__name__}: {cause}", type(cause).__name__, final=False, fatal=False)
+        except errors.RayError as error:
+            what = " ".join(str(error).split()).partition(". ")[0]
+            return None, Failure(f"its process or machine died ({what})", "ProcessDied", final=False, fatal=False)
+
+    def _why_not_begun(self) -> str:
+        return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
+
+    def _ended(self, task: _Task, value: Any, failure: Failure | None) -> None:
+        task.ref = None
+        task.seconds += 0.0 if task.begun is None else time.perf_counter() - task.begun
+        name, attempts, seconds = task.job.name, task.attempts, task.seconds
+        if failure is None:
+            task.outcome = Outcome(name, value, None, None, attempts, seconds)
+            self.watch(name, {"state": "done", "seconds": seconds})
+            return
+        if failure.fatal and self.halted is None:
+            self.halted = failure
+            self._cancel([waiting for waiting in self.tasks.values() if waiting.ref is not None and not waiting.begun])
+        stopped = self.signals.caught or failure.fatal or self.halted
+        again = not (failure.final or stopped) and attempts <= self.retries
+        if failure.kind != "NotBegun":
+            self.watch(name, {"state": "again" if again else "failed", **failure._asdict()})
+        if again:
+            self._submit(task)
+        else:
+            task.outcome = Outcome(name, None, failure.error, failure.kind, attempts, seconds)
+
+    def _cancel(self, tasks: Sequence[_Task], *, force: bool = False) -> None:
+        for task in tasks:
+            self.ray.cancel(task.ref, force=force)
+
+    def _pass_signals_on(self) -> None:
+        """The first signal as SIGINT, upon which training saves; the second ends the processes."""
+        if self.signals.count > self.passed_on:
+            self.passed_on = self.signals.count
+            self._cancel([task for task in self.tasks.values() if task.ref is not None], force=self.passed_on > 1)
+
+
+def _absolute(job: Job) -> Job:
+    """The job with every path as it is meant here: a worker may begin in another folder."""
+    return replace(job, arguments=tuple(a.absolute() if isinstance(a, Path) else a for a in job.arguments))

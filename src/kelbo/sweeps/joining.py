@@ -1,0 +1,194 @@
+"""Joining a Ray cluster in bounded time and without noise, and asking its machines whether they can serve a sweep."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
+
+from kelbo.errors import KelboError, RecipeError, RunError
+from kelbo.sweeps.queue import cores
+from kelbo.sweeps.ray_machine import Machine, look, version
+
+CONNECT, JOIN, ANSWER = 5.0, 30.0, 60.0
+"""seconds that a connection, joining and a machine's answer may take"""
+
+LOCAL_STORE = 128 * 2**20
+"""bytes for objects of a Ray of this machine's own: recipes go through it, no data"""
+
+PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
+
+
+class Demand(NamedTuple):
+    """What one job takes of a machine; parts of a processor or an accelerator are allowed."""
+
+    cpus: float = 1
+    gpus: float = 0
+
+    def __str__(self) -> str:
+        return f"{self.cpus:g} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+
+
+class Node(NamedTuple):
+    """A machine of the cluster, by what Ray knows it by and by its name and address."""
+
+    identity: str
+    name: str
+
+
+@contextmanager
+def joined(address: str | None) -> Iterator[Any]:
+    """Inside the block this process is a driver of the cluster at `address` (see `work_off_on_ray`); gives the module ray.
+
+    RecipeError where Ray is not installed, or this is no address. KelboError where nothing answers there in time, or what
+    answers cannot be joined, or the cluster is lost.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    own = address in (None, "local")
+    if address is not None and not own:
+        require_reachable(address)
+    before = signal.getsignal(signal.SIGTERM)  # Ray takes it
+    size: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
+    with _quiet():
+        try:
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **(size if own else {}))
+            yield ray
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            raise KelboError(f"The Ray cluster at {address or 'local'} is lost: {_first_line(error)}") from error
+        finally:
+            ray.shutdown()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, before)
+
+
+def _ray() -> Any:
+    if importlib.util.find_spec("ray") is None:
+        raise RecipeError("Sweeps on several machines need Ray: pip install 'kelbo[ray]', or leave --ray out.")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it tells its makers of every start
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a job without accelerator
+    return importlib.import_module("ray")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray says of workers that die on standard output, amid a program's own, whatever log_to_driver is; not in this block."""
+    inside, switch = importlib.import_module("ray._private.worker"), "_worker_logs_enabled"
+    before = getattr(inside, switch, True)
+    setattr(inside, switch, False)
+    try:
+        yield
+    finally:
+        setattr(inside, switch, before)
+
+
+def require_reachable(address: str, patience: float = JOIN) -> None:
+    """KelboError where no Ray answers at `address` within `patience` seconds. RecipeError where it is no address.
+
+    Ray itself tries for two minutes and ends the program then; so another process tries first, and is given less time.
+    """
+    if address != "auto":
+        _require_open(address)
+    try:
+        probe = [sys.executable, "-c", PROBE, address]
+        done = subprocess.run(probe, capture_output=True, text=True, timeout=patience, check=False)
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    except subprocess.TimeoutExpired:
+        done, reason = None, f"nothing that speaks Ray answered within {patience:g} s"
+    if done is None or done.returncode:
+        raise KelboError(f"No Ray cluster can be joined at {address}: {reason}. {_HOW}")
+
+
+_HOW = (
+    "Start one with `ray start --head` and give its HOST:PORT on a machine of the cluster, ray://HOST:10001 elsewhere; "
+    "or name none to use this machine alone."
+)
+
+
+def _require_open(address: str) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise RecipeError(f"A Ray cluster's address is HOST:PORT, ray://HOST:PORT, auto or local; got {address!r}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
+    except OSError as error:
+        raise KelboError(f"No Ray cluster can be joined at {address}: {error.strerror or error}. {_HOW}") from error
+
+
+def require_room(ray: Any, demand: Demand) -> list[Node]:
+    """The machines on which a job fits. RecipeError where it fits on none: Ray would wait for one without end."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    fitting = [
+        Node(node["NodeID"], f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})")
+        for node in alive
+        if node["Resources"].get("CPU", 0) >= demand.cpus and node["Resources"].get("GPU", 0) >= demand.gpus
+    ]
+    if not fitting:
+        most = {kind: max((node["Resources"].get(kind, 0) for node in alive), default=0) for kind in ("CPU", "GPU")}
+        raise RecipeError(
+            f"A job takes {demand} and no machine of the Ray cluster has that: the most there is on one of the "
+            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less a job."
+        )
+    return fitting
+
+
+def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
+    """RunError where a machine has another kelbo, or does not see a file that is just now made in `folder`."""
+    if folder is None:
+        answers = _ask(ray, nodes, None)
+    else:
+        with NamedTemporaryFile(dir=folder.absolute(), prefix=".seen-", suffix=".partial") as mark:
+            answers = _ask(ray, nodes, Path(mark.name))
+    here = version()
+    wrong = [f"{name} {a if isinstance(a, str) else f'has {a.kelbo}'}" for name, a in answers if _version(a) != here]
+    if wrong:
+        raise RunError(f"Every machine of the Ray cluster must have kelbo {here}: {'; '.join(wrong)}.")
+    if blind := [name for name, answer in answers if not isinstance(answer, str) and not answer.sees]:
+        raise RunError(
+            f"{folder and folder.absolute()} is not seen, or not writable, on {', '.join(blind)}. The folder of a sweep on "
+            "several machines must lie on a file system that all of them mount at the same path; choose such an --out."
+        )
+
+
+def _version(answer: Machine | str) -> str | None:
+    return None if isinstance(answer, str) else answer.kelbo
+
+
+def _ask(ray: Any, nodes: Sequence[Node], mark: Path | None) -> list[tuple[str, Machine | str]]:
+    """Each machine's name and answer, or in words why it has none."""
+    there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    ask = ray.remote(look)
+    answers = [
+        ask.options(num_cpus=0, max_retries=0, scheduling_strategy=there(node.identity, soft=False)).remote(mark)
+        for node in nodes
+    ]
+    ray.wait(answers, num_returns=len(answers), timeout=ANSWER)
+    return [(node.name, _answer(ray, ref)) for node, ref in zip(nodes, answers, strict=True)]
+
+
+def _answer(ray: Any, ref: Any) -> Machine | str:
+    try:
+        return ray.get(ref, timeout=0)
+    except ray.exceptions.RayTaskError as error:
+        return f"cannot load it ({type(error.cause).__name__}: {_first_line(error.cause)})"
+    except ray.exceptions.GetTimeoutError:
+        return f"did not answer in {ANSWER:g} s"
+    except ray.exceptions.RayError as error:
+        return f"did not answer ({_first_line(error)})"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
