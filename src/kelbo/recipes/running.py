@@ -1,0 +1,144 @@
+"""A run in training: everything about it but the loop that moves it, which may move one run or many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kelbo.data.batches import Batches
+from kelbo.data.images import ImageSet
+from kelbo.fabric import Fabric
+from kelbo.machine import describe
+from kelbo.processes import once, together
+from kelbo.protocols import Objective
+from kelbo.recipes import build
+from kelbo.recipes.files import dump
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+from kelbo.seeds import seed_for
+from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
+from kelbo.training.checkpoint import restore
+from kelbo.training.hooks import Sink
+
+PICTURED = 10
+"""test images whose reconstructions are followed over time"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What moves (state), what moves it (objective, schedule, batches) and what watches (the hooks, in their order)."""
+
+    recipe: Recipe
+    run: Run
+    state: TrainState
+    objective: Objective
+    schedule: Schedule
+    batches: Batches
+    scalars: Scalars
+    checkpoints: Checkpoints
+    pictures: Hook
+
+    @property
+    def hooks(self) -> list[Hook]:
+        return [*([self.state.ema] if self.state.ema else []), self.scalars, self.checkpoints, self.pictures]
+
+    def finish(self) -> None:
+        """The last checkpoint and the last row. Raises as the hooks do."""
+        self.checkpoints.save(self.state)
+        self.scalars.finish(self.state)
+
+
+@contextmanager
+def running(
+    recipe: Recipe,
+    out: Path,
+    data: ImageSet,
+    fabric: Fabric,
+    *,
+    resume: bool = False,
+    sinks: Sequence[Sink] = (),
+    told: Mapping[str, Any] | None = None,
+) -> Iterator[Running]:
+    """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
+
+    told: what else its provenance shall say of the machine. On entry torch's default generators are where the latents' noise
+    comes from next. Raises RunError where the folder exists, or cannot be gone on with.
+    """
+    torch.manual_seed(seed_for(recipe.seed, "init"))
+    state = _begin(recipe, data, fabric)
+    if not resume:
+        once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric, told or {})))
+    run = Run.open(out)
+    # from here on the default generators serve the latents' noise alone
+    torch.manual_seed(seed_for(recipe.seed, "latents", fabric.global_rank))
+    if resume:
+        _go_back(fabric, run, recipe, state)
+
+    plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
+    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
+    tensorboard = TensorBoard(run.events, state.step + 1) if fabric.is_global_zero else None
+    recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
+    scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
+    checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
+    followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
+    pictures = every(plan.pictures_every, followed)
+    moves = build.objective(recipe), build.schedule(recipe), batches
+    try:
+        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures)
+    finally:
+        if tensorboard:
+            with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
+                tensorboard.close()
+
+
+def _begin(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
+    # the model moves first, since some optimisers make their state where weights are
+    model = build.model(recipe, data).to(fabric.device)
+    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
+    ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
+    return TrainState(wrapped, optimizer, build.objective(recipe).initial(), ema)
+
+
+def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": recipe.fingerprint,
+        "seed": recipe.seed,
+        "data": {
+            "name": data.name,
+            "note": data.note,
+            "shape": list(data.shape),
+            "levels": data.levels,
+            "splits": {
+                name: {"images": len(images), "fingerprint": images.fingerprint()}
+                for name, images in data.splits.items()
+            },
+        },
+        "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size, **told},
+    }
+
+
+def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
+    """Bring `state`, and what the run wrote beside its checkpoints, back to the newest one, or to the very beginning."""
+    if run.checkpoint_steps():
+        together(fabric, lambda: restore(run, fabric, state))
+    once(fabric, lambda: (run.journal.cut_after(state.step), run.save_recipe(dump(recipe))))
+
+
+def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink]) -> Scalars:
+    return Scalars(
+        fabric,
+        run,
+        build.objective(recipe),
+        probe=data.test.spread(64).to(fabric.device),
+        levels=data.levels,
+        batch_size=recipe.training.batch_size,
+        interval=recipe.training.log_every,
+        sinks=sinks,
+    )

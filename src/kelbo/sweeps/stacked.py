@@ -1,0 +1,198 @@
+"""The lanes of a sweep trained as one program, each as the run that it would be alone.
+
+A lane has the weights, the noise and the order of images that its recipe gives it alone, and leaves an ordinary run's folder;
+only the arithmetic is shared. One that diverges is left out from there on, and one that is done too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
+from kelbo.fabric import Fabric
+from kelbo.machine import keep_freed_memory
+from kelbo.recipes.guards import require_same_data, require_same_recipe
+from kelbo.recipes.running import Running, running
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
+from kelbo.sweeps.lane import finished, train_lane
+from kelbo.sweeps.queue import _Signals
+from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.stacked_data import Pool
+from kelbo.sweeps.stacked_graph import Graph
+from kelbo.sweeps.stacked_step import Generators, Lane, Step, forked
+
+TOLD_EVERY = 10
+"""steps"""
+
+
+def train_stacked(
+    recipes: Sequence[Recipe],
+    folders: Sequence[Path],
+    *,
+    names: Sequence[str] | None = None,
+    watch: Watch = unheard,
+    fabric: Fabric | None = None,
+    graph: bool = False,
+) -> list[Outcome]:
+    """Train each recipe in its folder, all as one program, and say what became of each, in their order.
+
+    A folder that holds a run is gone on with from its newest checkpoint, whatever step the others are at; a finished one is not
+    touched. names: by which `watch` hears of them; the folders' by default. fabric: one device, the best there is by default.
+    graph: record the step as a CUDA graph.
+
+    A lane that diverges, or whose folder cannot be gone on with, fails alone. Raises RecipeError where the lanes differ in
+    more than lanes can (`stackable`) or graph has no CUDA device, DataError, NotSaved where the disk refuses (what was saved
+    before is kept), and Interrupted after SIGINT or SIGTERM, once every lane is saved.
+    """
+    stackable(recipes)
+    if not recipes:
+        return []
+    fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
+    if fabric.world_size > 1:
+        raise RecipeError(f"Stacked lanes are one process; these are {fabric.world_size}. Use --how queue.")
+    if graph and fabric.device.type != "cuda":
+        raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
+    keep_freed_memory()
+    with forked(), ExitStack() as runs, _Signals() as signals:
+        together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
+        together.begin(recipes, folders, runs)
+        return together.train()
+
+
+def work_off_stacked(
+    jobs: Sequence[Job],
+    *,
+    watch: Watch = unheard,
+    log: Callable[[str], Path] | None = None,  # noqa: ARG001
+    fabric: Fabric | None = None,
+    graph: bool = False,
+) -> list[Outcome]:
+    """`train_stacked` with the face of `kelbo.sweeps.queue.work_off`, for jobs that are lanes. They write no logs."""
+    if other := next((job for job in jobs if job.call is not train_lane), None):
+        raise RecipeError(f"Only lanes can be stacked; {other.name} is another job. Use --how queue.")
+    recipes, folders = ([job.arguments[place] for job in jobs] for place in (0, 1))
+    return train_stacked(recipes, folders, names=[job.name for job in jobs], watch=watch, fabric=fabric, graph=graph)
+
+
+class _Member:
+    """A lane under way."""
+
+    def __init__(self, name: str, run: Running, tell: Callable[[dict], None]) -> None:
+        self.name, self.run, self.tell = name, run, tell
+        plan = run.recipe.training
+        self.lane = Lane(
+            run.state,
+            run.objective,
+            run.schedule,
+            run.batches.at(run.state.step),
+            Generators(run.batches.device),
+            plan.clip,
+        )
+        self.steps, self.saved_every, self.hooks = plan.steps, plan.checkpoint_every, run.hooks
+        if run.batches.device.type != "cpu":
+            run.scalars.guard = plan.log_every  # looking for what is not finite waits for the device
+
+    def after_step(self, bound: Bound, loss: Tensor) -> bool:
+        """What a run does after a step; says whether it was the last. Raises as hooks do."""
+        state = self.run.state
+        with self.lane.generators.as_default() if state.step % self.saved_every == 0 else nullcontext():
+            for hook in self.hooks:
+                hook(state, bound, loss)
+        if state.step % TOLD_EVERY == 0:
+            self.tell({"step": state.step, "steps": self.steps})
+        if state.step < self.steps:
+            return False
+        with self.lane.generators.as_default():
+            self.run.finish()
+        return True
+
+    def save(self) -> None:
+        with self.lane.generators.as_default():
+            self.run.checkpoints.save(self.run.state)
+
+
+class _Together:
+    def __init__(self, names: Sequence[str], watch: Watch, fabric: Fabric, graph: bool, signals: _Signals) -> None:
+        self.names, self.watch, self.fabric, self.graph, self.signals = names, watch, fabric, graph, signals
+        self.members: list[_Member] = []
+        self.outcomes: dict[str, Outcome] = {}
+        self.begun = time.perf_counter()
+
+    def begin(self, recipes: Sequence[Recipe], folders: Sequence[Path], runs: ExitStack) -> None:
+        pool = Pool(self.fabric.device)
+        for name, recipe, folder in zip(self.names, recipes, folders, strict=True):
+            self.watch(name, {"state": "begun", "attempt": 1})
+            try:
+                self._begin_one(name, recipe, folder, pool, runs, len(recipes))
+            except NotSaved:
+                raise
+            except RunError as error:
+                self._end(name, error)
+
+    def _begin_one(self, name: str, recipe: Recipe, folder: Path, pool: Pool, runs: ExitStack, lanes: int) -> None:
+        resume = Run(folder).recipe_path.exists()
+        if resume:
+            require_same_recipe(recipe, folder)
+            if finished(recipe, folder):
+                return self._end(name)
+        data = pool.of(recipe)
+        if resume:
+            require_same_data(Run.open(folder), data)
+        self.levels = data.levels
+
+        def tell(told: dict) -> None:
+            self.watch(name, {"steps": recipe.training.steps, **told})
+
+        run = running(recipe, folder, data, self.fabric, resume=resume, sinks=[tell], told={"stacked lanes": lanes})
+        self.members.append(_Member(name, runs.enter_context(run), tell))
+        return None
+
+    def train(self) -> list[Outcome]:
+        while self.members:
+            step = Step(self.fabric, [member.lane for member in self.members], self.levels)
+            if self.graph:
+                step.compute = Graph(step)
+            while all(member.name not in self.outcomes for member in self.members):
+                for member, (bound, loss) in zip(self.members, step(), strict=True):
+                    self._look_after(member, bound, loss)
+                if self.signals.caught:
+                    self._save_and_stop()
+            self.members = [member for member in self.members if member.name not in self.outcomes]
+        return [self.outcomes[name] for name in self.names]
+
+    def _look_after(self, member: _Member, bound: Bound, loss: Tensor) -> None:
+        try:
+            if member.after_step(bound, loss):
+                self._end(member.name)
+        except Divergence as error:
+            self._end(member.name, error)
+
+    def _end(self, name: str, error: Exception | None = None) -> None:
+        seconds = time.perf_counter() - self.begun
+        if error is None:
+            self.outcomes[name] = Outcome(name, None, None, None, 1, seconds)
+            self.watch(name, {"state": "done", "seconds": seconds})
+            return
+        failure = failure_of(error)
+        self.outcomes[name] = Outcome(name, None, failure.error, failure.kind, 1, seconds)
+        self.watch(name, {"state": "failed", **failure._asdict()})
+
+    def _save_and_stop(self) -> None:
+        for member in self.members:
+            if member.name not in self.outcomes:
+                try:
+                    member.save()
+                except Divergence as error:
+                    self._end(member.name, error)
+        done = sum(outcome.error is None for outcome in self.outcomes.values())
+        raise Interrupted(
+            f"Stopped by {self.signals.caught}: {done} of {len(self.names)} done, what was running is saved."
+        )

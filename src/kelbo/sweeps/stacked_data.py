@@ -1,0 +1,40 @@
+"""The data of lanes that differ in their seed, and so in what is held out, but not in their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from kelbo.data.batches import DEVICE_BUDGET
+from kelbo.data.images import Images, ImageSet, QuantizedImages, SubsetImages
+from kelbo.recipes import build
+from kelbo.recipes.schema import Recipe
+
+
+class Pool:
+    """Data sets by seed. Equal pixels are held once, on the device where they fit there."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.sets: dict[int, ImageSet] = {}
+        self.pixels: dict[tuple[type[Images], str], Images] = {}
+
+    def of(self, recipe: Recipe) -> ImageSet:
+        """The recipe's images, but for its seed the same in every call. Raises DataError as `build.data` does."""
+        if recipe.seed not in self.sets:
+            data = build.data(recipe)
+            splits = {name: self._held(images) for name, images in data.splits.items()}
+            self.sets[recipe.seed] = replace(data, splits=splits, whole=None)
+        return self.sets[recipe.seed]
+
+    def _held(self, images: Images) -> Images:
+        if isinstance(images, SubsetImages):
+            parent = self._held(images.parent)
+            return SubsetImages(parent, images.index.to(parent.device))
+        if isinstance(images, QuantizedImages):
+            return QuantizedImages(self._held(images.parent), images.bits)
+        key = type(images), images.fingerprint()
+        if key not in self.pixels:
+            self.pixels[key] = images.to(self.device) if images.nbytes <= DEVICE_BUDGET else images
+        return self.pixels[key]

@@ -1,0 +1,81 @@
+"""A step of many lanes as one CUDA graph: recorded once, then launched as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.sweeps.stacked_step import Step
+
+WARM_UP = 3
+"""steps on a side stream before the recording, for libraries to choose their kernels"""
+
+
+class Graph:
+    """Stands in for a step's `compute`. Its first calls are ordinary steps, the next records, and from there it is replayed.
+
+    Recorded are addresses, so what a step changes must stay where it is: learning rates are tensors here, objectives' memories
+    lie on the device, each lane's generator is registered with the graph. Results are valid until the next call.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.eager, self.calls = step, step.compute, 0
+        self.graph = torch.cuda.CUDAGraph()
+        device = step.fabric.device
+        for lane in step.lanes:
+            memory = lane.state.objective_state
+            lane.state.objective_state = {name: value.to(device) for name, value in memory.items()}
+        self.groups = [group for lane in step.lanes for group in lane.state.optimizer.param_groups]
+        self.rates = [torch.zeros((), device=device) for _ in self.groups]
+        self.filled: list[float | None] = [None] * len(self.groups)
+
+    def __call__(self, images: Tensor) -> list[tuple[Bound, Tensor]]:
+        self.calls += 1
+        if self.calls <= WARM_UP:
+            return self._aside(images)
+        if self.calls == WARM_UP + 1:
+            self._record(images)
+        self.images.copy_(images)
+        self._fill_rates()
+        self.graph.replay()
+        return self.result
+
+    def _aside(self, images: Tensor) -> list[tuple[Bound, Tensor]]:
+        side, main = torch.cuda.Stream(), torch.cuda.current_stream()
+        side.wait_stream(main)
+        with torch.cuda.stream(side):
+            result = self.eager(images)
+        main.wait_stream(side)
+        return result
+
+    def _record(self, images: Tensor) -> None:
+        self.images = images.clone()
+        for lane in self.step.lanes:
+            self.graph.register_generator_state(lane.generators.own)
+        with self._rates_as_tensors(), torch.cuda.graph(self.graph):
+            self.result = self.eager(self.images)
+
+    def _fill_rates(self) -> None:
+        """Set the learning rates that have changed since the last step."""
+        for number, (group, rate) in enumerate(zip(self.groups, self.rates, strict=True)):
+            if self.filled[number] != group["lr"]:
+                self.filled[number] = group["lr"]
+                rate.fill_(group["lr"])
+
+    @contextmanager
+    def _rates_as_tensors(self) -> Iterator[None]:
+        """Inside the block the optimisers read their learning rates from the device, as a recording must."""
+        before = [(group["lr"], group.get("capturable")) for group in self.groups]
+        for group, rate in zip(self.groups, self.rates, strict=True):
+            group["lr"] = rate
+            if "capturable" in group:
+                group["capturable"] = True
+        yield
+        for group, (rate, capturable) in zip(self.groups, before, strict=True):
+            group["lr"] = rate
+            if "capturable" in group:
+                group["capturable"] = capturable

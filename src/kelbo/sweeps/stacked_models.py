@@ -1,0 +1,56 @@
+"""Many models of one architecture as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from kelbo.bound import Bound
+from kelbo.protocols import Model
+
+
+class Stack:
+    """L models whose parameters and buffers lie together, one tensor for each name; what a model has are slices of them.
+
+    So one program (`torch.vmap`) moves all, and each remains a model: its optimiser, its checkpoints, its pictures need not
+    know. Models are of one architecture, on one device. What a new stack takes models from, an old one, lets go of them.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.template = models[0]
+        self.owned = {name: [m.get_parameter(name) for m in models] for name, _ in models[0].named_parameters()}
+        self.parameters = {name: _gathered(own).requires_grad_() for name, own in self.owned.items()}
+        self.buffers = {
+            name: _gathered([model.get_buffer(name) for model in models]) for name, _ in models[0].named_buffers()
+        }
+
+    def __call__(self, x: Tensor) -> Bound:
+        """Every model's bound of its own intensities x (L, B, C, H, W): rate (L, B, G), distortion (L, B)."""
+        return torch.vmap(self._one)(self.parameters, self.buffers, x)
+
+    def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Bound:
+        return functional_call(self.template, (parameters, buffers), (x,))
+
+    def hand_out_gradients(self) -> None:
+        """Each model's parameters get their slices of the gradient, and the stack keeps none."""
+        for name, whole in self.parameters.items():
+            gradients = [None] * len(self.owned[name]) if whole.grad is None else whole.grad.unbind()
+            for parameter, gradient in zip(self.owned[name], gradients, strict=True):
+                parameter.grad = gradient
+            whole.grad = None
+
+
+@torch.no_grad()
+def _gathered(parts: Sequence[Tensor]) -> Tensor:
+    """One tensor (L, …) of which the parts become slices, each laid out in memory as it was (channels-last, say)."""
+    first = parts[0]
+    whole = torch.empty_strided(
+        (len(parts), *first.shape), (first.numel(), *first.stride()), dtype=first.dtype, device=first.device
+    )
+    for part, place in zip(parts, whole.unbind(), strict=True):
+        place.copy_(part)
+        part.data = place
+    return whole
