@@ -13,6 +13,7 @@ SHELVES = [
     {"training", "evaluation"},
     {"recipes"},
     {"sweeps", "reports"},
+    {"studies"},
     {"studio", "cli"},
     {"__main__"},
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -124,11 +125,19 @@ def _with_factors(
             return shapes3d_h5(data_root(spec.root), cache_root()), "3D Shapes' official file"
         case d.Mpi3d():
             return mpi3d(data_root(spec.root), spec.variant, cache_root()), f"MPI3D's official {spec.variant} archive"
-        case d.Shapes2d():
+        case d.Shapes2d() | d.Shapes3d() | d.Arm():
+            return _rendered(spec.kind)
+
+
+@lru_cache(maxsize=1)
+def _rendered(kind: str) -> tuple[FactorImages, str]:
+    """Rendered sets never change: a process that opens many runs of one renders it once."""
+    match kind:
+        case "shapes2d":
             return shapes2d(), "rendered 2-D shapes with dSprites' five factors"
-        case d.Shapes3d():
+        case "shapes3d":
             return shapes3d(), "rendered 3-D shapes with 3D Shapes' six factors"
-        case d.Arm():
+        case _:
             return arm(), "rendered robot arm with MPI3D's seven factors"
 
 

@@ -3,6 +3,7 @@
 recipe.toml          what was run, every default resolved
 provenance.json      versions, hardware, seed, the data's fingerprint, when
 journal.jsonl        scalars over time
+distances.jsonl      distances of images over time, of a run that reads them while it trains
 events/              the same for TensorBoard
 checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors
 pictures/            reconstructions and samples over time
@@ -33,6 +34,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.journal = Journal(path / "journal.jsonl")
+        self.distances = Journal(path / "distances.jsonl")
 
     @classmethod
     def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:

@@ -1,0 +1,84 @@
+"""Distances of a model's images from real ones, read now and then while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.data.batches import passes
+from kelbo.data.images import Images
+from kelbo.evaluation.distances import reconstructions, samples
+from kelbo.evaluation.feature_network import FeatureNetwork, features_of
+from kelbo.evaluation.reference import evenly, reference
+from kelbo.metrics.frechet import frechet_of
+from kelbo.protocols import Model
+from kelbo.recipes import build
+from kelbo.recipes.schema import Recipe
+from kelbo.recipes.sets import split_of
+from kelbo.runs import Run
+from kelbo.seeds import seeded
+from kelbo.training import TrainState
+from kelbo.training.checkpoint import saving
+from kelbo.units import intensities
+
+
+class Follow:
+    """A hook that appends {"step", "reconstruction", "sample"} to the run's distances: Fréchet, of a fixed handful of images.
+
+    images: of a split, spread evenly over it, which are reconstructed; as many samples are drawn, each time from the same
+    noise. sampled: reconstruct from a draw of the posterior in place of its mean. Training goes on as if nothing had been
+    read. Of several processes only the first may have it. NotSaved where the disk refuses.
+    """
+
+    def __init__(self, run: Run, network: FeatureNetwork, images: Images, count: int, *, sampled: bool = False) -> None:
+        self.run, self.network, self.sampled = run, network, sampled
+        self.images = evenly(images, count)
+        self.real = reference(network, images, count)
+
+    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+        found = {
+            name: frechet_of(self.real, cloud).distance
+            for name, cloud in clouds(state.network, self.network, self.images, sampled=self.sampled).items()
+        }
+        row = {"step": state.step, **found}
+        saving(self.run, f"The distances of step {state.step}", lambda: self.run.distances.append(row))
+
+
+def follow(
+    recipe: Recipe, run: Run, network: FeatureNetwork, count: int, *, split: str = "test", sampled: bool = False
+) -> Follow:
+    """The hook for a run of this recipe that begins or goes on now: rows later than its newest checkpoint are dropped.
+
+    RecipeError where its data have no such split; DataError as they are read.
+    """
+    images = split_of(build.data(recipe), split)
+    if run.distances.path.exists():
+        run.distances.cut_after(max(run.checkpoint_steps(), default=0))
+    return Follow(run, network, images, count, sampled=sampled)
+
+
+def clouds(
+    model: Model, network: FeatureNetwork, images: Images, *, sampled: bool = False, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Features of these images' reconstructions and of as many samples, each (N, d).
+
+    sampled: reconstructions are decoded from a seeded draw of the posterior, as the β-VAE study's code did, in place of its
+    mean.
+    """
+    decoded = _drawn(model, images, seed) if sampled else reconstructions(model, images)
+    found = {"reconstruction": features_of(network, decoded)}
+    if model.has_rate:
+        found["sample"] = features_of(network, samples(model, len(images), seed=seed))
+    return found
+
+
+def _drawn(model: Model, images: Images, seed: int, batch_size: int = 256) -> Iterator[Tensor]:
+    device = next(model.parameters()).device
+    with model.evaluating(), seeded(seed, "evaluation", 1):
+        for batch in passes(images, batch_size, device):
+            mean, scale = model.posterior_moments(intensities(batch, images.levels))
+            yield model.likelihood.mean(model.decode(mean + scale * torch.randn_like(scale)))

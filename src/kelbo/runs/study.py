@@ -1,0 +1,96 @@
+"""A study is a folder of sweeps and of what was measured of them. Only here, in `sweep` and in `record` are paths joined.
+
+study.json              which study it is, at which budget and in which mode, and how long it took so far
+SWEEP/                  a sweep's folder
+measures/SWEEP/X.json   what was measured of one lane or baseline
+logs/                   what the processes that measure said
+results.json            all numbers: what tables, figures and claims are made of
+report.html, report/    the page and its pictures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import Damaged, RunError
+from kelbo.runs.files import read_json, write_json
+from kelbo.runs.sweep import Sweep
+
+FORMAT = 1
+
+
+class Study:
+    """Paths and small files of one study."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str]) -> Study:
+        """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
+
+        RunError where the folder is another study's (budget, mode) or holds anything else.
+        """
+        study, wanted = cls(path), {"format": FORMAT, **definition}
+        if path.is_file():
+            raise RunError(f"{path} is a file. Choose another --out.")
+        if not study.definition_path.exists():
+            foreign = [entry.name for entry in study._entries() if entry.name not in sweeps]
+            if foreign:
+                raise RunError(f"{path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out.")
+            write_json(study.definition_path, wanted | {"seconds": {}})
+            return study
+        found = {key: value for key, value in read_json(study.definition_path).items() if key != "seconds"}
+        if found != wanted:
+            told = "; ".join(
+                f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
+                for key in sorted(found.keys() | wanted.keys())
+                if found.get(key) != wanted.get(key)
+            )
+            raise RunError(f"{path} holds another study: {told}. Go on with that one, or choose another --out.")
+        return study
+
+    @property
+    def definition_path(self) -> Path:
+        return self.path / "study.json"
+
+    @property
+    def results_path(self) -> Path:
+        return self.path / "results.json"
+
+    def sweep(self, name: str) -> Path:
+        return self.path / name
+
+    def measure(self, group: str, name: str) -> Path:
+        """Where one lane's or baseline's numbers are kept."""
+        return self.path / "measures" / group / f"{name}.json"
+
+    def log(self, name: str) -> Path:
+        return self.path / "logs" / f"{name.replace('/', '-')}.log"
+
+    def kept(self, group: str, name: str) -> dict[str, Any] | None:
+        """What is kept of one lane or baseline; None where nothing is, or nothing that can be read."""
+        try:
+            return read_json(self.measure(group, name))
+        except Damaged:  # or not there at all
+            return None
+
+    def seconds(self) -> dict[str, float]:
+        """How long each part of the study took so far."""
+        return dict(read_json(self.definition_path).get("seconds", {}))
+
+    def spend(self, part: str, seconds: float) -> None:
+        """Add to the time that one part took."""
+        told = read_json(self.definition_path)
+        told["seconds"] = told.get("seconds", {}) | {part: told.get("seconds", {}).get(part, 0.0) + seconds}
+        write_json(self.definition_path, told)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Inside the block no other process may run this study. RunError where one does already."""
+        return Sweep(self.path).held()
+
+    def _entries(self) -> list[Path]:
+        return [entry for entry in self.path.glob("*") if not entry.name.startswith(".")] if self.path.is_dir() else []

@@ -1,0 +1,73 @@
+"""Which images each of the study's sets is: its official files where they lie, a rendered set, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from kelbo.data import dsprites, mpi3d, shapes3d_h5
+from kelbo.data.cifar import CIFAR10, CIFAR100
+from kelbo.data.roots import data_root
+from kelbo.recipes import build
+from kelbo.recipes.beta_study import Part, official
+from kelbo.recipes.schema import Data
+
+HELD_OUT = 0.1
+"""of a set with factors, as recipes have it by default"""
+
+
+class Source(NamedTuple):
+    """Where a part's images come from.
+
+    kind    "rendered": a set that stands for the study's; "official": its own; "files": its own, as many as there are
+    images  of the training split
+    """
+
+    data: Data
+    kind: Literal["rendered", "official", "files"]
+    images: int
+    note: str
+
+
+def source_of(part: Part, root: Path | None) -> Source | str:
+    """The images of a part, or why it is left out. `root`: below which official files are looked for."""
+    if is_there(part.role, root):
+        data = official(part.role, root.resolve() if root else None)
+        if part.role in ("cifar10", "cifar100"):
+            found = build.image_data(data)
+            size = len(found.train)
+            few = "" if size == part.images else f", a part of the {part.images:,}"
+            return Source(data, "files", size, f"{found.note}; {size:,} of them are trained on{few}")
+        return Source(data, "official", _kept(part.images), "the official files; a seeded tenth is held out")
+    looked = data_root(root)
+    if part.standing is None:
+        return f"its files are not in {looked}; name their folder with --data-root or KELBO_DATA"
+    note = (
+        f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files are not in "
+        f"{looked}; a seeded tenth is held out"
+    )
+    return Source(part.standing, "rendered", _kept(part.images), note)
+
+
+def is_there(role: str, root: Path | None) -> bool:
+    """Whether the official files of one of the study's sets lie where its reader looks for them."""
+    folder = data_root(root)
+    match role:
+        case "dsprites":
+            return _any(folder, dsprites.PLACES, (dsprites.FILE,))
+        case "3dshapes":
+            return _any(folder, shapes3d_h5.PLACES, (shapes3d_h5.FILE,))
+        case "mpi3d":
+            return _any(folder, mpi3d.PLACES, mpi3d.FILES["toy"])
+        case _:
+            layout = CIFAR100 if role == "cifar100" else CIFAR10
+            return (folder / layout.archive).is_file() or (folder / layout.folder).is_dir()
+
+
+def _any(folder: Path, places: tuple[str, ...], files: tuple[str, ...]) -> bool:
+    return any((folder / place / file).is_file() for place in places for file in files)
+
+
+def _kept(images: int) -> int:
+    """Of so many, those that are not held out."""
+    return images - round(HELD_OUT * images)
