@@ -19,6 +19,7 @@ from kelbo.reports.beta_study_results import Kind, Line, named
 from kelbo.reports.figures import DARK, Theme, robust_limits, style, tick
 
 WIDTH = 5.4  # inches: 420 px of a telephone still show its letters
+DASHED = (0, (2, 2))
 NETWORKS = {"conv": ("o", "convolutional"), "mlp": ("s", "MLP")}
 
 
@@ -67,17 +68,20 @@ def score_bars(groups: Sequence[Bars], kinds: Sequence[Kind], *, theme: Theme) -
                 x = place + (column - (len(shown) - 1) / 2) * width
                 if seeds := group.scores.get(kind):
                     axes.bar(x, float(np.median(seeds)), width=0.88 * width, color=colours[kind])
-                    dots = {"color": theme.paper, "edgecolors": theme.ink, "linewidths": 0.8, "zorder": 3}
-                    axes.scatter([x] * len(seeds), seeds, s=9, clip_on=False, **dots)
-            axes.hlines(group.chance, place - 0.46, place + 0.46, colors=theme.ink, linestyles=(0, (2, 2)), linewidth=1)
+                    dots = {"color": theme.paper, "edgecolors": theme.ink, "linewidths": 0.8, "zorder": 4}
+                    beside = x + 0.16 * width * (np.arange(len(seeds)) - (len(seeds) - 1) / 2)
+                    axes.scatter(beside, seeds, s=9, clip_on=False, **dots)
+            across = (group.chance, place - 0.46, place + 0.46)
+            axes.hlines(*across, colors=theme.paper, linewidth=2.4)  # so that it is seen on the darkest bars too
+            axes.hlines(*across, colors=theme.ink, linestyles=DASHED, linewidth=1)
         axes.set_xticks(range(len(groups)), [group.title for group in groups])
         axes.tick_params(axis="x", labelcolor=theme.ink)
-        axes.set(xlim=(-0.55, len(groups) - 0.45), ylim=(0, 1), ylabel="accuracy of the classifier")
+        axes.set(xlim=(-0.55, len(groups) - 0.45), ylim=(0, 1), ylabel="median accuracy of the classifier")
         percent(axes.yaxis)
         handles: list[Any] = [Patch(color=colours[kind], label=named(kind)) for kind in shown]
         handles += [
             Line2D([], [], marker="o", linestyle="", markersize=3.2, color=theme.paper, markeredgecolor=theme.ink),
-            Line2D([], [], color=theme.ink, linestyle=(0, (2, 2)), linewidth=1),
+            Line2D([], [], color=theme.ink, linestyle=DASHED, linewidth=1),
         ]
         labels = [*map(named, shown), "one seed", "chance, 1/F"]
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
@@ -106,7 +110,16 @@ def scores_over_pairs(
                     label=named(line.kind),
                     **look,
                 )
-            axes.axhline(chance, color=theme.ink, linestyle=(0, (2, 2)), linewidth=1)
+            axes.axhline(chance, color=theme.ink, linestyle=DASHED, linewidth=1)
+            near = {"color": theme.ink, "va": "bottom", "fontsize": 7.5}
+            axes.annotate(
+                f"chance, 1/{round(1 / chance)}",
+                (0, chance),
+                (4, 2),
+                ("axes fraction", "data"),
+                "offset points",
+                **near,
+            )
             axes.set_xscale("log", base=2)
             known = sorted({at for line in lines for at in line.at.tolist()})
             axes.set_xticks(known, [f"{at:.0f}" for at in known])
@@ -114,7 +127,7 @@ def scores_over_pairs(
             axes.set_title(title)
             axes.set_xlabel("L, pairs in one training point")
             percent(axes.yaxis)
-        figure.axes[0].set_ylabel(f"accuracy of the classifier, chance {_fractions(panels)}")
+        figure.axes[0].set_ylabel("accuracy, mean and range of seeds")
         handles = [Line2D([], [], color=colours[kind], **_look(kind)) for kind in shown]
         figure.legend(handles, list(map(named, shown)), loc="outside lower center", ncols=min(6, len(shown)))
     return figure
@@ -199,7 +212,3 @@ def _look(kind: Kind) -> dict[str, Any]:
     lines = {"PCA": ("--", "D"), "ICA": (":", "^")}
     line, marker = lines.get(kind, ("-", "o")) if isinstance(kind, str) else ("-", "o")
     return {"linestyle": line, "marker": marker, "markersize": 4}
-
-
-def _fractions(panels: Sequence[tuple[str, float, Sequence[Line]]]) -> str:
-    return " and ".join(dict.fromkeys(f"1/{round(1 / chance)}" for _, chance, _ in panels))

@@ -18,7 +18,7 @@ from kelbo.reports.beta_study_charts import (
     scores_over_pairs,
 )
 from kelbo.reports.beta_study_images import Absent, Lanes, mixed_up, planes, reconstructions, strips, traversals
-from kelbo.reports.beta_study_quirks import identity_picture, quirk_picture
+from kelbo.reports.beta_study_quirks import identity_picture, quirk_key, quirk_picture
 from kelbo.reports.beta_study_results import CIFAR, FACTORS, NAMES, Entry, Study, named
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
@@ -36,8 +36,8 @@ def figures(
     """The study's figures as pictures, None where this run has nothing to show; `missing` is then told why, by key.
 
     results: what results.json holds; folder: the study's, whose runs figures 1, 2, 4, 5, 9 and 10 open. Keys: fig1 … fig10,
-    rd (rate against distortion), identity (β as a variance), quirk-NAME of each quirk with numbers, and quirk-NAME-seen of
-    the one that is seen in images.
+    rd (rate against distortion), identity (β as a variance), the `quirk_key` of each quirk, and the same with "-seen" of the
+    one that is seen in images.
     """
     study, lanes = Study(results), Lanes(folder)
     drawn: dict[str, Callable[[], Shown]] = {
@@ -55,9 +55,9 @@ def figures(
         "identity": partial(_identity, study),
     }
     for quirk in results["quirks"]:
-        drawn[f"quirk-{quirk['name']}"] = partial(_quirk, quirk)
+        drawn[quirk_key(quirk)] = partial(_quirk, quirk)
         if quirk["name"] == "baseline-layouts":
-            drawn[f"quirk-{quirk['name']}-seen"] = partial(mixed_up, study, lanes, quirk)
+            drawn[f"{quirk_key(quirk)}-seen"] = partial(mixed_up, study, lanes, quirk, f"{quirk_key(quirk)}-seen")
     shown: dict[str, Shown | None] = {}
     for key, draw in drawn.items():
         try:
@@ -110,7 +110,8 @@ def _distances(study: Study) -> Picture:
         panels = []
         for kind, title in (("reconstruction", "reconstructions"), ("sample", "samples")):
             if lines := study.over_steps(role, "distance_curve", kind):
-                called = {lane["distances"][kind]["called"] for lane in study.lanes(role=role) if lane["distances"]}
+                measured = [lane["distances"] for lane in study.lanes(role=role)]
+                called = {each[kind]["called"] for each in measured if each and kind in each}
                 panels.append((f"{NAMES[role]}, {title}", " / ".join(sorted(called)) or "Fréchet distance", lines))
         if panels:
             alt = f"Fréchet distance while training on {NAMES[role]}, {_ends(panels[0][2])}"
@@ -157,7 +158,7 @@ def _identity(study: Study) -> Picture:
 
 def _quirk(quirk: Entry) -> Picture:
     if (picture := quirk_picture(quirk)) is None:
-        raise Absent(quirk.get("note") or "It was not measured in this run.")
+        raise Absent("No number tells it.")
     return picture
 
 

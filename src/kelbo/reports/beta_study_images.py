@@ -15,14 +15,14 @@ from matplotlib.ticker import MaxNLocator
 
 from kelbo import evaluation
 from kelbo.data.images import Images
-from kelbo.errors import RunError
+from kelbo.errors import DataError, RunError
 from kelbo.models.linear import flattened, published_rows
 from kelbo.recipes.experiment import Experiment, open_run
 from kelbo.reports import gallery
 from kelbo.reports.beta_study_results import CIFAR, NAMES, Entry, Study, best, named
 from kelbo.reports.figures import Array, Theme, style
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.numbers import fixed, plain
+from kelbo.reports.numbers import fixed
 from kelbo.reports.pictures import Picture, of_figure, of_images, sheet
 from kelbo.reports.sweeps import Plane, base, on_a_plane, trace
 from kelbo.seeds import generator
@@ -55,13 +55,17 @@ class Lanes:
     folder: Path
     last: dict[str, Experiment] = field(default_factory=dict)
 
+    def any_of(self, lanes: Sequence[Entry]) -> Experiment:
+        """The one of these that is open already, else the first."""
+        return self.open(next((lane for lane in lanes if lane["run"] in self.last), lanes[0]))
+
     def open(self, lane: Entry) -> Experiment:
         """Absent where its run is not there any more or cannot be read."""
         if lane["run"] not in self.last:
             self.last.clear()
             try:
                 self.last[lane["run"]] = open_run(self.folder / lane["run"])
-            except (RunError, OSError) as error:
+            except (RunError, DataError) as error:
                 raise Absent(str(error)) from error
         return self.last[lane["run"]]
 
@@ -83,7 +87,7 @@ def strips(study: Study, lanes: Lanes, name: str, among: Sequence[str]) -> Label
         raise Absent(f"No lane on {' or '.join(NAMES[role] for role in among)} was finished.")
     rows = []
     for role in roles:
-        images = lanes.open(study.lanes(role=role)[0]).data.train
+        images = lanes.any_of(study.lanes(role=role)).data.train
         draws = torch.randint(len(images), (STRIP,), generator=generator(0, "pictures")).to(images.device)
         shown = intensities(images.take(draws), images.levels).cpu().numpy()
         rows.append(np.repeat(shown, 3, axis=1) if shown.shape[1] == 1 else shown)
@@ -140,6 +144,9 @@ def side_by_side(found: Sequence[Traversal], span: float, *, theme: Theme) -> Fi
             _named_rows(axes, side, span)
             axes.set_title(side.title, pad=16)
             axes.annotate(side.about, (0, 1), (0, 5), "axes fraction", "offset points", color=theme.faint)
+        whose = "as Higgins et al." if span == SPAN[False] else "as the study’s code"
+        told = f"z over ±{span:g} prior standard deviations, {whose}; below each name its rate, nats"
+        figure.text(0.5, 0.02, told, ha="center", va="bottom", color=theme.faint)
     return figure
 
 
@@ -147,11 +154,10 @@ def _named_rows(axes: Axes, side: Traversal, span: float) -> None:
     height, width = side.images.shape[-2:]
     gap = max(1, width // 16)
     middles = np.arange(len(side.latents)) * (height + gap) + height / 2 - 0.5
-    names = [f"z {k}\n{plain(rate, 2)}" for k, rate in zip(side.latents, side.rates, strict=True)]
+    names = [f"z {k}\n{fixed(rate, 2)}" for k, rate in zip(side.latents, side.rates, strict=True)]
     axes.set_yticks(middles, names, fontsize=7.5, linespacing=1.1)
     columns = np.array([0, COLUMNS // 2, COLUMNS - 1]) * (width + gap) + width / 2 - 0.5
     axes.set_xticks(columns, [f"−{span:g}", "0", f"{span:g}"])
-    axes.set_xlabel("z, prior standard deviations; under its name its rate, nats", fontsize=7.5)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
@@ -177,9 +183,9 @@ def on_one_scale(found: Mapping[str, Plane], names: Sequence[str], *, theme: The
     everything = np.concatenate([part for plane in found.values() for part in [*plane.means, *plane.draws]])
     reach = 1.06 * float(np.abs(everything).max()) or 1.0
     with style(theme):
-        figure = Figure(figsize=(5.6, 3.5), layout="constrained")
+        figure = Figure(figsize=(5.6, 3.3), layout="constrained")
         for axes, (title, plane) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
-            trace(axes, plane, names, theme=theme)
+            trace(axes, plane, names, theme=theme, size=2)
             axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=title)
             axes.set_aspect("equal", adjustable="box")
             for axis, which, share in zip((axes.xaxis, axes.yaxis), ("1st", "2nd"), plane.shares, strict=True):
@@ -202,16 +208,16 @@ def reconstructions(study: Study, lanes: Lanes, name: str, beta: float) -> Label
     raise Absent(f"No lane on CIFAR at {named(beta)} was finished.")
 
 
-def mixed_up(study: Study, lanes: Lanes, quirk: Entry) -> Labelled:
+def mixed_up(study: Study, lanes: Lanes, quirk: Entry, name: str) -> Labelled:
     """Images as PCA and ICA were fitted to them, and as the same encoders then read them."""
     chosen = study.lanes(role=quirk["role"])
     if not chosen:
         raise Absent(f"No lane on {NAMES[quirk['role']]} was finished, from which to take images.")
-    images = lanes.open(chosen[0]).data.train
+    images = lanes.any_of(chosen).data.train
     if images.shape[0] == 1:
         raise Absent("Of grey images both layouts are the same.")
     picture = of_images(
-        f"quirk-{quirk['name']}-seen",
+        name,
         f"{STRIP} images as they were fitted, with their pixels in another order, and nearly black",
         seen(images, STRIP),
         STRIP,
@@ -221,8 +227,8 @@ def mixed_up(study: Study, lanes: Lanes, quirk: Entry) -> Labelled:
         picture,
         [
             ("fitted on", f"pixel by pixel, 0–{brightest}"),
-            ("applied to", f"channel by channel, here {brightest} times as bright"),
-            ("what it saw", f"0–1 where 0–{brightest} was meant"),
+            ("applied to", f"channel by channel, shown × {brightest}"),
+            ("as it was read", f"0–1 where 0–{brightest} was meant"),
         ],
     )
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullLocator
 
-from kelbo.reports.beta_study_charts import percent
+from kelbo.reports.beta_study_charts import DASHED, percent
 from kelbo.reports.beta_study_results import FACTORS, Entry
 from kelbo.reports.figures import Array, Theme, style, tick
-from kelbo.reports.numbers import fixed, plain
+from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.pictures import Picture, of_figure
-from kelbo.reports.score_figures import readable
+from kelbo.reports.score_figures import broken, readable
 
 ROW = 0.42  # inches
 
@@ -27,6 +27,11 @@ class Pair(NamedTuple):
     label: str
     published: tuple[float, float, float] | None
     corrected: tuple[float, float, float] | None
+
+
+def quirk_key(quirk: Entry) -> str:
+    """The key of its figure: one quirk is measured on several sets. That of its images, where it has any, ends in "-seen"."""
+    return "-".join(filter(None, ("quirk", quirk["name"], quirk["role"])))
 
 
 def quirk_picture(quirk: Entry) -> Picture | None:
@@ -41,7 +46,7 @@ def quirk_picture(quirk: Entry) -> Picture | None:
     chance = 1 / FACTORS[quirk["role"]] if quirk["role"] in ("3dshapes", "mpi3d") else None  # 2Dshapes has two
     told = "; ".join(_in_words(pair, unit) for unit, pairs in units.items() for pair in pairs)
     return of_figure(
-        f"quirk-{quirk['name']}",
+        quirk_key(quirk),
         f"{quirk['title']}, as published and corrected: {told}",
         lambda theme: paired(units, chance, theme=theme),
     )
@@ -58,8 +63,8 @@ def paired(units: dict[str, list[Pair]], chance: float | None, *, theme: Theme) 
         panels = figure.subplots(len(rows), squeeze=False, height_ratios=[0.6 + count for count in rows])[:, 0]
         for axes, (unit, pairs) in zip(panels, units.items(), strict=True):
             for place, pair in enumerate(pairs):
-                _dots(axes, place, pair, theme)
-            axes.set_yticks(range(len(pairs)), [readable(pair.label) for pair in pairs])
+                _dots(axes, place, pair, unit, theme)
+            axes.set_yticks(range(len(pairs)), [broken(pair.label, 22, 2) for pair in pairs])
             axes.tick_params(axis="y", labelcolor=theme.ink)
             axes.set(ylim=(len(pairs) - 0.5, -0.5), xlabel=unit)
             axes.grid(visible=True, axis="x")
@@ -86,19 +91,24 @@ def one_objective(identity: Entry, *, theme: Theme) -> Figure:
     """The β-VAE and the VAE of σ² = β: how far their losses and gradients are apart, and how both train."""
     curves = {name: np.array(points, np.float64) for name, points in identity["curves"].items() if len(points)}
     betas = np.array(identity["betas"], np.float64)
+    series = [
+        (label, np.array(identity[key], np.float64), colour, marker)
+        for label, key, colour, marker in (
+            ("loss, at first", "loss_gap", theme.hues[0], "o"),
+            ("gradient, at first", "gradient_gap", theme.hues[1], "D"),
+            ("loss, while training", "trajectory_gap", theme.hues[2], "^"),
+        )
+        if key in identity
+    ]
     with style(theme):
-        figure = Figure(figsize=(5.4 if curves else 3.2, 2.9), layout="constrained")
+        figure = Figure(figsize=(5.4 if curves else 3.2, 3.0), layout="constrained")
         panels = figure.subplots(1, 2 if curves else 1, squeeze=False)[0]
-        looks = (("loss", "loss_gap", theme.first, "o"), ("gradient", "gradient_gap", theme.second, "D"))
-        for label, key, colour, marker in looks:
-            _gaps(panels[0], betas, np.array(identity[key], np.float64), label, colour, marker)
-        panels[0].set(title="How far apart they are", xlabel="β = σ²", ylabel="gap between the two")
-        panels[0].set_xscale("log")
-        panels[0].set_xticks(betas, [f"{beta:g}" for beta in betas])
-        panels[0].xaxis.set_minor_locator(NullLocator())
-        panels[0].legend(loc="best")
+        _gaps(panels[0], betas, series)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3 if curves else 1, handlelength=0.8)
         if curves:
-            _both(panels[1], curves, theme)
+            pictured = identity.get("pictured")
+            _both(panels[1], curves, "" if pictured is None else f", β = {pictured:g}", theme)
     return figure
 
 
@@ -113,27 +123,31 @@ def identity_picture(identity: Entry) -> Picture:
     )
 
 
-def _gaps(axes: Axes, betas: Array, gaps: Array, label: str, colour: str, marker: str) -> None:
-    """A gap of nothing at all has no place on a logarithmic axis: then the axis is linear."""
-    axes.plot(betas, gaps, marker=marker, markersize=4.5, linestyle="", color=colour, label=label)
-    values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axes.lines])
-    if values.min() > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(values.min() / 10, values.max() * 10)
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-    else:
-        axes.set_yscale("linear")
-        axes.autoscale(axis="y")
-    axes.yaxis.set_major_formatter(FuncFormatter(tick))
+def _gaps(axes: Axes, betas: Array, series: Sequence[tuple[str, Array, str, str]]) -> None:
+    """Relative gaps on a logarithmic axis, whose lowest tick stands for 0 where a gap is nothing at all."""
+    values = np.concatenate([gaps for _, gaps, _, _ in series])
+    positive = values[values > 0]
+    low, high = (np.log10(end) for end in (positive.min(), positive.max())) if len(positive) else (-8.0, -7.0)
+    decades = 10.0 ** np.arange(np.floor(low) - 1, np.ceil(high) + 1)
+    for label, gaps, colour, marker in series:
+        shown = np.maximum(gaps, decades[0])
+        axes.plot(betas, shown, marker, markersize=5, color=colour, label=label, zorder=3)
+    axes.set(xscale="log", yscale="log", ylim=(decades[0] / 2.5, 1.6 * decades[-1]))
+    zero = (values == 0).any()
+    ticks = decades[:: max(1, len(decades) // 6)]
+    axes.set_yticks(ticks, ["0" if zero and place == 0 else tick(value) for place, value in enumerate(ticks)])
+    axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.set(title="How far apart they are", xlabel="β = σ²", ylabel="relative difference")
 
 
-def _both(axes: Axes, curves: Mapping[str, Array], theme: Theme) -> None:
-    looks = {"beta": ("β-VAE", theme.first, "-", 3.2), "gaussian": ("σ² = β", theme.second, "--", 1.4)}
+def _both(axes: Axes, curves: Mapping[str, Array], which: str, theme: Theme) -> None:
+    looks = {"beta": ("β-VAE", theme.first, "-", 3.4), "gaussian": ("VAE of σ² = β", theme.second, "--", 1.4)}
     for name, points in curves.items():
         label, colour, line, width = looks[name]
         axes.plot(points[:, 0], points[:, 1], line, color=colour, linewidth=width, label=label)
-    axes.set(title="How both train", xlabel="step", ylabel="loss")
+    axes.set(title=f"How both train{which}", xlabel="step", ylabel="loss, nats per image")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -141,31 +155,38 @@ def _both(axes: Axes, curves: Mapping[str, Array], theme: Theme) -> None:
     axes.legend(loc="best")
 
 
-def _dots(axes: Axes, place: float, pair: Pair, theme: Theme) -> None:
+def _dots(axes: Axes, place: float, pair: Pair, unit: str, theme: Theme) -> None:
+    """Each dot over its interval, its number on the side away from the other."""
     if pair.published and pair.corrected:
         ends = [pair.published[0], pair.corrected[0]]
-        axes.plot(ends, [place, place], color=theme.faint, linewidth=1.2, zorder=1)
-    for measured, colour, face, aside in (
-        (pair.published, theme.second, theme.paper, -0.17),
-        (pair.corrected, theme.first, theme.first, 0.17),
+        axes.plot(ends, [place, place], color=theme.faint, linewidth=1, zorder=1)
+    for measured, other, colour, face in (
+        (pair.published, pair.corrected, theme.second, theme.paper),
+        (pair.corrected, pair.published, theme.first, theme.first),
     ):
-        if measured:
-            value, low, high = measured
-            axes.hlines(place + aside, low, high, color=colour, linewidth=1)
-            axes.plot(
-                [value], [place], "o", color=colour, markerfacecolor=face, markersize=6, markeredgewidth=1.5, zorder=2
-            )
+        if measured is None:
+            continue
+        value, low, high = measured
+        axes.hlines(place, low, high, color=colour, linewidth=5, alpha=0.35)
+        axes.plot(
+            [value], [place], "o", color=colour, markerfacecolor=face, markersize=6, markeredgewidth=1.5, zorder=3
+        )
+        first = other is not None and (value < other[0] or (value == other[0] and measured is pair.published))
+        where: dict[str, Any] = {"ha": "right" if first else "left", "va": "center", "color": theme.ink}
+        where["bbox"] = {"facecolor": theme.paper, "edgecolor": "none", "pad": 0.6}  # above the line of chance
+        end = np.nanmin([value, low]) if first else np.nanmax([value, high])
+        axes.annotate(_said(measured, unit), (end, place), (-7 if first else 7, 0), textcoords="offset points", **where)
 
 
 def _scaled(axes: Axes, unit: str, chance: float | None, theme: Theme) -> None:
     if unit == "accuracy":
-        axes.set(xlim=(0, 1.02), xlabel="accuracy of the classifier")
+        axes.set(xlim=(0, 1), xlabel="accuracy of the classifier")
         percent(axes.xaxis)
         if chance:
-            axes.axvline(chance, color=theme.ink, linestyle=(0, (2, 2)), linewidth=1)
+            axes.axvline(chance, color=theme.ink, linestyle=DASHED, linewidth=1, zorder=1)
             axes.set_xlabel(f"accuracy of the classifier, chance 1/{round(1 / chance)}")
         return
-    axes.margins(x=0.1)
+    axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(tick))
 
@@ -179,9 +200,16 @@ def _measured(found: Entry | None) -> tuple[float, float, float] | None:
 
 
 def _in_words(pair: Pair, unit: str) -> str:
-    def said(measured: tuple[float, float, float] | None) -> str:
-        if measured is None:
-            return "not measured"
-        return f"{fixed(100 * measured[0], 1)} %" if unit == "accuracy" else plain(measured[0])
+    published, corrected = (
+        "not measured" if measured is None else _said(measured[0], unit)
+        for measured in (pair.published, pair.corrected)
+    )
+    return f"{readable(pair.label, 80)} {published} → {corrected}"
 
-    return f"{readable(pair.label)} {said(pair.published)} → {said(pair.corrected)}"
+
+def _said(measured: tuple[float, float, float], unit: str) -> str:
+    """Its value to as many digits as its interval lets it have."""
+    value, low, high = measured
+    if unit == "accuracy":
+        return f"{fixed(100 * value, 1)} %"
+    return fixed(value, decimals_of((high - low) / 3.92)) if high > low else plain(value, 4)

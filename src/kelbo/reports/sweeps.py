@@ -131,14 +131,14 @@ def paths(plane: Plane, names: Sequence[str], *, theme: Theme) -> Figure:
     return figure
 
 
-def trace(axes: Axes, plane: Plane, names: Sequence[str], *, theme: Theme) -> None:
-    """Draw a plane's curves, draws and base image, labelled for a legend."""
+def trace(axes: Axes, plane: Plane, names: Sequence[str], *, theme: Theme, size: float = 3.5) -> None:
+    """Draw a plane's curves, draws and base image, labelled for a legend. size: of the means' dots, points."""
     for number, (name, curve) in enumerate(zip(names, plane.means, strict=True)):
         colour = theme.hues[number % len(theme.hues)]
         if plane.draws:
             axes.scatter(*plane.draws[number].T, s=4, color=colour, alpha=0.22, linewidths=0)
         line = "-" if number < len(theme.hues) else "--"
-        axes.plot(*curve.T, line, color=colour, marker="o", markersize=3.5, linewidth=1.2, label=readable(name))
+        axes.plot(*curve.T, line, color=colour, marker="o", markersize=size, linewidth=1.2, label=readable(name))
     axes.plot(*plane.base, "+", color=theme.ink, markersize=11, markeredgewidth=1.8, linestyle="", label="base image")
     axes.set_aspect("equal", adjustable="datalim")
     for axis, which, share in zip((axes.xaxis, axes.yaxis), ("First", "Second"), plane.shares, strict=True):
