@@ -1,0 +1,125 @@
+"""Whether a sweep's lanes train faster as one stacked program or each in a process of its own, found out by trying."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import torch
+
+from kelbo.data.batches import Batches
+from kelbo.data.images import ImageSet
+from kelbo.errors import RecipeError
+from kelbo.fabric import Fabric
+from kelbo.machine import keep_freed_memory
+from kelbo.recipes import build
+from kelbo.recipes.schema import Recipe
+from kelbo.seeds import seeded
+from kelbo.sweeps.queue import cores, workers_here
+from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.stacked_step import Generators, Lane, Step, forked
+from kelbo.training import TrainState, fit
+
+ROUNDS, SECONDS = 3, 0.2
+"""A probe takes either way in turns, for at least a step and so many seconds a round; the better round counts."""
+
+
+class Choice(NamedTuple):
+    """How to train, and why in one sentence. Speeds are of all lanes together; None where nothing was tried."""
+
+    how: Literal["stack", "queue"]
+    why: str
+    stacked_images_per_second: float | None = None
+    queue_images_per_second: float | None = None
+
+
+def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: int | None = None) -> Choice:
+    """The faster way for lanes that stack, by a short probe of each on this machine; the queue for others.
+
+    fabric: one device, the best there is by default. workers: processes of the queue; by default as many as `work_off` would
+    start. Raises RecipeError and DataError where not even the first lane can be made.
+    """
+    if len(recipes) < 2:
+        return Choice("queue", "There is no second lane to stack.")
+    try:
+        stackable(recipes)
+    except RecipeError as error:
+        return Choice("queue", str(error).split(" Stacked lanes", 1)[0])
+    fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
+    workers = min(workers or workers_here(len(recipes)), len(recipes))
+    threads = max(1, cores() // workers)
+    keep_freed_memory()
+    data = build.data(recipes[0])
+    with forked():
+        stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
+        stacked(), alone()
+        pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
+    size = recipes[0].training.batch_size
+    together = max(pair[0] for pair in pairs) * size * len(recipes)
+    turns = -(-len(recipes) // workers)  # the last worker may be left with nothing to do
+    queued = max(pair[1] for pair in pairs) * size * len(recipes) / turns
+    how = "stack" if together > queued else "queue"
+    processes = f"{workers} process{'es' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''}"
+    why = f"A short probe: stacked {together:,.0f} images/s, the queue's {processes} {queued:,.0f} images/s."
+    return Choice(how, why, together, queued)
+
+
+def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Callable[[], object]:
+    """A step of all lanes, on images of the first."""
+    batches = Batches(data.train, recipes[0].training.batch_size, recipes[0].seed, fabric.device)
+    lanes = [
+        Lane(
+            _state(recipe, data, fabric),
+            build.objective(recipe),
+            build.schedule(recipe),
+            batches.at(0),
+            Generators(fabric.device),
+            recipe.training.clip,
+        )
+        for recipe in recipes
+    ]
+    return Step(fabric, lanes, data.levels)
+
+
+def _alone(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Callable[[], object]:
+    """A step of one lane, in the loop that a run alone goes through."""
+    state, objective, schedule = _state(recipe, data, fabric), build.objective(recipe), build.schedule(recipe)
+    images = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device).at(0)
+    how = {"levels": data.levels, "clip": recipe.training.clip}
+    return lambda: fit(fabric, state, objective, images, state.step + 1, schedule, **how)
+
+
+def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
+    with seeded(recipe.seed, "init"):
+        model = build.model(recipe, data).to(fabric.device)
+    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
+    return TrainState(wrapped, optimizer, build.objective(recipe).initial())
+
+
+def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = None) -> float:
+    """Steps a second, with so many threads."""
+    with _threads(threads):
+        count, begun = 0, _now(fabric)
+        while count == 0 or time.perf_counter() - begun < SECONDS:
+            step()
+            count += 1
+        return count / (_now(fabric) - begun)
+
+
+def _now(fabric: Fabric) -> float:
+    """Seconds, once the device has done what it was asked for."""
+    if fabric.device.type == "cuda":
+        torch.cuda.synchronize(fabric.device)
+    return time.perf_counter()
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
