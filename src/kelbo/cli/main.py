@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kelbo.cli import baselines, data, explore, measure, recipe, runs, scores, train
+from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, scores, sweep, train
 from kelbo.cli.processes import speaks
 from kelbo.errors import KelboError, message
 
@@ -28,6 +28,8 @@ app.command()(explore.traverse)
 app.command()(explore.interpolate)
 app.command()(explore.encode)
 app.command()(measure.report)
+app.command()(reproduce.reproduce)
+app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(scores.features, name="features")
 app.add_typer(recipe.app, name="recipe")

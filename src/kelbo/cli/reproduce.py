@@ -51,15 +51,17 @@ def reproduce(
 
     if study not in STUDIES:
         raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
-    names = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+    names = [name.strip() for text in only for name in text.split(",") if name.strip()] if only else None
     plan = plan_of(budget_of(budget), mode, names, data_root, features)
     folder = out or Path("runs") / (f"{study}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
     if not dry_run:
         begin(plan, folder)
-    _tell(plan, folder, expected(plan, folder, workers))
-    if dry_run:
-        return
-    typer.echo(reproduce(plan, folder, workers=workers, say=typer.echo, watching=_watching))
+    about = expected(plan, folder, workers)
+    _tell(plan, folder, about)
+    if not dry_run:
+        typer.echo(
+            reproduce(plan, folder, workers=workers, say=typer.echo, watching=_watching, estimated=about.seconds)
+        )
 
 
 @contextmanager

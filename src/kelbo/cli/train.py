@@ -61,7 +61,7 @@ def _recipe(
     resume: bool,
 ) -> Recipe:
     from kelbo.errors import RecipeError
-    from kelbo.recipes.files import change, load
+    from kelbo.recipes.files import load
     from kelbo.recipes.named import find
     from kelbo.runs import Run
 
@@ -71,6 +71,13 @@ def _recipe(
         recipe = load(Run.open(out).recipe_path)
     else:
         raise RecipeError("Say what to train: `kelbo train RECIPE`, or `kelbo train --resume --out RUN`.")
+    return changed(recipe, settings, steps, seed, data_root)
+
+
+def changed(recipe: Recipe, settings: list[str], steps: int | None, seed: int | None, data_root: Path | None) -> Recipe:
+    """The recipe with what the options of a command say. RecipeError where it has no such setting."""
+    from kelbo.recipes.files import change
+
     if steps:
         settings = [*settings, f"training.steps={steps}"]
     if seed is not None:

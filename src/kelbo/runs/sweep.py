@@ -32,7 +32,8 @@ class Sweep:
     @classmethod
     def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
         """Begin a sweep in a new or empty folder. RunError where `path` holds anything else."""
-        if path.is_file() or (path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir())):
+        # one that ended before its first lane counts as empty
+        if path.is_file() or (path.is_dir() and any(e.name not in (".lock", "sweep.json") for e in path.iterdir())):
             raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
         sweep = cls(path)
         write_json(sweep.definition_path, {"format": FORMAT, **definition})

@@ -1,0 +1,125 @@
+"""`kelbo sweep`: many runs as one, and their table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from kelbo.cli.options import DataRoot
+
+if TYPE_CHECKING:
+    from kelbo.sweeps.sweep import Laid
+
+
+class _TrainingByDefault(TyperGroup):
+    """`kelbo sweep RECIPE …` is `kelbo sweep train RECIPE …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["train", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_TrainingByDefault,
+    help="Many runs as one: kelbo sweep RECIPE --over PATH=A,B --seeds N,M --out SWEEP (see kelbo sweep train --help).",
+)
+
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes of the queue. By default what the machine has.")]
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A named recipe or a .toml file; the sweep's own with --resume.")
+    ] = None,
+    over: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=A,B,…", help="A setting and its values: objective.beta=0.1,1,4.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N,N,…", help="Seeds, each for every combination.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The sweep's folder. By default sweeps/RECIPE.")] = None,
+    how: Annotated[
+        Literal["auto", "stack", "queue"],
+        typer.Option(help="One stacked program, a queue of processes, or whichever a short probe finds faster."),
+    ] = "auto",
+    on: Annotated[
+        str | None, typer.Option(metavar="ray[:ADDRESS]", help="Send the queue to Ray, here or at an address.")
+    ] = None,
+    workers: Workers = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of each run: training.steps.")] = None,
+    data_root: DataRoot = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep in --out, or begin.")] = False,
+) -> None:
+    """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
+    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume)
+    from kelbo.cli.lanes import Lanes
+    from kelbo.sweeps.sweep import require_all_done, train_lanes
+    from kelbo.sweeps.way import way
+
+    todo = [lane.recipe for lane in laid.unfinished()]
+    if len(todo) < len(laid.lanes):
+        typer.echo(f"{len(laid.lanes) - len(todo)} of {len(laid.lanes)} lanes are finished already")
+    if todo:
+        chosen = way(todo, laid.sweep.path, how, on, workers)
+        typer.echo(f"{len(todo)} lanes, {chosen.told}")
+        with Lanes(len(todo)) as lanes:
+            train_lanes(laid, watch=lanes.watch, work=chosen.work)
+        require_all_done(laid)
+    typer.echo(f"next: kelbo sweep table {laid.sweep.path}")
+
+
+@app.command()
+def table(
+    sweep: Annotated[Path, typer.Argument(help="A sweep's folder.", metavar="SWEEP")],
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv or .parquet file. By default table.csv in the sweep.")
+    ] = None,
+) -> None:
+    """Every lane's numbers as a tidy table, and their mean, spread and interval over seeds."""
+    from rich.console import Console
+
+    from kelbo.runs import Sweep
+    from kelbo.sweeps.table import printed, rows, summary, write_rows
+
+    opened = Sweep.open(sweep)
+    found = rows(opened)
+    place = out or opened.table()
+    write_rows(place, found)
+    Console().print(printed(summary(found)))
+    typer.echo(place)
+
+
+def _laid(
+    name: str | None,
+    over: list[str],
+    seeds: str | None,
+    out: Path | None,
+    settings: list[str],
+    steps: int | None,
+    data_root: Path | None,
+    resume: bool,
+) -> Laid:
+    from kelbo.cli.train import changed
+    from kelbo.errors import RecipeError
+    from kelbo.recipes.named import find
+    from kelbo.sweeps.grid import seeds_of
+    from kelbo.sweeps.sweep import found, lay
+
+    if name is None:
+        if not (resume and out):
+            raise RecipeError(
+                "Say what to train: `kelbo sweep RECIPE --over …`, or `kelbo sweep --resume --out SWEEP`."
+            )
+        if over or seeds or settings or steps or data_root:
+            raise RecipeError(
+                "A sweep that is resumed by its folder keeps its own lanes: give RECIPE too, or no settings."
+            )
+        return found(out)
+    recipe = changed(find(name), settings, steps, None, data_root)
+    return lay(
+        recipe, over, seeds_of(seeds) if seeds is not None else (), out or Path("sweeps") / recipe.name, resume=resume
+    )
