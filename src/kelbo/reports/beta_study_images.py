@@ -212,7 +212,7 @@ def mixed_up(study: Study, lanes: Lanes, quirk: Entry, name: str) -> Labelled:
     """Images as PCA and ICA were fitted to them, and as the same encoders then read them."""
     chosen = study.lanes(role=quirk["role"])
     if not chosen:
-        raise Absent(f"No lane on {NAMES[quirk['role']]} was finished, from which to take images.")
+        raise Absent("No lane on its set was finished, from which to take images.")
     images = lanes.any_of(chosen).data.train
     if images.shape[0] == 1:
         raise Absent("Of grey images both layouts are the same.")

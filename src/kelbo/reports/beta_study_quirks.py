@@ -201,8 +201,7 @@ def _measured(found: Entry | None) -> tuple[float, float, float] | None:
 
 def _in_words(pair: Pair, unit: str) -> str:
     published, corrected = (
-        "not measured" if measured is None else _said(measured[0], unit)
-        for measured in (pair.published, pair.corrected)
+        "not measured" if measured is None else _said(measured, unit) for measured in (pair.published, pair.corrected)
     )
     return f"{readable(pair.label, 80)} {published} → {corrected}"
 
