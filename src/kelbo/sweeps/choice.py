@@ -54,7 +54,8 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     data = build.data(recipes[0])
     with forked():
         stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
-        stacked(), alone()
+        stacked()
+        alone()
         pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
     size = recipes[0].training.batch_size
     together = max(pair[0] for pair in pairs) * size * len(recipes)
