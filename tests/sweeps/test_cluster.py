@@ -21,15 +21,17 @@ from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.joining import Demand, joined, require_reachable, require_ready, require_room
 from kelbo.sweeps.lane import train_lane
 
+HERE = str(Path(__file__).parent)
+"""where Ray's workers import the tests' jobs from"""
+
 
 @pytest.fixture(scope="module")
 def ray():
-    """A Ray of two processors, whose workers can import the tests' jobs."""
+    """A Ray of two processors on this machine."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    here = str(Path(__file__).parent)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(here)
-        patch.setenv("PYTHONPATH", here)
+        patch.syspath_prepend(HERE)
+        patch.setenv("PYTHONPATH", HERE)
         patch.setattr(joining, "cores", lambda: 2)
         with joined(None) as ray:
             yield ray
@@ -100,18 +102,19 @@ def test_a_signal_reaches_running_lanes_which_save_and_leaves_the_others_unbegun
     import ray_jobs
 
     long = change(small, ["training.steps=5000", "training.checkpoint_every=5000"])
-    jobs = [Job(name, ray_jobs.train_slowly, (long, tmp_path / name)) for name in ("a", "b", "c")]
-    heard = []
+    jobs = [Job(name, ray_jobs.train_slowly, (long, tmp_path / name / "run")) for name in ("a", "b", "c")]
+    heard, sent = [], []
 
     def watch(name, told):
         heard.append((name, told))
-        if {who for who, line in heard if line.get("step", 0) >= 10} == {"a", "b"} and "state" not in told:
+        if {who for who, line in heard if line.get("step", 0) >= 10} == {"a", "b"} and not sent:
+            sent.append(signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="Stopped by SIGINT: 0 of 3 done, what was running is saved"):
         work_off_on_ray(jobs, watch=watch, folder=tmp_path)
     for name in ("a", "b"):
-        (step,) = Run.open(tmp_path / name).checkpoint_steps()
+        (step,) = Run.open(tmp_path / name / "run").checkpoint_steps()
         assert 10 <= step < 5000
     assert not (tmp_path / "c").exists()
     assert {told["kind"] for _, told in heard if told.get("state") == "failed"} == {"Interrupted"}

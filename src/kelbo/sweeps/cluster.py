@@ -16,15 +16,15 @@ from typing import Any
 
 from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
-from kelbo.sweeps.joining import Demand, joined, require_ready, require_room
+from kelbo.sweeps.joining import Demand, here, joined, require_ready, require_room
 from kelbo.sweeps.queue import _Signals
 from kelbo.sweeps.ray_machine import Lines
 from kelbo.sweeps.ray_worker import work
 
 LOOK = 0.3
 """seconds between two looks at what jobs tell"""
-ANSWER = 10.0
-"""seconds in which the cluster must say what jobs told; later is tried at the next look"""
+ANSWER = 2.0
+"""seconds in which it must be said what jobs told; later is tried at the next look"""
 
 
 def work_off_on_ray(
@@ -89,8 +89,8 @@ class _OnRay:
         self.work = ray.remote(work).options(
             num_cpus=demand.cpus, num_gpus=demand.gpus, max_retries=0, scheduling_strategy="SPREAD"
         )
-        self.lines = ray.remote(Lines).options(num_cpus=0, max_restarts=-1).remote()
-        self.here = Path.cwd(), {name: value for name, value in os.environ.items() if name.startswith("KELBO_")}
+        self.lines = ray.remote(Lines).options(num_cpus=0, scheduling_strategy=here(ray)).remote()
+        self.place = Path.cwd(), {name: value for name, value in os.environ.items() if name.startswith("KELBO_")}
 
     def run(self) -> list[Outcome]:
         for task in self.tasks.values():
@@ -112,12 +112,12 @@ class _OnRay:
     def _submit(self, task: _Task) -> None:
         task.attempts, task.begun = task.attempts + 1, None
         log = self.log(task.job.name).absolute() if self.log else None
-        task.ref = self.work.remote(task.job, log, task.attempts, self.threads, self.here, self.lines)
+        task.ref = self.work.remote(task.job, log, task.attempts, self.threads, self.place, self.lines)
 
     def _listen(self) -> None:
         try:
             told = self.ray.get(self.lines.take.remote(), timeout=ANSWER)
-        except self.ray.exceptions.RayError:  # its machine died, and it is begun again elsewhere
+        except self.ray.exceptions.GetTimeoutError:
             return
         for name, line in told:
             task = self.tasks[name]

@@ -27,6 +27,9 @@ CONNECT, JOIN, ANSWER = 5.0, 30.0, 60.0
 LOCAL_STORE = 128 * 2**20
 """bytes for objects of a Ray of this machine's own: recipes go through it, no data"""
 
+MODE = "RAY_AUTH_MODE"
+"""of whether a cluster asks for a token: a Ray of this machine's own does, and its processes alone are to know"""
+
 PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
 
 
@@ -61,7 +64,7 @@ def joined(address: str | None) -> Iterator[Any]:
     own = address in (None, "local")
     if address is not None and not own:
         require_reachable(address)
-    before = signal.getsignal(signal.SIGTERM)  # Ray takes it
+    before, mode = signal.getsignal(signal.SIGTERM), os.environ.get(MODE)  # Ray takes the one and sets the other
     size: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
     with _quiet():
         try:
@@ -73,6 +76,8 @@ def joined(address: str | None) -> Iterator[Any]:
             ray.shutdown()
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, before)
+            if mode is None:
+                os.environ.pop(MODE, None)
 
 
 def _ray() -> Any:
@@ -102,20 +107,28 @@ def require_reachable(address: str, patience: float = JOIN) -> None:
     """
     if address != "auto":
         _require_open(address)
+    probe = [sys.executable, "-c", PROBE, address]
     try:
-        probe = [sys.executable, "-c", PROBE, address]
         done = subprocess.run(probe, capture_output=True, text=True, timeout=patience, check=False)
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     except subprocess.TimeoutExpired:
-        done, reason = None, f"nothing that speaks Ray answered within {patience:g} s"
-    if done is None or done.returncode:
-        raise KelboError(f"No Ray cluster can be joined at {address}: {reason}. {_HOW}")
+        raise KelboError(_no_cluster(address, f"nothing that speaks Ray answered within {patience:g} s")) from None
+    if done.returncode:
+        asks = "InvalidAuthToken" in done.stderr
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1].rstrip(".")
+        raise KelboError(_no_cluster(address, _TOKEN if asks else reason))
 
 
-_HOW = (
-    "Start one with `ray start --head` and give its HOST:PORT on a machine of the cluster, ray://HOST:10001 elsewhere; "
-    "or name none to use this machine alone."
+_TOKEN = (
+    "it asks for a token; have the one of its ~/.ray/auth_token in this machine's, and RAY_AUTH_MODE=token in the "
+    "environment"
 )
+
+
+def _no_cluster(address: str, reason: str) -> str:
+    return (
+        f"No Ray cluster can be joined at {address}: {reason}. Start one with `ray start --head` and give its HOST:PORT "
+        "on a machine of the cluster, ray://HOST:10001 elsewhere; or name none to use this machine alone."
+    )
 
 
 def _require_open(address: str) -> None:
@@ -125,7 +138,7 @@ def _require_open(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
     except OSError as error:
-        raise KelboError(f"No Ray cluster can be joined at {address}: {error.strerror or error}. {_HOW}") from error
+        raise KelboError(_no_cluster(address, error.strerror or str(error))) from error
 
 
 def require_room(ray: Any, demand: Demand) -> list[Node]:
@@ -152,15 +165,21 @@ def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
     else:
         with NamedTemporaryFile(dir=folder.absolute(), prefix=".seen-", suffix=".partial") as mark:
             answers = _ask(ray, nodes, Path(mark.name))
-    here = version()
-    wrong = [f"{name} {a if isinstance(a, str) else f'has {a.kelbo}'}" for name, a in answers if _version(a) != here]
+    own = version()
+    wrong = [f"{name} {a if isinstance(a, str) else f'has {a.kelbo}'}" for name, a in answers if _version(a) != own]
     if wrong:
-        raise RunError(f"Every machine of the Ray cluster must have kelbo {here}: {'; '.join(wrong)}.")
+        raise RunError(f"Every machine of the Ray cluster must have kelbo {own}: {'; '.join(wrong)}.")
     if blind := [name for name, answer in answers if not isinstance(answer, str) and not answer.sees]:
         raise RunError(
             f"{folder and folder.absolute()} is not seen, or not writable, on {', '.join(blind)}. The folder of a sweep on "
             "several machines must lie on a file system that all of them mount at the same path; choose such an --out."
         )
+
+
+def here(ray: Any) -> Any:
+    """Where to put an actor that must live as long as this program's part in the cluster does."""
+    there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    return there(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _version(answer: Machine | str) -> str | None:

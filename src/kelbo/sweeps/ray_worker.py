@@ -24,17 +24,17 @@ TELL_EVERY = 0.25
 
 
 def work(
-    job: Job, log: Path | None, attempt: int, threads: int, here: tuple[Path, Mapping[str, str]], lines: Any
+    job: Job, log: Path | None, attempt: int, threads: int, place: tuple[Path, Mapping[str, str]], lines: Any
 ) -> tuple[Any, Failure | None]:
     """A job's value, or how it failed; runs in a worker's main thread, where training hears of signals.
 
-    here: the folder that relative paths are meant from, and the environment's variables that kelbo reads.
+    place: the folder that relative paths are meant from, and the environment's variables that kelbo reads.
     """
     try:
         torch.set_num_threads(threads)
         telling = _Telling(job.name, lines)
         telling.begin(attempt)
-        folder, variables = here
+        folder, variables = place
         os.environ.update(variables)
         with chdir(folder) if folder.is_dir() else nullcontext(), _output_in(log):
             return _value(job, telling)
