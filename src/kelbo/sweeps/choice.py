@@ -59,12 +59,16 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
         pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
     size = recipes[0].training.batch_size
     together = max(pair[0] for pair in pairs) * size * len(recipes)
-    turns = -(-len(recipes) // workers)  # the last worker may be left with nothing to do
-    queued = max(pair[1] for pair in pairs) * size * len(recipes) / turns
+    queued = max(pair[1] for pair in pairs) * size * at_a_time(len(recipes), workers)
     how = "stack" if together > queued else "queue"
     processes = f"{workers} process{'es' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''}"
     why = f"A short probe: stacked {together:,.0f} images/s, the queue's {processes} {queued:,.0f} images/s."
     return Choice(how, why, together, queued)
+
+
+def at_a_time(lanes: int, workers: int) -> float:
+    """How many lanes the queue trains at a time, on average: in its last turn some workers may have none."""
+    return lanes / -(-lanes // workers)
 
 
 def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Callable[[], object]:
