@@ -8,18 +8,19 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kelbo.data.images import ArrayImages
 from kelbo.recipes import change, parse
 from kelbo.recipes.experiment import open_run, train
-from kelbo.reports import beta_study_images
+from kelbo.reports import beta_study_figures, beta_study_images, beta_study_quirks
 from kelbo.reports.beta_study_figures import figures
 from kelbo.reports.beta_study_images import Absent, Lanes, mixed_up, planes, seen, strips, traversals, traversed
 from kelbo.reports.beta_study_results import Study
 from kelbo.reports.figures import DARK, LIGHT
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.pictures import Picture
+from kelbo.reports.pictures import of_figure
 
 TINY = {
     "name": "tiny",
@@ -72,7 +73,9 @@ def drawn(monkeypatch, lanes):
     return draw
 
 
-def test_a_whole_study_has_every_figure_in_both_themes(told, lanes):
+def test_a_whole_study_has_every_figure(told, lanes, monkeypatch):
+    for charts in (beta_study_figures, beta_study_quirks):  # drawn in full by their own tests
+        monkeypatch.setattr(charts, "of_figure", lambda name, alt, _: of_figure(name, alt, lambda _: Figure((4, 1))))
     missing = {}
     shown = figures(told, lanes.folder, missing=missing)
     assert missing == {}
@@ -82,7 +85,7 @@ def test_a_whole_study_has_every_figure_in_both_themes(told, lanes):
         assert picture.name == key
         assert picture.alt
         assert Image.open(io.BytesIO(picture.file)).width > 300
-        if isinstance(each, Picture):
+        if key in ("fig4", "fig5"):
             for uri, theme in ((each.light, LIGHT), (each.dark, DARK)):
                 svg = base64.b64decode(uri.partition(",")[2]).decode()
                 ElementTree.fromstring(svg)
