@@ -64,7 +64,7 @@ def codes_of_factors(
     Read from `place` where a table made under the same `key` lies there (what the weights and the data were), else encoded
     in one pass and written there. advance is called with the number of images encoded at a time.
     """
-    chosen, index = _chosen(whole, count)
+    chosen, index = drawn(whole, count)
     key = {"key": dict(key), "rows": len(chosen), "of": len(whole.images)}
     tensors = _found(place, key)
     if tensors is None:
@@ -76,7 +76,8 @@ def codes_of_factors(
     return Codes(means, scales if model.has_rate else None, factors, whole.factors.names)
 
 
-def _chosen(whole: FactorImages, count: int | None) -> tuple[Images, torch.Tensor]:
+def drawn(whole: FactorImages, count: int | None) -> tuple[Images, torch.Tensor]:
+    """The images of every table of `count` codes of a set, and their indices: the same draw for every model."""
     size = len(whole.images)
     if count is None or count >= size:
         return whole.images, torch.arange(size)

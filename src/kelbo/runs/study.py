@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import Damaged, RunError
+from kelbo.errors import RunError
 from kelbo.runs.files import read_json, write_json
 from kelbo.runs.sweep import Sweep
 
@@ -41,9 +42,10 @@ class Study:
             foreign = [entry.name for entry in study._entries() if entry.name not in sweeps]
             if foreign:
                 raise RunError(f"{path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out.")
-            write_json(study.definition_path, wanted | {"seconds": {}})
+            begun = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(study.definition_path, wanted | {"begun": begun, "seconds": {}})
             return study
-        found = {key: value for key, value in read_json(study.definition_path).items() if key != "seconds"}
+        found = {key: value for key, value in study.told().items() if key not in ("begun", "seconds")}
         if found != wanted:
             told = "; ".join(
                 f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
@@ -71,22 +73,25 @@ class Study:
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name.replace('/', '-')}.log"
 
-    def kept(self, group: str, name: str) -> dict[str, Any] | None:
-        """What is kept of one lane or baseline; None where nothing is, or nothing that can be read."""
-        try:
-            return read_json(self.measure(group, name))
-        except Damaged:  # or not there at all
-            return None
-
-    def seconds(self) -> dict[str, float]:
-        """How long each part of the study took so far."""
-        return dict(read_json(self.definition_path).get("seconds", {}))
+    def told(self) -> dict[str, Any]:
+        """The study's definition, when it was begun and how long its parts took so far."""
+        return read_json(self.definition_path)
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that one part took."""
-        told = read_json(self.definition_path)
-        told["seconds"] = told.get("seconds", {}) | {part: told.get("seconds", {}).get(part, 0.0) + seconds}
+        told = self.told()
+        told["seconds"][part] = told["seconds"].get(part, 0.0) + seconds
         write_json(self.definition_path, told)
+
+    def expect(self, seconds: float) -> None:
+        """Keep how long the study was expected to take, as it was said first."""
+        told = self.told()
+        told["seconds"].setdefault("estimated", seconds)
+        write_json(self.definition_path, told)
+
+    def save_results(self, results: dict[str, Any]) -> None:
+        """Replace results.json."""
+        write_json(self.results_path, results)
 
     def held(self) -> AbstractContextManager[None]:
         """Inside the block no other process may run this study. RunError where one does already."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from kelbo.errors import RecipeError
 from kelbo.metrics.classifiers import Classifier
 from kelbo.recipes.beta_study import PARTS
+from kelbo.studies.quirks import SMALL, Effort
 
 BETAS = ("0.1", "1", "4", "10")
 """as texts, by which lanes are named"""
@@ -35,6 +36,7 @@ class Budget:
     followed  the same, of the distances that are read while training
     readings  of a distance while training
     fitted    images that PCA and ICA are fitted to, in grey and in colour; 25,000 and 3,500 are the study's for PCA
+    effort    spent on what the study's code did without saying so
     pairs     values of L, the pairs in one point; 64 is the tables'
     """
 
@@ -46,6 +48,7 @@ class Budget:
     images: int | None
     clouds: int
     followed: int
+    effort: Effort = SMALL
     readings: int = 8
     fitted: tuple[int, int] = (25_000, 3_500)
     betas: tuple[str, ...] = BETAS
@@ -94,6 +97,7 @@ BUDGETS = {
             images=4_096,
             clouds=5_000,
             followed=1_000,
+            effort=Effort(mlp_steps=500, mig_rows=4_000, fitted=25_000, everywhere=False),
         ),
         Budget(
             name="paper",
@@ -104,6 +108,7 @@ BUDGETS = {
             images=None,
             clouds=10_000,
             followed=2_000,
+            effort=Effort(),
         ),
     )
 }

@@ -13,6 +13,7 @@ from kelbo.recipes.beta_study import EPOCHS, PARTS, Part, part_recipe
 from kelbo.recipes.schema import Recipe
 from kelbo.studies.budget import Budget, L
 from kelbo.studies.features import Features, features_for
+from kelbo.studies.quirks import CLASSIFIERS
 from kelbo.studies.scoring import FACTORS, Wanted
 from kelbo.studies.sets import Source, source_of
 from kelbo.studies.wanted import TARGETS, Measure, Need, chosen
@@ -143,8 +144,8 @@ class Plan:
             return ()
         main = MAIN[self.mode]
         asked: list[tuple[Classifier, int]] = [(main, L)]
-        asked += [(main, pairs) for pairs in self.budget.pairs if pairs != L and "pairs" in measures]
-        asked += [(c, L) for c in get_args(Classifier) if c != main and "classifiers" in measures]
+        asked.extend((main, pairs) for pairs in self.budget.pairs if pairs != L and "pairs" in measures)
+        asked.extend((c, L) for c in CLASSIFIERS if c != main and "classifiers" in measures)
         factors = FACTORS if role == "dsprites" else FACTORS[:1]
         return tuple(self._score(part, classifier, pairs) for part in factors for classifier, pairs in asked)
 
@@ -165,11 +166,11 @@ class Plan:
             "sweeps": [sweep.told() for sweep in self.sweeps],
             "left_out": [{"what": what, "why": why} for what, why in self.left_out],
             "measures": {
-                "codes": budget.codes,
+                "codes": budget.codes or "all",
                 "points": [main.train, main.test],
                 "pairs": L,
                 "pairs_sweep": list(budget.pairs),
-                "images": budget.images,
+                "images": budget.images or "all",
                 "split": self.split,
                 "clouds": budget.clouds,
                 "features": next(iter(names.values())) if same else ", ".join(f"{n} ({r})" for r, n in names.items()),

@@ -7,16 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from kelbo.errors import Interrupted, NotSaved
+from kelbo.reports.beta_study_page import write_study_page
 from kelbo.runs.study import Study
+from kelbo.studies.baselines import baseline_wants, measure_baselines
 from kelbo.studies.estimate import Estimate, estimate, probe
+from kelbo.studies.identity import identity
+from kelbo.studies.measure import fingerprint, keep, measure_lane, parts_in, wants_of
 from kelbo.studies.plan import Plan
-from kelbo.studies.training import entries_of, train, unfinished
-from kelbo.sweeps.jobs import Watch, unheard
-from kelbo.sweeps.queue import workers_here
+from kelbo.studies.results import before, results_of
+from kelbo.studies.subjects import QuirkWants, looked_at, measure_quirks
+from kelbo.studies.training import Entry, entries_of, require_written, train, unfinished
+from kelbo.sweeps.jobs import Job, Watch, unheard
+from kelbo.sweeps.lane import Tell
+from kelbo.sweeps.queue import work_off, workers_here
 
 Watching = Callable[[int], AbstractContextManager[Watch]]
 """Opens the display of so many jobs."""
 Say = Callable[[str], None]
+WHOLE = "study"
+"""the group of what is measured of no lane and no baseline"""
 
 
 def quietly(_jobs: int) -> AbstractContextManager[Watch]:
@@ -30,6 +40,12 @@ def begin(plan: Plan, out: Path) -> Study:
     return Study.begin(out, definition, list(plan.budget.steps))
 
 
+def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
+    """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
+    count = workers or workers_here(2**10)
+    return estimate(plan, entries_of(plan, Study(out)), probe(plan, workers), count)
+
+
 def reproduce(
     plan: Plan,
     out: Path,
@@ -37,28 +53,99 @@ def reproduce(
     workers: int | None = None,
     say: Say = lambda _: None,
     watching: Watching = quietly,
+    estimated: float | None = None,
 ) -> Path:
     """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
 
-    workers: processes, by default what the machine has. say: hears what is done, in lines. A lane that diverges or fails is
-    told of in the results and the page. RunError where `out` holds another study or is being worked on; NotSaved where the
-    disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
+    workers: processes, by default what the machine has. say: hears what is done, in lines. estimated: seconds that were
+    said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the others go on.
+    RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted after a
+    signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out)
-    with study.held():
+    with study.held(), _going_on():
+        if estimated is not None:
+            study.expect(estimated)
         entries = entries_of(plan, study)
         todo = unfinished(entries)
         if len(todo) < len(entries):
-            say(f"{len(entries) - len(todo)} of {len(entries)} lanes are finished already")
-        with _timed(study, "training"), watching(len(todo)) as watch:
-            train(plan, study, watch=watch, workers=workers)
-    return study.results_path
+            say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
+        if todo:
+            with _timed(study, "training"), watching(len(todo)) as watch:
+                train(plan, study, watch=watch, workers=workers)
+        for entry in entries:
+            if entry.state[0] != "done":
+                say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
+        _write(plan, study, entries, {})
+        jobs = list(_jobs(plan, study, entries))
+        faults: dict[str, str] = {}
+        if jobs:
+            say(f"measuring: {len(jobs)} jobs")
+            with _timed(study, "measuring"), watching(len(jobs)) as watch:
+                outcomes = require_written(work_off(jobs, watch=watch, log=study.log, workers=workers))
+            faults = {o.name.removeprefix("measure "): o.error for o in outcomes if o.error}
+        for name, error in faults.items():
+            say(f"{name} was not measured whole: {error}")
+        _write(plan, study, entries, faults)
+        return write_study_page(out)
 
 
-def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
-    """About how long what is left of the study in `out` takes here. Nothing is written."""
-    count = workers or workers_here(2**10)
-    return estimate(plan, entries_of(plan, Study(out)), probe(plan, workers), count)
+def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[Job]:
+    """What is still to be measured: the longest first, then set by set, since a set takes seconds to read."""
+    if plan.wants("quirks"):
+        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries)
+        if "quirks" not in parts_in(place, wants.of):
+            yield Job("measure quirks", measure_quirks, (place, wants))
+    for baseline in plan.baselines:
+        place = study.measure("baselines", baseline.name)
+        wants = baseline_wants(plan, baseline, before(plan, entries, baseline.role, baseline.seed))
+        if set(wants.keys()) - parts_in(place, wants.of).keys():
+            yield Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
+    for entry in entries:
+        if entry.state[0] != "done":
+            continue
+        place, wants = study.measure(entry.plan.name, entry.lane.name), wants_of(plan, entry.plan, entry.lane)
+        if set(wants.keys()) - parts_in(place, fingerprint(entry.run)).keys():
+            yield Job(f"measure {entry.title}", measure_lane, (entry.run.path, place, wants))
+    if plan.wants("identity"):
+        place = study.measure(WHOLE, "identity")
+        if "identity" not in parts_in(place, IDENTITY):
+            yield Job("measure β as a variance", measure_identity, (place,))
+
+
+IDENTITY = "defaults"
+"""what the identity's numbers are of: nothing of the study can be chosen for them"""
+
+
+def measure_identity(place: Path, *, tell: Tell) -> None:  # noqa: ARG001  a job's face
+    """Section 4.2, trained; kept at `place`."""
+    keep(place, IDENTITY, {"identity": identity()})
+
+
+def _quirk_wants(plan: Plan, entries: list[Entry]) -> QuirkWants:
+    budget = plan.budget
+    return QuirkWants(looked_at(entries), budget.codes, budget.images, budget.fitted, budget.effort)
+
+
+def _write(plan: Plan, study: Study, entries: list[Entry], faults: dict[str, str]) -> None:
+    """results.json, of what is known by now. NotSaved where the disk refuses."""
+    quirks = parts_in(study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries).of) if plan.wants("quirks") else {}
+    same = parts_in(study.measure(WHOLE, "identity"), IDENTITY) if plan.wants("identity") else {}
+    measured = {"quirks": quirks.get("quirks", []), "identity": same.get("identity")}
+    results = results_of(plan, study, entries, faults, measured)
+    try:
+        study.save_results(results)
+    except OSError as error:
+        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and go on.") from error
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """What was stopped says how it goes on."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error} The same command goes on with it.") from error
 
 
 @contextmanager

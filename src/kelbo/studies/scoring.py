@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from kelbo.evaluation.disentanglement import as_json
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
 from kelbo.metrics.intervals import of_replicates
+from kelbo.studies.quirks_scores import as_published_scores
 
 FACTORS = ("all", "without shape")
 """which factors may be the shared one: on dSprites, the study and Higgins et al. leave out the shape, which still varies"""
@@ -36,19 +38,34 @@ class Wanted(NamedTuple):
         return f"score of {self.factors}, {self.classifier}, L={self.pairs}, {points}{mode}"
 
 
-def score(codes: Codes, wanted: Wanted) -> dict[str, Any]:
-    """One score as results.json has it, its mean over replicates with Student's interval; no interval of one replicate.
+class Table(NamedTuple):
+    """Which factors the rows of a table of codes have: (N, F), and their names; complete: every combination once."""
 
-    A replicate draws its pairs anew; where the table is a sample of the set, also from images of its own, an equal part of
-    the table: then the interval is of other images as well as of other pairs. The draws are the same for all tables of the
-    same images, so models are compared on the same pairs. ScoreError where the codes have no factors or too few rows.
+    factors: np.ndarray
+    names: tuple[str, ...]
+    complete: bool
+
+    @classmethod
+    def of(cls, codes: Codes) -> Table:
+        """That of codes with factors. ScoreError where they have none."""
+        if codes.factors is None:
+            raise ScoreError("A β-VAE score needs codes whose factors are known.")
+        return cls(codes.factors, codes.names, codes.complete)
+
+
+def score(table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted) -> dict[str, Any]:
+    """One score of codes[which] as results.json has it: its mean over replicates with Student's interval, if there are two.
+
+    codes: (N, K) each; of several, those before `which` matter as published alone, where classifiers learn one code after
+    another. A replicate draws its pairs anew; where the table is a sample of the set, also from images of its own, an equal
+    part of the table: then the interval is of other images as well as of other pairs. The draws are the same for all codes
+    of the same images, so models are compared on the same pairs. ScoreError where the table has too few rows.
     """
-    if codes.factors is None:
-        raise ScoreError("A β-VAE score needs codes whose factors are known.")
-    fresh_rows = wanted.replicates > 1 and not codes.complete
-    order = np.random.default_rng(0).permutation(len(codes))
+    fresh_rows = wanted.replicates > 1 and not table.complete
+    order = np.random.default_rng(0).permutation(len(table.factors))
     parts = np.array_split(order, wanted.replicates) if fresh_rows else [order] * wanted.replicates
-    values = [_once(codes, wanted, np.sort(rows), number) for number, rows in enumerate(parts)]
+    once = _as_published if wanted.as_published else _corrected
+    values = [once(table, codes, which, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
     found = as_json(of_replicates(values))
     ends = {end: None if found[end] is None else float(np.clip(found[end], 0, 1)) for end in ("low", "high")}
     return {
@@ -64,32 +81,40 @@ def score(codes: Codes, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _once(codes: Codes, wanted: Wanted, rows: np.ndarray, seed: int) -> float:
-    assert codes.factors is not None
-    factors = codes.factors[rows]
+def _corrected(
+    table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted, rows: np.ndarray, seed: int
+) -> float:
     points = pair_differences(
-        codes.means[rows],
-        factors,
+        codes[which][rows],
+        table.factors[rows],
         points=wanted.train + wanted.test,
         pairs=wanted.pairs,
-        chosen=_columns(codes, wanted.factors),
+        chosen=chosen(table.names, wanted.factors),
         seed=seed,
     )
-    return beta_score_of(
-        points,
-        train=wanted.train,
-        classifier=wanted.classifier,
-        classes=factors.shape[1] if wanted.as_published else None,
-        seed=seed,
-        dropout_at_test=wanted.as_published,
-    ).value
+    return beta_score_of(points, train=wanted.train, classifier=wanted.classifier, seed=seed).value
 
 
-def _columns(codes: Codes, factors: str) -> list[int] | None:
-    """The factors that may be the shared one, as columns; None for all."""
+def _as_published(
+    table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted, rows: np.ndarray, seed: int
+) -> float:
+    found = as_published_scores(
+        {name: some[rows] for name, some in codes.items()},
+        table.factors[rows],
+        chosen(table.names, wanted.factors),
+        pairs=wanted.pairs,
+        points=(wanted.train, wanted.test),
+        classifiers=(wanted.classifier,),
+        seeds=(seed,),
+    )
+    return found[which][0]["value"]
+
+
+def chosen(names: Sequence[str], factors: str) -> tuple[int, ...] | None:
+    """The factors that may be the shared one, as columns; None for all. ScoreError where none of these is to be left out."""
     if factors == "all":
         return None
-    left = [column for column, name in enumerate(codes.names) if f"without {name}" != factors]
-    if len(left) == len(codes.names):
-        raise ScoreError(f"These codes have no factor to be scored {factors}; they have {', '.join(codes.names)}.")
+    left = tuple(column for column, name in enumerate(names) if f"without {name}" != factors)
+    if len(left) == len(names):
+        raise ScoreError(f"These codes have no factor to be scored {factors}; they have {', '.join(names)}.")
     return left

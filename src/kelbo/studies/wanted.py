@@ -58,7 +58,12 @@ TARGETS: dict[str, Target] = {
     "fig9": Target(tuple(Need(part, betas=(0.1,), first=True) for part in CIFAR)),
     "fig10": Target(tuple(Need(part, betas=(10.0,), first=True) for part in CIFAR)),
     "identity": Target(),
-    "quirks": Target(),
+    "quirks": Target(
+        (
+            *(Need(part, betas=(4.0,), first=True) for part in (CONV, *COLOUR)),
+            *(Need(part, ("distances",), first=True) for part in CIFAR),
+        )
+    ),
 }
 """CIFAR-10 stands beside CIFAR-100 in figures 7 to 10, which it replaces where CIFAR-100 is absent"""
 
