@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from kelbo.data.images import ArrayImages, Images, ImageSet, SubsetImages
 from kelbo.evaluation.codes import drawn
-from kelbo.models.linear import LinearEncoder
 from kelbo.recipes import build
 from kelbo.recipes.experiment import open_run
 from kelbo.recipes.schema import Data
@@ -26,6 +26,15 @@ Kind = Literal["pca", "ica"]
 KINDS: tuple[Kind, ...] = ("pca", "ica")
 HELD = 2**29
 """bytes of images that are rendered or read once and kept for the passes of a fit: 512 MiB"""
+
+
+class Encoder(Protocol):
+    """What `build.baseline` gives. fitted: how it was made."""
+
+    @property
+    def fitted(self) -> Mapping[str, Any]: ...
+
+    def encode(self, images: Images) -> np.ndarray: ...
 
 
 class BaselineWants(NamedTuple):
@@ -112,7 +121,7 @@ def baseline_entries(plan: Plan, baseline: BaselinePlan, wants: BaselineWants, p
 
 def fit(
     kind: Kind, data: ImageSet, latents: int, seed: int, fitted: tuple[int, int], as_published: bool = False
-) -> LinearEncoder:
+) -> Encoder:
     """Fitted to a seeded draw of training images: of `fitted` (grey, colour) so many; or as published."""
     if as_published:
         return build.baseline(kind, data.train, latents, seed=seed, as_published=True)
