@@ -18,7 +18,7 @@ from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.pictures import Picture, of_figure
 from kelbo.reports.score_figures import broken, readable
 
-ROW = 0.42  # inches
+ROW = 0.48  # inches
 
 
 class Pair(NamedTuple):
@@ -66,7 +66,7 @@ def paired(units: dict[str, list[Pair]], chance: float | None, *, theme: Theme) 
                 _dots(axes, place, pair, unit, theme)
             axes.set_yticks(range(len(pairs)), [broken(pair.label, 22, 2) for pair in pairs])
             axes.tick_params(axis="y", labelcolor=theme.ink)
-            axes.set(ylim=(len(pairs) - 0.5, -0.5), xlabel=unit)
+            axes.set(ylim=(len(pairs) - 0.55, -0.75), xlabel=unit)
             axes.grid(visible=True, axis="x")
             axes.grid(visible=False, axis="y")
             _scaled(axes, unit, chance, theme)
@@ -156,26 +156,31 @@ def _both(axes: Axes, curves: Mapping[str, Array], which: str, theme: Theme) -> 
 
 
 def _dots(axes: Axes, place: float, pair: Pair, unit: str, theme: Theme) -> None:
-    """Each dot over its interval, its number on the side away from the other."""
+    """Each dot over its interval, the published one's a little above; its number above it, away from the other's."""
     if pair.published and pair.corrected:
         ends = [pair.published[0], pair.corrected[0]]
         axes.plot(ends, [place, place], color=theme.faint, linewidth=1, zorder=1)
-    for measured, other, colour, face in (
-        (pair.published, pair.corrected, theme.second, theme.paper),
-        (pair.corrected, pair.published, theme.first, theme.first),
+    for measured, other, colour, face, aside in (
+        (pair.published, pair.corrected, theme.second, theme.paper, -0.07),
+        (pair.corrected, pair.published, theme.first, theme.first, 0.07),
     ):
         if measured is None:
             continue
         value, low, high = measured
-        axes.hlines(place, low, high, color=colour, linewidth=5, alpha=0.35)
-        axes.plot(
-            [value], [place], "o", color=colour, markerfacecolor=face, markersize=6, markeredgewidth=1.5, zorder=3
-        )
+        axes.hlines(place + aside, low, high, color=colour, linewidth=1.6)
+        dot = {"color": colour, "markerfacecolor": face, "markersize": 6, "markeredgewidth": 1.5, "clip_on": False}
+        axes.plot([value], [place], "o", **dot, zorder=3)
         first = other is not None and (value < other[0] or (value == other[0] and measured is pair.published))
-        where: dict[str, Any] = {"ha": "right" if first else "left", "va": "center", "color": theme.ink}
+        at_the_edge = unit == "accuracy" and value < 0.1
+        where: dict[str, Any] = {
+            "ha": "right" if first and not at_the_edge else "left",
+            "va": "bottom",
+            "color": theme.ink,
+        }
         where["bbox"] = {"facecolor": theme.paper, "edgecolor": "none", "pad": 0.6}  # above the line of chance
-        end = np.nanmin([value, low]) if first else np.nanmax([value, high])
-        axes.annotate(_said(measured, unit), (end, place), (-7 if first else 7, 0), textcoords="offset points", **where)
+        axes.annotate(
+            _said(measured, unit), (value, place), (-2 if first else 2, 6), textcoords="offset points", **where
+        )
 
 
 def _scaled(axes: Axes, unit: str, chance: float | None, theme: Theme) -> None:
@@ -186,7 +191,7 @@ def _scaled(axes: Axes, unit: str, chance: float | None, theme: Theme) -> None:
             axes.axvline(chance, color=theme.ink, linestyle=DASHED, linewidth=1, zorder=1)
             axes.set_xlabel(f"accuracy of the classifier, chance 1/{round(1 / chance)}")
         return
-    axes.margins(x=0.16)
+    axes.margins(x=0.25)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(tick))
 
