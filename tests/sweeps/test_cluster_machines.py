@@ -21,6 +21,7 @@ from kelbo.sweeps.jobs import Job
 
 HERE = str(Path(__file__).parent)
 """where Ray's workers import the tests' jobs from"""
+RAY = str(Path(sys.executable).with_name("ray"))
 
 
 class Cluster:
@@ -34,12 +35,11 @@ class Cluster:
 
     def start(self, *arguments, before=()):
         """One node more, whose processes live until `stop`; `before` is what its command is preceded by."""
-        ray = Path(sys.executable).with_name("ray")
-        here = {"PYTHONPATH": HERE, "RAY_AUTH_MODE": "disabled"}
+        here = {"PYTHONPATH": HERE, "RAY_AUTH_MODE": "token"}
         how = ["--block", "--disable-usage-stats", "--object-store-memory=100000000"]
         log = (self.folder / f"node-{len(self.nodes)}.log").open("w")
         with log:
-            command = [*before, str(ray), "start", *arguments, *how]
+            command = [*before, RAY, "start", *arguments, *how]
             self.nodes.append(subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **here}))
         end = time.monotonic() + 60
         while "runtime started" not in (told := Path(log.name).read_text()):
@@ -60,8 +60,11 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path_factory, monkeypatch):
     """The head of a cluster, which takes no jobs."""
-    pytest.importorskip("ray", reason="the extra `ray` is not installed")
     monkeypatch.syspath_prepend(HERE)
+    # a Ray of one's own, as other tests start one, asks for a token; a process is with such clusters or with others
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    subprocess.run([RAY, "get-auth-token", "--generate"], check=True, capture_output=True)
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.start("--head", f"--port={cluster.port}", "--num-cpus=0", "--include-dashboard=false")
