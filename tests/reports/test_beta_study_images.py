@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kelbo.data.images import ArrayImages
+from kelbo.models.linear import flattened, published_rows
 from kelbo.recipes import change, parse
 from kelbo.recipes.experiment import open_run, train
 from kelbo.reports import beta_study_figures, beta_study_images, beta_study_quirks
@@ -157,6 +158,14 @@ def test_the_mix_up_is_the_images_own_numbers_in_another_order():
     np.testing.assert_allclose(channel_by_channel, pixels[which] / 255, atol=1e-6)
     assert np.abs(mixed - fitted).max() > 0.1
     np.testing.assert_allclose(read * 255, mixed, rtol=1e-5)
+    levels = torch.from_numpy(pixels[which])
+    np.testing.assert_allclose(rows(fitted) * 255, published_rows(levels), rtol=1e-5)
+    np.testing.assert_allclose(rows(mixed), flattened(levels, 256), rtol=1e-5)
+
+
+def rows(images):
+    """As an encoder that is fitted as published has its pixels in a row: pixel by pixel."""
+    return images.transpose(0, 2, 3, 1).reshape(len(images), -1)
 
 
 def test_images_without_factors_or_colour_have_none_of_what_needs_them(told, trained):

@@ -16,7 +16,6 @@ from matplotlib.ticker import MaxNLocator
 from kelbo import evaluation
 from kelbo.data.images import Images
 from kelbo.errors import DataError, RunError
-from kelbo.models.linear import flattened, published_rows
 from kelbo.recipes.experiment import Experiment, open_run
 from kelbo.reports import gallery
 from kelbo.reports.beta_study_results import CIFAR, NAMES, Entry, Study, best, named
@@ -241,7 +240,8 @@ def seen(images: Images, count: int) -> Array:
     """
     draws = torch.randint(len(images), (count,), generator=generator(0, "pictures")).to(images.device)
     levels, brightest = images.take(draws), images.levels - 1
-    fitted, given = published_rows(levels).cpu() / brightest, flattened(levels, images.levels).cpu()
+    fitted = levels.permute(0, 2, 3, 1).flatten(1).cpu() / brightest
+    given = intensities(levels, images.levels).flatten(1).cpu()
     channels, height, width = images.shape
     rows = torch.cat([fitted, given, given / brightest]).reshape(-1, height, width, channels)
     return rows.permute(0, 3, 1, 2).numpy()
