@@ -4,6 +4,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tests.reports import beta_study_maker
 
 from kelbo.recipes import change, parse
 from kelbo.recipes.experiment import open_run, train
@@ -73,3 +74,9 @@ def autoencoder_page(trained):
     experiment.run.journal.path.unlink()
     named = replace(experiment, data=replace(experiment.data, name='<img src=x onerror="alert(2)">'))
     return Page(write_page(named).read_text())
+
+
+@pytest.fixture(scope="session")
+def study_results():
+    """A maker of results of the β-VAE study: invented, never measured."""
+    return beta_study_maker.study_results

@@ -1,4 +1,4 @@
-"""What the β-VAE study's tables are made of: cells with our number, the printed one, and a mark where they should not differ."""
+"""What the β-VAE study's tables are made of: our number, the printed one below, a mark where both should be the same."""
 
 from __future__ import annotations
 

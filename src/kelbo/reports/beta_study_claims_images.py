@@ -10,12 +10,13 @@ from scipy import stats
 from kelbo.reports import beta_study_numbers as n
 from kelbo.reports import papers
 from kelbo.reports.beta_study_gathered import Gathered, verdict
-from kelbo.reports.beta_study_results import CIFAR, NAMES, Entry, Study
+from kelbo.reports.beta_study_results import NAMES, Entry, Study
 from kelbo.reports.claims import Claim, Estimate, Verdict, paired, student, welch
 
 ALIKE = 0.8
 """Rank correlation above which two curves count as of one behaviour."""
 
+CIFAR = ("cifar10", "cifar100")
 MPI3D, SHAPES3D = ("mpi3d", "conv"), ("3dshapes", "conv")
 OF_RECONSTRUCTIONS = "Fréchet distance of reconstructions, as the study computed it, "
 
@@ -145,13 +146,13 @@ def alike_in_training(study: Study) -> Verdict:
         "§3.2, Figs. 7 and 8, §5",
         "FID and reconstruction loss behave alike while training on CIFAR-100.",
         "",
-        f"Rank correlation of a run’s Fréchet distance of reconstructions and its distortion over training > {ALIKE}, mean "
-        "over runs",
+        f"Rank correlation of a run’s Fréchet distance of reconstructions and its distortion over training > {ALIKE}, "
+        "the mean of a seed’s runs",
     )
     runs = n.lanes(study, ("cifar100", "conv"))
-    correlations = [c for lane in runs if (c := rank_correlation(lane)) is not None]
+    correlations = n.means((lane["seed"], c) for lane in runs if (c := rank_correlation(lane)) is not None)
     found = Gathered()
-    found.add("CIFAR-100", student(correlations, "runs"), "correlation", above=ALIKE)
+    found.add("CIFAR-100", student(correlations), "correlation", above=ALIKE)
     return verdict(study, claim, found, [("cifar100", "conv")], _called(study, ["cifar100"]))
 
 
@@ -199,7 +200,7 @@ def variance_is_beta(study: Study) -> Verdict:
     for label, key in {"loss": "loss_gap", "gradients": "gradient_gap"}.items():
         gaps = measured.get(key)
         worst = max(gaps) if gaps else None
-        how = f"the largest of {len(gaps or [])} β; no draw, so no interval"
+        how = f"The largest of {len(gaps or [])} β; no draw, so no interval"
         found.add(label, None if worst is None else Estimate(worst, worst, worst, how), "relative", below=1e-4)
     note = (
         "Exact for squared error summed over dimensions; the mean of D dimensions weighs the rate by 2σ²/D instead. "

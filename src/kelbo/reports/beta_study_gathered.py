@@ -11,6 +11,8 @@ from kelbo.reports import beta_study_numbers as n
 from kelbo.reports.beta_study_results import Study
 from kelbo.reports.claims import Claim, Estimate, Evidence, Unit, Verdict, judge, listed
 
+OTHER_IMAGES = "On images drawn here, not the paper’s own."
+
 
 @dataclass
 class Gathered:
@@ -51,5 +53,5 @@ def verdict(
         missing=lacking,
         trained=n.trained(study, groups),
         on=n.standing_in(study, groups),
-        note=note,
+        note=" ".join(filter(None, [note, OTHER_IMAGES if found.evidence and n.drawn_here(study, groups) else ""])),
     )

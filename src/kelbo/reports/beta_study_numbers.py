@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from kelbo.reports.beta_study_results import NAMES, Entry, Kind, Study
 from kelbo.reports.claims import Estimate, percent
@@ -12,6 +13,7 @@ Group = tuple[str, str]
 """(role, network): a sweep of the study; network "" is the baselines of the set."""
 
 BySeed = dict[int, float]
+Key = TypeVar("Key")
 
 CHOSEN = {"all": "five factors", "without shape": "four factors"}
 """Choices of factors on dSprites; the other sets have "all" only."""
@@ -55,6 +57,12 @@ def scores(
     }
 
 
+def drawn_here(study: Study, groups: Iterable[Group]) -> bool:
+    """Whether a set of these was drawn here and its images are others than the paper's; those of 2Dshapes are the same."""
+    sweeps = [sweep for group in groups for sweep in sweeps_of(study, *group)]
+    return any(sweep["source"] == "rendered" and sweep["role"] != "dsprites" for sweep in sweeps)
+
+
 def by_classifier(study: Study, group: Group, classifier: str) -> dict[tuple[str, float, int], float]:
     """One classifier's scores of every finished lane by (factors, β, seed): what the study's second table pools."""
     return {
@@ -65,13 +73,22 @@ def by_classifier(study: Study, group: Group, classifier: str) -> dict[tuple[str
     }
 
 
+def points_learnt(study: Study, group: Group, classifier: str) -> list[int]:
+    """How many points a classifier learnt from for those scores; several numbers where lanes differ."""
+    wanted = (classifier, study.pairs)
+    learnt = (s["train"] for e in lanes(study, group) for s in e["scores"] if (s["classifier"], s["pairs"]) == wanted)
+    return sorted(set(learnt))
+
+
 def margins(study: Study, group: Group, kind: Kind, factors: str) -> list[float]:
-    """Half the 95 % interval over test points of each of these scores; the binomial law's where the results have none."""
+    """Half the 95 % interval of each of these scores; the binomial law's, over test points, where it has none of its own."""
     wanted, found = (factors, study.classifier, study.pairs), []
     for s in (s for entry in study.entries(kind, *group) for s in entry["scores"]):
         if (s["factors"], s["classifier"], s["pairs"]) == wanted:
-            binomial = 1.96 * math.sqrt(s["value"] * (1 - s["value"]) / s["test"])
-            found.append(binomial if s["low"] is None or s["high"] is None else (s["high"] - s["low"]) / 2)
+            if s["low"] is None or s["high"] is None:
+                found.append(1.96 * math.sqrt(s["value"] * (1 - s["value"]) / s["test"]))
+            else:
+                found.append((s["high"] - s["low"]) / 2)
     return found
 
 
@@ -110,32 +127,41 @@ def distortion_to_rate(lane: Entry) -> float | None:
     return math.log(above / below) if min(above, below) > 0 else None
 
 
-def across(*rows: Mapping[int, float]) -> dict[tuple[int, int], float]:
-    """Numbers of several rows as one mapping, by (row, seed), so that they can be paired."""
-    return {(row, seed): value for row, numbers in enumerate(rows) for seed, value in numbers.items()}
+def differences(first: Sequence[Mapping[Key, float]], second: Sequence[Mapping[Key, float]]) -> dict[Key, float]:
+    """first − second of every seed, each the mean over those rows (β) where the seed is in both."""
+    found: dict[Key, list[float]] = {}
+    for a, b in zip(first, second, strict=True):
+        for seed in a:
+            if seed in b:
+                found.setdefault(seed, []).append(a[seed] - b[seed])
+    return {seed: sum(values) / len(values) for seed, values in found.items()}
+
+
+def means(values: Iterable[tuple[int, float]]) -> BySeed:
+    """The mean of each seed's values, from (seed, value)."""
+    found: dict[int, list[float]] = {}
+    for seed, value in values:
+        found.setdefault(seed, []).append(value)
+    return {seed: sum(numbers) / len(numbers) for seed, numbers in found.items()}
 
 
 def layout_differences(study: Study, role: str) -> dict[str, Estimate]:
-    """Score of each baseline with its layouts put right − as published, from the quirk's rows; empty where not compared.
-
-    The interval adds up both rows' as independent; none where either has none.
-    """
-    rows = [
-        row
+    """Score of each baseline with its layouts put right − as published, over the same draws; empty where not compared."""
+    return {
+        row["label"]: _turned(row["difference"])
         for quirk in study.results["quirks"]
         if quirk["name"] == "baseline-layouts" and quirk["role"] == role
         for row in quirk["rows"]
-        if all(row[mode] and row[mode]["value"] is not None for mode in ("published", "corrected"))
-    ]
-    return {row["label"]: _difference(row["corrected"], row["published"]) for row in rows}
+        if row["difference"]
+    }
 
 
-def _difference(a: Entry, b: Entry) -> Estimate:
-    value, ends = a["value"] - b["value"], (a["low"], a["high"], b["low"], b["high"])
-    if None in ends:
-        return Estimate(value, None, None, "no interval")
-    half = math.hypot((a["high"] - a["low"]) / 2, (b["high"] - b["low"]) / 2)
-    return Estimate(value, value - half, value + half, "both intervals, as independent")
+def _turned(difference: Entry) -> Estimate:
+    """A quirk's difference, published − corrected, the other way about."""
+    value, low, high = (difference[key] for key in ("value", "low", "high"))
+    if low is None or high is None:
+        return Estimate(-value, None, None, "One replicate")
+    return Estimate(-value, -high, -low, "Over replicates with the same draws")
 
 
 def trained(study: Study, groups: Iterable[Group]) -> float | None:
@@ -150,9 +176,10 @@ def standing_in(study: Study, groups: Iterable[Group]) -> str:
     found: list[str] = []
     for role, network in groups:
         for sweep in sweeps_of(study, role, network):
-            stand_in = "" if sweep["source"] == "official" else f" ({sweep['set']}, {sweep['source']})"
-            found.append(f"{NETWORKS.get(network, 'baselines')} on {NAMES[role]}{stand_in}")
-    return ", ".join(dict.fromkeys(found))
+            source = {"rendered": f" ({sweep['set']}, rendered)", "files": f" ({sweep['images']:,} images)"}
+            found.append(f"{NETWORKS.get(network, 'baselines')} on {NAMES[role]}{source.get(sweep['source'], '')}")
+    told = ", ".join(dict.fromkeys(found))
+    return told[:1].upper() + told[1:]
 
 
 def absence(study: Study, group: Group) -> str:
@@ -177,6 +204,12 @@ def lost(study: Study, group: Group, beta: float | None = None) -> str:
     states = [lane["state"] for lane in planned if lane["state"] != "done"]
     counted = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     return f"{counted} of {len(planned)}" if states else ""
+
+
+def ends(counts: Iterable[int]) -> str:
+    """The smallest and the largest of some counts: "2,000", "500 to 2,000"."""
+    known = sorted(set(counts))
+    return " to ".join(f"{count:,}" for count in (known if len(known) < 2 else (known[0], known[-1])))
 
 
 def span(values: Iterable[float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from kelbo.reports.beta_study_cells import (
     some,
     with_deviation,
 )
-from kelbo.reports.beta_study_results import CIFAR, NAMES, Entry, Study, named
+from kelbo.reports.beta_study_results import NAMES, Entry, Study, named
 from kelbo.reports.claims import percent, sentence
 from kelbo.reports.numbers import fixed, plain
 
@@ -39,7 +40,7 @@ def plan(study: Study) -> StudyTable:
     ]
     return StudyTable(
         "plan",
-        "What was trained",
+        "",
         "The study never prints its epochs: 40 is what the names of its files and its rule on the last 25 % agree on. "
         "Standard deviations everywhere are over seeds, with n − 1 as the study has them.",
         ["Images", "β", "Seeds", "Steps", "Epochs", "Optimiser", "Runs"],
@@ -53,7 +54,7 @@ def _sweeps(study: Study) -> list[Entry]:
 
 def _planned(study: Study, sweep: Entry) -> list[Cell]:
     group = (sweep["role"], sweep["network"])
-    done, all_of = len(n.lanes(study, group)), len(sweep["betas"]) * len(sweep["seeds"])
+    done, all_of = len(n.lanes(study, group)), sweep["lanes"]
     drop = "a fifth over the last quarter" if sweep["drop"] else "constant"
     share = percent(sweep["steps"] / sweep["paper_steps"])
     return [
@@ -94,7 +95,7 @@ def figure_3(study: Study) -> StudyTable:
     """The same scores of every other set and network that was run."""
     groups = []
     for group in n.groups_run(study):
-        if group != ("dsprites", "mlp") and group[0] not in CIFAR:
+        if group != ("dsprites", "mlp") and group[0] not in papers.TABLE_3:
             title = f"{NAMES[group[0]]}, {n.NETWORKS[group[1]]}"
             groups.append(Group(title, _score_rows(study, group), absent(study, group)))
     return StudyTable(
@@ -114,6 +115,9 @@ def _score_rows(study: Study, group: n.Group) -> list[Row]:
         by_factors = {factors: n.scores(study, group, kind, factors) for factors in n.CHOSEN}
         cells = []
         for factors, values in by_factors.items():
+            if factors != "all" and group[0] != "dsprites":
+                cells += [Cell(""), Cell("")]
+                continue
             number = papers.TABLE_1[factors][kind] if printed else None
             cells.append(scored(values.values(), number))
             notes = (f"printed {number.median:g}",) if number and number.median else ()
@@ -133,10 +137,10 @@ def table_2(study: Study) -> StudyTable:
     for role, printed in papers.TABLE_2.items():
         group = (role, "mlp" if role == "dsprites" else "conv")
         by_classifier = {name: n.by_classifier(study, group, name) for name in printed}
-        cells = [scored(by_classifier[name].values(), number) for name, number in printed.items()]
+        cells = [_by_classifier(study, group, name, number) for name, number in printed.items()]
         counts = sorted({len(values) for values in by_classifier.values()})
         about = n.NETWORKS[group[1]] if counts[-1] else sentence(n.absence(study, group))
-        rows.append(Row(NAMES[role], [*cells, Cell("–".join(map(str, counts)))], about))
+        rows.append(Row(NAMES[role], [*cells, Cell(n.ends(counts))], about))
     return StudyTable(
         "table2",
         "Table 2 · Scores by classifier",
@@ -148,25 +152,37 @@ def table_2(study: Study) -> StudyTable:
     )
 
 
+def _by_classifier(study: Study, group: n.Group, name: str, printed: papers.Printed) -> Cell:
+    cell = scored(n.by_classifier(study, group, name).values(), printed)
+    learnt = n.points_learnt(study, group, name)
+    return replace(cell, notes=cell.notes + some(f"learnt from {n.ends(learnt)} points" if learnt else ""))
+
+
 def table_3(study: Study) -> StudyTable:
     """Fréchet distances on CIFAR, of reconstructions as the study has them and of samples."""
     groups = []
-    for role in CIFAR:
+    for role in papers.TABLE_3:
         rows = [_distances(study, role, made) for made in ("reconstruction", "sample")]
         groups.append(Group(NAMES[role], rows, absent(study, (role, "conv"))))
-    names = {x for role in CIFAR for made in ("reconstruction", "sample") for x in n.distance_names(study, role, made)}
+    names = {
+        x
+        for role in papers.TABLE_3
+        for made in ("reconstruction", "sample")
+        for x in n.distance_names(study, role, made)
+    }
     ours = (
         "Ours are FIDs over the same Inception features"
         if names and all(x.startswith("FID") for x in names)
         else "The printed FIDs are over the Inception features of 2015, so no number of ours compares with them in size"
     )
-    images = study.results["plan"]["measures"]["images"]
+    images = [lane["distances"]["images"] for lane in study.results["lanes"] if lane["distances"]]
+    over = f" Ours are over {n.ends(images)} images; fewer images give larger distances." if images else ""
     return StudyTable(
         "table3",
         "Table 3 · Fréchet distances on CIFAR",
         "The study’s FID is of reconstructions of the training images; of samples it would be a measure of the generative "
         f"model, and the GAN’s {papers.WGAN_GP_FID:g} is of samples, so that column compares two things. {ours}. "
-        f"Ours are over {images:,} images; smaller samples give larger distances. Smaller is better.",
+        f"Smaller is better.{over}",
         [*map(named, papers.BETAS), "WGAN-GP"],
         groups,
     )

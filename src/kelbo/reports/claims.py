@@ -42,7 +42,7 @@ def student(values: Sequence[float] | Mapping[Any, float], of: str = "seeds") ->
     """
     x = np.array(list(values.values()) if isinstance(values, Mapping) else values, np.float64)
     if len(x) < 2:
-        return Estimate(float(x[0]), None, None, f"one {of.removesuffix('s')}") if len(x) else None
+        return Estimate(float(x[0]), None, None, f"One {of.removesuffix('s')}") if len(x) else None
     half = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
     return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), f"Student, {len(x)} {of}")
 
@@ -51,7 +51,7 @@ def paired(first: Mapping[Key, float], second: Mapping[Key, float], of: str = "s
     """Mean of first − second over the keys of both, with Student's interval of the differences."""
     common = [first[key] - second[key] for key in first if key in second]
     found = student(common, of)
-    return None if found is None else found._replace(how=found.how.replace("Student", "paired"))
+    return None if found is None else found._replace(how=found.how.replace("Student", "Paired"))
 
 
 def welch(first: Sequence[float], second: Sequence[float], of: str = "seeds") -> Estimate | None:
@@ -69,7 +69,7 @@ def against_printed(values: Sequence[float], mean: float, deviation: float, coun
     """Our mean − the paper's, whose deviation is over `count` seeds: Welch's interval, of both sides' seeds."""
     x = np.array(values, np.float64)
     if len(x) < 2:
-        return Estimate(float(x[0] - mean), None, None, "one seed of ours") if len(x) else None
+        return Estimate(float(x[0] - mean), None, None, "One seed of ours") if len(x) else None
     how = f"Welch, {len(x)} seeds of ours and {count} of theirs"
     return _difference(_Mean.of(x), _Mean(mean, deviation**2 / count, count), how)
 
@@ -114,20 +114,33 @@ class Evidence(NamedTuple):
     @property
     def value(self) -> str:
         """The number with its unit."""
-        return _with_unit([self.estimate.value], self.unit, self._decimals)
+        word = {"percent": " %", "points": " points", "nats": " nats", "ratio": " times"}.get(self.unit, "")
+        shown = self._written(self.estimate.value)
+        return ("+" if self.unit == "points" and self.estimate.value >= 0.0005 else "") + shown + word
 
     @property
     def interval(self) -> str:
-        """Its interval's ends; "" where there is none."""
+        """Its interval's ends in the same unit; "" where there is none, or it has no width."""
         _, low, high, _ = self.estimate
-        return "" if low is None or high is None else _with_unit([low, high], self.unit, self._decimals)
+        if low is None or high is None or not self._width:
+            return ""
+        if self.unit == "percent":  # Student's interval knows nothing of a share's ends
+            low, high = max(0.0, low), min(1.0, high)
+        return f"{self._written(low)} to {self._written(high)}"
+
+    def _written(self, value: float) -> str:
+        if self.unit in ("percent", "points"):
+            return fixed(round(100 * value, 1) + 0.0, 1)  # no −0.0
+        if self.unit == "ratio" or not self._width:
+            return plain(value)
+        return fixed(value, decimals_of(self._width / 2))
 
     @property
-    def _decimals(self) -> int | None:
-        _, low, high, _ = self.estimate
-        if self.unit in ("percent", "points"):
-            return 1
-        return None if low is None or high is None or low == high else decimals_of((high - low) / 2)
+    def _width(self) -> float:
+        """Of the interval; 0 where there is none, or rounding alone has made it."""
+        value, low, high, _ = self.estimate
+        width = 0.0 if low is None or high is None else high - low
+        return width if width > 1e-9 * abs(value) else 0.0
 
 
 @dataclass(frozen=True)
@@ -143,13 +156,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """on: what was tested and what stood in for what. why: of the outcome, one or two sentences."""
+    """on: what was tested and what stood in for what. why: of the outcome, some sentences."""
 
     claim: Claim
     outcome: Outcome
     evidence: tuple[Evidence, ...]
     why: str
     on: str = ""
+
+    @property
+    def leaning(self) -> Literal["for", "against", "both", "none"]:
+        """On which side of the claim the numbers themselves are, whatever their intervals."""
+        leans = {part.leans for part in self.evidence}
+        return "both" if len(leans) > 1 else "none" if not leans else "for" if leans.pop() else "against"
 
 
 def judge(
@@ -194,8 +213,9 @@ def _outcome(evidence: Sequence[Evidence], missing: Sequence[str], trained: floa
 def _undecided(evidence: Sequence[Evidence]) -> str:
     alone = [part.label for part in evidence if part.estimate.low is None]
     if alone:
-        return f"One seed has no interval: {listed(alone)}. {_lean(evidence)}"
-    return f"Too few seeds: the interval has both sides in it ({_labels(evidence, 'open')})."
+        which = "" if len(alone) == len(evidence) else f" ({listed(alone)})"
+        return f"One seed has no interval{which}. {_lean(evidence)}"
+    return f"Undecided: {'the' if len(evidence) == 1 else 'an'} interval has both sides in it ({_labels(evidence, 'open')})."
 
 
 def _lean(evidence: Sequence[Evidence]) -> str:
@@ -224,15 +244,6 @@ def sentence(text: str) -> str:
 def percent(share: float) -> str:
     """A share in percent, to two significant digits."""
     return f"{plain(100 * share, 2)} %"
-
-
-def _with_unit(values: Sequence[float], unit: Unit, decimals: int | None) -> str:
-    scale = 100 if unit in ("percent", "points") else 1
-    shown = [plain(scale * v) if decimals is None else fixed(scale * v, decimals) for v in values]
-    if unit == "points" and len(values) == 1 and values[0] > 0:
-        shown = [f"+{shown[0]}"]
-    word = {"percent": " %", "points": " points", "nats": " nats", "ratio": "×"}.get(unit, "")
-    return " to ".join(shown) + word
 
 
 class _Mean(NamedTuple):

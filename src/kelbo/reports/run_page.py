@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from kelbo.evaluation.suite import Record
 from kelbo.recipes.experiment import Experiment, evaluate_run
@@ -20,6 +17,7 @@ from kelbo.reports.score_pictures import ScorePictures, score_pictures
 from kelbo.reports.scores import score_groups
 from kelbo.reports.sweeps import codes_of_sweeps, factor_sweeps
 from kelbo.reports.table import comparison
+from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
 from kelbo.runs import write_atomic
 
@@ -33,7 +31,7 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
     """
     run, records = experiment.run, _records(experiment)
     shown = _shown(experiment, records["test"], noise)
-    page = _template().render(
+    page = template("run_page.html.j2").render(
         name=experiment.recipe.name,
         folder=run.path.resolve().name,
         sentence=trained(experiment),
@@ -116,8 +114,8 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
             "folder": run.path.resolve().name,
             "recipe’s fingerprint": known["recipe"],
             "seed": known["seed"],
-            "begun": _date(datetime.fromisoformat(known["begun"])),
-            "last checkpoint": _date(datetime.fromtimestamp(saved.stat().st_mtime, UTC)),
+            "begun": date(datetime.fromisoformat(known["begun"])),
+            "last checkpoint": date(datetime.fromtimestamp(saved.stat().st_mtime, UTC)),
             "step": f"{experiment.step:,}",
         },
         "Data": {"name": data["name"], "note": data["note"]}
@@ -132,20 +130,3 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
 
 def _words(value: Any) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
-
-
-def _date(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("kelbo.reports", package_path="."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["date"] = _date
-    return environment.get_template("run_page.html.j2")

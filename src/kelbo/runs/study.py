@@ -63,6 +63,14 @@ class Study:
     def results_path(self) -> Path:
         return self.path / "results.json"
 
+    @property
+    def report_page(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def report_pictures(self) -> Path:
+        return self.path / "report"
+
     def sweep(self, name: str) -> Path:
         return self.path / name
 

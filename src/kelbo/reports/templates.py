@@ -1,0 +1,27 @@
+"""The pages' templates: everything in them escaped, a name that is not there an error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+
+@cache
+def template(name: str) -> Template:
+    """The template of that file name in this room."""
+    environment = Environment(
+        loader=PackageLoader("kelbo.reports", package_path="."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["date"] = date
+    return environment.get_template(name)
+
+
+def date(moment: datetime) -> str:
+    """A moment to the minute, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
