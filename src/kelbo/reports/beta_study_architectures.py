@@ -25,7 +25,8 @@ def table_4(study: Study) -> StudyTable:
         "table4",
         "Table 4 · Architectures",
         "As printed, and as counted from the models that were trained here. Three convolutions are CIFAR’s only: images of 64 "
-        "pixels go through four, in the study’s code too. CIFAR’s images have 32×32×3 = 3,072 numbers, not 12,288.",
+        "pixels go through four, in the study’s code too. CIFAR’s images have 32×32×3 = 3,072 numbers, not 12,288. "
+        "As built, an encoder’s last layer gives mean and variance of every latent.",
         ["As printed", "As built"],
         groups,
     )

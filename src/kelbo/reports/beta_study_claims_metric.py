@@ -104,7 +104,7 @@ def pairs_narrow(study: Study) -> Verdict:
     ends = [_ends(study, beta) for beta in papers.BETAS]
     wide, narrow = (_ranges([pair[end] for pair in ends]) for end in (1, 0))
     found = Gathered()
-    found.add("range over β", paired(narrow, wide), "points", below=0)
+    found.add("the range over β", paired(narrow, wide), "points", below=0)
     return verdict(study, claim, found, [MLP])
 
 

@@ -205,8 +205,9 @@ def command(results: Entry) -> str:
 
 
 def _quirk(quirk: Entry, drawn: Mapping[str, Picture | Labelled | None]) -> Quirk:
+    sides = ("published", "corrected", "difference")
     rows = [
-        Row(row["label"], [_measured(row[mode], row["unit"]) for mode in ("published", "corrected")], row["unit"])
+        Row(row["label"], [_measured(row[side], row["unit"], side == "difference") for side in sides], row["unit"])
         for row in quirk["rows"]
     ]
     keys = (quirk_key(quirk), f"{quirk_key(quirk)}-seen")
@@ -215,17 +216,18 @@ def _quirk(quirk: Entry, drawn: Mapping[str, Picture | Labelled | None]) -> Quir
     return Quirk(quirk["title"] + (f" · {about}" if about else ""), quirk["what"], rows, shown, quirk["note"])
 
 
-def _measured(found: Mapping[str, Any] | None, unit: str) -> Cell:
-    """A number with its interval below; shares of accuracy in percent."""
+def _measured(found: Mapping[str, Any] | None, unit: str, difference: bool) -> Cell:
+    """A number with its interval below; accuracies in percent, and what lies between two of them in points."""
     if found is None or found["value"] is None:
         return Cell()
     share = unit == "accuracy"
     value, low, high = (None if x is None else _number(x, share) for x in (found["value"], found["low"], found["high"]))
-    return Cell(f"{value}{' %' if share else ''}", notes=() if low is None or high is None else (f"{low} to {high}",))
+    word = (" points" if difference else " %") if share else ""
+    return Cell(f"{value}{word}", notes=() if low is None or high is None else (f"{low} to {high}",))
 
 
 def _number(value: float, share: bool) -> str:
-    return fixed(100 * value, 1) if share else plain(value)
+    return fixed(round(100 * value, 1) + 0.0, 1) if share else plain(value)  # no −0.0
 
 
 def _provenance(results: Entry) -> dict[str, dict[str, str]]:
