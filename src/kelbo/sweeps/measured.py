@@ -1,0 +1,141 @@
+"""What the records in a run's folder say, as numbers by name: one list, whichever record a number is from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kelbo.errors import RunError
+from kelbo.runs import Run
+
+Entry = Mapping[str, Any]
+
+
+class Number(NamedTuple):
+    """One number of a run. value is None where its record says that there is none; where it was had under `conditions`."""
+
+    quantity: str
+    value: float | None
+    unit: str
+    source: str
+    step: int | None
+    conditions: dict[str, str]
+
+
+BATCHES, PROBE = "journal: last mean over training batches", "journal: last reading of a few test images"
+NATS, INTENSITY, SHARE = "nats per image", "intensity", "share"
+
+JOURNAL = {
+    "elbo": (NATS, BATCHES),
+    "rate": (NATS, BATCHES),
+    "distortion": (NATS, BATCHES),
+    "images_per_second": ("images per second", BATCHES),
+    "sigma": (INTENSITY, PROBE),
+    "rmse": (INTENSITY, PROBE),
+    "equivalent_sigma": (INTENSITY, PROBE),
+    "equivalent_beta": ("", PROBE),
+}
+DECODER = {"sigma": INTENSITY, "rmse": INTENSITY, "equivalent_sigma": INTENSITY, "equivalent_beta": ""}
+CALIBRATION = ("total_variation", "kolmogorov_smirnov", "wasserstein", "miscalibration_area")
+SHARES = ("precision", "recall", "coverage")
+
+NO_CONDITIONS = ("run", "recipe", "step", "device", "batch_size")
+"""settings of a record that differ between runs, or change no number"""
+
+
+def numbers(run: Run) -> list[Number]:
+    """All numbers of a run: the journal's last row, its evaluations, its scores.
+
+    Damaged where a record cannot be read, RunError where one is not what this version writes; both name the file.
+    """
+    found = [*_of_journal(run)]
+    for name, record in run.evaluations().items():
+        found += _read(run.path / "evaluations" / f"{name}.json", _of_evaluation(name, record))
+    for name, record in run.scores().items():
+        found += _read(run.path / "scores" / f"{name}.json", _of_scores(name, record))
+    return found
+
+
+def known(value: Any) -> float | None:
+    """A number that is one: None of None, and of what is not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _read(path: Path, found: Iterator[Number]) -> list[Number]:
+    try:
+        return list(found)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RunError(
+            f"{path} is no record as this version writes them ({type(error).__name__}: {error}). Move it away, or have its "
+            "numbers anew with `kelbo evaluate`."
+        ) from error
+
+
+def _of_journal(run: Run) -> Iterator[Number]:
+    rows = run.journal.rows()
+    if not rows:
+        return
+    row = dict(rows[-1])
+    step = row.pop("step")
+    for name, value in row.items():
+        unit, source = JOURNAL.get(name, ("", BATCHES))
+        yield Number(name, known(value), unit, source, None if step is None else int(step), {})
+
+
+def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
+    settings = record["settings"]
+    source, step, conditions = f"evaluation {name}", settings["step"], _conditions(settings)
+
+    def number(quantity: str, value: Any, unit: str) -> Number:
+        return Number(quantity, known(value), unit, source, step, conditions)
+
+    measured = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
+    measured |= {name: record["reconstruction"][name] for name in ("psnr", "ssim")}
+    for quantity, entry in measured.items():
+        if entry is not None:
+            yield number(quantity, entry["mean"], entry["unit"])
+    if record["bits_per_dim"] is not None:
+        yield number("bits_per_dim", record["bits_per_dim"], "bits/dim")
+    if record["latents"] is not None:
+        yield number("active_units", record["latents"]["active_units"], "latents")
+    for quantity, unit in DECODER.items():
+        if record["decoder"][quantity] is not None:
+            yield number(quantity, record["decoder"][quantity], unit)
+
+
+def _of_scores(name: str, record: Entry) -> Iterator[Number]:
+    settings, group = record["settings"], name.partition("-")[0]
+    conditions = _conditions(
+        {key: value for key, value in settings.items() if key != "weights"}
+    )  # each run has its own
+    for quantity, entry, unit in _scores(group, record["scores"]):
+        more = conditions | _conditions(entry.get("settings", {}))
+        yield Number(quantity, known(entry["value"]), unit, f"scores {name}", settings["step"], more)
+
+
+def _scores(group: str, scores: Entry) -> Iterator[tuple[str, Entry, str]]:
+    """Each score's name, entry and unit. Those of a cloud of images are called after it: frechet.sample."""
+    if group == "calibration":
+        yield from ((name, {"value": scores[name]}, SHARE if name == "total_variation" else "") for name in CALIBRATION)
+        yield from ((f"coverage.{at}", {"value": entry["share"]}, SHARE) for at, entry in scores["coverage"].items())
+        return
+    for name, entry in scores.items():
+        if isinstance(entry, Mapping) and "value" in entry:
+            yield name, entry, _unit(group, name)
+        elif group == "images":
+            of_cloud = {part: inner for part, inner in entry.items() if "value" in inner}
+            yield from ((f"{part}.{name}", inner, _unit(group, part)) for part, inner in of_cloud.items())
+
+
+def _unit(group: str, name: str) -> str:
+    if group == "latents":
+        return "latents" if name == "active_units" else NATS
+    return SHARE if group == "disentanglement" or name in SHARES else ""
+
+
+def _conditions(settings: Entry) -> dict[str, str]:
+    kept = {key: value for key, value in settings.items() if key not in NO_CONDITIONS}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in kept.items()}

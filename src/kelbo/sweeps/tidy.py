@@ -1,0 +1,188 @@
+"""A sweep as a tidy table, a row a lane and quantity; and over its seeds, a row a setting and quantity."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from kelbo.metrics.intervals import of_replicates
+from kelbo.recipes.files import load
+from kelbo.runs import Run, Sweep
+from kelbo.sweeps.measured import SHARE, Number, numbers
+
+Setting = bool | int | float | str
+
+IMAGES = "training or test images"
+"""the condition that holds their fingerprints"""
+
+
+class Row(NamedTuple):
+    """One number of one lane; value and step are None where the lane lacks what another lane has.
+
+    settings    what the sweep varies, by path, with its values' own types
+    source      which record the number is from; records of other settings are other sources, or told by `conditions`
+    state       of the lane: done, diverged, failed, stopped, unfinished, not begun
+    """
+
+    lane: str
+    settings: dict[str, Setting]
+    seed: int
+    quantity: str
+    value: float | None
+    unit: str
+    source: str
+    step: int | None
+    state: str
+    conditions: dict[str, str]
+
+
+class Summary(NamedTuple):
+    """One quantity over the seeds of one setting.
+
+    n           finished lanes that have it; the others are `excluded` from all numbers here
+    sd          over seeds, by n - 1; None with one
+    low, high   the central 95 % interval of the mean over seeds, by Student's t; None with one; of shares within 0 and 1
+    step        of all n; None where they differ
+    note        why lanes are excluded, and in what those differ that are not
+    """
+
+    settings: dict[str, Setting]
+    quantity: str
+    n: int
+    excluded: int
+    mean: float | None
+    sd: float | None
+    median: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    source: str
+    step: int | None
+    note: str
+
+
+def rows(sweep: Sweep) -> list[Row]:
+    """Every lane's numbers, in the order of the lanes; each lane has a row for each quantity that any lane has.
+
+    Where no lane has any number yet, each has one row without a quantity. Damaged or RunError names a record that cannot
+    be read.
+    """
+    lanes = sweep.definition()["lanes"]
+    settings = typed([lane["settings"] for lane in lanes])
+    found = [_numbers_of(sweep.run(lane["name"])) for lane in lanes]
+    columns = {(number.quantity, number.source): number.unit for of_lane in found for number in of_lane}
+    table = []
+    for lane, varied, of_lane in zip(lanes, settings, found, strict=True):
+        has = {(number.quantity, number.source): number for number in of_lane}
+        state = state_of(sweep, lane["name"])
+        for (quantity, source), unit in (columns or {("", ""): ""}).items():
+            number = has.get((quantity, source), Number(quantity, None, unit, source, None, {}))
+            table.append(Row(lane["name"], varied, lane["seed"], state=state, **number._asdict()))
+    return table
+
+
+def state_of(sweep: Sweep, lane: str) -> str:
+    """Whether the lane is done; else how it ended last, or that it has not."""
+    run, status = sweep.run(lane), (sweep.status(lane) or {}).get("state")
+    if not run.recipe_path.exists():
+        return status or "not begun"
+    if status == "done" or load(run.recipe_path).training.steps in run.checkpoint_steps():
+        return "done"
+    return status or "unfinished"
+
+
+def summary(table: Iterable[Row]) -> list[Summary]:
+    """Each quantity's mean, spread and interval over the seeds of each setting; a section a quantity and source."""
+    groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for row in table:
+        if row.quantity:
+            section = groups.setdefault((row.quantity, row.source), {})
+            section.setdefault(json.dumps(row.settings), []).append(row)
+    return [_summary(group) for section in groups.values() for group in section.values()]
+
+
+def _summary(group: list[Row]) -> Summary:
+    kept = [row for row in group if row.state == "done" and row.value is not None]
+    values = np.array([row.value for row in kept], np.float64)
+    units, steps = {row.unit for row in kept} or {group[0].unit}, {row.step for row in kept}
+    mean = sd = median = low = high = None
+    if len(values):
+        score = of_replicates(values)
+        mean, median = score.value, float(np.median(values))
+        if len(values) > 1:
+            sd, (low, high) = float(values.std(ddof=1)), (score.low, score.high)
+            low, high = (max(0.0, low), min(1.0, high)) if units == {SHARE} else (low, high)
+    return Summary(
+        group[0].settings,
+        group[0].quantity,
+        len(values),
+        len(group) - len(values),
+        mean,
+        sd,
+        median,
+        low,
+        high,
+        " / ".join(sorted(units)),
+        group[0].source,
+        next(iter(steps)) if len(steps) == 1 else None,
+        "; ".join([*_excluded(group), *_differences(kept)]),
+    )
+
+
+def _excluded(group: list[Row]) -> list[str]:
+    why = Counter(
+        row.state if row.state != "done" else "not measured"
+        for row in group
+        if row.state != "done" or row.value is None
+    )
+    return [f"{count} {state}" for state, count in why.items()]
+
+
+def _differences(kept: list[Row]) -> list[str]:
+    """In what the numbers of one mean differ besides their seed: it must not go unsaid."""
+    conditions = [{"unit": row.unit, "step": str(row.step), **row.conditions} for row in kept]
+    names = dict.fromkeys(name for of_row in conditions for name in of_row)
+    values = {name: dict.fromkeys(of_row.get(name, "unknown") for of_row in conditions) for name in names}
+    return [
+        f"{name} differ" if name == IMAGES else f"{name} differs: {', '.join(found)}"
+        for name, found in values.items()
+        if len(found) > 1
+    ]
+
+
+def _numbers_of(run: Run) -> list[Number]:
+    """A run's numbers, each under the condition of the very images that it was trained with; none of one not begun."""
+    if not run.recipe_path.exists():
+        return []
+    splits = run.provenance()["data"]["splits"]
+    images = " ".join(f"{name} {split['fingerprint']}" for name, split in splits.items())
+    return [number._replace(conditions={IMAGES: images, **number.conditions}) for number in numbers(run)]
+
+
+def typed(settings: Sequence[dict[str, str]]) -> list[dict[str, Setting]]:
+    """Settings as numbers and truth values where they are; one type a setting, text where its values are of several."""
+    kinds: dict[str, set[type]] = {}
+    for of_lane in settings:
+        for path, text in of_lane.items():
+            kinds.setdefault(path, set()).add(type(_value(text)))
+    return [{path: _as(kinds[path], text) for path, text in of_lane.items()} for of_lane in settings]
+
+
+def _as(kinds: set[type], text: str) -> Setting:
+    value = _value(text)
+    if kinds == {int, float}:
+        return float(value)
+    return value if len(kinds) == 1 else text
+
+
+def _value(text: str) -> Setting:
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | str) else text

@@ -1,0 +1,325 @@
+"""A sweep as a table: every number from real records of real lanes, and what is missing stays missing."""
+
+import csv
+import importlib.util
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from rich.console import Console
+
+from kelbo.errors import Damaged, RecipeError, RunError
+from kelbo.evaluation.codes import Codes
+from kelbo.evaluation.disentanglement import scores_of_codes
+from kelbo.recipes import change, find
+from kelbo.recipes.experiment import evaluate_run, open_run, train
+from kelbo.recipes.features import open_for
+from kelbo.recipes.scores import score_run
+from kelbo.runs import Sweep
+from kelbo.sweeps.jobs import failure_of
+from kelbo.sweeps.sweep import lay, train_lanes
+from kelbo.sweeps.table import Row, printed, rows, summary, write_rows
+from kelbo.sweeps.tidy import typed
+
+SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
+EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
+BATCHES = "journal: last mean over training batches"
+
+
+def unheard(told):
+    pass
+
+
+def in_turn(jobs, *, watch, log):
+    """Works jobs off in this process."""
+    for job in jobs:
+        try:
+            job.call(*job.arguments, tell=unheard)
+            watch(job.name, {"state": "done"})
+        except Exception as error:
+            watch(job.name, {"state": "failed", **failure_of(error)._asdict()})
+
+
+def trained(over, seeds, out):
+    laid = lay(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
+    train_lanes(laid, work=in_turn)
+    return laid.sweep
+
+
+def evaluated(sweep, lane, **how):
+    return evaluate_run(open_run(sweep.run(lane).path, device="cpu"), **how)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Two settings, three seeds, every lane trained and evaluated; not to be written to."""
+    sweep = trained(["objective.beta=0.5,1"], (1, 2, 3), tmp_path_factory.mktemp("table") / "whole")
+    for lane in sweep.lanes:
+        evaluated(sweep, lane)
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return trained(["objective.beta=1"], (1, 2), tmp_path_factory.mktemp("table") / "pair")
+
+
+@pytest.fixture
+def sweep(pair, tmp_path):
+    """Two trained lanes of one setting."""
+    return Sweep.open(Path(shutil.copytree(pair.path, tmp_path / "sweep")))
+
+
+def only(found, quantity, source, **settings):
+    (row,) = [a for a in found if (a.quantity, a.source) == (quantity, source) and a.settings == settings]
+    return row
+
+
+def test_a_row_is_a_number_of_a_lane_as_its_record_has_it(whole):
+    table = rows(whole)
+    lane = "beta=0.5,seed=2"
+    found = {(row.quantity, row.source): row for row in table if row.lane == lane}
+    record, last = whole.run(lane).evaluations()["test"], whole.run(lane).journal.rows()[-1]
+    elbo = found["elbo", "evaluation test"]
+    assert elbo[:6] == (lane, {"objective.beta": 0.5}, 2, "elbo", record["elbo"]["mean"], "nats per image")
+    assert (elbo.step, elbo.state) == (12, "done")
+    assert found["psnr", "evaluation test"].value == record["reconstruction"]["psnr"]["mean"]
+    assert found["rmse", "evaluation test"].value == record["decoder"]["rmse"]
+    assert found["active_units", "evaluation test"].value == record["latents"]["active_units"]
+    assert found["rate", BATCHES].value == last["rate"]
+    assert found["rmse", "journal: last reading of a few test images"].value == last["rmse"]
+    assert ("bits_per_dim", "evaluation test") not in found  # no lane has any
+    assert {row.lane for row in table} == set(whole.lanes)
+    assert len({(row.lane, row.quantity, row.source) for row in table}) == len(table) == 6 * len(found)
+
+
+def test_a_summary_is_mean_spread_and_students_interval_over_seeds(whole):
+    table = rows(whole)
+    for beta in (0.5, 1.0):
+        values = [whole.run(f"beta={beta:g},seed={seed}").evaluations()["test"]["rate"]["mean"] for seed in (1, 2, 3)]
+        row = only(summary(table), "rate", "evaluation test", **{"objective.beta": beta})
+        assert (row.n, row.excluded, row.step, row.unit) == (3, 0, 12, "nats per image")
+        assert math.isclose(row.mean, np.mean(values))
+        assert math.isclose(row.sd, np.std(values, ddof=1))
+        assert row.median == np.median(values)
+        interval = scipy.stats.t.interval(0.95, 2, np.mean(values), np.std(values, ddof=1) / 3**0.5)
+        assert np.allclose((row.low, row.high), interval)
+        assert row.note == "training or test images differ"  # digits are split by the seed
+
+
+def test_diverged_lanes_are_listed_without_numbers_they_lack_and_left_out_of_means(tmp_path):
+    sweep = trained(["optimizer.learning_rate=0.001,1e30"], (1, 2), tmp_path / "sweep")
+    for lane in sweep.lanes[:2]:
+        evaluated(sweep, lane)
+    table = rows(sweep)
+    assert [sweep.status(lane)["state"] for lane in sweep.lanes] == ["done", "done", "diverged", "diverged"]
+    lost = [row for row in table if row.state == "diverged" and row.source == "evaluation test"]
+    assert {row.lane for row in lost} == set(sweep.lanes[2:])
+    assert {(row.value, row.step) for row in lost} == {(None, None)}
+    row = only(summary(table), "elbo", "evaluation test", **{"optimizer.learning_rate": 1e30})
+    assert row[2:9] == (0, 2, None, None, None, None, None)
+    assert row.note == "2 diverged"
+    write_rows(tmp_path / "table.csv", table)
+    text = (tmp_path / "table.csv").read_text()
+    fields = [field for line in csv.reader(text.splitlines()) for field in line]
+    assert not {"nan", "none", "null", "inf"} & {field.lower() for field in fields}
+    read = list(csv.DictReader(text.splitlines()))
+    assert {line["value"] for line in read if line["state"] == "diverged" and line["source"] == "evaluation test"} == {
+        ""
+    }
+
+
+def test_a_diverged_lanes_last_journal_row_is_shown_and_not_averaged(sweep):
+    sweep.save_status(sweep.lanes[1], {"state": "diverged", "error": "…"})
+    (sweep.run(sweep.lanes[1]).checkpoint(12) / "state.json").unlink()  # it never came so far
+    table = rows(sweep)
+    first, second = [row.value for row in table if (row.quantity, row.source) == ("elbo", BATCHES)]
+    row = only(summary(table), "elbo", BATCHES, **{"objective.beta": 1})
+    assert second is not None
+    assert (row.n, row.excluded, row.mean, row.note) == (1, 1, first, "1 diverged")
+    assert (row.sd, row.low, row.high) == (None, None, None)  # one seed tells of no spread
+
+
+def test_lanes_not_begun_and_unfinished_ones_are_told_apart(tmp_path):
+    laid = lay(change(find("digits"), [*SMALL, *EVERY]), [], (1, 2, 3), tmp_path / "sweep")
+    assert {(row.state, row.quantity, row.value) for row in rows(laid.sweep)} == {("not begun", "", None)}
+    assert summary(rows(laid.sweep)) == []
+    train(laid.lanes[0].recipe, laid.sweep.run(laid.lanes[0].name).path)
+    unfinished = laid.sweep.run(laid.lanes[1].name)
+    train(laid.lanes[1].recipe, unfinished.path)
+    (unfinished.checkpoint(12) / "state.json").unlink()
+    states = {row.lane: row.state for row in rows(laid.sweep)}
+    assert list(states.values()) == ["done", "unfinished", "not begun"]  # done, though nobody kept that it ended
+    assert only(summary(rows(laid.sweep)), "elbo", BATCHES).note == "1 unfinished; 1 not begun"
+
+
+def test_numbers_of_other_steps_or_settings_are_not_averaged_in_silence(sweep):
+    first, second = sweep.lanes
+    evaluated(sweep, first)
+    longer = change(open_run(sweep.run(second).path).recipe, ["training.steps=16"])
+    train(longer, sweep.run(second).path, resume=True)
+    evaluated(sweep, second, seed=7)
+    row = only(summary(rows(sweep)), "elbo", "evaluation test", **{"objective.beta": 1})
+    assert (row.n, row.step) == (2, None)
+    assert "step differs: 12, 16" in row.note
+    assert "seed differs: 0, 7" in row.note
+
+
+def test_scores_of_every_group_are_read(sweep):
+    first, second = (open_run(sweep.run(lane).path, device="cpu") for lane in sweep.lanes)
+    score_run(first, ["latents", "calibration", "images"], network=open_for(first, "random-0"), images=64)
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 4, (600, 2))
+    scores = scores_of_codes(Codes(factors + rng.normal(0, 0.1, (600, 2)), None, factors), ["mig"])
+    settings = {
+        "run": "digits",
+        "recipe": "",
+        "step": 12,
+        "weights": "",
+        "averaged": False,
+        "data": "digits",
+        "seed": 0,
+    }
+    second.run.save_scores("disentanglement", {"settings": settings, "scores": scores})
+    table = {(row.lane, row.quantity, row.source): row for row in rows(sweep)}
+    records = first.run.scores()
+    (images,) = [name for name in records if name.startswith("images")]
+    one, two = sweep.lanes
+    expected = {
+        (one, "total_correlation", "scores latents-test"): records["latents-test"]["scores"]["total_correlation"][
+            "value"
+        ],
+        (one, "coverage.0.95", "scores calibration-test"): records["calibration-test"]["scores"]["coverage"]["0.95"][
+            "share"
+        ],
+        (one, "frechet.sample", f"scores {images}"): records[images]["scores"]["sample"]["frechet"]["value"],
+        (two, "mig", "scores disentanglement"): scores["mig"]["value"],
+        (one, "mig", "scores disentanglement"): None,
+    }
+    assert {key: table[key].value for key in expected} == expected
+    assert table[two, "mig", "scores disentanglement"].unit == "share"
+    assert (
+        only(summary(table.values()), "mig", "scores disentanglement", **{"objective.beta": 1}).note == "1 not measured"
+    )
+
+
+def test_a_record_that_cannot_be_read_is_named(sweep):
+    run = sweep.run(sweep.lanes[0])
+    run.save_evaluation("test", {"settings": {"step": 12}})
+    with pytest.raises(RunError, match=r"evaluations/test.json is no record as this version writes them"):
+        rows(sweep)
+    (run.path / "evaluations" / "test.json").write_text("{")
+    with pytest.raises(Damaged, match=r"evaluations/test.json"):
+        rows(sweep)
+
+
+def test_a_journals_null_is_missing(sweep):
+    run = sweep.run(sweep.lanes[0])
+    run.journal.append({"step": 16, "elbo": float("nan"), "rate": 1.0})
+    found = {row.quantity: row.value for row in rows(sweep) if row.lane == sweep.lanes[0]}
+    assert (found["elbo"], found["rate"]) == (None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["0.1", "1"], [0.1, 1.0]),
+        (["64", "256"], [64, 256]),
+        (["true", "false"], [True, False]),
+        (["none", "0.999"], ["none", "0.999"]),
+        (["[1, 2]", "[3]"], ["[1, 2]", "[3]"]),
+        (["adam", '"adagrad"'], ["adam", "adagrad"]),
+    ],
+)
+def test_settings_have_the_types_of_their_values(texts, values):
+    found = [of_lane["a.b"] for of_lane in typed([{"a.b": text} for text in texts])]
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+def test_a_csv_is_read_back_to_the_last_digit(whole, tmp_path):
+    table = rows(whole)
+    write_rows(tmp_path / "table.csv", table)
+    text = (tmp_path / "table.csv").read_text()
+    read = list(csv.DictReader(text.splitlines()))
+    columns = "lane,objective.beta,seed,quantity,value,unit,source,step,state"
+    assert text.splitlines()[0] == columns
+    assert [float(line["value"]) for line in read] == [row.value for row in table]
+    write_rows(tmp_path / "summary.csv", summary(table))
+    assert (
+        (tmp_path / "summary.csv")
+        .read_text()
+        .startswith("objective.beta,quantity,n,excluded,mean,sd,median,low,high,unit")
+    )
+
+
+def test_parquet_keeps_types_and_nulls(whole, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    table = rows(whole)
+    table[0] = table[0]._replace(value=None, step=None)
+    write_rows(tmp_path / "table.parquet", table)
+    read = parquet.read_table(tmp_path / "table.parquet")
+    kinds = {name: str(kind) for name, kind in zip(read.schema.names, read.schema.types, strict=True)}
+    assert kinds["objective.beta"] == kinds["value"] == "double"
+    assert kinds["seed"] == kinds["step"] == "int64"
+    assert kinds["lane"] == kinds["state"] == "string"
+    assert read["value"].to_pylist() == [row.value for row in table]
+    assert read["step"].to_pylist()[0] is None
+
+
+def test_other_endings_and_parquet_without_its_library_are_refused(whole, tmp_path, monkeypatch):
+    with pytest.raises(RecipeError, match=r"ends in \.csv or \.parquet; got .*table\.xlsx"):
+        write_rows(tmp_path / "table.xlsx", rows(whole))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(RecipeError, match=r"pip install 'kelbo\[parquet\]'"):
+        write_rows(tmp_path / "table.parquet", rows(whole))
+    assert list(tmp_path.iterdir()) == []
+
+
+def shown(table, width=80):
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_the_printed_table_fits_a_terminal_of_80_columns(whole):
+    found = summary(rows(whole))
+    text = shown(printed(found))
+    assert "…" not in text
+    row = only(found, "elbo", "evaluation test", **{"objective.beta": 0.5})
+    decimals = max(0, 1 - math.floor(math.log10(row.sd)))
+    assert f"{row.mean:.{decimals}f} ± {row.sd:.{decimals}f}".replace("-", "−") in text
+    assert "elbo, rate, distortion: evaluation test, nats per image" in text
+    assert "¹ training or test images differ" in text
+    assert "learning rate" not in text
+    asked = shown(printed(found, ["learning_rate"]))
+    assert "0.001" in asked
+    assert "elbo" not in asked
+
+
+def test_what_is_excluded_stands_beside_the_count():
+    common = {
+        "settings": {"objective.beta": 1.0},
+        "quantity": "mig",
+        "unit": "share",
+        "source": "scores disentanglement",
+    }
+    lanes = [(0.9, "done"), (0.99, "done"), (0.2, "diverged"), (None, "done")]
+    table = [
+        Row(lane=f"{seed}", seed=seed, value=value, state=state, step=5, conditions={}, **common)
+        for seed, (value, state) in enumerate(lanes)
+    ]
+    (row,) = summary(table)
+    assert (row.n, row.excluded, row.note) == (2, 2, "1 diverged; 1 not measured")
+    assert (row.low, row.high) == (pytest.approx(0.945 - 0.5718, abs=1e-3), 1.0)  # of a share within 0 and 1
+    text = shown(printed([row]))
+    assert "2 of 4 ¹" in text
+    assert "¹ 1 diverged; 1 not measured" in text
+
+
+def test_a_sweep_folder_is_all_that_is_needed(whole):
+    assert rows(Sweep.open(whole.path)) == rows(whole)
