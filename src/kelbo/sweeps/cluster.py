@@ -17,9 +17,9 @@ from typing import Any
 from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
 from kelbo.sweeps.joining import Demand, here, joined, require_ready, require_room
-from kelbo.sweeps.queue import _Signals
 from kelbo.sweeps.ray_machine import Lines
 from kelbo.sweeps.ray_worker import work
+from kelbo.sweeps.signals import Signals
 
 LOOK = 0.3
 """seconds between two looks at what jobs tell"""
@@ -55,7 +55,7 @@ def work_off_on_ray(
     demand = Demand(cpus_per_job, gpus_per_job)
     with joined(address) as ray:
         require_ready(ray, require_room(ray, demand), folder)
-        with _Signals() as signals:
+        with Signals() as signals:
             return _OnRay(ray, jobs, demand, watch, retries, log, signals).run()
 
 
@@ -78,7 +78,7 @@ class _OnRay:
         watch: Watch,
         retries: int,
         log: Callable[[str], Path] | None,
-        signals: _Signals,
+        signals: Signals,
     ) -> None:
         self.ray, self.watch, self.retries, self.log, self.signals = ray, watch, retries, log, signals
         self.tasks = {job.name: _Task(_absolute(job)) for job in jobs}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 
 from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
+from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.worker import work
 
 MEMORY = 2 * 2**30
@@ -65,7 +64,7 @@ def work_off(
     if not jobs:
         return []
     count = min(workers or workers_here(len(jobs)), len(jobs))
-    with _Signals() as signals:
+    with Signals() as signals:
         return _Queue(jobs, count, threads or max(1, cores() // count), watch, retries, log, signals).run()
 
 
@@ -98,7 +97,7 @@ class _Queue:
         watch: Watch,
         retries: int,
         log: Callable[[str], Path] | None,
-        signals: _Signals,
+        signals: Signals,
     ) -> None:
         self.tasks = [_Task(job) for job in jobs]
         self.waiting = deque(self.tasks)
@@ -231,23 +230,3 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-class _Signals:
-    """Counts SIGINT and SIGTERM inside the block instead of dying of them. In another than the main thread, none come."""
-
-    def __init__(self) -> None:
-        self.count, self.caught = 0, ""
-        self.before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _Signals:
-        if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.count, self.caught = self.count + 1, signal.Signals(number).name

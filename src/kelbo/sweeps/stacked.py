@@ -23,7 +23,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.lane import finished, train_lane
-from kelbo.sweeps.queue import _Signals
+from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
@@ -61,7 +61,7 @@ def train_stacked(
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     keep_freed_memory()
-    with forked(), ExitStack() as runs, _Signals() as signals:
+    with forked(), ExitStack() as runs, Signals() as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
         return together.train()
@@ -120,7 +120,7 @@ class _Member:
 
 
 class _Together:
-    def __init__(self, names: Sequence[str], watch: Watch, fabric: Fabric, graph: bool, signals: _Signals) -> None:
+    def __init__(self, names: Sequence[str], watch: Watch, fabric: Fabric, graph: bool, signals: Signals) -> None:
         self.names, self.watch, self.fabric, self.graph, self.signals = names, watch, fabric, graph, signals
         self.members: list[_Member] = []
         self.outcomes: dict[str, Outcome] = {}
