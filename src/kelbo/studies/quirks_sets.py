@@ -41,7 +41,9 @@ def baselines(subject: Subject, effort: Effort, *, layouts: bool = True, sizes: 
     names += ["baseline-sizes"] if sizes else []
     if not names:
         return []
-    chosen = torch.from_numpy(_spread(len(subject.images), effort.encoded))
+    # a draw, since images spread evenly over a table of all factors may miss some values of the last ones
+    order = torch.randperm(len(subject.images), generator=generator(0, "evaluation", 1))
+    chosen = order[: effort.encoded].sort().values
     encoded, factors = _kept(subject.images, chosen), subject.factors[chosen.numpy()]
     wanted = dict.fromkeys((way, by) for name in names for way in WAYS[name][:2] for by in WAYS[name][2])
     shares: dict[tuple[str, str, str], list[float]] = {}
@@ -134,7 +136,3 @@ def _of_errors(label: str, distortion: Any) -> Any:
     errors = np.hypot(distortion["train"]["standard_error"], distortion["test"]["standard_error"])
     apart = measured(train["value"] - test["value"], float(errors))
     return {"label": label, "published": train, "corrected": test, "difference": apart, "unit": "nats per image"}
-
-
-def _spread(size: int, count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, size - 1, min(size, count)).round().astype(np.int64))
