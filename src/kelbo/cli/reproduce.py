@@ -22,7 +22,7 @@ STUDIES = ("beta-vae",)
 def reproduce(
     study: Annotated[str, typer.Argument(help="Which study: beta-vae.", metavar="STUDY")],
     only: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="table1,fig6,…", help="Only these tables and figures; identity and quirks too."),
     ] = None,
     budget: Annotated[
@@ -81,7 +81,7 @@ def _tell(plan: Plan, folder: Path, expected: Estimate) -> None:
     console = Console(highlight=False)
     asked = "everything" if plan.only is None else ", ".join(plan.only)
     console.print(f"β-VAE study, {plan.mode}, budget {plan.budget.name}: {asked}, in {folder}", soft_wrap=True)
-    table = Table("sweep", "images", "lanes", "steps", "of the paper's", "epochs (of 40)")
+    table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
     for sweep in plan.told()["sweeps"]:
         table.add_row(
             sweep["name"],

@@ -19,7 +19,7 @@ from kelbo.runs import Run
 from kelbo.seeds import generator
 from kelbo.studies.measure import Parts, fingerprint, keep, parts_in
 from kelbo.studies.plan import BaselinePlan, Plan
-from kelbo.studies.scoring import Table, Wanted, score
+from kelbo.studies.scoring import Table, Wanted, scores
 from kelbo.sweeps.lane import Tell
 
 Kind = Literal["pca", "ica"]
@@ -91,15 +91,13 @@ def measure_baselines(place: Path, wants: BaselineWants, *, tell: Tell) -> None:
     codes = {kind: encoder.encode(images) for kind, encoder in encoders.items()}
     if wants.vae:
         codes = {"vae": factor_codes(open_run(wants.vae), wants.codes).means} | codes
-    for number, kind in enumerate(KINDS):
-        for place_of, wanted in enumerate(wants.scores):
-            tell({"step": number * len(wants.scores) + place_of, "steps": len(KINDS) * len(wants.scores)})
-            key = f"{kind} {wanted.key}"
-            if key not in parts:
-                parts[key] = score(table, codes, kind, wanted)
-                keep(place, of, parts)
-        parts[f"{kind} fitted"] = encoders[kind].fitted["examples"]
-        keep(place, of, parts)
+    for number, wanted in enumerate(wants.scores):
+        tell({"step": number, "steps": len(wants.scores)})
+        if any(f"{kind} {wanted.key}" not in parts for kind in KINDS):
+            found = scores(table, codes, wanted)
+            parts |= {f"{kind} {wanted.key}": found[kind] for kind in KINDS}
+            keep(place, of, parts)
+    keep(place, of, parts | {f"{kind} fitted": encoders[kind].fitted["examples"] for kind in KINDS})
 
 
 def baseline_entries(plan: Plan, baseline: BaselinePlan, wants: BaselineWants, parts: Parts) -> list[dict[str, Any]]:

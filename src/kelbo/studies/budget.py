@@ -66,8 +66,8 @@ BUDGETS = {
     for budget in (
         Budget(
             name="minutes",
-            steps={"dsprites-mlp": 160, "dsprites-conv": 200}
-            | dict.fromkeys(_CONVOLUTIONAL, 400)
+            steps={"dsprites-mlp": 128, "dsprites-conv": 160}
+            | dict.fromkeys(_CONVOLUTIONAL, 320)
             | dict.fromkeys(_CIFAR, 500),
             seeds=2,
             codes=20_000,
@@ -77,7 +77,7 @@ BUDGETS = {
                 "forest": Points(2_000, 5_000),
                 "mlp": Points(200, 1_000),
             },
-            images=2_048,
+            images=1_024,
             clouds=1_000,
             followed=500,
         ),

@@ -25,15 +25,18 @@ from kelbo.training import TrainState, fit
 
 SECONDS = 1.2
 """a probe of one kind of lane trains for so long, beside its first step"""
-REFERENCE = 1_150.0
-"""images a second that one thread of a 2020s server core trains of 2Dshapes' MLP, where the costs below were measured"""
-CLASSIFIER = {"logistic": (0.1, 1.5e-5), "linear": (0.3, 4e-4), "forest": (0.2, 6e-4), "mlp": (2.0, 3.8e-2)}
-"""seconds there: a score's own and those of each point learned from; and of drawing a pair of codes"""
-PAIR = 1.5e-7
-LANE = 2.0
-"""seconds there to bring a run back"""
-BASELINE = 12.0
-"""seconds there to fit PCA and ICA"""
+REFERENCE = 1_000.0
+"""images a second that one thread trains of 2Dshapes' MLP where the costs below were measured, in seconds"""
+CLASSIFIER = {"logistic": (0.05, 5e-6), "linear": (0.05, 2.5e-4), "forest": (0.1, 3e-4), "mlp": (5.0, 3.5e-2)}
+"""of one score, and of each point that its classifier learns from"""
+PAIR = 7e-8
+"""of drawing a pair of codes"""
+LANE, SEEN = 3.0, 1.2e-3
+"""of bringing a run back, and of looking at a reconstruction"""
+BASELINE, IDENTITY = 10.0, 5.0
+"""of fitting PCA and ICA; of section 4.2"""
+QUIRKS = (60.0, 0.1)
+"""of the code's quirks, and of each step of their longest classifiers"""
 
 
 class Rate(NamedTuple):
@@ -134,6 +137,8 @@ def estimate(plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], wo
             training += (entry.plan.steps - entry.steps) * entry.plan.part.batch_size / rate.trained
         measuring += _measuring(plan, entry, rate, slow)
     measuring += sum(slow * (BASELINE + 2 * _scoring(plan, b.role, b.measures)) for b in plan.baselines)
+    measuring += slow * IDENTITY * plan.wants("identity")
+    measuring += slow * (QUIRKS[0] + QUIRKS[1] * plan.budget.effort.mlp_steps) * plan.wants("quirks")
     return Estimate(training / workers, measuring / workers, workers)
 
 
@@ -141,7 +146,11 @@ def _measuring(plan: Plan, entry: Entry, rate: Rate, slow: float) -> float:
     budget, measures = plan.budget, entry.lane.measures
     codes = (budget.codes or entry.plan.part.images) if "scores" in measures else 0
     seen = (budget.images or entry.plan.source.images // 10) * 2 + ("distances" in measures) * 3 * budget.clouds
-    return slow * LANE + (codes + seen) / rate.encoded + slow * _scoring(plan, entry.plan.part.role, measures)
+    return (
+        slow * (LANE + SEEN * seen / 2)
+        + (codes + seen) / rate.encoded
+        + slow * _scoring(plan, entry.plan.part.role, measures)
+    )
 
 
 def _scoring(plan: Plan, role: str, measures: frozenset[Any]) -> float:

@@ -26,7 +26,7 @@ from kelbo.runs import Run, write_json
 from kelbo.runs.files import read_json
 from kelbo.studies.features import Features
 from kelbo.studies.plan import LanePlan, Plan, SweepPlan
-from kelbo.studies.scoring import Table, Wanted, score
+from kelbo.studies.scoring import Table, Wanted, scores
 from kelbo.sweeps.lane import Tell
 from kelbo.training.checkpoint import newest
 
@@ -145,7 +145,7 @@ def _measures(experiment: Experiment, wants: Wants) -> dict[str, Callable[[], An
     found[wants.distances] = lambda: _distances(experiment, wants)
     found[wants.gap] = lambda: _gap(codes())
     for one in wants.scores:
-        found[wants.score(one)] = lambda w=one: score(Table.of(codes()), {"vae": codes().means}, "vae", w)
+        found[wants.score(one)] = lambda w=one: scores(Table.of(codes()), {"vae": codes().means}, w)["vae"]
     return found
 
 

@@ -53,19 +53,24 @@ class Table(NamedTuple):
         return cls(codes.factors, codes.names, codes.complete)
 
 
-def score(table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted) -> dict[str, Any]:
-    """One score of codes[which] as results.json has it: its mean over replicates with Student's interval, if there are two.
+def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dict[str, dict[str, Any]]:
+    """One score of each of these codes (N, K) as results.json has it: mean over replicates and Student's interval, of two.
 
-    codes: (N, K) each; of several, those before `which` matter as published alone, where classifiers learn one code after
-    another. A replicate draws its pairs anew; where the table is a sample of the set, also from images of its own, an equal
-    part of the table: then the interval is of other images as well as of other pairs. The draws are the same for all codes
-    of the same images, so models are compared on the same pairs. ScoreError where the table has too few rows.
+    As published, classifiers learn one code after another in this order, and what one leaves behind changes the next. A
+    replicate draws its pairs anew; where the table is a sample of the set, also from images of its own, an equal part of the
+    table: then the interval is of other images as well as of other pairs. The draws are the same for all codes of the same
+    images, so models are compared on the same pairs. ScoreError where the table has too few rows.
     """
     fresh_rows = wanted.replicates > 1 and not table.complete
     order = np.random.default_rng(0).permutation(len(table.factors))
     parts = np.array_split(order, wanted.replicates) if fresh_rows else [order] * wanted.replicates
     once = _as_published if wanted.as_published else _corrected
-    values = [once(table, codes, which, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
+    values = [once(table, codes, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
+    of = "fresh images and pairs" if fresh_rows else "fresh pairs"
+    return {name: _entry(wanted, [each[name] for each in values], of) for name in codes}
+
+
+def _entry(wanted: Wanted, values: list[float], of: str) -> dict[str, Any]:
     found = as_json(of_replicates(values))
     ends = {end: None if found[end] is None else float(np.clip(found[end], 0, 1)) for end in ("low", "high")}
     return {
@@ -75,29 +80,26 @@ def score(table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wan
         "train": wanted.train,
         "test": wanted.test,
         "replicates": wanted.replicates,
-        "of": "fresh images and pairs" if fresh_rows else "fresh pairs",
+        "of": of,
         "value": found["value"],
         **ends,
     }
 
 
 def _corrected(
-    table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted, rows: np.ndarray, seed: int
-) -> float:
-    points = pair_differences(
-        codes[which][rows],
-        table.factors[rows],
-        points=wanted.train + wanted.test,
-        pairs=wanted.pairs,
-        chosen=chosen(table.names, wanted.factors),
-        seed=seed,
-    )
-    return beta_score_of(points, train=wanted.train, classifier=wanted.classifier, seed=seed).value
+    table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
+) -> dict[str, float]:
+    how = {"points": wanted.train + wanted.test, "pairs": wanted.pairs, "chosen": chosen(table.names, wanted.factors)}
+    found = {}
+    for name, some in codes.items():
+        points = pair_differences(some[rows], table.factors[rows], seed=seed, **how)
+        found[name] = beta_score_of(points, train=wanted.train, classifier=wanted.classifier, seed=seed).value
+    return found
 
 
 def _as_published(
-    table: Table, codes: Mapping[str, np.ndarray], which: str, wanted: Wanted, rows: np.ndarray, seed: int
-) -> float:
+    table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
+) -> dict[str, float]:
     found = as_published_scores(
         {name: some[rows] for name, some in codes.items()},
         table.factors[rows],
@@ -107,7 +109,7 @@ def _as_published(
         classifiers=(wanted.classifier,),
         seeds=(seed,),
     )
-    return found[which][0]["value"]
+    return {name: entries[0]["value"] for name, entries in found.items()}
 
 
 def chosen(names: Sequence[str], factors: str) -> tuple[int, ...] | None:
