@@ -16,6 +16,7 @@ BENCHMARKS = (
     ("layers_speed.py",),
     ("frechet_speed.py",),
     ("score_speed.py",),
+    ("sweep_speed.py",),
 )
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
 from kelbo.networks.layers import Deconvolution, Product, _fuses, through
@@ -112,3 +113,44 @@ def test_linear_layers_are_the_same_on_every_processor(amd, monkeypatch):
     network, x = HigginsEncoder((1, 8, 8), 3, width=50), torch.rand(4, 1, 8, 8)
     assert ("Product" in type(network(x).grad_fn).__name__) == amd
     torch.testing.assert_close(network(x), nn.Sequential(*network)(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (lambda: HigginsEncoder((1, 8, 8), 3, width=20), torch.rand(3, 5, 1, 8, 8)),
+        (lambda: BurgessEncoder((3, 16, 16), 2, channels=4, hidden=9), torch.rand(3, 5, 3, 16, 16)),
+        (lambda: BurgessDecoder((1, 16, 16), 2, 1, channels=4, hidden=9), torch.randn(3, 5, 2)),
+        (lambda: RybkinDecoder(2, 1, channels=4), torch.randn(3, 5, 2)),
+    ],
+)
+def test_networks_in_lanes_equal_each_by_itself_and_so_do_their_gradients(make, x):
+    networks = [make() for _ in range(3)]
+    weights, _ = stack_module_state(networks)
+    out = vmap(lambda w, part: functional_call(networks[0], w, (part,)))(weights, x)
+    out.square().sum().backward()
+    for lane, network in enumerate(networks):
+        alone = network(x[lane])
+        torch.testing.assert_close(out[lane], alone, rtol=1e-5, atol=1e-6)
+        alone.square().sum().backward()
+        for name, parameter in network.named_parameters():
+            room = 1e-5 * float(parameter.grad.abs().max())
+            torch.testing.assert_close(weights[name].grad[lane], parameter.grad, rtol=1e-4, atol=room)
+
+
+def test_the_gradient_of_stacked_weights_lies_as_the_weights_do():
+    """So that it is handed to the optimisers as it is, without a copy."""
+    layers, weight = nn.Sequential(nn.Linear(7, 4)), torch.randn(3, 4, 7, requires_grad=True)
+    bias = torch.randn(3, 4, requires_grad=True)
+    out = vmap(lambda w, b, x: functional_call(Through(layers), {"layers.0.weight": w, "layers.0.bias": b}, (x,)))
+    (gradient,) = torch.autograd.grad(out(weight, bias, torch.randn(3, 5, 7)).sum(), weight)
+    assert gradient.is_contiguous()
+
+
+class Through(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x):
+        return through(self.layers, x)

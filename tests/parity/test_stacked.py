@@ -96,6 +96,13 @@ def test_lanes_may_differ_in_a_likelihoods_constant(likelihood, name, values, tm
     assert runs[0].journal.rows()[0]["distortion"] != runs[1].journal.rows()[0]["distortion"]
 
 
+def test_plain_autoencoders_stack_too(tmp_path):
+    recipes = lanes_of("model.kind=autoencoder", "training.steps=4", own=LANES[:2])
+    runs, _ = stacked(recipes, tmp_path)
+    for run, other in zip(runs, alone(recipes, tmp_path), strict=True):
+        same(run, other)
+
+
 def test_lanes_in_bfloat16_equal_their_runs_alone(tmp_path):
     """Networks in bfloat16 round each product to 8 bits, so what sums in another order differs by as much."""
     recipes = lanes_of("training.precision=bf16-mixed", "training.steps=4", own=LANES[:2])

@@ -21,8 +21,31 @@ def channels_last(module: nn.Module) -> None:
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Images (B, C, H, W) channels-last. Under vmap as they are: it cannot be asked for a layout there."""
-    return x if torch._C._are_functorch_transforms_active() else x.contiguous(memory_format=torch.channels_last)
+    """Images (B, C, H, W) channels-last; under vmap all lanes' images as one, as a convolution in groups likes them."""
+    if torch._C._are_functorch_transforms_active():
+        return _LaidOut.apply(x)  # pyright: ignore[reportReturnType]
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+class _LaidOut(torch.autograd.Function):
+    """`laid_out` as a function with a rule under vmap, inside of which no layout can be asked for."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing to keep."""
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        return gradients[0]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], *inputs: Tensor) -> tuple[Tensor, int]:
+        lanes = inputs[0].movedim(in_dims[0], 1)
+        return _LaidOut.apply(lanes.flatten(1, 2)).unflatten(1, (info.batch_size, -1)), 1  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 def through(layers: nn.Sequential, x: Tensor) -> Tensor:
