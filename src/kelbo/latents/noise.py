@@ -41,7 +41,7 @@ class _Noise(torch.autograd.Function):
         raise RuntimeError("The noise of lanes was asked for outside of vmap, or for values that all lanes share.")
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         """Nothing to keep: noise has no gradient."""
 
     @staticmethod
