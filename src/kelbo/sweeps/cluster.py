@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Interrupted
-from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
+from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.joining import Demand, here, joined, require_ready, require_room
-from kelbo.sweeps.ray_machine import Lines
-from kelbo.sweeps.ray_worker import work
+from kelbo.sweeps.ray_machine import Line, Lines
+from kelbo.sweeps.ray_worker import Ended, work
 from kelbo.sweeps.signals import Signals
 
 LOOK = 0.3
 """seconds between two looks at what jobs tell"""
-ANSWER = 2.0
-"""seconds in which it must be said what jobs told; later is tried at the next look"""
+PATIENCE = 5.0
+"""seconds after a signal in which Ray may say that it has withdrawn a job that had not begun"""
 
 
 def work_off_on_ray(
@@ -64,7 +64,7 @@ class _Task:
     job: Job
     attempts: int = 0
     seconds: float = 0.0
-    begun: float | None = None
+    begun: float = 0.0
     outcome: Outcome | None = None
     ref: Any = None
 
@@ -83,7 +83,8 @@ class _OnRay:
         self.ray, self.watch, self.retries, self.log, self.signals = ray, watch, retries, log, signals
         self.tasks = {job.name: _Task(_absolute(job)) for job in jobs}
         self.halted: Failure | None = None
-        self.passed_on = 0
+        self.asked: Any = None
+        self.passed_on, self.stopping = 0, 0.0
         self.threads = max(1, int(demand.cpus))
         # Ray's own retries would begin a job again that we hold for dead, and know nothing of errors that come again
         self.work = ray.remote(work).options(
@@ -96,11 +97,11 @@ class _OnRay:
         for task in self.tasks.values():
             self._submit(task)
         try:
-            while running := {task.ref: task for task in self.tasks.values() if task.ref is not None}:
+            while running := {task.ref: task for task in self.tasks.values() if self._awaited(task)}:
                 ended, _ = self.ray.wait(list(running), num_returns=len(running), timeout=LOOK)
                 self._listen()
                 for ref in ended:
-                    self._ended(running[ref], *self._result(ref))
+                    self._ended(running[ref], self._result(ref))
                 self._pass_signals_on()
         finally:
             self.ray.kill(self.lines)
@@ -109,54 +110,66 @@ class _OnRay:
             raise Interrupted(f"Stopped by {name}: {done} of {len(self.tasks)} done, what was running is saved.")
         return [task.outcome for task in self.tasks.values() if task.outcome]
 
+    def _awaited(self, task: _Task) -> bool:
+        in_time = not self.stopping or time.perf_counter() - self.stopping < PATIENCE
+        return task.ref is not None and (in_time or task.begun > 0)
+
     def _submit(self, task: _Task) -> None:
-        task.attempts, task.begun = task.attempts + 1, None
+        task.attempts, task.begun = task.attempts + 1, 0.0
         log = self.log(task.job.name).absolute() if self.log else None
         task.ref = self.work.remote(task.job, log, task.attempts, self.threads, self.place, self.lines)
 
     def _listen(self) -> None:
-        try:
-            told = self.ray.get(self.lines.take.remote(), timeout=ANSWER)
-        except self.ray.exceptions.GetTimeoutError:
+        """Hear what was told. A slow answer is waited for at the next look: what was taken is told only once."""
+        self.asked = self.asked or self.lines.take.remote()
+        if not self.ray.wait([self.asked], timeout=LOOK)[0]:
             return
+        told, self.asked = self.ray.get(self.asked), None
         for name, line in told:
             task = self.tasks[name]
-            if line.get("state") == "begun":
-                if line["attempt"] != task.attempts:
-                    continue
-                task.begun = time.perf_counter()
-            self.watch(name, line)
+            if "attempt" in line:
+                self._begun(task, line)
+            elif task.ref is not None:
+                self.watch(name, line)
 
-    def _result(self, ref: Any) -> tuple[Any, Failure | None]:
+    def _begun(self, task: _Task, line: Line) -> None:
+        """Of a job that ends at once this is heard with its end, and once more later."""
+        if task.ref is not None and not task.begun and line["attempt"] == task.attempts:
+            task.begun = time.perf_counter()
+            self.watch(task.job.name, line)
+
+    def _result(self, ref: Any) -> Ended:
         """What an ended task gave, or how it failed."""
         errors = self.ray.exceptions
         try:
             return self.ray.get(ref)
         except errors.TaskCancelledError:
-            return None, Failure(self._why_not_begun(), "NotBegun", final=True, fatal=False)
+            return Ended(failure=Failure(self._why_not_begun(), "NotBegun", final=True, fatal=False))
         except errors.RayTaskError as error:  # before or after the job itself: it cannot be read, or its value be sent
-            cause = error.cause
-            return None, Failure(f"{type(cause).__name__}: {cause}", type(cause).__name__, final=False, fatal=False)
+            return Ended(failure=failure_of(error.cause))
         except errors.RayError as error:
             what = " ".join(str(error).split()).partition(". ")[0]
-            return None, Failure(f"its process or machine died ({what})", "ProcessDied", final=False, fatal=False)
+            told = f"its process or machine died ({what})"
+            return Ended(failure=Failure(told, "ProcessDied", final=False, fatal=False))
 
     def _why_not_begun(self) -> str:
         return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
 
-    def _ended(self, task: _Task, value: Any, failure: Failure | None) -> None:
+    def _ended(self, task: _Task, ended: Ended) -> None:
+        if ended.begun:
+            self._begun(task, ended.begun)
+        since = time.perf_counter() - task.begun if task.begun else 0.0
+        task.seconds += since if ended.seconds is None else ended.seconds
         task.ref = None
-        task.seconds += 0.0 if task.begun is None else time.perf_counter() - task.begun
-        name, attempts, seconds = task.job.name, task.attempts, task.seconds
+        name, attempts, seconds, failure = task.job.name, task.attempts, task.seconds, ended.failure
         if failure is None:
-            task.outcome = Outcome(name, value, None, None, attempts, seconds)
+            task.outcome = Outcome(name, ended.value, None, None, attempts, seconds)
             self.watch(name, {"state": "done", "seconds": seconds})
             return
         if failure.fatal and self.halted is None:
             self.halted = failure
             self._cancel([waiting for waiting in self.tasks.values() if waiting.ref is not None and not waiting.begun])
-        stopped = self.signals.caught or failure.fatal or self.halted
-        again = not (failure.final or stopped) and attempts <= self.retries
+        again = not (failure.final or self.signals.caught or self.halted) and attempts <= self.retries
         if failure.kind != "NotBegun":
             self.watch(name, {"state": "again" if again else "failed", **failure._asdict()})
         if again:
@@ -171,7 +184,7 @@ class _OnRay:
     def _pass_signals_on(self) -> None:
         """The first signal as SIGINT, upon which training saves; the second ends the processes."""
         if self.signals.count > self.passed_on:
-            self.passed_on = self.signals.count
+            self.passed_on, self.stopping = self.signals.count, self.stopping or time.perf_counter()
             self._cancel([task for task in self.tasks.values() if task.ref is not None], force=self.passed_on > 1)
 
 

@@ -82,7 +82,7 @@ def joined(address: str | None) -> Iterator[Any]:
 
 def _ray() -> Any:
     if importlib.util.find_spec("ray") is None:
-        raise RecipeError("Sweeps on several machines need Ray: pip install 'kelbo[ray]', or leave --ray out.")
+        raise RecipeError("Sweeps on several machines need Ray: pip install 'kelbo[ray]', or leave --on out.")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it tells its makers of every start
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a job without accelerator
     return importlib.import_module("ray")

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -21,25 +21,45 @@ from kelbo.sweeps.worker import _output_in
 
 TELL_EVERY = 0.25
 """seconds between two lines of one job; what it tells in between is put into one"""
+HEARD = 2.0
+"""seconds after which a job begins although nobody has heard so"""
+
+
+class Ended(NamedTuple):
+    """How a job ended. begun: the line that said that it had begun; seconds: of its own; None where its process was lost."""
+
+    value: Any = None
+    failure: Failure | None = None
+    begun: Line | None = None
+    seconds: float | None = None
 
 
 def work(
     job: Job, log: Path | None, attempt: int, threads: int, place: tuple[Path, Mapping[str, str]], lines: Any
-) -> tuple[Any, Failure | None]:
+) -> Ended:
     """A job's value, or how it failed; runs in a worker's main thread, where training hears of signals.
 
     place: the folder that relative paths are meant from, and the environment's variables that kelbo reads.
     """
+    begun = {"state": "begun", "attempt": attempt, "machine": platform.node(), "process": os.getpid()}
+    since = time.perf_counter()
     try:
         torch.set_num_threads(threads)
-        telling = _Telling(job.name, lines)
-        telling.begin(attempt)
+        _say(lines, job.name, begun)
         folder, variables = place
         os.environ.update(variables)
         with chdir(folder) if folder.is_dir() else nullcontext(), _output_in(log):
-            return _value(job, telling)
-    except KeyboardInterrupt:  # between two jobs' beginnings, or while data are built
-        return None, Failure("stopped before its first step", "Interrupted", final=False, fatal=False)
+            value, failure = _value(job, _Telling(job.name, lines))
+    except KeyboardInterrupt:  # before there are steps after which one could save
+        value, failure = None, Failure("stopped before its first step", "Interrupted", final=False, fatal=False)
+    return Ended(value, failure, begun, time.perf_counter() - since)
+
+
+def _say(lines: Any, name: str, begun: Line) -> None:
+    """Say that a job begins and wait until it was heard: it may not live to say it again."""
+    ray = importlib.import_module("ray")
+    with suppress(ray.exceptions.RayError):
+        ray.get(lines.tell.remote(name, begun), timeout=HEARD)
 
 
 def _value(job: Job, telling: _Telling) -> tuple[Any, Failure | None]:
@@ -58,13 +78,6 @@ class _Telling:
         self.name, self.lines = name, lines
         self.waiting: Line = {}
         self.last = 0.0
-
-    def begin(self, attempt: int) -> None:
-        """Say that the job has begun, and wait until it was heard, so that its end is not told first."""
-        ray = importlib.import_module("ray")
-        line = {"state": "begun", "attempt": attempt, "machine": platform.node(), "process": os.getpid()}
-        with suppress(ray.exceptions.RayError):
-            ray.get(self.lines.tell.remote(self.name, line), timeout=10)
 
     def __call__(self, told: Line) -> None:
         self.waiting |= told
