@@ -21,8 +21,7 @@ from kelbo.recipes.scores import score_run
 from kelbo.runs import Sweep
 from kelbo.sweeps.jobs import failure_of
 from kelbo.sweeps.sweep import lay, train_lanes
-from kelbo.sweeps.table import Row, printed, rows, summary, write_rows
-from kelbo.sweeps.tidy import typed
+from kelbo.sweeps.table import printed, rows, summary, write_rows
 
 SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
 EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
@@ -223,23 +222,6 @@ def test_a_journals_null_is_missing(sweep):
     assert (found["elbo"], found["rate"]) == (None, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("texts", "values"),
-    [
-        (["0.1", "1"], [0.1, 1.0]),
-        (["64", "256"], [64, 256]),
-        (["true", "false"], [True, False]),
-        (["none", "0.999"], ["none", "0.999"]),
-        (["[1, 2]", "[3]"], ["[1, 2]", "[3]"]),
-        (["adam", '"adagrad"'], ["adam", "adagrad"]),
-    ],
-)
-def test_settings_have_the_types_of_their_values(texts, values):
-    found = [of_lane["a.b"] for of_lane in typed([{"a.b": text} for text in texts])]
-    assert found == values
-    assert [type(value) for value in found] == [type(value) for value in values]
-
-
 def test_a_csv_is_read_back_to_the_last_digit(whole, tmp_path):
     table = rows(whole)
     write_rows(tmp_path / "table.csv", table)
@@ -299,26 +281,6 @@ def test_the_printed_table_fits_a_terminal_of_80_columns(whole):
     asked = shown(printed(found, ["learning_rate"]))
     assert "0.001" in asked
     assert "elbo" not in asked
-
-
-def test_what_is_excluded_stands_beside_the_count():
-    common = {
-        "settings": {"objective.beta": 1.0},
-        "quantity": "mig",
-        "unit": "share",
-        "source": "scores disentanglement",
-    }
-    lanes = [(0.9, "done"), (0.99, "done"), (0.2, "diverged"), (None, "done")]
-    table = [
-        Row(lane=f"{seed}", seed=seed, value=value, state=state, step=5, conditions={}, **common)
-        for seed, (value, state) in enumerate(lanes)
-    ]
-    (row,) = summary(table)
-    assert (row.n, row.excluded, row.note) == (2, 2, "1 diverged; 1 not measured")
-    assert (row.low, row.high) == (pytest.approx(0.945 - 0.5718, abs=1e-3), 1.0)  # of a share within 0 and 1
-    text = shown(printed([row]))
-    assert "2 of 4 ¹" in text
-    assert "¹ 1 diverged; 1 not measured" in text
 
 
 def test_a_sweep_folder_is_all_that_is_needed(whole):
