@@ -26,8 +26,7 @@ def lane(tmp_path_factory):
 @pytest.fixture
 def told():
     heard = []
-    heard_of = heard.append
-    return heard, heard_of
+    return heard, heard.append
 
 
 def test_a_lane_is_measured_once_and_what_is_new_is_added(lane, tmp_path, monkeypatch, told):
@@ -97,6 +96,7 @@ def test_pca_and_ica_are_fitted_once_and_scored_on_the_same_images(tmp_path, tol
     assert wants.of != wants._replace(seed=427).of
 
 
+@pytest.mark.slow
 def test_as_published_the_baselines_learn_after_the_lane_of_their_seed(lane, tmp_path, told):
     score = Wanted("all", "forest", 8, 60, 40, 1, as_published=True)
     part = PARTS["dsprites-conv"]

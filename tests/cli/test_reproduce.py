@@ -1,0 +1,52 @@
+"""`kelbo reproduce` as a person meets it."""
+
+import json
+
+import pytest
+
+
+def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
+    code, out, _ = kelbo("reproduce", "beta-vae", "--only", "table4", "--out", tmp_path / "study")
+    assert code == 0
+    assert out.splitlines()[0] == f"β-VAE study, corrected, budget minutes: table4, in {tmp_path / 'study'}"
+    assert out.splitlines()[-1] == str(tmp_path / "study" / "report.html")
+    results = json.loads((tmp_path / "study" / "results.json").read_text())
+    built = {(a["role"], a["network"]): a for a in results["architectures"]}
+    assert built["dsprites", "mlp"]["parameters"] == 14_196_516
+    assert built["dsprites", "conv"]["encoder"] == ["Conv 32×4×4 (stride 2) ×4", "FC 256 ×2", "FC 20", "ReLU"]
+    assert built["cifar10", "conv"]["input"] == [3, 32, 32]
+    assert built["cifar10", "conv"]["decoder"][:3] == ["FC 256 ×2", "FC 512", "Deconv 32×4×4 (stride 2) ×2"]
+    code, _, error = kelbo(
+        "reproduce", "beta-vae", "--budget", "hours", "--only", "table4", "--out", tmp_path / "study"
+    )
+    assert code == 2
+    assert "budget 'minutes' instead of 'hours'" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["beta-gan"], "no study 'beta-gan'; there is beta-vae"),
+        (["beta-vae", "--only", "table1,table9"], "no 'table9'; --only takes table1, table2"),
+        (["beta-vae", "--only", ","], "--only names nothing"),
+        (["beta-vae", "--budget", "days"], "days"),
+    ],
+)
+def test_wrong_words_are_answered_by_what_there_is(kelbo, tmp_path, arguments, told):
+    code, _, error = kelbo("reproduce", *arguments, "--out", tmp_path / "study")
+    assert code == 2
+    assert told in error
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(kelbo, tmp_path, monkeypatch):
+    monkeypatch.setenv("KELBO_DATA", str(tmp_path / "nothing"))
+    only = ["--only", "fig5", "--only", "fig9"]
+    code, out, _ = kelbo("reproduce", "beta-vae", *only, "--dry-run", "--workers", 1, "--out", tmp_path / "study")
+    assert code == 0
+    assert "dsprites-conv" in out
+    assert "shapes2d, drawn here with the same factors, stands for dsprites" in out
+    assert "left out: cifar10-conv, since its files are not in" in out
+    assert "here with 1 worker:" in out
+    assert not (tmp_path / "study").exists()
