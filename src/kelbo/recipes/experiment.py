@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
 from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
 from kelbo.fabric import Fabric
-from kelbo.machine import describe, find_device, keep_freed_memory
+from kelbo.machine import find_device, keep_freed_memory
 from kelbo.objectives import weight_of_rate
-from kelbo.processes import failing_together, once, together
+from kelbo.processes import failing_together, once
 from kelbo.protocols import Model
 from kelbo.recipes import build
-from kelbo.recipes.files import change, dump, load
+from kelbo.recipes.files import change, load
 from kelbo.recipes.guards import require_same_data, require_same_recipe, require_whole_shares
+from kelbo.recipes.running import running
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
-from kelbo.seeds import seed_for, seeded
-from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, StopOnSignal, TensorBoard, TrainState, every, fit
-from kelbo.training.checkpoint import load_weights, objective_state, restore
+from kelbo.seeds import seeded
+from kelbo.training import Hook, StopOnSignal, fit
+from kelbo.training.checkpoint import load_weights, objective_state
 from kelbo.training.hooks import Sink
 from kelbo.units import intensities
 
 __all__ = ["Experiment", "evaluate_run", "open_run", "train"]
-
-PICTURED = 10
-"""test images whose reconstructions are followed over time"""
 
 
 def train(
@@ -75,34 +69,13 @@ def _train(
     data = build.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
-    torch.manual_seed(seed_for(recipe.seed, "init"))
-    state = _begin(recipe, data, fabric)
-    run = Run.open(out) if resume else _create(fabric, recipe, out, data)
-    # from here on the default generators serve the latents' noise alone
-    torch.manual_seed(seed_for(recipe.seed, "latents", fabric.global_rank))
-    if resume:
-        _go_back(fabric, run, recipe, state)
-
-    plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
-    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    tensorboard = TensorBoard(run.events, state.step + 1) if fabric.is_global_zero else None
-    recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
-    scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
-    checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-    followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
-    own: list[Hook] = [*([state.ema] if state.ema else []), scalars, checkpoints, every(plan.pictures_every, followed)]
-    settings = {"schedule": build.schedule(recipe), "levels": data.levels, "clip": plan.clip}
-    try:
-        with StopOnSignal(fabric, checkpoints) as stop:
-            all_hooks = [*own, *hooks, stop]
-            fit(fabric, state, build.objective(recipe), batches.at(state.step), plan.steps, hooks=all_hooks, **settings)
-        checkpoints.save(state)
-        scalars.finish(state)
-    finally:
-        if tensorboard:
-            with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
-                tensorboard.close()
-    return run
+    with running(recipe, out, data, fabric, resume=resume, sinks=sinks) as it:
+        plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
+        with StopOnSignal(fabric, it.checkpoints) as stop:
+            all_hooks, batches = [*it.hooks, *hooks, stop], it.batches.at(it.state.step)
+            fit(fabric, it.state, it.objective, batches, plan.steps, it.schedule, hooks=all_hooks, **settings)
+        it.finish()
+        return it.run
 
 
 @dataclass(frozen=True)
@@ -218,56 +191,3 @@ def evaluate_run(
     parts = [split, f"iw{samples}" if samples else "", "dequantized" if dequantized else ""]
     once(fabric, lambda: experiment.run.save_evaluation("-".join(filter(None, parts)), record))
     return record
-
-
-def _begin(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
-    model = build.model(recipe, data).to(
-        fabric.device
-    )  # first, since some optimisers make their state where weights are
-    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-    ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
-    return TrainState(wrapped, optimizer, build.objective(recipe).initial(), ema)
-
-
-def _create(fabric: Fabric, recipe: Recipe, out: Path, data: ImageSet) -> Run:
-    once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric)))
-    return Run.open(out)
-
-
-def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric) -> dict[str, Any]:
-    return {
-        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recipe": recipe.fingerprint,
-        "seed": recipe.seed,
-        "data": {
-            "name": data.name,
-            "note": data.note,
-            "shape": list(data.shape),
-            "levels": data.levels,
-            "splits": {
-                name: {"images": len(images), "fingerprint": images.fingerprint()}
-                for name, images in data.splits.items()
-            },
-        },
-        "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size},
-    }
-
-
-def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Bring `state`, and what the run wrote beside its checkpoints, back to the newest one, or to the very beginning."""
-    if run.checkpoint_steps():
-        together(fabric, lambda: restore(run, fabric, state))
-    once(fabric, lambda: (run.journal.cut_after(state.step), run.save_recipe(dump(recipe))))
-
-
-def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink]) -> Scalars:
-    return Scalars(
-        fabric,
-        run,
-        build.objective(recipe),
-        probe=data.test.spread(64).to(fabric.device),
-        levels=data.levels,
-        batch_size=recipe.training.batch_size,
-        interval=recipe.training.log_every,
-        sinks=sinks,
-    )

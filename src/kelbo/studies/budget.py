@@ -84,7 +84,7 @@ BUDGETS = {
         Budget(
             name="hours",
             steps={"dsprites-mlp": 400, "dsprites-conv": 800}
-            | dict.fromkeys(_CONVOLUTIONAL, 1_200)
+            | dict.fromkeys(_CONVOLUTIONAL, 500)
             | dict.fromkeys(_CIFAR, 1_500),
             seeds=None,
             codes=50_000,

@@ -17,7 +17,7 @@ import torch
 from kelbo.errors import KelboError
 from kelbo.sweeps.jobs import Failure, Job, failure_of
 from kelbo.sweeps.ray_machine import Line
-from kelbo.sweeps.worker import _output_in
+from kelbo.sweeps.worker import output_in
 
 TELL_EVERY = 0.25
 """seconds between two lines of one job; what it tells in between is put into one"""
@@ -48,7 +48,7 @@ def work(
         _say(lines, job.name, begun)
         folder, variables = place
         os.environ.update(variables)
-        with chdir(folder) if folder.is_dir() else nullcontext(), _output_in(log):
+        with chdir(folder) if folder.is_dir() else nullcontext(), output_in(log):
             value, failure = _value(job, _Telling(job.name, lines))
     except KeyboardInterrupt:  # before there are steps after which one could save
         value, failure = None, Failure("stopped before its first step", "Interrupted", final=False, fatal=False)

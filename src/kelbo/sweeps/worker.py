@@ -33,7 +33,7 @@ def work(connection: Connection, threads: int) -> None:
         except (EOFError, OSError):
             return
         try:
-            with _output_in(log):
+            with output_in(log):
                 connection.send(_result(job, connection))
         except (BrokenPipeError, OSError):
             return
@@ -52,7 +52,7 @@ def _result(job: Job, connection: Connection) -> tuple[str, Any]:
 
 
 @contextmanager
-def _output_in(log: Path | None) -> Iterator[None]:
+def output_in(log: Path | None) -> Iterator[None]:
     """Standard output and error of the whole process go to the end of a file."""
     if log is None:
         yield
