@@ -158,13 +158,15 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
     results, counted = study.results, Counter(verdict.outcome for verdict in verdicts)
     sweeps, states = results["plan"]["sweeps"], Counter(lane["state"] for lane in results["lanes"])
     shares = [sweep["steps"] / sweep["paper_steps"] for sweep in sweeps]
-    lost = ", ".join(f"{count} {state}" for state, count in states.items() if state != "done")
+    collapsed = sum(lane["bound"]["rate"]["mean"] < 1 for lane in results["lanes"] if lane.get("bound"))
+    lost = [f"{count} {state}" for state, count in states.items() if state != "done"]
+    lost += [f"{collapsed} collapsed: a rate below 1 nat"] if collapsed else []
     seconds = results["seconds"]
     return [
         Card("Reproduced", str(counted["reproduced"]), unit=f"of {len(verdicts)} claims"),
         Card("Not reproduced", str(counted["not reproduced"]), unit=f"of {len(verdicts)} claims"),
         Card("Not tested", str(counted["not tested"]), unit="at this budget", note=_leanings(verdicts)),
-        Card("Runs", str(states["done"]), unit=f"of {len(results['lanes'])} finished", note=lost),
+        Card("Runs", str(states["done"]), unit=f"of {len(results['lanes'])} finished", note=", ".join(lost)),
         Card("Trained", n.span(shares) if shares else "none", unit="of the paper’s steps" if shares else ""),
         Card("Time", duration(seconds["training"] + seconds["measuring"]), note=_estimate(seconds)),
     ]

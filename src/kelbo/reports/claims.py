@@ -165,6 +165,14 @@ class Verdict:
     on: str = ""
 
     @property
+    def so_far(self) -> Literal["agrees so far", "disagrees so far", ""]:
+        """Of a claim that is not tested, the side that every interval is on, or one is wholly on; "" of others."""
+        sides = {part.side for part in self.evidence}
+        if self.outcome != "not tested" or not sides:
+            return ""
+        return "disagrees so far" if "against" in sides else "agrees so far" if sides == {"for"} else ""
+
+    @property
     def leaning(self) -> Literal["for", "against", "both", "none"]:
         """On which side of the claim the numbers themselves are, whatever their intervals."""
         leans = {part.leans for part in self.evidence}
@@ -195,7 +203,7 @@ def _outcome(evidence: Sequence[Evidence], missing: Sequence[str], trained: floa
     if trained is not None and trained < ENOUGH:
         return "not tested", (
             f"Trained for {percent(trained)} of the paper’s steps; below {percent(ENOUGH)} neither outcome would say "
-            f"anything. {_lean(evidence)}" + (f" {sentence('; '.join(missing))}" if missing else "")
+            f"anything. {_so_far(evidence)}" + (f" {sentence('; '.join(missing))}" if missing else "")
         )
     sides = [part.side for part in evidence]
     shortfall = f" Trained for {percent(trained)} of the paper’s steps." if trained is not None and trained < 1 else ""
@@ -216,6 +224,16 @@ def _undecided(evidence: Sequence[Evidence]) -> str:
         which = "" if len(alone) == len(evidence) else f" ({listed(alone)})"
         return f"One seed has no interval{which}. {_lean(evidence)}"
     return f"Undecided: {'the' if len(evidence) == 1 else 'an'} interval has both sides in it ({_labels(evidence, 'open')})."
+
+
+def _so_far(evidence: Sequence[Evidence]) -> str:
+    """What the intervals say of models that were trained too briefly for a verdict."""
+    sides = {part.side for part in evidence}
+    if "against" in sides:
+        return f"So far on the other side, interval and all: {_labels(evidence, 'against')}."
+    if "open" in sides:
+        return f"{_lean(evidence)} The intervals do not decide it."
+    return f"So far {'the interval is' if len(evidence) == 1 else 'all intervals are'} on the claim’s side."
 
 
 def _lean(evidence: Sequence[Evidence]) -> str:

@@ -40,7 +40,10 @@ class LanePlan(NamedTuple):
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """One part of the study: a grid over β and seeds, of whose lanes `needs` are trained."""
+    """One part of the study: a grid over β and seeds, of whose lanes `needs` are trained.
+
+    compared: seeds whose codes go to all four classifiers, where these are asked for at all.
+    """
 
     name: str
     part: Part
@@ -49,6 +52,7 @@ class SweepPlan:
     seeds: tuple[int, ...]
     steps: int
     needs: tuple[Need, ...]
+    compared: tuple[int, ...]
     as_published: bool
 
     @property
@@ -70,8 +74,9 @@ class SweepPlan:
         for beta in self.betas:
             for seed in self.seeds:
                 asked = [n for n in self.needs if n.covers(self.name, float(beta), seed == self.seeds[0])]
+                measures = frozenset(m for need in asked for m in need.measures)
                 if asked:
-                    yield LanePlan(beta, seed, frozenset(m for need in asked for m in need.measures))
+                    yield LanePlan(beta, seed, measures if seed in self.compared else measures.difference({"classifiers"}))
 
     def told(self) -> dict[str, Any]:
         """As results.json has it."""
@@ -207,7 +212,8 @@ def plan_of(
             left_out.append((name, source))
             continue
         betas, seeds = budget.betas, part.seeds[: budget.seeds]
-        sweeps.append(SweepPlan(name, part, source, betas, seeds, budget.steps[name], needs, mode == "as-published"))
+        steps, compared = budget.steps[name], seeds[: budget.compared]
+        sweeps.append(SweepPlan(name, part, source, betas, seeds, steps, needs, compared, mode == "as-published"))
     distances = {s.part.role for s in sweeps if not s.has_factors}
     return Plan(
         budget,
