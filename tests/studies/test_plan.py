@@ -1,3 +1,4 @@
+import json
 import pickle
 
 import numpy as np
@@ -56,7 +57,8 @@ def test_rendered_sets_stand_in_and_absent_files_are_left_out_with_the_reason(tm
         "mpi3d": ("arm", "rendered"),
     }
     assert [what for what, _ in plan.left_out] == ["cifar10-conv", "cifar100-conv"]
-    assert all(str(tmp_path / "nothing") in why and "--data-root" in why for _, why in plan.left_out)
+    assert all("not found below --data-root or KELBO_DATA" in why for _, why in plan.left_out)
+    assert str(tmp_path) not in json.dumps(plan.told())  # a page tells nobody's folders
     assert plan.features == {}
 
 
@@ -152,3 +154,23 @@ def test_the_estimate_is_what_is_left_over_the_rate_and_the_workers(tmp_path):
     entries[0].sweep.save_status(entries[0].lane.name, {"state": "diverged", "error": "it was not finite"})
     assert estimate(plan, entries, rates, workers=2).training == pytest.approx(found.training / 2)
     assert estimate(plan_of(BUDGETS["minutes"], only=["table4"]), [], {}, workers=2) == Estimate(0.0, 0.0, 2)
+
+
+def test_what_is_measured_is_no_longer_expected(tmp_path):
+    plan = plan_of(BUDGETS["minutes"], only=["fig3", "identity"])
+    entries = entries_of(plan, Study(tmp_path))
+    rates = {sweep.name: Rate(100.0, 1_000.0) for sweep in plan.sweeps}
+    whole = estimate(plan, entries, rates, workers=1).measuring
+    without = estimate(plan, entries, rates, workers=1, left=()).measuring
+    assert 0 < without < whole  # lanes that are not trained are measured in any case
+    assert estimate(plan, entries, rates, workers=1, left=["identity"]).measuring == pytest.approx(without + 5)
+    assert estimate(plan, [], rates, workers=1, left=()).measuring == 0
+
+
+def test_a_small_budget_tries_all_classifiers_on_its_first_seeds_only():
+    plan = plan_of(BUDGETS["minutes"], only=["table2"])
+    for sweep in plan.sweeps:
+        asked = {lane.seed for lane in sweep.lanes() if "classifiers" in lane.measures}
+        assert asked == set(sweep.seeds[:1])
+        assert all("scores" in lane.measures for lane in sweep.lanes())
+    assert len(plan.sweeps[0].seeds) == 2

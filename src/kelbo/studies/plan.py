@@ -74,9 +74,11 @@ class SweepPlan:
         for beta in self.betas:
             for seed in self.seeds:
                 asked = [n for n in self.needs if n.covers(self.name, float(beta), seed == self.seeds[0])]
-                measures = frozenset(m for need in asked for m in need.measures)
+                measures: set[Measure] = {m for need in asked for m in need.measures}
+                if seed not in self.compared:
+                    measures.discard("classifiers")
                 if asked:
-                    yield LanePlan(beta, seed, measures if seed in self.compared else measures.difference({"classifiers"}))
+                    yield LanePlan(beta, seed, frozenset(measures))
 
     def told(self) -> dict[str, Any]:
         """As results.json has it."""
