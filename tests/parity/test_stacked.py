@@ -125,16 +125,43 @@ def test_a_stopped_stack_goes_on_to_the_same_bits(tmp_path):
     recipes = lanes_of()
     whole, _ = stacked(recipes, tmp_path / "whole")
 
+    ended = []
+
     def stop(name, told):
         if name == "lane1" and told.get("step") == 4:
             os.kill(os.getpid(), signal.SIGTERM)
+        if told.get("state") == "failed":
+            ended.append((name, told["kind"], told["error"]))
 
     with pytest.raises(Interrupted, match="Stopped by SIGTERM: 0 of 3 done, what was running is saved"):
         stacked(recipes, tmp_path / "cut", watch=stop)
+    why = "Stopped by SIGTERM after step 4, which is saved."
+    assert ended == [(name, "Interrupted", why) for name in ("lane0", "lane1", "lane2")]
     runs, outcomes = stacked(recipes, tmp_path / "cut")
     assert [outcome.error for outcome in outcomes] == [None] * 3
     for run, other in zip(runs, whole, strict=True):
         same(run, other, share=0)
+
+
+def test_a_second_ctrl_c_ends_a_stack_at_once(tmp_path):
+    def stop(name, told):
+        if name == "lane1" and told.get("step") == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        stacked(lanes_of(), tmp_path, watch=stop)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_stack_that_is_stopped_before_its_first_step_begins_no_more_lanes(tmp_path):
+    def stop(name, told):
+        if name == "lane0":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="Stopped by SIGINT: 0 of 3 done"):
+        stacked(lanes_of(), tmp_path, watch=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["lane0"]
 
 
 def test_lanes_cut_off_at_different_steps_each_go_on_from_their_own(tmp_path):

@@ -123,6 +123,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(settings, tmp_pat
     assert journal(whole) == journal(resumed)
 
 
+def test_a_run_is_finished_only_once_its_last_row_is_written(tmp_path):
+    seen = []
+    run, recipe = Run(tmp_path / "run"), tiny("training.steps=4")
+    train(recipe, run.path, sinks=[lambda row: seen.append((row["step"], run.checkpoint_steps()))])
+    assert seen == [(3, []), (4, [])]
+    assert run.checkpoint_steps() == [4]
+
+
 def test_a_finished_run_goes_on_when_given_more_steps(tmp_path):
     whole = train(tiny("training.steps=9", "schedule.kind=constant"), tmp_path / "whole")
     train(tiny("training.steps=6", "schedule.kind=constant"), tmp_path / "longer")

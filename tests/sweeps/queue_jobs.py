@@ -47,6 +47,24 @@ def meet_a_full_disk(*, tell):
     raise NotSaved("The checkpoint of step 5 could not be written.")
 
 
+def fail_once_there_is(path, *, tell):
+    while not Path(path).exists():
+        time.sleep(0.01)
+    raise ValueError("eight is not six")
+
+
+def hear_nothing(*, tell):
+    tell({"step": 1, "steps": 2})
+    time.sleep(60)
+
+
+def never_stop(folder, *, tell):
+    signal.signal(signal.SIGTERM, lambda *_: (Path(folder) / "asked").touch())
+    (Path(folder) / "waiting").touch()
+    while True:
+        time.sleep(0.01)
+
+
 def wait_for_a_signal(folder, *, tell):
     """Saves when it is told to stop, as training does."""
     caught = []

@@ -33,5 +33,9 @@ def where(*, tell):
     return os.environ.get("KELBO_DATA"), str(Path.cwd())
 
 
+def accelerator(*, tell):
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def rest(seconds, *, tell):
     time.sleep(seconds)

@@ -5,6 +5,7 @@ import torch
 
 from kelbo.errors import RecipeError
 from kelbo.recipes import change
+from kelbo.sweeps import choice
 from kelbo.sweeps.choice import at_a_time, choose
 
 
@@ -49,3 +50,11 @@ def test_a_recipe_that_cannot_be_built_is_refused(small):
     recipes = [change(small, ["model.network.kind=rybkin", f"seed={seed}"]) for seed in (1, 2)]
     with pytest.raises(RecipeError, match="takes square images of 28 pixels"):
         choose(recipes)
+
+
+def test_lanes_that_do_not_fit_into_memory_together_are_queued(lanes, monkeypatch):
+    def too_much(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(choice, "_stacked", too_much)
+    assert choose(lanes)[:2] == ("queue", "3 lanes at a time do not fit into the memory of cpu.")

@@ -121,3 +121,14 @@ def test_a_machine_that_does_not_see_the_folder_is_named_before_any_job(cluster,
     jobs = [Job("three", queue_jobs.square, (3,))]
     with pytest.raises(RunError, match=f"{tmp_path} is not seen, or not writable, on .* mount at the same path"):
         work_off_on_ray(jobs, address=cluster.address, folder=tmp_path)
+
+
+@pytest.mark.slow
+def test_each_lane_has_an_accelerator_of_its_own(cluster):
+    import ray_jobs
+
+    cluster.start(f"--address={cluster.address}", "--num-cpus=4", "--num-gpus=1")
+    outcomes = work_off_on_ray([Job(f"{n}", ray_jobs.accelerator) for n in range(2)], address=cluster.address)
+    assert [outcome.value for outcome in outcomes] == ["0", "0"]
+    outcomes = work_off_on_ray([Job("none", ray_jobs.accelerator)], address=cluster.address, gpus_per_job=0)
+    assert [outcome.value for outcome in outcomes] == [os.environ.get("CUDA_VISIBLE_DEVICES")]

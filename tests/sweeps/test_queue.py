@@ -70,3 +70,52 @@ def test_a_signal_reaches_the_jobs_which_save(queue_jobs, tmp_path):
 
 def test_no_jobs_are_no_work():
     assert work_off([]) == []
+
+
+def test_what_fails_while_a_full_disk_stops_the_queue_keeps_its_own_error(queue_jobs, tmp_path):
+    heard = []
+
+    def watch(name, told):
+        heard.append((name, told.get("state")))
+        if told.get("state") == "failed":
+            (tmp_path / "halted").touch()
+
+    jobs = [
+        Job("full", queue_jobs.meet_a_full_disk),
+        Job("wrong", queue_jobs.fail_once_there_is, (tmp_path / "halted",)),
+    ]
+    _, wrong = work_off(jobs, workers=2, threads=1, watch=watch)
+    assert (wrong.kind, wrong.error) == ("ValueError", "ValueError: eight is not six")
+    assert ("wrong", "failed") in heard
+
+
+def test_a_log_that_cannot_be_written_is_named(queue_jobs, tmp_path):
+    (tmp_path / "logs").write_text("in the way")
+    (outcome,) = work_off([Job("a", queue_jobs.square, (3,))], workers=1, log=lambda name: tmp_path / "logs" / name)
+    assert (outcome.kind, outcome.attempts) == ("FileExistsError", 1)
+    assert outcome.error == f"{tmp_path / 'logs'}: File exists"
+
+
+def test_a_job_that_dies_of_our_signal_was_stopped(queue_jobs, tmp_path):
+    heard = []
+
+    def watch(name, told):
+        heard.append(told)
+        if "step" in told:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="Stopped by SIGTERM: 0 of 1 done"):
+        work_off([Job("a", queue_jobs.hear_nothing)], workers=1, threads=1, watch=watch)
+    assert (heard[-1]["kind"], heard[-1]["error"]) == ("Interrupted", "its process was killed by SIGTERM")
+
+
+def test_after_a_second_signal_nothing_is_said_to_be_saved(queue_jobs, tmp_path):
+    def stop():
+        for mark in ("waiting", "asked"):
+            while not (tmp_path / mark).exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(Interrupted, match="0 of 1 done, what was running is as it was last saved"):
+        work_off([Job("a", queue_jobs.never_stop, (str(tmp_path),))], workers=1, threads=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kelbo.errors import RunError, SweepFailed
+from kelbo.errors import Damaged, RunError, SweepFailed
 from kelbo.recipes import change
 from kelbo.recipes.experiment import train
 from kelbo.runs import Sweep
@@ -79,9 +79,51 @@ def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
     states = [laid.sweep.status(lane.name) for lane in laid.lanes]
     assert [state["state"] for state in states] == ["diverged", "done"]
     with pytest.raises(
-        SweepFailed, match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: .*not finite|nan|inf"
+        SweepFailed,
+        match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: .*(not finite|nan|inf).* --resume --out",
     ):
         require_all_done(laid)
+
+
+def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):
+    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    (laid.sweep.path / "states").write_text("no folder")
+    outcomes = train_lanes(laid, workers=1, threads=1)
+    assert [outcome.kind for outcome in outcomes] == ["Divergence", None]
+    with pytest.raises(SweepFailed, match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: (At|After) step"):
+        require_all_done(laid, outcomes)
+
+
+def test_lanes_of_another_recipe_are_told_apart(trained):
+    other = change(trained.lanes[0].recipe, ["objective.beta=1", "training.steps=24"])
+    with pytest.raises(RunError, match="now asked for is .*; of the recipe .*training.steps: 12 → 24"):
+        lay(other, BETAS, [1], trained.sweep.path, resume=True)
+
+
+def test_a_sweep_that_is_being_run_is_not_laid_anew(small, tmp_path):
+    laid = lay(small, BETAS, [1], tmp_path / "s")
+    with laid.sweep.held(), pytest.raises(RunError, match="is being run by another process"):
+        lay(small, BETAS, [2], tmp_path / "s")
+    assert found(tmp_path / "s").lanes == laid.lanes
+    lay(small, BETAS, [2], tmp_path / "s")  # none of its lanes has begun, so it is none yet
+    with pytest.raises(RunError, match="has just laid another sweep"):
+        train_lanes(laid)
+    assert not (tmp_path / "s" / "lanes").exists()
+
+
+def test_a_lane_that_was_given_more_steps_since_is_finished(small, tmp_path):
+    laid = lay(small, [], [1], tmp_path / "s")
+    (lane,) = laid.lanes
+    train(change(lane.recipe, ["training.steps=24", "training.checkpoint_every=4"]), laid.sweep.run(lane.name).path)
+    assert 12 not in laid.sweep.run(lane.name).checkpoint_steps()
+    assert laid.unfinished() == []
+
+
+def test_a_definition_that_lacks_something_is_named(small, tmp_path):
+    laid = lay(small, BETAS, [1], tmp_path / "s")
+    laid.sweep.definition_path.write_text('{"format": 1, "over": []}')
+    with pytest.raises(Damaged, match=r"sweep.json lacks lanes, recipe, seeds"):
+        found(tmp_path / "s")
 
 
 SWEEP = """

@@ -23,7 +23,7 @@ class Lanes:
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeElapsedColumn(),
             console=self.console,
             disable=not self.live,
@@ -48,7 +48,7 @@ class Lanes:
         elif self.live:
             self._move(name, told)
         elif state == "again":
-            self.console.print(f"{name} · failed, and is tried again: {told['error']}", soft_wrap=True)
+            self.console.print(f"{name} · failed, and is tried again: {told['error']}", soft_wrap=True, markup=False)
         elif "elbo" in told:
             self._quarter(name, told)
 

@@ -67,8 +67,8 @@ def train(
         chosen = way(todo, laid.sweep.path, how, on, workers)
         typer.echo(f"{len(todo)} lanes, {chosen.told}")
         with Lanes(len(todo)) as lanes:
-            train_lanes(laid, watch=lanes.watch, work=chosen.work)
-        require_all_done(laid)
+            outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work)
+        require_all_done(laid, outcomes)
     typer.echo(f"next: kelbo sweep table {laid.sweep.path}")
 
 
@@ -89,7 +89,7 @@ def table(
     found = rows(opened)
     place = out or opened.table()
     write_rows(place, found)
-    Console().print(printed(summary(found)))
+    Console(markup=False).print(printed(summary(found)))
     typer.echo(place)
 
 

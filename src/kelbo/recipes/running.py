@@ -49,9 +49,10 @@ class Running:
         return [*([self.state.ema] if self.state.ema else []), self.scalars, self.checkpoints, self.pictures]
 
     def finish(self) -> None:
-        """The last checkpoint and the last row. Raises as the hooks do."""
-        self.checkpoints.save(self.state)
+        """The last row and the last checkpoint, which makes the run finished. Raises as the hooks do."""
+        self.scalars.check(self.state)
         self.scalars.finish(self.state)
+        self.checkpoints.save(self.state)
 
 
 @contextmanager

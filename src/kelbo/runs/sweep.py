@@ -16,11 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import RunError
+from kelbo.errors import Damaged, RunError
 from kelbo.runs.files import read_json, write_json
 from kelbo.runs.record import Run
 
 FORMAT = 1
+KEYS = {"recipe", "over", "seeds", "lanes"}
+
+
+def _is_unbegun(entry: Path) -> bool:
+    """Whether it may be of a sweep that ended before its first lane, which counts as none."""
+    return entry.name in (".lock", "sweep.json") or entry.name.endswith(".partial")
 
 
 class Sweep:
@@ -31,22 +37,25 @@ class Sweep:
 
     @classmethod
     def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
-        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else."""
-        # one that ended before its first lane counts as empty
-        if path.is_file() or (path.is_dir() and any(e.name not in (".lock", "sweep.json") for e in path.iterdir())):
+        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else, or is being run."""
+        if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
             raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
         sweep = cls(path)
-        write_json(sweep.definition_path, {"format": FORMAT, **definition})
+        with sweep.held():
+            write_json(sweep.definition_path, {"format": FORMAT, **definition})
         return sweep
 
     @classmethod
     def open(cls, path: Path) -> Sweep:
-        """An existing sweep. RunError where `path` is none."""
+        """An existing sweep. RunError where `path` is none, Damaged where its sweep.json lacks something."""
         sweep = cls(path)
         if not sweep.definition_path.is_file():
             raise RunError(f"{path} is no sweep: it has no sweep.json. Name a folder that `kelbo sweep --out` wrote.")
-        if (found := sweep.definition().get("format")) != FORMAT:
+        definition = sweep.definition()
+        if (found := definition.get("format")) != FORMAT:
             raise RunError(f"{path} has sweep format {found}; this kelbo reads {FORMAT}.")
+        if missing := KEYS - definition.keys():
+            raise Damaged(f"{sweep.definition_path} lacks {', '.join(sorted(missing))}. Lay the sweep anew elsewhere.")
         return sweep
 
     @property
@@ -65,8 +74,12 @@ class Sweep:
         """A lane's run, which may not have begun yet."""
         return Run(self.path / "lanes" / lane)
 
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
     def log(self, lane: str) -> Path:
-        return self.path / "logs" / f"{lane}.log"
+        return self.logs / f"{lane}.log"
 
     def table(self, ending: str = ".csv") -> Path:
         return self.path / f"table{ending}"
@@ -81,14 +94,20 @@ class Sweep:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Inside the block no other process may run this sweep. RunError where one does already."""
+        """Inside the block no other process may run this sweep. RunError where one does already, or no lock is to be had."""
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it when the process ends
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(descriptor)
             raise RunError(f"{self.path} is being run by another process. Wait for it, or stop it first.") from error
+        except OSError as error:
+            os.close(descriptor)
+            raise RunError(
+                f"{self.path} cannot be locked ({error.strerror}), so two commands could run it at a time. Choose an --out on "
+                "a file system that has flock."
+            ) from error
         try:
             yield
         finally:

@@ -51,15 +51,16 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     workers = min(workers or workers_here(len(recipes)), len(recipes))
     threads = max(1, cores() // workers)
     keep_freed_memory()
-    data = build.data(recipes[0])
-    with forked():
-        stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
-        stacked()
-        alone()
-        pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
+    try:
+        with forked():
+            stacked, alone = _tried(recipes, fabric, threads)
+    except torch.OutOfMemoryError:
+        return Choice("queue", f"{len(recipes)} lanes at a time do not fit into the memory of {fabric.device}.")
+    finally:
+        if fabric.device.type == "cuda":
+            torch.cuda.empty_cache()  # the queue's processes need it
     size = recipes[0].training.batch_size
-    together = max(pair[0] for pair in pairs) * size * len(recipes)
-    queued = max(pair[1] for pair in pairs) * size * at_a_time(len(recipes), workers)
+    together, queued = stacked * size * len(recipes), alone * size * at_a_time(len(recipes), workers)
     how = "stack" if together > queued else "queue"
     processes = f"{workers} process{'es' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''}"
     why = f"A short probe: stacked {together:,.0f} images/s, the queue's {processes} {queued:,.0f} images/s."
@@ -69,6 +70,16 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
 def at_a_time(lanes: int, workers: int) -> float:
     """How many lanes the queue trains at a time, on average: in its last turn some workers may have none."""
     return lanes / -(-lanes // workers)
+
+
+def _tried(recipes: Sequence[Recipe], fabric: Fabric, threads: int) -> tuple[float, float]:
+    """Steps a second of all lanes as one program, and of the first alone with so many threads."""
+    data = build.data(recipes[0])
+    stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
+    stacked()
+    alone()
+    pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
+    return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
 
 
 def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Callable[[], object]:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, failure_of, unheard
-from kelbo.sweeps.joining import Demand, here, joined, require_ready, require_room
+from kelbo.sweeps.joining import Demand, has_accelerators, here, joined, require_ready, require_room
 from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
 from kelbo.sweeps.signals import Signals
@@ -36,14 +35,15 @@ def work_off_on_ray(
     retries: int = 1,
     log: Callable[[str], Path] | None = None,
     cpus_per_job: float = 1,
-    gpus_per_job: float = 0,
+    gpus_per_job: float | None = None,
 ) -> list[Outcome]:
     """Every job's outcome, in the order of `jobs`, as `work_off` gives it; jobs run wherever the cluster has room.
 
     address: HOST:PORT of the cluster's head from one of its machines, ray://HOST:PORT from outside, "auto" for the cluster
     that runs here; None or "local" starts a Ray on this machine alone and ends it afterwards. A Ray that the program has
     joined already is used as it is. folder: what all machines must see and may write; each is asked before the first job.
-    cpus_per_job, gpus_per_job: what one job takes, and threads of PyTorch as many as processors.
+    cpus_per_job, gpus_per_job: what one job takes, and threads of PyTorch as many as processors; by default an accelerator
+    where the cluster has any: Ray shows all of a machine's to a job that asks for none, and every job would use the first.
 
     A job whose worker or machine dies is begun again elsewhere, `retries` times; a lane then goes on from its last
     checkpoint. A first SIGINT or SIGTERM is passed on to the jobs, which save and stop, and Interrupted is raised; a second
@@ -52,8 +52,8 @@ def work_off_on_ray(
     """
     if not jobs:
         return []
-    demand = Demand(cpus_per_job, gpus_per_job)
     with joined(address) as ray:
+        demand = Demand(cpus_per_job, float(has_accelerators(ray)) if gpus_per_job is None else gpus_per_job)
         require_ready(ray, require_room(ray, demand), folder)
         with Signals() as signals:
             return _OnRay(ray, jobs, demand, watch, retries, log, signals).run()
@@ -105,9 +105,9 @@ class _OnRay:
                 self._pass_signals_on()
         finally:
             self.ray.kill(self.lines)
-        if name := self.signals.caught:
+        if self.signals.caught:
             done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks.values())
-            raise Interrupted(f"Stopped by {name}: {done} of {len(self.tasks)} done, what was running is saved.")
+            raise self.signals.stopped(done, len(self.tasks))
         return [task.outcome for task in self.tasks.values() if task.outcome]
 
     def _awaited(self, task: _Task) -> bool:

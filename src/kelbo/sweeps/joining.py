@@ -65,10 +65,9 @@ def joined(address: str | None) -> Iterator[Any]:
     if address is not None and not own:
         require_reachable(address)
     before, mode = signal.getsignal(signal.SIGTERM), os.environ.get(MODE)  # Ray takes the one and sets the other
-    size: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
     with _quiet():
         try:
-            ray.init(address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **(size if own else {}))
+            _init(ray, None if own else address)
             yield ray
         except (ray.exceptions.RayError, ConnectionError) as error:
             raise KelboError(f"The Ray cluster at {address or 'local'} is lost: {_first_line(error)}") from error
@@ -78,6 +77,15 @@ def joined(address: str | None) -> Iterator[Any]:
                 signal.signal(signal.SIGTERM, before)
             if mode is None:
                 os.environ.pop(MODE, None)
+
+
+def _init(ray: Any, address: str | None) -> None:
+    size: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
+    try:
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **({} if address else size))
+    except Exception as error:  # of many kinds
+        what = f"joined at {address}" if address else "started on this machine"
+        raise KelboError(f"Ray could not be {what}: {_first_line(error)}") from error
 
 
 def _ray() -> Any:
@@ -139,6 +147,10 @@ def _require_open(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
     except OSError as error:
         raise KelboError(_no_cluster(address, error.strerror or str(error))) from error
+
+
+def has_accelerators(ray: Any) -> bool:
+    return any(node["Alive"] and node["Resources"].get("GPU", 0) for node in ray.nodes())
 
 
 def require_room(ray: Any, demand: Demand) -> list[Node]:

@@ -43,5 +43,5 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:
-    """Whether the run in `folder` has a checkpoint of the recipe's last step."""
-    return recipe.training.steps in Run(folder).checkpoint_steps()
+    """Whether the run in `folder` has a checkpoint of the recipe's last step, or of a later one: it was given more since."""
+    return max(Run(folder).checkpoint_steps(), default=-1) >= recipe.training.steps

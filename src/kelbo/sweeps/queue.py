@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
 from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.worker import work
@@ -115,9 +115,9 @@ class _Queue:
             self._close()
         for task in self.waiting:
             task.end(None, Failure(self._why_not_begun(), "NotBegun", final=False, fatal=False))
-        if name := self.signals.caught:
+        if self.signals.caught:
             done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks)
-            raise Interrupted(f"Stopped by {name}: {done} of {len(self.tasks)} done, what was running is saved.")
+            raise self.signals.stopped(done, len(self.tasks))
         return [task.outcome for task in self.tasks if task.outcome]
 
     def _why_not_begun(self) -> str:
@@ -161,8 +161,9 @@ class _Queue:
             worker.process.join()
             code = worker.process.exitcode
             how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
-            if worker.task:
-                self._ended(worker, None, Failure(f"its process {how}", "ProcessDied", final=False, fatal=False))
+            if worker.task:  # of our signal it dies where it has no step to save yet
+                kind = "Interrupted" if self.signals.caught else "ProcessDied"
+                self._ended(worker, None, Failure(f"its process {how}", kind, final=False, fatal=False))
 
     def _ended(self, worker: _Worker, value: object, failure: Failure | None) -> None:
         task, worker.task = worker.task, None
@@ -174,7 +175,7 @@ class _Queue:
             return
         if failure.fatal:
             self.halted = failure
-        again = not (failure.final or failure.fatal or self.signals.caught) and task.attempts <= self.retries
+        again = not (failure.final or self.halted or self.signals.caught) and task.attempts <= self.retries
         self.watch(task.job.name, {"state": "again" if again else "failed", **failure._asdict()})
         if again:
             self.waiting.append(task)
@@ -194,7 +195,7 @@ class _Queue:
         process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, self.threads), daemon=False)
         devices = torch.cuda.device_count()
         own = {"OMP_NUM_THREADS": str(self.threads)}
-        with _environment(own | ({"CUDA_VISIBLE_DEVICES": _device(number % devices)} if devices else {})):
+        with _environment(own | ({"CUDA_VISIBLE_DEVICES": _device(number % devices)} if devices else {})), _deaf():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -215,6 +216,17 @@ def _device(number: int) -> str:
     """The accelerator's name for a child process: of those that this one may see."""
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return seen.split(",")[number] if seen else str(number)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started inside the block never hears SIGINT: Ctrl-C reaches the whole terminal, and we say what is to be done."""
+    resource_tracker.ensure_running()  # else the first process started brings it up, which clears the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

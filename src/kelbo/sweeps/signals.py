@@ -7,12 +7,17 @@ import threading
 from types import FrameType
 from typing import Any
 
+from kelbo.errors import Interrupted
+
 
 class Signals:
-    """Counts SIGINT and SIGTERM inside the block instead of dying of them. In another than the main thread, none come."""
+    """Counts SIGINT and SIGTERM inside the block instead of dying of them. In another than the main thread, none come.
 
-    def __init__(self) -> None:
-        self.count, self.caught = 0, ""
+    alone: there is nobody to pass a second SIGINT on to, so it is a KeyboardInterrupt here.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self.count, self.caught, self.alone = 0, "", alone
         self.before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -24,5 +29,12 @@ class Signals:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
+    def stopped(self, done: int, jobs: int) -> Interrupted:
+        """What is raised once all have stopped. After a second signal they were ended, and what they did since is lost."""
+        left = "what was running is saved" if self.count == 1 else "what was running is as it was last saved"
+        return Interrupted(f"Stopped by {self.caught}: {done} of {jobs} done, {left}.")
+
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.alone and self.caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
         self.count, self.caught = self.count + 1, signal.Signals(number).name

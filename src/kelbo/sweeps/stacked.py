@@ -61,7 +61,7 @@ def train_stacked(
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     keep_freed_memory()
-    with forked(), ExitStack() as runs, Signals() as signals:
+    with forked(), ExitStack() as runs, Signals(alone=True) as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
         return together.train()
@@ -129,6 +129,8 @@ class _Together:
     def begin(self, recipes: Sequence[Recipe], folders: Sequence[Path], runs: ExitStack) -> None:
         pool = Pool(self.fabric.device)
         for name, recipe, folder in zip(self.names, recipes, folders, strict=True):
+            if self.signals.caught:  # nothing has moved yet
+                raise self._stopped()
             self.watch(name, {"state": "begun", "attempt": 1})
             try:
                 self._begin_one(name, recipe, folder, pool, runs, len(recipes))
@@ -188,11 +190,16 @@ class _Together:
     def _save_and_stop(self) -> None:
         for member in self.members:
             if member.name not in self.outcomes:
-                try:
-                    member.save()
-                except Divergence as error:
-                    self._end(member.name, error)
-        done = sum(outcome.error is None for outcome in self.outcomes.values())
-        raise Interrupted(
-            f"Stopped by {self.signals.caught}: {done} of {len(self.names)} done, what was running is saved."
-        )
+                self._end(member.name, self._saved(member))
+        raise self._stopped()
+
+    def _saved(self, member: _Member) -> Exception:
+        """How a lane ended that was stopped."""
+        try:
+            member.save()
+        except Divergence as error:
+            return error
+        return Interrupted(f"Stopped by {self.signals.caught} after step {member.run.state.step}, which is saved.")
+
+    def _stopped(self) -> Interrupted:
+        return self.signals.stopped(sum(outcome.error is None for outcome in self.outcomes.values()), len(self.names))

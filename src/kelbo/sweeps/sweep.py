@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kelbo.errors import RunError, SweepFailed
-from kelbo.recipes.files import dump, parse_text
+from kelbo.errors import Interrupted, RunError, SweepFailed
+from kelbo.recipes.files import differences, dump, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, grid
@@ -40,17 +41,15 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
         "recipe": dump(recipe),
         "over": list(over),
         "seeds": [*dict.fromkeys(lane.seed for lane in lanes)],
-        "lanes": [
-            {"name": a.name, "settings": a.settings, "seed": a.seed, "recipe": a.recipe.fingerprint} for a in lanes
-        ],
+        "lanes": _lines(lanes),
     }
     if not (resume and Sweep(out).definition_path.exists()):
         return Laid(Sweep.create(out, definition), lanes)
     sweep = Sweep.open(out)
     if sweep.definition()["lanes"] != definition["lanes"]:
         raise RunError(
-            f"The sweep in {out} has other lanes: it is {_told(sweep.definition())}; now asked for is {_told(definition)}. "
-            "Resume it with its own, or choose another --out."
+            f"The sweep in {out} has other lanes: it is {_told(sweep.definition())}; now asked for is {_told(definition)}"
+            f"{_changed(sweep, recipe)}. Resume it with its own (`kelbo sweep --resume --out {out}`), or choose another --out."
         )
     return Laid(sweep, lanes)
 
@@ -73,15 +72,19 @@ def train_lanes(
     """Train what is unfinished, each lane a job; how each ended is kept in the sweep's folder. The others' outcomes follow.
 
     work: where jobs are worked off, with the options `how`. call: what trains a lane, with `train_lane`'s arguments. RunError
-    where another process runs this sweep; Interrupted after a signal, once what was running is saved.
+    where another process runs this sweep, or has laid another one here; Interrupted after a signal, once what was running is
+    saved.
     """
     sweep = laid.sweep
-    with sweep.held():
+    with sweep.held(), _going_on(sweep):
+        if sweep.definition()["lanes"] != _lines(laid.lanes):
+            raise RunError(f"Another command has just laid another sweep in {sweep.path}. Choose another --out.")
         jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.unfinished()]
 
         def keep(name: str, told: dict[str, Any]) -> None:
             if told.get("state") in ("done", "failed"):
-                sweep.save_status(name, status_of(told))
+                with suppress(OSError):  # on a full disk the lane's own error, which is told, is the one to hear of
+                    sweep.save_status(name, status_of(told))
             watch(name, told)
 
         return work(jobs, watch=keep, log=sweep.log, **how)
@@ -95,15 +98,41 @@ def status_of(told: dict[str, Any]) -> dict[str, Any]:
     return {"state": states.get(told.get("kind", ""), "failed"), "error": told.get("error")}
 
 
-def require_all_done(laid: Laid) -> None:
-    """SweepFailed, with each lane's reason, where some lane did not reach its end."""
+def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
+    """SweepFailed where some lane did not reach its end, with each one's reason: its outcome's, else the one that was kept."""
     missing = laid.unfinished()
     if not missing:
         return
-    reasons = [f"{a.name}: {(laid.sweep.status(a.name) or {}).get('error') or 'not begun'}" for a in missing]
+    told = {outcome.name: outcome.error for outcome in outcomes}
+
+    def reason(lane: str) -> str:
+        return told.get(lane) or (laid.sweep.status(lane) or {}).get("error") or "not begun"
+
     raise SweepFailed(
-        f"{len(missing)} of {len(laid.lanes)} lanes did not finish. " + " ".join(f"[{reason}]" for reason in reasons)
+        f"{len(missing)} of {len(laid.lanes)} lanes did not finish. "
+        + " ".join(f"[{lane.name}: {reason(lane.name)}]" for lane in missing)
+        + f" What else they said is in {laid.sweep.logs}; `kelbo sweep --resume --out {laid.sweep.path}` tries them again."
     )
+
+
+@contextmanager
+def _going_on(sweep: Sweep) -> Iterator[None]:
+    """What was stopped says how it goes on."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error} `kelbo sweep --resume --out {sweep.path}` goes on with it.") from error
+
+
+def _lines(lanes: Sequence[Lane]) -> list[dict[str, Any]]:
+    """Lanes as sweep.json has them."""
+    return [{"name": a.name, "settings": a.settings, "seed": a.seed, "recipe": a.recipe.fingerprint} for a in lanes]
+
+
+def _changed(sweep: Sweep, recipe: Recipe) -> str:
+    """In what the sweep's recipe differs from this one, if it does."""
+    found = differences(parse_text(sweep.definition()["recipe"], sweep.definition_path), recipe)
+    return f"; of the recipe {', '.join(found)}" if found else ""
 
 
 def _told(definition: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -22,9 +21,6 @@ from kelbo.sweeps.jobs import Job, failure_of
 
 def work(connection: Connection, threads: int) -> None:
     """A worker's life, which ends when nobody holds the other end of the connection any more."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole terminal; the parent says what is to be done
     threading.Thread(target=_die_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     while True:
@@ -33,13 +29,20 @@ def work(connection: Connection, threads: int) -> None:
         except (EOFError, OSError):
             return
         try:
-            with output_in(log):
-                connection.send(_result(job, connection))
-        except (BrokenPipeError, OSError):
+            connection.send(_result(job, log, connection))
+        except OSError:
             return
 
 
-def _result(job: Job, connection: Connection) -> tuple[str, Any]:
+def _result(job: Job, log: Path | None, connection: Connection) -> tuple[str, Any]:
+    try:
+        with output_in(log):
+            return _called(job, connection)
+    except OSError as error:  # of the log itself
+        return "failed", failure_of(error)
+
+
+def _called(job: Job, connection: Connection) -> tuple[str, Any]:
     def tell(told: dict[str, Any]) -> None:
         connection.send(("told", told))
 
@@ -65,11 +68,13 @@ def output_in(log: Path | None) -> Iterator[None]:
                 os.dup2(file.fileno(), number)
             yield
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, before in enumerate(kept, start=1):
-                os.dup2(before, number)
-                os.close(before)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                for number, before in enumerate(kept, start=1):
+                    os.dup2(before, number)
+                    os.close(before)
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,99 @@
+"""`kelbo sweep` as a user meets it: a whole sweep and its table, what is refused and how, and Ctrl-C."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SMALL = [
+    *("--set", "model.network.width=16"),
+    *("--set", "model.latents=3"),
+    *("--set", "training.log_every=2"),
+    *("--steps", 4),
+]
+OVER = ["--over", "objective.beta=0.5,4"]
+
+
+def test_a_sweep_is_trained_resumed_and_told_as_a_table(kelbo, tmp_path):
+    out = tmp_path / "s"
+    code, told, _ = kelbo("sweep", "digits", *OVER, "--seeds", "1,2", "--out", out, "--how", "stack", *SMALL)
+    assert code == 0
+    assert "4 lanes, stacked as one program" in told
+    assert "[4/4] beta=4,seed=2 · done in" in told
+    assert f"next: kelbo sweep table {out}" in told
+    before = {path: path.stat().st_mtime_ns for path in (out / "lanes").rglob("*")}
+    code, told, _ = kelbo("sweep", "--resume", "--out", out)
+    assert (code, "4 of 4 lanes are finished already" in told) == (0, True)
+    assert {path: path.stat().st_mtime_ns for path in (out / "lanes").rglob("*")} == before
+    code, told, _ = kelbo("sweep", "table", out)
+    assert code == 0
+    assert "mean ± sd" in told
+    with (out / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["objective.beta"], row["seed"]) for row in rows} == {
+        ("0.5", "1"),
+        ("0.5", "2"),
+        ("4.0", "1"),
+        ("4.0", "2"),
+    }
+    assert all(float(row["value"]) < 0 for row in rows if row["quantity"] == "elbo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--over", "objective.bta=1,2"], "objective.bta is no setting of this recipe"),
+        (["--over", "nothing.at.all=1,2"], "nothing is no setting of this recipe"),
+        ([*OVER, "--seeds", ""], "--seeds takes whole numbers"),
+        ([*OVER, "--seeds", "1,1"], "are the same run"),
+        (["--over", "model.latents=2,3", "--how", "stack"], "cannot be stacked: model.latents is 2 in one and 3"),
+        ([*OVER, "--how", "stack", "--workers", "2"], "--workers 2 is of the queue"),
+        ([*OVER, "--on", "slurm"], "--on takes ray or ray:ADDRESS"),
+        ([*OVER, "--on", "ray:host", "--workers", "2"], "does not go with --workers 2"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, message):
+    code, _, err = kelbo("sweep", "digits", "--out", tmp_path / "s", *SMALL, *arguments)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "s" / "lanes").exists()
+
+
+def test_another_sweeps_folder_is_refused_and_its_recipe_told_apart(kelbo, tmp_path):
+    begin = ["sweep", "digits", *OVER, "--out", tmp_path / "s", "--how", "stack", *SMALL]
+    assert kelbo(*begin)[0] == 0
+    code, _, err = kelbo(*begin)
+    assert (code, "exists already" in err) == (2, True)
+    code, _, err = kelbo(*begin, "--resume", "--set", "model.latents=4")
+    assert (code, "of the recipe model.latents: 3 → 4" in err) == (2, True)
+
+
+def test_ctrl_c_while_processes_start_is_one_message(tmp_path):
+    arguments = ["sweep", "digits", *OVER, "--how", "queue", "--workers", 2, "--out", tmp_path / "s", *SMALL]
+    command = [sys.executable, "-m", "kelbo", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    end = time.monotonic() + 60
+    while not any("spawn_main" in line for line in commands_below(process.pid)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.3)  # they load PyTorch now
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Stopped by SIGINT: 0 of 2 done" in err
+    assert f"`kelbo sweep --resume --out {tmp_path / 's'}` goes on with it" in err
+
+
+def commands_below(parent):
+    """Command lines of a process's children."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    for child in children.read_text().split() if children.exists() else ():
+        yield Path(f"/proc/{child}/cmdline").read_text()
