@@ -47,6 +47,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(kelbo, tmp_path, m
     assert code == 0
     assert "dsprites-conv" in out
     assert "shapes2d, drawn here with the same factors, stands for dsprites" in out
-    assert "left out: cifar10-conv, since its files are not in" in out
+    assert "left out: cifar10-conv, since its files were not found" in out
+    assert f"official files are looked for in {tmp_path / 'nothing'}" in out
     assert "here with 1 worker:" in out
     assert not (tmp_path / "study").exists()

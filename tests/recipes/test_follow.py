@@ -64,6 +64,29 @@ def test_a_resumed_run_has_the_readings_of_one_that_never_stopped(whole, network
     assert Run(folder).distances.rows() == whole.distances.rows()
 
 
+def test_a_curve_is_never_of_two_networks(network, tmp_path):
+    recipe, folder = parse(RECIPE), tmp_path / "run"
+
+    def stop(state, bound, loss):
+        if state.step == 8:
+            raise Interrupted("here")
+
+    with pytest.raises(Interrupted):
+        train(recipe, folder, hooks=[*hooks_of(recipe, folder, network), stop])
+    assert Run(folder).distances_settings()["network"]["name"] == "random-0"
+    other = feature_network("random-1", (1, 8, 8))
+    hooks = hooks_of(recipe, folder, other)
+    assert Run(folder).distances.rows() == []
+    train(recipe, folder, resume=True, hooks=hooks)
+    assert [row["step"] for row in Run(folder).distances.rows()] == [6, 9, 12]
+    assert Run(folder).distances_settings() == {
+        "network": other.fingerprint,
+        "images": 24,
+        "split": "test",
+        "sampled": False,
+    }
+
+
 def test_reconstructions_from_drawn_posteriors_are_others_and_samples_are_the_same(whole, network):
     experiment = open_run(whole.path, device="cpu")
     images = experiment.data.test

@@ -10,13 +10,19 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
+from kelbo.recipes.beta_study import PARTS
+from kelbo.runs import Run
 from kelbo.runs.study import Study
 from kelbo.studies import reproduce as module
-from kelbo.studies.reproduce import begin, reproduce
+from kelbo.studies.features import Features
+from kelbo.studies.reproduce import begin, expected, reproduce
+from kelbo.studies.results import _distance_curve
 from kelbo.studies.training import entries_of
 
 PROGRAM = Path(__file__).with_name("tiny_study.py")
@@ -96,6 +102,21 @@ def test_another_study_in_the_folder_is_refused(study, tiny, tmp_path):
     with pytest.raises(RunError, match=r"holds thesis\.tex, but no study"):
         begin(tiny.plan(), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex"]
+
+
+def test_lanes_on_other_images_are_not_taken_for_the_plans(study, tiny, tmp_path):
+    out, _ = study
+    before = (out / "results.json").read_bytes()
+    (tmp_path / mpi3d.FILES["toy"][0]).touch()  # the official file, which was not there when the lanes were trained
+    with pytest.raises(RunError, match=r"mpi3d-conv are of another recipe: data\.kind: arm → mpi3d"):
+        reproduce(tiny.plan(root=tmp_path), out)
+    assert (out / "results.json").read_bytes() == before
+
+
+def test_of_a_finished_study_nothing_is_expected(study, tiny, monkeypatch):
+    out, _ = study
+    monkeypatch.setattr(module, "probe", lambda *_: pytest.fail("nothing is left to time"))
+    assert expected(tiny.plan(), out, 1).seconds == 0
 
 
 def test_sweeps_that_were_begun_before_their_study_are_taken_up(study, tiny, tmp_path):
@@ -186,3 +207,15 @@ def test_a_signal_stops_the_study_and_says_how_it_goes_on(tiny, tmp_path):
     assert not (out / "report.html").exists()
     with Study(out).held():
         pass  # it let go
+
+
+def test_a_curve_read_through_another_network_is_not_shown(tmp_path):
+    features = Features("inception-2015", "its weights", None, False)
+    plan = SimpleNamespace(features={"cifar10": features})
+    entry = SimpleNamespace(run=Run(tmp_path), plan=SimpleNamespace(part=PARTS["cifar10-conv"]))
+    row = {"step": 3, "reconstruction": 2.0, "sample": 4.0}
+    entry.run.distances.append(row)
+    assert _distance_curve(plan, entry) == []  # nobody knows what it is of
+    for weights, shown in (("its weights", [row]), ("others", [])):
+        entry.run.save_distances_settings({"network": {"weights": weights}})
+        assert _distance_curve(plan, entry) == shown

@@ -78,6 +78,8 @@ def _tell(plan: Plan, folder: Path, expected: Estimate) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from kelbo.data.roots import data_root
+
     console = Console(highlight=False)
     asked = "everything" if plan.only is None else ", ".join(plan.only)
     console.print(f"β-VAE study, {plan.mode}, budget {plan.budget.name}: {asked}, in {folder}", soft_wrap=True)
@@ -95,6 +97,7 @@ def _tell(plan: Plan, folder: Path, expected: Estimate) -> None:
         console.print(table)
     for sweep in plan.sweeps:
         console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
+    console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
     for what, why in plan.left_out:
         console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
     if plan.features:

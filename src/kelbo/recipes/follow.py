@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -34,8 +34,18 @@ class Follow:
     read. Of several processes only the first may have it. NotSaved where the disk refuses.
     """
 
-    def __init__(self, run: Run, network: FeatureNetwork, images: Images, count: int, *, sampled: bool = False) -> None:
+    def __init__(
+        self,
+        run: Run,
+        network: FeatureNetwork,
+        images: Images,
+        count: int,
+        *,
+        split: str = "test",
+        sampled: bool = False,
+    ) -> None:
         self.run, self.network, self.sampled = run, network, sampled
+        self.settings = {"network": network.fingerprint, "images": count, "split": split, "sampled": sampled}
         self.images = evenly(images, count)
         self.real = reference(network, images, count)
 
@@ -44,8 +54,12 @@ class Follow:
             name: frechet_of(self.real, cloud).distance
             for name, cloud in clouds(state.network, self.network, self.images, sampled=self.sampled).items()
         }
-        row = {"step": state.step, **found}
-        saving(self.run, f"The distances of step {state.step}", lambda: self.run.distances.append(row))
+        saving(self.run, f"The distances of step {state.step}", lambda: self._append({"step": state.step, **found}))
+
+    def _append(self, row: Mapping[str, float]) -> None:
+        if not self.run.distances.path.exists() or self.run.distances_settings() != self.settings:
+            self.run.save_distances_settings(self.settings)
+        self.run.distances.append(row)
 
 
 def follow(
@@ -53,12 +67,15 @@ def follow(
 ) -> Follow:
     """The hook for a run of this recipe that begins or goes on now: rows later than its newest checkpoint are dropped.
 
+    All rows are where they were read through another network or of other images, since no curve is of two things.
     RecipeError where its data have no such split; DataError as they are read.
     """
     images = split_of(build.data(recipe), split)
+    hook = Follow(run, network, images, count, split=split, sampled=sampled)
     if run.distances.path.exists():
-        run.distances.cut_after(max(run.checkpoint_steps(), default=0))
-    return Follow(run, network, images, count, sampled=sampled)
+        same = run.distances_settings() == hook.settings
+        run.distances.cut_after(max(run.checkpoint_steps(), default=0) if same else -1)
+    return hook
 
 
 def clouds(

@@ -116,7 +116,9 @@ def _distances(study: Study) -> Picture:
         if panels:
             alt = f"Fréchet distance while training on {NAMES[role]}, {_ends(panels[0][2])}"
             return of_figure("fig7", alt, lambda theme, p=panels: over_training(p, study.kinds, theme=theme))
-    raise Absent("No lane on CIFAR was finished with distances read while it trained.")
+    raise Absent(
+        "No lane on CIFAR was finished with distances read, through the network asked for now, while it trained."
+    )
 
 
 def _distortion(study: Study) -> Picture:

@@ -4,6 +4,7 @@ recipe.toml          what was run, every default resolved
 provenance.json      versions, hardware, seed, the data's fingerprint, when
 journal.jsonl        scalars over time
 distances.jsonl      distances of images over time, of a run that reads them while it trains
+distances.json       through which network, and of which images
 events/              the same for TensorBoard
 checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors
 pictures/            reconstructions and samples over time
@@ -54,6 +55,14 @@ class Run:
         if not run.recipe_path.is_file():
             raise RunError(f"{path} is no run: it has no recipe.toml. Name a folder that `kelbo train --out` wrote.")
         return run
+
+    def distances_settings(self) -> dict[str, Any] | None:
+        """What the rows of `distances` are of; None where it is not known."""
+        path = self.path / "distances.json"
+        return read_json(path) if path.exists() else None
+
+    def save_distances_settings(self, settings: dict[str, Any]) -> None:
+        write_json(self.path / "distances.json", settings)
 
     @property
     def recipe_path(self) -> Path:

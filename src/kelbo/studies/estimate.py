@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -127,19 +127,36 @@ SHAPES = {
 """of the study's sets and of those that stand for them"""
 
 
-def estimate(plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], workers: int) -> Estimate:
-    """What is left: steps of unfinished lanes, and measuring what has not been measured of any lane and baseline."""
+def estimate(
+    plan: Plan,
+    entries: Sequence[Entry],
+    rates: Mapping[str, Rate],
+    workers: int,
+    left: Collection[str] | None = None,
+) -> Estimate:
+    """What is left: steps of unfinished lanes, and measuring them, what is `left` of finished lanes, and the rest.
+
+    left: titles of finished lanes, names of baselines, "quirks" and "identity" that are not measured whole; all where None.
+    """
     slow = REFERENCE / rates["dsprites-mlp"].trained if "dsprites-mlp" in rates else 1.0
     training = measuring = 0.0
     for entry in entries:
-        rate = rates[entry.plan.name]
-        if entry.state[0] == "failed":
+        state, rate = entry.state[0], rates[entry.plan.name]
+        if state == "failed":
             training += (entry.plan.steps - entry.steps) * entry.plan.part.batch_size / rate.trained
-        measuring += _measuring(plan, entry, rate, slow)
-    measuring += sum(slow * (BASELINE + 2 * _scoring(plan, b.role, b.measures)) for b in plan.baselines)
-    measuring += slow * IDENTITY * plan.wants("identity")
-    measuring += slow * (QUIRKS[0] + QUIRKS[1] * plan.budget.effort.mlp_steps) * plan.wants("quirks")
+        if state == "failed" or (state == "done" and _is_left(entry.title, left)):
+            measuring += _measuring(plan, entry, rate, slow)
+    baselines = [b for b in plan.baselines if _is_left(b.name, left)]
+    measuring += sum(slow * (BASELINE + 2 * _scoring(plan, b.role, b.measures)) for b in baselines)
+    if plan.wants("identity") and _is_left("identity", left):
+        measuring += slow * IDENTITY
+    if plan.wants("quirks") and _is_left("quirks", left):
+        measuring += slow * (QUIRKS[0] + QUIRKS[1] * plan.budget.effort.mlp_steps)
     return Estimate(training / workers, measuring / workers, workers)
+
+
+def _is_left(name: str, left: Collection[str] | None) -> bool:
+    return left is None or name in left
 
 
 def _measuring(plan: Plan, entry: Entry, rate: Rate, slow: float) -> float:

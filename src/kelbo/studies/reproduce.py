@@ -17,7 +17,7 @@ from kelbo.studies.measure import fingerprint, keep, measure_lane, parts_in, wan
 from kelbo.studies.plan import Plan
 from kelbo.studies.results import before, results_of
 from kelbo.studies.subjects import QuirkWants, looked_at, measure_quirks
-from kelbo.studies.training import Entry, entries_of, require_written, train, unfinished
+from kelbo.studies.training import Entry, entries_of, require_same_sweeps, require_written, train, unfinished
 from kelbo.sweeps.jobs import Job, Watch, unheard
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import work_off, workers_here
@@ -35,15 +35,21 @@ def quietly(_jobs: int) -> AbstractContextManager[Watch]:
 
 
 def begin(plan: Plan, out: Path) -> Study:
-    """The study's folder, made or found. RunError where it is another study's or something else."""
+    """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
     definition = {"study": "beta-vae", "budget": plan.budget.name, "mode": plan.mode}
-    return Study.begin(out, definition, list(plan.budget.steps))
+    study = Study.begin(out, definition, list(plan.budget.steps))
+    require_same_sweeps(plan, study)
+    return study
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
-    count = workers or workers_here(2**10)
-    return estimate(plan, entries_of(plan, Study(out)), probe(plan, workers), count)
+    count, study = workers or workers_here(2**10), Study(out)
+    entries = entries_of(plan, study)
+    left = {named for named, _ in _jobs(plan, study, entries)}
+    if not (left or unfinished(entries)):
+        return Estimate(0.0, 0.0, count)
+    return estimate(plan, entries, probe(plan, workers), count, left)
 
 
 def reproduce(
@@ -77,7 +83,7 @@ def reproduce(
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
         _write(plan, study, entries, {})
-        jobs = list(_jobs(plan, study, entries))
+        jobs = [job for _, job in _jobs(plan, study, entries)]
         faults: dict[str, str] = {}
         if jobs:
             say(f"measuring: {len(jobs)} jobs")
@@ -90,27 +96,27 @@ def reproduce(
         return write_study_page(out)
 
 
-def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[Job]:
-    """What is still to be measured: the longest first, then set by set, since a set takes seconds to read."""
+def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[tuple[str, Job]]:
+    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read."""
     if plan.wants("quirks"):
         place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries)
         if "quirks" not in parts_in(place, wants.of):
-            yield Job("measure quirks", measure_quirks, (place, wants))
+            yield "quirks", Job("measure quirks", measure_quirks, (place, wants))
     for baseline in plan.baselines:
         place = study.measure("baselines", baseline.name)
         wants = baseline_wants(plan, baseline, before(plan, entries, baseline.role, baseline.seed))
         if set(wants.keys()) - parts_in(place, wants.of).keys():
-            yield Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
+            yield baseline.name, Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
     for entry in entries:
         if entry.state[0] != "done":
             continue
         place, wants = study.measure(entry.plan.name, entry.lane.name), wants_of(plan, entry.plan, entry.lane)
         if set(wants.keys()) - parts_in(place, fingerprint(entry.run)).keys():
-            yield Job(f"measure {entry.title}", measure_lane, (entry.run.path, place, wants))
+            yield entry.title, Job(f"measure {entry.title}", measure_lane, (entry.run.path, place, wants))
     if plan.wants("identity"):
         place = study.measure(WHOLE, "identity")
         if "identity" not in parts_in(place, IDENTITY):
-            yield Job("measure β as a variance", measure_identity, (place,))
+            yield "identity", Job("measure β as a variance", measure_identity, (place,))
 
 
 IDENTITY = "defaults"

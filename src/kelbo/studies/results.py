@@ -29,7 +29,7 @@ def results_of(
     lanes = [_lane(plan, study, entry, faults.get(entry.title)) for entry in entries]
     told = study.told()
     seconds = told.get("seconds", {})
-    quirks = [*measured["quirks"], *(distances(lanes) if plan.wants("quirks") else [])]
+    quirks = [*measured["quirks"], *(distances(lanes, as_published=plan.as_published) if plan.wants("quirks") else [])]
     return {
         "study": "beta-vae",
         "format": FORMAT,
@@ -77,10 +77,16 @@ def _lane(plan: Plan, study: Study, entry: Entry, fault: str | None) -> dict[str
         "mig": parts.get(wants.gap) if wants.scores else None,
         "distances": parts.get(wants.distances) if wants.features else None,
         "curve": [{key: row.get(key) for key in ("step", "distortion", "rate")} for row in rows],
-        "distance_curve": [
-            {key: row.get(key) for key in ("step", "reconstruction", "sample")} for row in entry.run.distances.rows()
-        ],
+        "distance_curve": _distance_curve(plan, entry),
     }
+
+
+def _distance_curve(plan: Plan, entry: Entry) -> list[dict[str, Any]]:
+    """The distances read while the lane was trained; none where they were read through another network than is asked for."""
+    features, told = plan.features.get(entry.plan.part.role), entry.run.distances_settings()
+    if features is None or told is None or told["network"]["weights"] != features.weights:
+        return []
+    return [{key: row.get(key) for key in ("step", "reconstruction", "sample")} for row in entry.run.distances.rows()]
 
 
 def _baselines(plan: Plan, study: Study, entries: list[Entry]) -> list[dict[str, Any]]:

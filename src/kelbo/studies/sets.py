@@ -39,12 +39,11 @@ def source_of(part: Part, root: Path | None) -> Source | str:
             few = "" if size == part.images else f", a part of the {part.images:,}"
             return Source(data, "files", size, f"{found.note}; {size:,} of them are trained on{few}")
         return Source(data, "official", _kept(part.images), "the official files; a seeded tenth is held out")
-    looked = data_root(root)
     if part.standing is None:
-        return f"its files are not in {looked}; name their folder with --data-root or KELBO_DATA"
+        return "its files were not found below --data-root or KELBO_DATA"
     note = (
-        f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files are not in "
-        f"{looked}; a seeded tenth is held out"
+        f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files were not found "
+        "below --data-root or KELBO_DATA; a seeded tenth is held out"
     )
     return Source(part.standing, "rendered", _kept(part.images), note)
 

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kelbo.errors import NotSaved
+from kelbo.errors import NotSaved, RunError
 from kelbo.machine import find_device
+from kelbo.recipes.files import differences, parse_text
 from kelbo.recipes.follow import follow
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
@@ -64,6 +65,20 @@ class Entry(NamedTuple):
 def entries_of(plan: Plan, study: Study) -> list[Entry]:
     """Every lane that the plan asks for. Nothing is written."""
     return [Entry(sweep, lane, Sweep(study.sweep(sweep.name))) for sweep in plan.sweeps for lane in sweep.lanes()]
+
+
+def require_same_sweeps(plan: Plan, study: Study) -> None:
+    """RunError where a sweep lies there that was laid out for other recipes: its lanes are no lanes of this plan."""
+    for planned in plan.sweeps:
+        sweep = Sweep(study.sweep(planned.name))
+        if not sweep.definition_path.exists():
+            continue
+        before = parse_text(Sweep.open(sweep.path).definition()["recipe"], sweep.definition_path)
+        if changed := differences(before, planned.recipe):
+            raise RunError(
+                f"The lanes in {sweep.path} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
+                "gone, name by --data-root where they were; or choose another --out."
+            )
 
 
 def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
