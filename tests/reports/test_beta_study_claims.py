@@ -123,6 +123,10 @@ def test_flattening_is_the_reason_where_layouts_change_nothing(study_results):
     found = by_id(results)["flattening"]
     assert found.outcome == "reproduced"
     assert "the mistake" not in found.why
+    results["quirks"] = [quirk for quirk in results["quirks"] if quirk["role"] == "3dshapes"]
+    found = by_id(results)["flattening"]
+    assert found.outcome == "not tested"
+    assert "layouts were not compared on MPI3DToy" in found.why
 
 
 def test_dropping_the_worst_half_counts_where_seeds_differ(study_results):
@@ -165,6 +169,15 @@ def test_a_distance_over_other_features_is_never_called_a_fid(study_results):
         assert found[name].outcome == "not tested"
         assert "Fréchet distance (random-0), which is no FID" in found[name].why
     assert "its size cannot" in found["fid-steep"].why
+    fids = by_id(study_results())
+    for name in ("table-3-values", "fid-behind-gan"):
+        assert "over 2,000 images, the study’s over 50,000" in fids[name].why
+
+
+def test_a_variance_is_told_for_both_scales_of_squared_error(study_results):
+    why = by_id(study_results())["beta-is-variance"].why
+    assert "variance of βD/2" in why
+    assert "Equation 10" not in why  # its D_KL is the divergence, no product
 
 
 def test_diverged_lanes_are_not_counted(study_results):

@@ -108,10 +108,17 @@ def test_the_top_says_what_was_run_and_how_much_shorter_than_the_paper(page):
     assert "hours budget" in top
     assert "with its code’s mistakes put right" in top
     assert "2 threads of Some Processor" in top
-    assert "It trains for 20 % of the paper’s epochs" in top
+    assert "It trains for 20 % of the paper’s steps" in top
     assert "Drawn here instead of read from files: 2Dshapes (shapes2d), 3Dshapes (shapes3d)" in top
     assert "32 of 32 finished" in top
     assert "3.8 h 3.3 h training, 25 min measuring; estimated 3.9 h" in top
+
+
+def test_a_set_whose_files_hold_a_part_says_how_much(study_results, tmp_path):
+    results = study_results(groups=(("cifar10", "conv"), ("cifar100", "conv")), seeds=(123,))
+    for sweep, images in zip(results["plan"]["sweeps"], (5_000, 50_000), strict=True):
+        sweep |= {"source": "files", "images": images}
+    assert "own sets: CIFAR-10 (5,000 of 50,000 images), CIFAR-100." in written(tmp_path, results).text
 
 
 def test_every_claim_stands_with_its_verdict_and_reason(results, page):

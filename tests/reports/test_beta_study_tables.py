@@ -110,6 +110,8 @@ def test_table_3_names_distances_exactly_and_keeps_samples_apart(study_results):
     assert reconstructions.cells[4].notes == ()
     assert "no number of ours compares" in named.caption
     assert "Ours are FIDs" in table(study_results(), "table3").caption
+    assert "over 2,000 held-out images" in named.caption
+    assert "over 2,000 training images" in table(study_results(mode="as-published"), "table3").caption
 
 
 def test_a_single_distance_has_its_own_interval_over_images(study_results):
@@ -171,3 +173,15 @@ def test_tables_without_a_model_still_print_the_papers_numbers(study_results):
     assert rows(table(results, "table1"))["β = 4"][0].value == "–"
     assert table(results, "plan").groups == []
     assert table(results, "table3").groups[1].note.startswith("CIFAR-100, convolutional was left out")
+
+
+def test_of_two_seeds_mean_and_median_are_the_same_words(study_results):
+    results = study_results(seeds=(123, 427))
+    halves = {123: 0.3967333333333333, 427: 0.5242666666666667}
+    for lane in results["lanes"]:
+        for score in lane["scores"]:
+            score["value"] = halves[lane["seed"]]
+    found = table(results, "table1")
+    assert "what the study prints, by Linear (PyTorch)" in found.caption
+    for row in list(rows(found).values())[:4]:
+        assert (row[0].value, row[2].value) == (row[1].value, row[3].value)

@@ -7,10 +7,12 @@ from kelbo.errors import NotSaved
 from kelbo.recipes.beta_study import PARTS, part_recipe
 from kelbo.recipes.data import Arm, Shapes2d
 from kelbo.recipes.experiment import open_run, train
-from kelbo.studies import measure
+from kelbo.studies import measure, subjects
 from kelbo.studies.baselines import KINDS, BaselineWants, measure_baselines
 from kelbo.studies.measure import Wants, fingerprint, measure_lane, parts_in
+from kelbo.studies.quirks import SMALL
 from kelbo.studies.scoring import Wanted
+from kelbo.studies.subjects import Looked, QuirkWants
 
 MAIN = Wanted("all", "logistic", 8, 200, 100, 2, as_published=False)
 WANTS = Wants("test", 96, 2_000, (MAIN, MAIN._replace(factors="without shape")), None, 0, sampled=False)
@@ -108,3 +110,12 @@ def test_as_published_the_baselines_learn_after_the_lane_of_their_seed(lane, tmp
     measure_baselines(tmp_path / "b.json", wants._replace(latents=2), tell=told[1])
     parts = parts_in(tmp_path / "b.json", wants._replace(latents=2).of)
     assert [parts[f"{kind} fitted"] for kind in KINDS] == [25_000, 2_500]  # the study's, on grey images
+
+
+def test_a_lane_whose_codes_hold_nothing_is_called_collapsed(lane, monkeypatch):
+    wants = QuirkWants((), 300, 16, (120, 120), SMALL)
+    looked = Looked(lane.path, "dsprites", "VAE, β = 4")
+    for rate, called in ((0.2, "VAE, β = 4 (collapsed)"), (7.0, "VAE, β = 4")):
+        told = {"bound": {"rate": {"mean": rate}, "distortion": {"mean": 9.0, "standard_error": 1.0}}}
+        monkeypatch.setattr(subjects, "bound", lambda *_, told=told: told)
+        assert subjects.subject(looked, wants).called("vae") == called

@@ -146,6 +146,10 @@ def test_distances_of_reconstructions_and_samples_stand_side_by_side():
     assert one["difference"]["value"] == -31
     assert one["unit"] == "Fréchet distance over random-0"
     assert "2,000 images" in entry["note"]
+    assert "these are of held-out images, from its mean" in entry["note"]
+    (entry,) = distances(lanes, as_published=True)
+    assert "reconstructions are of training images, from draws" in entry["note"]
+    assert "held-out" not in entry["note"]
 
 
 def test_every_quirk_is_told_once_a_set_in_order_as_json(grey_subject, colour_subject, grey_lane, quick, few_fitted):

@@ -53,7 +53,7 @@ def test_networks_are_compared_with_one_thing_changed(grey_subject, quick):
     answers = answers_in_turn("mlp", {"vae": tasks["vae"]}, classes=4, seed=3, steps=25)["vae"]
     assert dropped["published"]["value"] == float((answers.dropped == asked["vae"]).mean())
     assert dropped["corrected"]["value"] == float((answers.whole == asked["vae"]).mean())
-    assert found["dropout-at-test"]["note"] == "Steps of the classifiers: the mlp network 25 of 5,000."
+    assert found["dropout-at-test"]["note"] == "Steps of the classifiers: the MLP 25 of 5,000."
     assert found["idle-class"]["note"] == "Steps of the classifiers: the linear network 200 of 10,000."
 
 
@@ -84,7 +84,8 @@ def test_more_points_are_scores_of_the_reference(grey_subject, quick):
     ]
     assert row["corrected"]["value"] == pytest.approx(np.mean(scores))
     assert row["corrected"]["value"] > row["published"]["value"] - 0.05
-    assert "From seed to seed" in entry["note"]
+    assert "Standard deviations from seed to seed, points: VAE, β = 4 " in entry["note"]
+    assert "; PCA " in entry["note"]
 
 
 def test_as_published_scores_are_one_networks_in_the_studys_order(grey_subject):

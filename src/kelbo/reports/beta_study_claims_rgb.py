@@ -96,11 +96,13 @@ def flattening(study: Study) -> Verdict:
         "set. The study’s code fits them on height×width×channel levels 0–255 and applies them to "
         "channel×height×width intensities 0–1",
     )
-    found = Gathered()
+    found, lacking = Gathered(), []
     for role in ("3dshapes", "mpi3d"):
-        for label, estimate in n.layout_differences(study, role).items():
+        differences = n.layout_differences(study, role)
+        for label, estimate in differences.items():
             found.add(f"{label}, {NAMES[role]}", estimate, "points", below=0.02)
-    lacking = [] if found.evidence else ["the layouts were not compared"]
+        if not differences:
+            lacking.append(f"the layouts were not compared on {NAMES[role]}")
     note = "So the drop is at least partly the mistake, not the flattening." if _against(found) else ""
     return verdict(study, claim, found, [("3dshapes", ""), ("mpi3d", "")], note, missing=lacking)
 

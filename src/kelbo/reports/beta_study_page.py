@@ -126,9 +126,9 @@ def _lead(study: Study) -> Iterator[str]:
         return
     shares = [sweep["steps"] / sweep["paper_steps"] for sweep in sweeps]
     short = (
-        f"It trains for {n.span(shares)} of the paper’s epochs"
+        f"It trains for {n.span(shares)} of the paper’s steps"
         if min(shares) < 1
-        else "It trains for as many epochs as the paper"
+        else "It trains for as many steps as the paper"
     )
     yield f"The {results['budget']} budget was run on {_hardware(results['machine'])}. {short}. {_sets(sweeps)}"
 
@@ -147,11 +147,19 @@ def _hardware(machine: Mapping[str, Any]) -> str:
 def _sets(sweeps: list[Entry]) -> str:
     """Which sets are the study's own, and what was rendered for the others."""
     stand_ins = {s["role"]: s["set"] for s in sweeps if s["source"] == "rendered"}
-    own = [NAMES[role] for role in NAMES if any(s["role"] == role for s in sweeps) and role not in stand_ins]
+    by_role = {s["role"]: s for s in sweeps}
+    own = [_own(by_role[role]) for role in NAMES if role in by_role and role not in stand_ins]
     words = [f"{NAMES[role]} ({name})" for role, name in stand_ins.items()]
     told = [f"The study’s own sets: {', '.join(own)}." if own else ""]
     told += [f"Drawn here instead of read from files: {', '.join(words)}." if words else ""]
     return " ".join(filter(None, told))
+
+
+def _own(sweep: Entry) -> str:
+    """One of the study's sets, and how much of it where its files hold less."""
+    whole = round(sweep["paper_steps"] * sweep["batch_size"] / sweep["paper_epochs"])
+    part = sweep["source"] == "files" and sweep["images"] < whole
+    return NAMES[sweep["role"]] + (f" ({sweep['images']:,} of {whole:,} images)" if part else "")
 
 
 def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:

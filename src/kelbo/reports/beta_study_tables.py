@@ -85,7 +85,8 @@ def table_1(study: Study) -> StudyTable:
         "table1",
         "Table 1 · Scores on 2Dshapes, MLP",
         f"β-VAE score, mean ± standard deviation over seeds and median, by {papers.CLASSIFIERS[study.classifier]} at "
-        f"L = {study.pairs}. Small: what the study prints. Higgins et al. drop the worst half of their runs.",
+        f"L = {study.pairs}. Small: what the study prints, by {papers.CLASSIFIERS['linear']}. Higgins et al. drop the worst "
+        "half of their runs.",
         columns,
         [Group("", _score_rows(study, group), absent(study, group))],
     )
@@ -121,7 +122,7 @@ def _score_rows(study: Study, group: n.Group) -> list[Row]:
             number = papers.TABLE_1[factors][kind] if printed else None
             cells.append(scored(values.values(), number))
             notes = (f"printed {number.median:g}",) if number and number.median else ()
-            middle = fixed(100 * float(np.median(list(values.values()))), OF_PERCENT) if values else "–"
+            middle = fixed(float(np.median([100 * value for value in values.values()])), OF_PERCENT) if values else "–"
             cells.append(Cell(middle, notes=notes))
         if printed:
             cells.append(Cell(str(papers.HIGGINS.get(kind, "–"))))
@@ -176,7 +177,12 @@ def table_3(study: Study) -> StudyTable:
         else "The printed FIDs are over the Inception features of 2015, so no number of ours compares with them in size"
     )
     images = [lane["distances"]["images"] for lane in study.results["lanes"] if lane["distances"]]
-    over = f" Ours are over {n.ends(images)} images; fewer images give larger distances." if images else ""
+    which = (
+        "training images, from draws of the posterior"
+        if study.as_published
+        else "held-out images, from the posterior’s mean"
+    )
+    over = f" Ours are over {n.ends(images)} {which}; fewer images give larger distances." if images else ""
     return StudyTable(
         "table3",
         "Table 3 · Fréchet distances on CIFAR",

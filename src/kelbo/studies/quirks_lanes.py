@@ -68,18 +68,25 @@ def grey_bernoulli(subject: Subject, images: int = 512) -> list[Entry]:
     return [entry("grey-bernoulli", subject, [row], note)]
 
 
-def distances(lanes: Sequence[Lane]) -> list[Entry]:
-    """Each set's distances of reconstructions and of samples, by β, over the seeds that have them."""
+def distances(lanes: Sequence[Lane], *, as_published: bool = False) -> list[Entry]:
+    """Each set's distances of reconstructions and of samples, by β, over the seeds that have them.
+
+    as_published: whether reconstructions are of training images from draws of the posterior, as the study's code had them.
+    """
+    whose = (
+        "as in the study’s code, reconstructions are of training images, from draws of the posterior."
+        if as_published
+        else "the study’s reconstructions were of training images, from draws of the posterior, these are of held-out images, "
+        "from its mean."
+    )
     entries, sets = [], dict.fromkeys((lane["set"], lane["role"]) for lane in lanes if lane.get("distances"))
     for name, role in sets:
         own = [lane for lane in lanes if lane.get("distances") and (lane["set"], lane["role"]) == (name, role)]
         rows = [_by_beta(beta, [lane for lane in own if lane["beta"] == beta]) for beta in _sorted(own)]
         features = ", ".join(dict.fromkeys(str(lane["distances"]["features"]) for lane in own))
         images = ", ".join(dict.fromkeys(f"{lane['distances']['images']:,}" for lane in own))
-        note = (
-            f"Features: {features}; {images} images on each side. A reconstruction has seen its image, a sample has not; "
-            "the study's reconstructions were of draws from the posterior, these are of its means."
-        )
+        note = f"Features: {features}; {images} images on each side. A reconstruction has seen its image, a sample has not; "
+        note += whose
         entries.append(entry("reconstruction-distance", Subject(name, role, ""), rows, note))
     return entries
 

@@ -185,20 +185,20 @@ def few_points(subject: Subject, effort: Effort) -> list[Entry]:
     """The same codes by logistic regression, with the study's points and with the reference's."""
     if subject.factors is None:
         return []
-    rows, widths = [], []
+    rows, widths = [], {}
     for name, codes in subject.codes.items():
         few, many = (
             [logistic_score(codes, subject.factors, subject, size, effort.pairs, seed) for seed in effort.seeds]
             for size in (effort.points, effort.reference)
         )
         rows.append(compared(f"{subject.called(name)}, logistic", few, many))
-        widths.append((np.std(few, ddof=1), np.std(many, ddof=1)) if len(few) > 1 else (np.nan, np.nan))
+        widths[subject.called(name)] = [100 * float(np.std(some, ddof=1)) for some in (few, many) if len(some) > 1]
     if not rows:
         return []
-    spread = np.sqrt(np.nanmean(np.square(widths), 0)) if len(effort.seeds) > 1 else (np.nan, np.nan)
     note = f"{effort.points[0]:,}/{effort.points[1]:,} points against {effort.reference[0]:,}/{effort.reference[1]:,}."
     if len(effort.seeds) > 1:
-        note += f" From seed to seed a score moves by {100 * spread[0]:.2f} against {100 * spread[1]:.2f} points (sd)."
+        moves = "; ".join(f"{called} {few:.1f} against {many:.1f}" for called, (few, many) in widths.items())
+        note += f" Standard deviations from seed to seed, points: {moves}."
     return [entry("few-points", subject, rows, note)]
 
 
@@ -222,5 +222,6 @@ def shortened(effort: Effort, labels: Sequence[str]) -> str:
     """How long the networks of these rows learned, where that is not as long as the study's."""
     used: dict[Network, int] = {"linear": effort.linear_steps, "mlp": effort.mlp_steps}
     words = " ".join(labels).lower()
-    short = [f"the {n} network {used[n]:,} of {STEPS[n]:,}" for n in used if n in words and used[n] < STEPS[n]]
+    names: dict[Network, str] = {"linear": "linear network", "mlp": "MLP"}
+    short = [f"the {names[n]} {used[n]:,} of {STEPS[n]:,}" for n in used if n in words and used[n] < STEPS[n]]
     return f"Steps of the classifiers: {' and '.join(short)}." if short else ""

@@ -72,8 +72,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "table-4-input": (
         "Table 4's input of the CIFAR sets",
-        "It gives 12,288 numbers (64×64×3) and three convolutions for every set. The code reads CIFAR at 32×32×3, which is "
-        "3,072, and has four convolutions for images of 64 pixels: three are CIFAR's alone.",
+        "It gives them 12,288 numbers (64×64×3), and three convolutions to every encoder that has any. The code reads CIFAR at "
+        "32×32×3, which is 3,072, and has four convolutions for images of 64 pixels: three are CIFAR's alone.",
     ),
     "table-2-caption": (
         "Table 2's caption",

@@ -20,6 +20,8 @@ from kelbo.sweeps.lane import Tell
 
 BETA, NETWORK = "4", "conv"
 """the lane that is looked at where it is there"""
+COLLAPSED = 1.0
+"""a rate, nats per image, below which a lane's codes hold next to nothing and its rows say so"""
 
 
 class Looked(NamedTuple):
@@ -82,11 +84,13 @@ def subject(lane: Looked, wants: QuirkWants) -> Subject:
     assert data.whole is not None
     codes = factor_codes(experiment, wants.codes)
     images, index = drawn(data.whole, wants.codes)
+    bounds = {split: bound(experiment, split, wants.images)["bound"] for split in ("train", "test")}
+    collapsed = bounds["test"]["rate"]["mean"] < COLLAPSED
     linear = {kind: fit(kind, data, codes.means.shape[1], experiment.recipe.seed, wants.fitted) for kind in KINDS}
     return Subject(
         set=data.name,
         role=lane.role,
-        model=lane.model,
+        model=lane.model + " (collapsed)" * collapsed,
         codes={"vae": codes.means} | {kind: encoder.encode(images) for kind, encoder in linear.items()},
         factors=codes.factors,
         names=codes.names,
@@ -96,9 +100,7 @@ def subject(lane: Looked, wants: QuirkWants) -> Subject:
         images=images,
         train=data.train,
         experiment=experiment,
-        distortion={
-            split: bound(experiment, split, wants.images)["bound"]["distortion"] for split in ("train", "test")
-        },
+        distortion={split: found["distortion"] for split, found in bounds.items()},
     )
 
 
