@@ -62,6 +62,11 @@ def test_a_wrong_axis_says_what_is_wrong(small, over, words):
         grid(small, over)
 
 
+def test_a_lane_whose_folder_no_file_system_takes_is_refused(small):
+    with pytest.raises(RecipeError, match="would be called by 307 letters"):
+        grid(small, [f"name={'a' * 295}"], [1])
+
+
 def test_a_seed_named_twice_is_the_same_run_twice(small):
     with pytest.raises(RecipeError, match="are the same run"):
         grid(small, [], [1, 1])

@@ -49,6 +49,15 @@ def main() -> None:
     except OSError as error:
         _tell(error)
         sys.exit(1)
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported for this
+            raise
+        _tell(
+            KelboError(
+                f"The device has no memory left: {error} Lower training.batch_size, or train fewer lanes at once."
+            )
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         sys.exit(130)

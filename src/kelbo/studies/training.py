@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,7 +106,8 @@ def train(plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | No
 
     def keep(title: str, told: dict[str, Any]) -> None:
         if told.get("state") in ("done", "failed"):
-            todo[title].sweep.save_status(todo[title].lane.name, status_of(told))
+            with suppress(OSError):  # a full disk, of which the lane's own error speaks
+                todo[title].sweep.save_status(todo[title].lane.name, status_of(told))
         watch(title, told)
 
     def log(title: str) -> Path:

@@ -25,6 +25,9 @@ from kelbo.training import TrainState, fit
 ROUNDS, SECONDS = 3, 0.2
 """A probe takes either way in turns, for at least a step and so many seconds a round; the better round counts."""
 
+TRIED = 8
+"""lanes that are stacked for a probe on a CPU, whose speed more lanes do not raise: memory and time go with their number"""
+
 
 class Choice(NamedTuple):
     """How to train, and why in one sentence. Speeds are of all lanes together; None where nothing was tried."""
@@ -53,14 +56,15 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     keep_freed_memory()
     try:
         with forked():
-            stacked, alone = _tried(recipes, fabric, threads)
+            tried = recipes if fabric.device.type == "cuda" else recipes[:TRIED]
+            stacked, alone = _tried(tried, fabric, threads)
     except torch.OutOfMemoryError:
         return Choice("queue", f"{len(recipes)} lanes at a time do not fit into the memory of {fabric.device}.")
     finally:
         if fabric.device.type == "cuda":
             torch.cuda.empty_cache()  # the queue's processes need it
     size = recipes[0].training.batch_size
-    together, queued = stacked * size * len(recipes), alone * size * at_a_time(len(recipes), workers)
+    together, queued = stacked * size * len(tried), alone * size * at_a_time(len(recipes), workers)
     how = "stack" if together > queued else "queue"
     processes = f"{workers} process{'es' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''}"
     why = f"A short probe: stacked {together:,.0f} images/s, the queue's {processes} {queued:,.0f} images/s."

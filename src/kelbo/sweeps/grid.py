@@ -11,6 +11,9 @@ from kelbo.errors import RecipeError
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 
+LONGEST = 240
+"""letters of a lane's name, to which files add an ending"""
+
 
 class Axis(NamedTuple):
     """One setting and the values it takes, as the texts that `--set` takes."""
@@ -99,6 +102,11 @@ def _require_distinct(lanes: Sequence[Lane]) -> None:
                 f"The lanes {other.name} and {lane.name} are the same run. Name each value and seed once."
             )
     names = [lane.name for lane in lanes]
+    if longest := max((name for name in names if len(name) > LONGEST), key=len, default=""):
+        raise RecipeError(
+            f"A lane's folder would be called by {len(longest)} letters, {longest[:60]}… A file system takes {LONGEST}. "
+            "Put long values into recipes of their own, or vary them by shorter ones."
+        )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise RecipeError(f"Two lanes would be called {twice}. Give one setting's values in one --over.")

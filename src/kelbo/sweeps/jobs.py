@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kelbo.errors import DataError, Divergence, KelboError, NotSaved, RecipeError, ScoreError, message
+from kelbo.errors import DataError, Divergence, KelboError, NotSaved, RecipeError, RunError, ScoreError, message
 
-FINAL = (RecipeError, DataError, Divergence, ScoreError)
+FINAL = (RecipeError, DataError, RunError, Divergence, ScoreError)
 """would come again the same way: such a job is not tried a second time"""
 
 Watch = Callable[[str, dict[str, Any]], None]
