@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+# a shell's background jobs ignore Ctrl-C, and so would every process that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # the tests' models are tiny: threads would only wait for one another
 
 
