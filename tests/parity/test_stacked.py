@@ -145,6 +145,7 @@ def test_a_stopped_stack_goes_on_to_the_same_bits(tmp_path):
 
 def test_a_second_ctrl_c_ends_a_stack_at_once(tmp_path):
     before = signal.getsignal(signal.SIGINT)
+
     def stop(name, told):
         if name == "lane1" and told.get("step") == 4:
             os.kill(os.getpid(), signal.SIGINT)

@@ -56,6 +56,7 @@ def test_a_full_disk_stops_the_queue(queue_jobs):
 
 def test_a_signal_reaches_the_jobs_which_save(queue_jobs, tmp_path):
     before = signal.getsignal(signal.SIGINT)
+
     def stop():
         while not (tmp_path / "waiting").exists():
             time.sleep(0.01)
