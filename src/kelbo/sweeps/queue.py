@@ -1,8 +1,8 @@
 """A queue of jobs worked off by processes of this machine, each of which is one thread or one accelerator wide.
 
-On a CPU several one-thread processes train more than one process with several threads does (`benchmarks/results/sweep_speed.json`), and lanes
-need nothing of one another. Workers are spawned afresh, so a program that calls `work_off` must guard its own beginning by
-`if __name__ == "__main__":` as every user of multiprocessing must.
+On a CPU several one-thread processes train more than one process with several threads does
+(`benchmarks/results/sweep_speed.json`), and lanes need nothing of one another. Workers are spawned afresh, so a program that
+calls `work_off` must guard its own beginning by `if __name__ == "__main__":` as every user of multiprocessing must.
 """
 
 from __future__ import annotations
