@@ -9,7 +9,7 @@ from torch import nn
 from kelbo.likelihoods import FixedGaussian
 from kelbo.models import VAE
 from kelbo.objectives import Beta
-from kelbo.studies.identity import on_the_scale_of_beta
+from kelbo.studies.beta_vae.identity import on_the_scale_of_beta
 
 SHAPE, DIMS, LATENTS, BETAS = (1, 2, 3), 6, 2, [0.1, 0.5, 1.0, 4.0, 10.0]
 IMAGES = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(1))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.reports import beta_study_maker
+from tests.reports.beta_vae import maker
 
 from kelbo.recipes import change, parse
 from kelbo.recipes.experiment import open_run, train
@@ -79,4 +79,4 @@ def autoencoder_page(trained):
 @pytest.fixture(scope="session")
 def study_results():
     """A maker of results of the β-VAE study: invented, never measured."""
-    return beta_study_maker.study_results
+    return maker.study_results

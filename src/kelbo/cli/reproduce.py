@@ -12,8 +12,8 @@ import typer
 from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
-    from kelbo.studies.estimate import Estimate
-    from kelbo.studies.plan import Plan
+    from kelbo.studies.beta_vae.estimate import Estimate
+    from kelbo.studies.beta_vae.plan import Plan
     from kelbo.sweeps.jobs import Watch
 
 STUDIES = ("beta-vae",)
@@ -45,9 +45,9 @@ def reproduce(
     The same command goes on with what was begun.
     """
     from kelbo.errors import RecipeError
-    from kelbo.studies.budget import budget_of
-    from kelbo.studies.plan import plan_of
-    from kelbo.studies.reproduce import begin, expected, reproduce
+    from kelbo.studies.beta_vae.budget import budget_of
+    from kelbo.studies.beta_vae.plan import plan_of
+    from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce
 
     if study not in STUDIES:
         raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")

@@ -1,0 +1,57 @@
+"""One test of a claim of the β-VAE study: its numbers as they are found, and the verdict with what they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kelbo.reports.beta_vae import numbers as n
+from kelbo.reports.beta_vae.results import Study
+from kelbo.reports.claims import Claim, Estimate, Evidence, Unit, Verdict, judge, listed
+
+OTHER_IMAGES = "On images drawn here, not the paper’s own."
+
+
+@dataclass
+class Gathered:
+    """The numbers of one test as they are found, and the labels of those that are not there."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    def add(
+        self, label: str, found: Estimate | None, unit: Unit, above: float = -np.inf, below: float = np.inf
+    ) -> None:
+        """One number, None where it is not there; and the side on which the claim puts it."""
+        if found is None:
+            self.absent.append(label)
+        else:
+            self.evidence.append(Evidence(label, found, unit, above, below))
+
+
+def verdict(
+    study: Study,
+    claim: Claim,
+    found: Gathered,
+    groups: Sequence[n.Group],
+    note: str = "",
+    *,
+    missing: Sequence[str] = (),
+) -> Verdict:
+    """The verdict on what was gathered of these (role, network); network "" is a baseline's, which is not trained."""
+    lacking = list(missing)
+    if found.absent and not missing:
+        nothing = [g for g in groups if not (n.lanes(study, g) if g[1] else n.sweeps_of(study, g[0]))]
+        lacking = [n.absence(study, group) for group in nothing]
+        if not nothing:
+            lacking = [f"there are no numbers of {listed(found.absent)}"]
+    return judge(
+        claim,
+        found.evidence,
+        missing=lacking,
+        trained=n.trained(study, groups),
+        on=n.standing_in(study, groups),
+        note=" ".join(filter(None, [note, OTHER_IMAGES if found.evidence and n.drawn_here(study, groups) else ""])),
+    )

@@ -1,0 +1,163 @@
+"""The β-VAE study from its plan to its page, in a folder that can be gone on with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from kelbo.errors import Interrupted, NotSaved
+from kelbo.reports.beta_vae.page import write_study_page
+from kelbo.runs.study import Study
+from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
+from kelbo.studies.beta_vae.estimate import Estimate, estimate, probe
+from kelbo.studies.beta_vae.identity import identity
+from kelbo.studies.beta_vae.measure import fingerprint, keep, measure_lane, parts_in, wants_of
+from kelbo.studies.beta_vae.plan import Plan
+from kelbo.studies.beta_vae.results import before, results_of
+from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirks
+from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, require_written, train, unfinished
+from kelbo.sweeps.jobs import Job, Watch, unheard
+from kelbo.sweeps.lane import Tell
+from kelbo.sweeps.queue import work_off, workers_here
+
+Watching = Callable[[int], AbstractContextManager[Watch]]
+"""Opens the display of so many jobs."""
+Say = Callable[[str], None]
+WHOLE = "study"
+"""the group of what is measured of no lane and no baseline"""
+
+
+def quietly(_jobs: int) -> AbstractContextManager[Watch]:
+    """A Watching that shows nothing."""
+    return nullcontext(unheard)
+
+
+def begin(plan: Plan, out: Path) -> Study:
+    """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
+    definition = {"study": "beta-vae", "budget": plan.budget.name, "mode": plan.mode}
+    study = Study.begin(out, definition, list(plan.budget.steps))
+    require_same_sweeps(plan, study)
+    return study
+
+
+def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
+    """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
+    count, study = workers or workers_here(2**10), Study(out)
+    entries = entries_of(plan, study)
+    left = {named for named, _ in _jobs(plan, study, entries)}
+    if not (left or unfinished(entries)):
+        return Estimate(0.0, 0.0, count)
+    return estimate(plan, entries, probe(plan, workers), count, left)
+
+
+def reproduce(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int | None = None,
+    say: Say = lambda _: None,
+    watching: Watching = quietly,
+    estimated: float | None = None,
+) -> Path:
+    """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
+
+    workers: processes, by default what the machine has. say: hears what is done, in lines. estimated: seconds that were
+    said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the others go on.
+    RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted after a
+    signal: what is done is kept, and the same call goes on.
+    """
+    study = begin(plan, out)
+    with study.held(), _going_on():
+        if estimated is not None:
+            study.expect(estimated)
+        entries = entries_of(plan, study)
+        todo = unfinished(entries)
+        if len(todo) < len(entries):
+            say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
+        if todo:
+            with _timed(study, "training"), watching(len(todo)) as watch:
+                train(plan, study, watch=watch, workers=workers)
+        for entry in entries:
+            if entry.state[0] != "done":
+                say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
+        _write(plan, study, entries, {})
+        jobs = [job for _, job in _jobs(plan, study, entries)]
+        faults: dict[str, str] = {}
+        if jobs:
+            say(f"measuring: {len(jobs)} jobs")
+            with _timed(study, "measuring"), watching(len(jobs)) as watch:
+                outcomes = require_written(work_off(jobs, watch=watch, log=study.log, workers=workers))
+            faults = {o.name.removeprefix("measure "): o.error for o in outcomes if o.error}
+        for name, error in faults.items():
+            say(f"{name} was not measured whole: {error}")
+        _write(plan, study, entries, faults)
+        return write_study_page(out)
+
+
+def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[tuple[str, Job]]:
+    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read."""
+    if plan.wants("quirks"):
+        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries)
+        if "quirks" not in parts_in(place, wants.of):
+            yield "quirks", Job("measure quirks", measure_quirks, (place, wants))
+    for baseline in plan.baselines:
+        place = study.measure("baselines", baseline.name)
+        wants = baseline_wants(plan, baseline, before(plan, entries, baseline.role, baseline.seed))
+        if set(wants.keys()) - parts_in(place, wants.of).keys():
+            yield baseline.name, Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
+    for entry in entries:
+        if entry.state[0] != "done":
+            continue
+        place, wants = study.measure(entry.plan.name, entry.lane.name), wants_of(plan, entry.plan, entry.lane)
+        if set(wants.keys()) - parts_in(place, fingerprint(entry.run)).keys():
+            yield entry.title, Job(f"measure {entry.title}", measure_lane, (entry.run.path, place, wants))
+    if plan.wants("identity"):
+        place = study.measure(WHOLE, "identity")
+        if "identity" not in parts_in(place, IDENTITY):
+            yield "identity", Job("measure β as a variance", measure_identity, (place,))
+
+
+IDENTITY = "defaults"
+"""what the identity's numbers are of: nothing of the study can be chosen for them"""
+
+
+def measure_identity(place: Path, *, tell: Tell) -> None:  # noqa: ARG001  a job's face
+    """Section 4.2, trained; kept at `place`."""
+    keep(place, IDENTITY, {"identity": identity()})
+
+
+def _quirk_wants(plan: Plan, entries: list[Entry]) -> QuirkWants:
+    budget = plan.budget
+    return QuirkWants(looked_at(entries), budget.codes, budget.images, budget.fitted, budget.effort)
+
+
+def _write(plan: Plan, study: Study, entries: list[Entry], faults: dict[str, str]) -> None:
+    """results.json, of what is known by now. NotSaved where the disk refuses."""
+    quirks = parts_in(study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries).of) if plan.wants("quirks") else {}
+    same = parts_in(study.measure(WHOLE, "identity"), IDENTITY) if plan.wants("identity") else {}
+    measured = {"quirks": quirks.get("quirks", []), "identity": same.get("identity")}
+    results = results_of(plan, study, entries, faults, measured)
+    try:
+        study.save_results(results)
+    except OSError as error:
+        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and go on.") from error
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """What was stopped says how it goes on."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error} The same command goes on with it.") from error
+
+
+@contextmanager
+def _timed(study: Study, part: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        study.spend(part, time.perf_counter() - begun)

@@ -1,0 +1,191 @@
+"""What the β-VAE study's code did unsaid is measured with nothing else changed."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from kelbo.data.images import SubsetImages
+from kelbo.metrics import continuous_mig
+from kelbo.models.linear import PUBLISHED
+from kelbo.recipes.build import baseline
+from kelbo.studies.beta_vae import quirks_sets
+from kelbo.studies.beta_vae.quirks import Subject, quirks
+from kelbo.studies.beta_vae.quirks_entries import compared
+from kelbo.studies.beta_vae.quirks_lanes import distances, grey_bernoulli, mixed_up_gap
+from kelbo.studies.beta_vae.quirks_sets import baselines, training_data
+from kelbo.studies.beta_vae.quirks_texts import NOTES, TEXTS
+
+
+def by_name(entries):
+    return {entry["name"]: entry for entry in entries}
+
+
+def altered(record, **changes):
+    return type(record)(**(record.__dict__ | changes))
+
+
+def test_a_difference_is_surer_than_its_two_sides_where_draws_are_shared():
+    row = compared("PCA", [0.5, 0.7, 0.9], [0.6, 0.81, 0.99])
+    assert row["published"]["value"] == pytest.approx(0.7)
+    assert row["published"]["high"] == 1.0  # a share
+    assert row["difference"]["value"] == pytest.approx(-0.1)
+    assert row["difference"]["high"] - row["difference"]["low"] < 0.06
+
+
+def test_one_replicate_tells_no_interval():
+    assert compared("PCA", [0.5], [0.25])["published"] == {"value": 0.5, "low": None, "high": None}
+
+
+def test_the_studys_sizes_are_those_of_the_encoders():
+    assert quirks_sets.PUBLISHED == PUBLISHED
+
+
+def test_of_colour_images_the_layouts_cost_most_and_their_order_alone_some(colour_subject, quick, few_fitted):
+    found = by_name(baselines(colour_subject, altered(quick, points=(600, 301)), sizes=False))
+    assert set(found) == {"baseline-layouts", "baseline-order"}
+    layouts = {row["label"]: row for row in found["baseline-layouts"]["rows"]}
+    assert set(layouts) == {"PCA, linear", "ICA, linear", "PCA, logistic", "ICA, logistic"}
+    chance, logistic = 1 / 5, layouts["PCA, logistic"]
+    assert logistic["published"]["value"] < chance + 0.1
+    assert logistic["corrected"]["value"] > chance + 0.2
+    assert logistic["difference"]["high"] < 0
+    order = {row["label"]: row for row in found["baseline-order"]["rows"]}["PCA, logistic"]
+    assert order["corrected"] == logistic["corrected"]
+    assert logistic["published"]["value"] < order["published"]["value"] < order["corrected"]["value"]
+
+
+def test_only_the_layout_differs_between_the_two_fits(grey_subject, colour_subject, quick, few_fitted):
+    """Of black-and-white images both layouts are the same, so then both fits are."""
+    for kind in ("pca", "ica"):
+        codes = quirks_sets._codes_by_way(kind, grey_subject, grey_subject.images, quick, 5, {"published"})
+        np.testing.assert_allclose(codes["published"], codes["one layout"], atol=1e-4)
+        codes = quirks_sets._codes_by_way(kind, colour_subject, colour_subject.images, quick, 5, {"published"})
+        assert np.abs(codes["published"] - codes["one layout"]).max() > 0.5
+
+
+def test_of_grey_images_only_the_sizes_are_compared(grey_subject, quick, few_fitted):
+    (entry,) = baselines(grey_subject, quick)
+    assert entry["name"] == "baseline-sizes"
+    assert "against 384 different ones" in entry["note"]
+    assert baselines(grey_subject, quick, sizes=False) == []
+
+
+def test_as_many_images_are_fitted_as_told(grey_subject, monkeypatch, quick, few_fitted):
+    asked = []
+
+    def fitted(kind, images, *rest, **how):
+        asked.append(len(images))
+        return baseline(kind, images, *rest, **how)
+
+    monkeypatch.setattr(quirks_sets, "baseline", fitted)
+    baselines(grey_subject, altered(quick, fitted=100))
+    assert sorted(set(asked)) == [100, 230, 240]
+
+
+def test_mixed_up_draws_are_compared_on_the_same_images(grey_subject, quick):
+    (entry,) = mixed_up_gap(grey_subject, quick)
+    (row,) = entry["rows"]
+    for way, published in (("published", True), ("corrected", False)):
+        values = []
+        for seed in (0, 1, 2):
+            rows = np.random.default_rng(seed).permutation(384)[:300]
+            tables = (table[rows] for table in (grey_subject.codes["vae"], grey_subject.scales, grey_subject.factors))
+            values.append(continuous_mig(*tables, seed=seed, as_published=published).value)
+        assert row[way]["value"] == pytest.approx(np.mean(values))
+    assert row["unit"] == "gap"
+
+
+def test_what_a_lane_learned_by_heart_is_seen(grey_subject, quick):
+    """A code that knows the factors of its training images and nothing of others."""
+    rng = np.random.default_rng(1)
+    held = np.arange(len(grey_subject.factors)) % 2 == 0
+    knows = np.where(held[:, None], rng.normal(size=grey_subject.factors.shape), grey_subject.factors)
+    told = {"train": {"mean": 80.0, "standard_error": 1.0}, "test": {"mean": 90.0, "standard_error": 2.0}}
+    (entry,) = training_data(altered(grey_subject, codes={"vae": knows}, held_out=held, distortion=told), quick)
+    score, nats = entry["rows"]
+    assert score["published"]["value"] > score["corrected"]["value"] + 0.3
+    assert "Scores of 192 images of each kind" in entry["note"]
+    assert nats["difference"]["value"] == -10.0
+    assert nats["difference"]["low"] == pytest.approx(-10 - 1.96 * 5**0.5)
+
+
+def test_what_the_cross_entropy_lacks_is_the_continuous_bernoullis_constant(grey_lane):
+    (entry,) = grey_bernoulli(Subject("digits", "digits", "VAE, β = 1", experiment=grey_lane), images=50)
+    (row,) = entry["rows"]
+    x = grey_lane.data.test.spread(50).float() / 16
+    with grey_lane.model.evaluating():
+        output = grey_lane.model.decode(grey_lane.model.posterior_moments(x)[0]).double()
+    shares = torch.sigmoid(output)
+    constant = torch.log(2 * torch.atanh(1 - 2 * shares) / (1 - 2 * shares))  # Loaiza-Ganem and Cunningham (2019)
+    entropy = -(x * shares.log() + (1 - x) * (1 - shares).log())
+    assert row["published"]["value"] == pytest.approx(entropy.flatten(1).sum(1).mean().item(), rel=1e-5)
+    assert row["difference"]["value"] == pytest.approx(constant.flatten(1).sum(1).mean().item(), rel=1e-4)
+    assert row["difference"]["value"] > 64 * np.log(2)
+    assert "Of 50 held-out images of 64 dimensions" in entry["note"]
+
+
+def lane_of(beta, seed, reconstruction, sample, called="reconstruction Fréchet distance over random-0"):
+    def found(value):
+        return {"called": called, "value": value, "low": value - 1, "high": value + 1}
+
+    parts = {"reconstruction": found(reconstruction), "sample": found(sample)}
+    distances = {"features": "random-0", "images": 2_000, **parts}
+    return {"set": "cifar10", "role": "cifar10", "beta": beta, "seed": seed, "distances": distances}
+
+
+def test_distances_of_reconstructions_and_samples_stand_side_by_side():
+    lanes = [lane_of(1.0, 0, 20, 50), lane_of(1.0, 1, 22, 54), lane_of(0.1, 0, 10, 70)]
+    (entry,) = distances([*lanes, {"set": "shapes2d", "role": "dsprites", "beta": 1.0, "distances": None}])
+    low, one = entry["rows"]
+    assert (low["label"], one["label"]) == ("β = 0.1", "β = 1")
+    assert low["published"] == {"value": 10, "low": 9, "high": 11}
+    assert low["difference"] is None
+    assert (one["published"]["value"], one["corrected"]["value"]) == (21, 52)
+    assert one["difference"]["value"] == -31
+    assert one["unit"] == "Fréchet distance over random-0"
+    assert "2,000 images" in entry["note"]
+    assert "these are of held-out images, from its mean" in entry["note"]
+    (entry,) = distances(lanes, as_published=True)
+    assert "reconstructions are of training images, from draws" in entry["note"]
+    assert "held-out" not in entry["note"]
+
+
+def test_every_quirk_is_told_once_a_set_in_order_as_json(grey_subject, colour_subject, grey_lane, quick, few_fitted):
+    seen = []
+    effort = altered(quick, everywhere=False, seeds=(0, 1), linear_steps=50)
+    subjects = [grey_subject, colour_subject, Subject("digits", "digits", "VAE, β = 1", experiment=grey_lane)]
+    found = quirks(subjects, [lane_of(1.0, 0, 20, 50)], effort, lambda *what: seen.append(what))
+    names = [entry["name"] for entry in found]
+    assert set(names) == set(TEXTS)
+    assert names == sorted(names, key=list(TEXTS).index)
+    assert len({(entry["name"], entry["set"]) for entry in found}) == len(found)
+    assert all(entry["rows"] or entry["name"] in NOTES for entry in found)
+    assert all(entry["title"] and entry["what"] for entry in found)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert [entry["set"] for entry in found if entry["name"] == "few-points"] == ["shapes2d"]  # the first is enough
+    assert ("baseline-layouts", "shapes3d") in seen
+    assert {
+        entry["seconds"] > 0 for entry in found if entry["rows"] and entry["name"] != "reconstruction-distance"
+    } == {True}
+
+
+def test_what_cannot_be_measured_says_why(grey_subject, quick, few_fitted):
+    few = altered(
+        grey_subject,
+        codes={"vae": grey_subject.codes["vae"][:1]},
+        factors=grey_subject.factors[:1],
+        scales=None,
+        train=None,
+    )
+    found = by_name(quirks([altered(few, held_out=None)], (), quick))
+    assert found["few-points"]["rows"] == []
+    assert found["few-points"]["note"].startswith("Not measured here: codes must have at least 2 rows; got 1")
+
+
+def test_a_subset_of_a_set_is_a_subject_like_any_other(colour_subject, quick, few_fitted):
+    some = SubsetImages(colour_subject.images, torch.arange(0, 256, 3))
+    half = altered(colour_subject, images=some, factors=colour_subject.factors[::3], codes={})
+    (entry, _) = baselines(half, altered(quick, seeds=(0,), encoded=100), sizes=False)
+    assert entry["rows"][0]["published"]["low"] is None

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from kelbo.errors import ScoreError
+from kelbo.evaluation.codes import Codes
+from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
+
+NAMES = ("shape", "scale", "x")
+
+
+@pytest.fixture
+def table():
+    factors = np.random.default_rng(0).integers(0, 6, (1_500, 3))
+    return Table(factors, NAMES, complete=False)
+
+
+def wanted(**changes):
+    settings = {"factors": "all", "classifier": "logistic", "pairs": 8, "train": 200, "test": 100, "replicates": 3}
+    return Wanted(**{**settings, "as_published": False, **changes})
+
+
+def test_codes_that_are_the_factors_are_told_and_noise_is_not(table):
+    codes = {"factors": table.factors.astype(np.float32), "noise": np.random.default_rng(1).normal(size=(1_500, 3))}
+    found = scores(table, codes, wanted())
+    assert found["factors"]["value"] > 0.98
+    assert found["noise"]["low"] < 1 / 3 < found["noise"]["high"]
+    assert (found["noise"]["replicates"], found["noise"]["of"]) == (3, "fresh images and pairs")
+    assert (found["noise"]["train"], found["noise"]["test"], found["noise"]["pairs"]) == (200, 100, 8)
+
+
+def test_without_shape_the_shape_is_never_asked_for(table):
+    half = table.factors[:, :1].astype(np.float32)  # a code of the shape alone
+    assert scores(table, {"vae": half}, wanted(factors="all"))["vae"]["value"] > 0.5  # shape, or one of the others
+    four = scores(table, {"vae": half}, wanted(factors="without shape"))["vae"]
+    assert four["low"] < 1 / 2 < four["high"]
+    with pytest.raises(ScoreError, match="no factor to be scored without shape"):
+        scores(Table(table.factors, ("a", "b", "c"), False), {"vae": half}, wanted(factors="without shape"))
+
+
+def test_equal_codes_have_equal_scores_beside_any_others(table):
+    codes = np.random.default_rng(2).normal(size=(1_500, 4)) + table.factors[:, :1]
+    alone = scores(table, {"vae": codes}, wanted())["vae"]
+    assert scores(table, {"other": -codes, "vae": codes}, wanted())["vae"] == alone
+
+
+def test_one_replicate_has_no_interval_and_sees_the_whole_table(table):
+    found = scores(table, {"vae": table.factors.astype(np.float32)}, wanted(replicates=1))["vae"]
+    assert (found["low"], found["high"], found["of"]) == (None, None, "fresh pairs")
+
+
+def test_a_whole_set_keeps_all_its_images_in_every_replicate():
+    factors = np.stack(np.meshgrid(range(3), range(3), range(4), indexing="ij"), -1).reshape(-1, 3)
+    found = Table.of(Codes(factors.astype(np.float32), None, factors, NAMES))
+    assert found.complete
+    # a third of 36 images would leave values with one image, which no pair can be drawn from
+    assert scores(found, {"vae": factors.astype(np.float32)}, wanted())["vae"]["of"] == "fresh pairs"
+    with pytest.raises(ScoreError):
+        scores(found._replace(complete=False), {"vae": factors.astype(np.float32)}, wanted(replicates=12))
+
+
+def test_codes_without_factors_have_no_score():
+    with pytest.raises(ScoreError, match="factors are known"):
+        Table.of(Codes(np.zeros((4, 2), np.float32)))
+
+
+def test_as_published_chooses_among_all_factors_and_says_its_settings(table):
+    asked = wanted(classifier="forest", factors="without shape", replicates=1, as_published=True)
+    found = scores(table, {"vae": table.factors.astype(np.float32)}, asked)["vae"]
+    assert found["value"] > 0.9
+    assert asked.key != asked._replace(as_published=False).key
