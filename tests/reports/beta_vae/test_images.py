@@ -15,14 +15,16 @@ from kelbo.data.images import ArrayImages
 from kelbo.models.linear import flattened, published_rows
 from kelbo.recipes import change, parse
 from kelbo.recipes.experiment import open_run, train
+from kelbo.reports import study_figures
 from kelbo.reports.beta_vae import figures as charted
 from kelbo.reports.beta_vae import images, quirks
 from kelbo.reports.beta_vae.figures import figures
-from kelbo.reports.beta_vae.images import Absent, Lanes, mixed_up, planes, seen, strips, traversals, traversed
+from kelbo.reports.beta_vae.images import mixed_up, planes, seen, strips, traversals, traversed
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.figures import DARK, LIGHT
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.pictures import of_figure
+from kelbo.reports.study_figures import Absent, Lanes
 
 TINY = {
     "name": "tiny",
@@ -41,7 +43,7 @@ opened = cache(open_run)
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch):
     """Rendering a set anew for every lane would take most of these tests' time."""
-    monkeypatch.setattr(images, "open_run", opened)
+    monkeypatch.setattr(study_figures, "open_run", opened)
 
 
 @pytest.fixture(scope="module")

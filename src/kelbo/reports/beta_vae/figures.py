@@ -17,14 +17,12 @@ from kelbo.reports.beta_vae.charts import (
     score_bars,
     scores_over_pairs,
 )
-from kelbo.reports.beta_vae.images import Absent, Lanes, mixed_up, planes, reconstructions, strips, traversals
+from kelbo.reports.beta_vae.images import mixed_up, planes, reconstructions, strips, traversals
 from kelbo.reports.beta_vae.quirks import identity_picture, quirk_key, quirk_picture
 from kelbo.reports.beta_vae.results import CIFAR, FACTORS, NAMES, Entry, Study, named
-from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
 from kelbo.reports.pictures import Picture, of_figure
-
-Shown = Picture | Labelled
+from kelbo.reports.study_figures import Absent, Lanes, Shown, draw_all
 
 VARIANTS = {"all": 0, "without shape": 1}
 """factors that a score leaves out of the classes"""
@@ -58,15 +56,7 @@ def figures(
         drawn[quirk_key(quirk)] = partial(_quirk, quirk)
         if quirk["name"] == "baseline-layouts":
             drawn[f"{quirk_key(quirk)}-seen"] = partial(mixed_up, study, lanes, quirk, f"{quirk_key(quirk)}-seen")
-    shown: dict[str, Shown | None] = {}
-    for key, draw in drawn.items():
-        try:
-            shown[key] = draw()
-        except Absent as reason:
-            shown[key] = None
-            if missing is not None:
-                missing[key] = str(reason)
-    return shown
+    return draw_all(drawn, missing)
 
 
 def _bars(study: Study) -> Picture:

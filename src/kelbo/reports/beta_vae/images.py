@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +14,14 @@ from matplotlib.ticker import MaxNLocator
 
 from kelbo import evaluation
 from kelbo.data.images import Images
-from kelbo.errors import DataError, RunError
-from kelbo.recipes.experiment import Experiment, open_run
+from kelbo.recipes.experiment import Experiment
 from kelbo.reports import gallery
 from kelbo.reports.beta_vae.results import CIFAR, NAMES, Entry, Study, best, named
 from kelbo.reports.figures import Array, Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
 from kelbo.reports.pictures import Picture, of_figure, of_images, sheet
+from kelbo.reports.study_figures import Absent, Lanes
 from kelbo.reports.sweeps import Plane, base, on_a_plane, trace
 from kelbo.seeds import generator
 from kelbo.units import intensities
@@ -41,32 +40,6 @@ SHEET, LEFT, TOP, BOTTOM = 2.458, 0.46, 0.45, 0.42
 
 PRINTED = 1.0
 """the score of both models that the study's plotting script prints over its traversals"""
-
-
-class Absent(Exception):
-    """Why a figure cannot be drawn of this run; the words follow its key."""
-
-
-@dataclass
-class Lanes:
-    """The runs of a study's folder, the last one opened kept: a set can take seconds to read and much memory."""
-
-    folder: Path
-    last: dict[str, Experiment] = field(default_factory=dict)
-
-    def any_of(self, lanes: Sequence[Entry]) -> Experiment:
-        """The one of these that is open already, else the first."""
-        return self.open(next((lane for lane in lanes if lane["run"] in self.last), lanes[0]))
-
-    def open(self, lane: Entry) -> Experiment:
-        """Absent where its run is not there any more or cannot be read."""
-        if lane["run"] not in self.last:
-            self.last.clear()
-            try:
-                self.last[lane["run"]] = open_run(self.folder / lane["run"])
-            except (RunError, DataError) as error:
-                raise Absent(str(error)) from error
-        return self.last[lane["run"]]
 
 
 class Traversal(NamedTuple):

@@ -1,0 +1,54 @@
+"""What the figures of any study need: its runs, opened one after another, and words for what cannot be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import DataError, RunError
+from kelbo.recipes.experiment import Experiment, open_run
+from kelbo.reports.gallery import Labelled
+from kelbo.reports.pictures import Picture
+
+Shown = Picture | Labelled
+
+
+class Absent(Exception):
+    """Why a figure cannot be drawn of this run; the words follow its key."""
+
+
+@dataclass
+class Lanes:
+    """The runs of a study's folder, the last one opened kept: a set can take seconds to read and much memory."""
+
+    folder: Path
+    last: dict[str, Experiment] = field(default_factory=dict)
+
+    def any_of(self, lanes: Sequence[Mapping[str, Any]]) -> Experiment:
+        """The one of these that is open already, else the first."""
+        return self.open(next((lane for lane in lanes if lane["run"] in self.last), lanes[0]))
+
+    def open(self, lane: Mapping[str, Any]) -> Experiment:
+        """Absent where its run is not there any more or cannot be read."""
+        if lane["run"] not in self.last:
+            self.last.clear()
+            try:
+                self.last[lane["run"]] = open_run(self.folder / lane["run"])
+            except (RunError, DataError) as error:
+                raise Absent(str(error)) from error
+        return self.last[lane["run"]]
+
+
+def draw_all(drawn: Mapping[str, Callable[[], Shown]], missing: dict[str, str] | None) -> dict[str, Shown | None]:
+    """Every figure by its key, None of one that is Absent; `missing` is then told why."""
+    shown: dict[str, Shown | None] = {}
+    for key, draw in drawn.items():
+        try:
+            shown[key] = draw()
+        except Absent as reason:
+            shown[key] = None
+            if missing is not None:
+                missing[key] = str(reason)
+    return shown
