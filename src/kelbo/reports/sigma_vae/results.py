@@ -80,7 +80,8 @@ class Study:
     @property
     def set(self) -> str:
         """What its images are called."""
-        return SETS.get(self.plan["set"], self.plan["set"])
+        name: str = self.plan["set"]
+        return SETS.get(name, name)
 
     @property
     def betas(self) -> tuple[float, ...]:
