@@ -11,7 +11,7 @@ from tests.reports.conftest import HOSTILE, Page
 
 from kelbo.errors import Damaged, RunError
 from kelbo.reports.beta_vae.claims import claims
-from kelbo.reports.beta_vae.page import command, duration, write_study_page
+from kelbo.reports.beta_vae.page import command, write_study_page
 
 PARTS = [
     "What the paper says, and what came of it",
@@ -200,13 +200,6 @@ def test_the_command_runs_it_again(results):
     assert command(results) == "kelbo reproduce beta-vae --budget hours"
     again = results | {"mode": "as-published", "only": ["table1", "table2"], "budget": "minutes"}
     assert command(again) == "kelbo reproduce beta-vae --budget minutes --mode as-published --only table1,table2"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(42.0, "42 s"), (119, "119 s"), (600, "10 min"), (7300, "2.0 h"), (3 * 86_400, "3.0 days")]
-)
-def test_durations_are_told_in_the_unit_that_suits_them(seconds, words):
-    assert duration(seconds) == words
 
 
 # Results that are none

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae import printed as papers
-from kelbo.reports.beta_vae.cells import Cell, Group, Row, StudyTable
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study
+from kelbo.reports.cells import Cell, Group, Row, StudyTable
 from kelbo.reports.claims import sentence
 
 
@@ -29,6 +29,7 @@ def table_4(study: Study) -> StudyTable:
         "As built, an encoder’s last layer gives mean and variance of every latent.",
         ["As printed", "As built"],
         groups,
+        words=True,
     )
 
 

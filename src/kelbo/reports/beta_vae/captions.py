@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Caption(NamedTuple):
-    title: str
-    words: str
-
-
-class Part(NamedTuple):
-    """A section of the page: `things` are names of tables and keys of figures, in their order."""
-
-    id: str
-    title: str
-    words: str
-    things: tuple[str, ...]
-
+from kelbo.reports.study_page import Caption, Part
 
 PARTS = (
     Part("plan", "What was trained", "", ("plan",)),

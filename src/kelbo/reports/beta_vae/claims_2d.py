@@ -6,9 +6,10 @@ import numpy as np
 
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae import printed as papers
-from kelbo.reports.beta_vae.gathered import Gathered, verdict
+from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import Study, named
 from kelbo.reports.claims import Claim, Verdict, against_printed, deviation_ratio, listed, paired, student
+from kelbo.reports.gathered import Gathered
 
 MLP: n.Group = ("dsprites", "mlp")
 FOUR = "without shape"

@@ -6,9 +6,10 @@ from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae import printed as papers
 from kelbo.reports.beta_vae.claims_2d import FOUR, MLP, POINTS
 from kelbo.reports.beta_vae.claims_rgb import CONV
-from kelbo.reports.beta_vae.gathered import Gathered, verdict
+from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Kind, Study
 from kelbo.reports.claims import Claim, Estimate, Verdict, paired, percent, student, welch
+from kelbo.reports.gathered import Gathered
 
 HIGH = 0.9
 """A score from which on disentanglement counts as high."""

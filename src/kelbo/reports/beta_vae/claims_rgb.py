@@ -7,9 +7,10 @@ import numpy as np
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae import printed as papers
 from kelbo.reports.beta_vae.claims_2d import FOUR, MLP
-from kelbo.reports.beta_vae.gathered import Gathered, verdict
+from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Study, named
 from kelbo.reports.claims import Claim, Verdict, paired, student, welch
+from kelbo.reports.gathered import Gathered
 
 CONV: n.Group = ("dsprites", "conv")
 

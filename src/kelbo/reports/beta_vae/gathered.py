@@ -1,34 +1,15 @@
-"""One test of a claim of the β-VAE study: its numbers as they are found, and the verdict with what they are of."""
+"""The verdict on a claim of the β-VAE study, with what its numbers are of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae.results import Study
-from kelbo.reports.claims import Claim, Estimate, Evidence, Unit, Verdict, judge, listed
+from kelbo.reports.claims import Claim, Verdict, judge, listed
+from kelbo.reports.gathered import Gathered
 
 OTHER_IMAGES = "On images drawn here, not the paper’s own."
-
-
-@dataclass
-class Gathered:
-    """The numbers of one test as they are found, and the labels of those that are not there."""
-
-    evidence: list[Evidence] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-
-    def add(
-        self, label: str, found: Estimate | None, unit: Unit, above: float = -np.inf, below: float = np.inf
-    ) -> None:
-        """One number, None where it is not there; and the side on which the claim puts it."""
-        if found is None:
-            self.absent.append(label)
-        else:
-            self.evidence.append(Evidence(label, found, unit, above, below))
 
 
 def verdict(

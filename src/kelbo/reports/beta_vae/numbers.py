@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from kelbo.reports.beta_vae.results import NAMES, Entry, Kind, Study
-from kelbo.reports.claims import Estimate, percent
+from kelbo.reports.claims import Estimate
 
 Group = tuple[str, str]
 """(role, network): a sweep of the study; network "" is the baselines of the set."""
@@ -210,10 +210,3 @@ def ends(counts: Iterable[int]) -> str:
     """The smallest and the largest of some counts: "2,000", "500 to 2,000"."""
     known = sorted(set(counts))
     return " to ".join(f"{count:,}" for count in (known if len(known) < 2 else (known[0], known[-1])))
-
-
-def span(values: Iterable[float]) -> str:
-    """Shares in words: "0.13 % to 2.5 %", "100 %"."""
-    known = list(values)
-    ends = [percent(min(known)), percent(max(known))]
-    return ends[0] if ends[0] == ends[1] else " to ".join(ends)

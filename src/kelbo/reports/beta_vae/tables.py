@@ -11,18 +11,9 @@ import numpy as np
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae import printed as papers
 from kelbo.reports.beta_vae.architectures import table_4
-from kelbo.reports.beta_vae.cells import (
-    OF_PERCENT,
-    Cell,
-    Group,
-    Row,
-    StudyTable,
-    absent,
-    scored,
-    some,
-    with_deviation,
-)
+from kelbo.reports.beta_vae.cells import OF_PERCENT, absent, scored
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study, named
+from kelbo.reports.cells import Cell, Group, Row, StudyTable, some, with_deviation
 from kelbo.reports.claims import percent, sentence
 from kelbo.reports.numbers import fixed, plain
 
@@ -45,6 +36,7 @@ def plan(study: Study) -> StudyTable:
         "Standard deviations everywhere are over seeds, with n − 1 as the study has them.",
         ["Images", "β", "Seeds", "Steps", "Epochs", "Optimiser", "Runs"],
         [Group("", rows)] if rows else [],
+        words=True,
     )
 
 

@@ -1,0 +1,62 @@
+"""What a study's tables are made of: our number, the printed one below, a mark where both should be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kelbo.reports.numbers import plain, with_error
+
+
+@dataclass(frozen=True)
+class Cell:
+    """error: a standard deviation over seeds, "" where there is none. notes: below, what the paper prints first. mark: of
+    something that is not as printed, or of a footnote."""
+
+    value: str = "–"
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    title: str
+    cells: list[Cell]
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under a heading; note: what is to be known of all, or why they have no numbers."""
+
+    title: str
+    rows: list[Row]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """words: whether its cells hold words rather than numbers. footnotes: by mark."""
+
+    name: str
+    title: str
+    caption: str
+    columns: list[str]
+    groups: list[Group]
+    words: bool = False
+    footnotes: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_deviation(values: Sequence[float]) -> tuple[str, str]:
+    """Mean and standard deviation as words, the latter "" of one value."""
+    if len(values) < 2:
+        return (plain(values[0], 4) if values else "–"), ""
+    return with_error(float(np.mean(values)), float(np.std(values, ddof=1)))
+
+
+def some(*notes: str) -> tuple[str, ...]:
+    """Those notes that say something."""
+    return tuple(filter(None, notes))
