@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kelbo.recipes import find
+from kelbo.sweeps import choice
+from kelbo.sweeps.sweep import lay
+
 SMALL = [
     *("--set", "model.network.width=16"),
     *("--set", "model.latents=3"),
@@ -55,6 +59,11 @@ def test_a_sweep_is_trained_resumed_and_told_as_a_table(kelbo, tmp_path):
         ([*OVER, "--how", "stack", "--workers", "2"], "--workers 2 is of the queue"),
         ([*OVER, "--on", "slurm"], "--on takes ray or ray:ADDRESS"),
         ([*OVER, "--on", "ray:host", "--workers", "2"], "does not go with --workers 2"),
+        ([*OVER, "--cpus-per-lane", "2"], "--cpus-per-lane 2 is of lanes on Ray"),
+        ([*OVER, "--how", "stack", "--gpus-per-lane", "0.5"], "--gpus-per-lane 0.5 is of lanes on Ray"),
+        ([*OVER, "--on", "ray", "--cpus-per-lane", "0"], "--cpus-per-lane must be 0.01 or more; got 0"),
+        ([*OVER, "--on", "ray", "--cpus-per-lane", "nan"], "--cpus-per-lane must be 0.01 or more; got nan"),
+        ([*OVER, "--on", "ray", "--gpus-per-lane", "2"], "--gpus-per-lane is 0, or from 0.01 to 1; got 2"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, message):
@@ -71,6 +80,35 @@ def test_another_sweeps_folder_is_refused_and_its_recipe_told_apart(kelbo, tmp_p
     assert (code, "exists already" in err) == (2, True)
     code, _, err = kelbo(*begin, "--resume", "--set", "model.latents=4")
     assert (code, "of the recipe model.latents: 3 → 4" in err) == (2, True)
+
+
+def test_without_arguments_it_is_said_how_a_sweep_is_begun(kelbo):
+    code, told, err = kelbo("sweep")
+    assert code == kelbo("data")[0] == 2
+    assert "Missing command" not in told + err
+    assert "kelbo sweep digits --over objective.beta=0.5,4 --seeds 1,2" in told + err
+
+
+def test_a_sweep_that_is_being_run_is_refused_before_speeds_are_probed(kelbo, tmp_path, monkeypatch):
+    laid = lay(find("digits"), [OVER[1]], [1, 2], tmp_path / "s")
+    monkeypatch.setattr(choice, "choose", lambda *_, **__: pytest.fail("speeds were probed"))
+    with laid.sweep.held():
+        code, _, err = kelbo("sweep", "--resume", "--out", tmp_path / "s")
+    assert (code, "is being run by another process" in err) == (2, True)
+
+
+def test_diverged_lanes_are_left_alone_with_a_word_on_how_to_retry_them(kelbo, tmp_path):
+    out, rates = tmp_path / "s", ["--over", "optimizer.learning_rate=1e30,1e-3"]
+    code, _, err = kelbo("sweep", "digits", *rates, "--seeds", "1", "--out", out, "--how", "stack", *SMALL)
+    assert (code, "--resume --out" in err, "--retry-diverged` tries it all the same" in err) == (1, True, True)
+    code, told, err = kelbo("sweep", "--resume", "--out", out)
+    assert "1 of 2 lanes are finished already" in told
+    assert "1 of 2 lanes diverged and are left alone (--retry-diverged tries them)" in told
+    assert "lane, " not in told  # nothing was trained
+    assert (code, "1 of 2 lanes did not finish. [learning_rate=1e30,seed=1: " in err) == (1, True)
+    code, told, _ = kelbo("sweep", "--resume", "--out", out, "--how", "stack", "--retry-diverged")
+    assert (code, "1 lane, stacked as one program" in told) == (1, True)
+    assert "[1/1] learning_rate=1e30,seed=1 · Divergence: " in told
 
 
 def test_ctrl_c_while_processes_start_is_one_message(tmp_path):

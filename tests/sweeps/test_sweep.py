@@ -14,6 +14,7 @@ from kelbo.errors import Damaged, RunError, SweepFailed
 from kelbo.recipes import change
 from kelbo.recipes.experiment import train
 from kelbo.runs import Sweep
+from kelbo.sweeps.stacked import work_off_stacked
 from kelbo.sweeps.sweep import found, lay, require_all_done, train_lanes
 
 BETAS = ["objective.beta=0.5,4"]
@@ -80,7 +81,46 @@ def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
     assert [state["state"] for state in states] == ["diverged", "done"]
     with pytest.raises(
         SweepFailed,
-        match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: .*(not finite|nan|inf).* --resume --out",
+        match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: .*(not finite|nan|inf).*would diverge again",
+    ):
+        require_all_done(laid)
+
+
+def test_a_diverged_lane_is_left_alone_unless_it_is_asked_for(small, tmp_path):
+    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    diverged, whole = laid.lanes
+    laid.sweep.save_status(diverged.name, {"state": "diverged", "error": "At step 3 the loss was nan."})
+    assert (laid.unfinished(), laid.diverged(), laid.to_train()) == ([diverged, whole], [diverged], [whole])
+    assert [outcome.name for outcome in train_lanes(laid, work=work_off_stacked)] == [whole.name]
+    assert not laid.sweep.run(diverged.name).path.exists()
+    assert train_lanes(laid, work=work_off_stacked) == []
+    with pytest.raises(
+        SweepFailed, match=r"What diverged would diverge again; .* --retry-diverged` tries it all the same"
+    ):
+        require_all_done(laid)
+    (outcome,) = train_lanes(laid, work=work_off_stacked, retry_diverged=True)
+    assert (outcome.name, outcome.kind) == (diverged.name, "Divergence")
+    assert laid.sweep.status(diverged.name)["error"] == outcome.error
+
+
+def test_a_lane_that_diverged_once_and_is_finished_since_is_done(small, tmp_path):
+    laid = lay(small, [], [1], tmp_path / "s")
+    (lane,) = laid.lanes
+    laid.sweep.save_status(lane.name, {"state": "diverged", "error": "At step 3 the loss was nan."})
+    train_lanes(laid, work=work_off_stacked, retry_diverged=True)
+    assert (laid.unfinished(), laid.diverged(), laid.sweep.status(lane.name)["state"]) == ([], [], "done")
+
+
+def test_what_is_to_be_done_about_lanes_is_told_by_how_they_ended(small, tmp_path):
+    laid = lay(small, BETAS, [1], tmp_path / "s")
+    first, second = (lane.name for lane in laid.lanes)
+    laid.sweep.save_status(first, {"state": "failed", "error": "seven is not six"})
+    again = f"`kelbo sweep --resume --out {laid.sweep.path}`"
+    with pytest.raises(SweepFailed, match=rf"\[{second}: not begun\] {again} tries them again\.$"):
+        require_all_done(laid)
+    laid.sweep.save_status(second, {"state": "diverged", "error": "At step 3 the loss was nan."})
+    with pytest.raises(
+        SweepFailed, match=rf"{again} tries those again that did not diverge; with --retry-diverged, all"
     ):
         require_all_done(laid)
 
@@ -88,7 +128,7 @@ def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
 def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):
     laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
     (laid.sweep.path / "states").write_text("no folder")
-    outcomes = train_lanes(laid, workers=1, threads=1)
+    outcomes = train_lanes(laid, work=work_off_stacked)
     assert [outcome.kind for outcome in outcomes] == ["Divergence", None]
     with pytest.raises(SweepFailed, match=r"1 of 2 lanes did not finish. \[learning_rate=1e30,seed=0: (At|After) step"):
         require_all_done(laid, outcomes)

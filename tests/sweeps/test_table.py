@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from kelbo.recipes import change, find
 from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.recipes.features import open_for
 from kelbo.recipes.scores import score_run
-from kelbo.runs import Sweep
+from kelbo.runs import Sweep, write_json
+from kelbo.runs.files import read_json
 from kelbo.sweeps.jobs import failure_of
 from kelbo.sweeps.sweep import lay, train_lanes
 from kelbo.sweeps.table import printed, rows, summary, write_rows
@@ -212,6 +214,25 @@ def test_a_record_that_cannot_be_read_is_named(sweep):
         rows(sweep)
     (run.path / "evaluations" / "test.json").write_text("{")
     with pytest.raises(Damaged, match=r"evaluations/test.json"):
+        rows(sweep)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told.pop("data"),
+        lambda told: told["data"].pop("splits"),
+        lambda told: told["data"].update(splits=["train"]),
+        lambda told: told["data"]["splits"]["train"].pop("fingerprint"),
+        lambda told: told.update(data="digits"),
+    ],
+)
+def test_a_lane_whose_provenance_does_not_tell_its_images_is_named(sweep, damage):
+    place = sweep.run(sweep.lanes[1]).path / "provenance.json"
+    told = read_json(place)
+    damage(told)
+    write_json(place, told)
+    with pytest.raises(Damaged, match=rf"{re.escape(str(place))} does not tell the run's images .* --resume"):
         rows(sweep)
 
 

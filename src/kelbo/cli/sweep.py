@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
+    from kelbo.recipes.schema import Recipe
     from kelbo.sweeps.sweep import Laid
 
 
@@ -26,6 +28,8 @@ class _TrainingByDefault(TyperGroup):
 app = typer.Typer(
     cls=_TrainingByDefault,
     help="Many runs as one: kelbo sweep RECIPE --over PATH=A,B --seeds N,M --out SWEEP (see kelbo sweep train --help).",
+    epilog="Example: kelbo sweep digits --over objective.beta=0.5,4 --seeds 1,2",
+    no_args_is_help=True,
 )
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes of the queue. By default what the machine has.")]
@@ -49,26 +53,39 @@ def train(
         str | None, typer.Option(metavar="ray[:ADDRESS]", help="Send the queue to Ray, here or at an address.")
     ] = None,
     workers: Workers = None,
+    cpus_per_lane: Annotated[
+        float | None, typer.Option(help="On Ray: processors that a lane takes, and threads. By default 1.")
+    ] = None,
+    gpus_per_lane: Annotated[
+        float | None,
+        typer.Option(help="On Ray: share of an accelerator that a lane takes. By default 1 where there are any."),
+    ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of each run: training.steps.")] = None,
     data_root: DataRoot = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep in --out, or begin.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the sweep in --out, or begin. Diverged lanes are left alone.")
+    ] = False,
+    retry_diverged: Annotated[
+        bool, typer.Option("--retry-diverged", help="With --resume: try lanes that diverged, too.")
+    ] = False,
 ) -> None:
     """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
     laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume)
     from kelbo.cli.lanes import Lanes
     from kelbo.sweeps.sweep import require_all_done, train_lanes
-    from kelbo.sweeps.way import way
+    from kelbo.sweeps.way import Share, way
 
-    todo = [lane.recipe for lane in laid.unfinished()]
-    if len(todo) < len(laid.lanes):
-        typer.echo(f"{len(laid.lanes) - len(todo)} of {len(laid.lanes)} lanes are finished already")
+    todo = [lane.recipe for lane in laid.to_train(retry_diverged)]
+    _tell(laid, todo)
+    outcomes = []
     if todo:
-        chosen = way(todo, laid.sweep.path, how, on, workers)
-        typer.echo(f"{len(todo)} lanes, {chosen.told}")
+        laid.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
+        chosen = way(todo, laid.sweep.path, how, on, workers, Share(cpus_per_lane, gpus_per_lane))
+        typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {chosen.told}")
         with Lanes(len(todo)) as lanes:
-            outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work)
-        require_all_done(laid, outcomes)
+            outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work, retry_diverged=retry_diverged)
+    require_all_done(laid, outcomes)
     typer.echo(f"next: kelbo sweep table {laid.sweep.path}")
 
 
@@ -91,6 +108,15 @@ def table(
     write_rows(place, found)
     Console(markup=False).print(printed(summary(found)))
     typer.echo(place)
+
+
+def _tell(laid: Laid, todo: Sequence[Recipe]) -> None:
+    """What of a sweep is not trained now, and why."""
+    missing, lanes = len(laid.unfinished()), len(laid.lanes)
+    if missing < lanes:
+        typer.echo(f"{lanes - missing} of {lanes} lanes are finished already")
+    if missing > len(todo):
+        typer.echo(f"{missing - len(todo)} of {lanes} lanes diverged and are left alone (--retry-diverged tries them)")
 
 
 def _laid(

@@ -165,7 +165,8 @@ def require_room(ray: Any, demand: Demand) -> list[Node]:
         most = {kind: max((node["Resources"].get(kind, 0) for node in alive), default=0) for kind in ("CPU", "GPU")}
         raise RecipeError(
             f"A job takes {demand} and no machine of the Ray cluster has that: the most there is on one of the "
-            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less a job."
+            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less a job (of a sweep: --cpus-per-lane, "
+            "--gpus-per-lane)."
         )
     return fitting
 

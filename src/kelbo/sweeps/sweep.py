@@ -27,8 +27,24 @@ class Laid(NamedTuple):
     lanes: list[Lane]
 
     def unfinished(self) -> list[Lane]:
-        """The lanes that still have steps to do."""
+        """The lanes that did not reach their last step."""
         return [lane for lane in self.lanes if not finished(lane.recipe, self.sweep.run(lane.name).path)]
+
+    def diverged(self) -> list[Lane]:
+        """Of the unfinished lanes those that diverged, and would again: a lane is the same run however often it is begun."""
+        return [lane for lane in self.unfinished() if self._diverged(lane)]
+
+    def to_train(self, retry_diverged: bool = False) -> list[Lane]:
+        """The unfinished lanes; diverged ones only where they are to be tried once more."""
+        return [lane for lane in self.unfinished() if retry_diverged or not self._diverged(lane)]
+
+    def require_free(self) -> None:
+        """RunError where another process runs this sweep just now. One may begin right after; `train_lanes` sees to that."""
+        with self.sweep.held():
+            pass
+
+    def _diverged(self, lane: Lane) -> bool:
+        return (self.sweep.status(lane.name) or {}).get("state") == "diverged"
 
 
 def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *, resume: bool = False) -> Laid:
@@ -67,19 +83,22 @@ def train_lanes(
     watch: Watch = unheard,
     work: WorkOff = work_off,
     call: Callable[..., object] = train_lane,
+    retry_diverged: bool = False,
     **how: Any,
 ) -> list[Outcome]:
     """Train what is unfinished, each lane a job; how each ended is kept in the sweep's folder. The others' outcomes follow.
 
-    work: where jobs are worked off, with the options `how`. call: what trains a lane, with `train_lane`'s arguments. RunError
-    where another process runs this sweep, or has laid another one here; Interrupted after a signal, once what was running is
-    saved.
+    A lane that diverged is left as it is: it would take the same steps to the same end. retry_diverged: go on with it from
+    its last checkpoint all the same, where something beside its recipe has changed: the hardware, the versions, or whether
+    lanes are stacked, all of which round differently. work: where jobs are worked off, with the options `how`. call: what
+    trains a lane, with `train_lane`'s arguments. RunError where another process runs this sweep, or has laid another one
+    here; Interrupted after a signal, once what was running is saved.
     """
     sweep = laid.sweep
     with sweep.held(), _going_on(sweep):
         if sweep.definition()["lanes"] != _lines(laid.lanes):
             raise RunError(f"Another command has just laid another sweep in {sweep.path}. Choose another --out.")
-        jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.unfinished()]
+        jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
 
         def keep(name: str, told: dict[str, Any]) -> None:
             if told.get("state") in ("done", "failed"):
@@ -111,8 +130,19 @@ def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
     raise SweepFailed(
         f"{len(missing)} of {len(laid.lanes)} lanes did not finish. "
         + " ".join(f"[{lane.name}: {reason(lane.name)}]" for lane in missing)
-        + f" What else they said is in {laid.sweep.logs}; `kelbo sweep --resume --out {laid.sweep.path}` tries them again."
+        + (f" What else they said is in {laid.sweep.logs}." if laid.sweep.logs.is_dir() else "")
+        + _how_again(laid, len(missing))
     )
+
+
+def _how_again(laid: Laid, missing: int) -> str:
+    """What to do about lanes that did not finish."""
+    again, diverged = f"kelbo sweep --resume --out {laid.sweep.path}", len(laid.diverged())
+    if not diverged:
+        return f" `{again}` tries them again."
+    if diverged < missing:
+        return f" `{again}` tries those again that did not diverge; with --retry-diverged, all of them."
+    return f" What diverged would diverge again; `{again} --retry-diverged` tries it all the same."
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kelbo.errors import Damaged
 from kelbo.metrics.intervals import of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
@@ -159,9 +160,21 @@ def _numbers_of(run: Run) -> list[Number]:
     """A run's numbers, each under the condition of the very images that it was trained with; none of one not begun."""
     if not run.recipe_path.exists():
         return []
-    splits = run.provenance()["data"]["splits"]
-    images = " ".join(f"{name} {split['fingerprint']}" for name, split in splits.items())
+    images = _images(run)
     return [number._replace(conditions={IMAGES: images, **number.conditions}) for number in numbers(run)]
+
+
+def _images(run: Run) -> str:
+    """The fingerprints of a run's images. Damaged where its provenance has none: nobody could say what a mean is over."""
+    known = run.provenance()
+    try:
+        return " ".join(f"{name} {split['fingerprint']}" for name, split in known["data"]["splits"].items())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"{run.path / 'provenance.json'} does not tell the run's images as this version writes it (of data.splits, "
+            f"{type(error).__name__}: {error}). Bring the file back from a copy, or move the lane's folder away and have it "
+            "trained anew by --resume."
+        ) from error
 
 
 def typed(settings: Sequence[dict[str, str]]) -> list[dict[str, Setting]]:
