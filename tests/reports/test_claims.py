@@ -147,3 +147,14 @@ def test_a_verdict_says_which_way_its_numbers_lean():
     assert outcome(BELOW, ACROSS).leaning == "both"
     assert outcome(BELOW).leaning == "against"
     assert outcome().leaning == "none"
+
+
+def test_a_test_that_lacks_a_part_does_not_simply_agree_so_far():
+    short = {"trained": 0.01}
+    assert outcome(ABOVE, **short).so_far == "agrees so far"
+    assert outcome(ABOVE, missing=["CIFAR-10 was left out"], **short).so_far == "agrees so far, parts missing"
+    assert outcome(ABOVE, missing=["CIFAR-10 was left out"]).so_far == "agrees so far, parts missing"
+    assert outcome(BELOW, ABOVE, missing=["CIFAR-10 was left out"], **short).so_far == "disagrees so far"
+    assert outcome(ACROSS, ABOVE, missing=["CIFAR-10 was left out"], **short).so_far == ""
+    assert outcome(missing=["CIFAR-10 was left out"]).so_far == ""
+    assert outcome(ABOVE).so_far == ""

@@ -156,21 +156,26 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """on: what was tested and what stood in for what. why: of the outcome, some sentences."""
+    """on: what was tested and what stood in for what. why: of the outcome, some sentences. missing: what the test lacks."""
 
     claim: Claim
     outcome: Outcome
     evidence: tuple[Evidence, ...]
     why: str
     on: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
-    def so_far(self) -> Literal["agrees so far", "disagrees so far", ""]:
+    def so_far(self) -> Literal["agrees so far", "agrees so far, parts missing", "disagrees so far", ""]:
         """Of a claim that is not tested, the side that every interval is on, or one is wholly on; "" of others."""
         sides = {part.side for part in self.evidence}
         if self.outcome != "not tested" or not sides:
             return ""
-        return "disagrees so far" if "against" in sides else "agrees so far" if sides == {"for"} else ""
+        if "against" in sides:
+            return "disagrees so far"
+        if sides != {"for"}:
+            return ""
+        return "agrees so far, parts missing" if self.missing else "agrees so far"
 
     @property
     def leaning(self) -> Literal["for", "against", "both", "none"]:
@@ -194,7 +199,7 @@ def judge(
     trained: share of the paper's steps behind the evidence; None where no model was trained for it. note: said in any case.
     """
     outcome, why = _outcome(evidence, missing, trained)
-    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on)
+    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on, tuple(missing))
 
 
 def _outcome(evidence: Sequence[Evidence], missing: Sequence[str], trained: float | None) -> tuple[Outcome, str]:
