@@ -42,8 +42,18 @@ class Picture:
 
 def of_images(name: str, alt: str, images: np.ndarray, columns: int) -> Picture:
     """Intensities (N, C, H, W) as a sheet of rows of `columns` images; the page holds the very file. NaN: no image there."""
-    file = png(sheet(images, columns), scale=max(1, SHARP // images.shape[-1]))
-    return Picture(name, alt, file, light=data_uri(file, "image/png"), dark=None, width=columns * LARGEST)
+    return of_sheets(name, alt, [images], columns)
+
+
+def of_sheets(name: str, alt: str, sheets: Sequence[np.ndarray], columns: int) -> Picture:
+    """As `of_images`, several sheets of as many rows side by side, half an image apart."""
+    side = sheets[0].shape[-1]
+    parts = [sheet(images, columns) for images in sheets]
+    between = np.zeros((len(parts[0]), side // 2, 4), np.uint8)
+    pixels = np.hstack([each for part in parts for each in (between, part)][1:])
+    file = png(pixels, scale=max(1, SHARP // side))
+    width = len(sheets) * columns * LARGEST
+    return Picture(name, alt, file, light=data_uri(file, "image/png"), dark=None, width=width)
 
 
 def of_figure(name: str, alt: str, draw: Callable[[Theme], Figure]) -> Picture:
