@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
-    from kelbo.studies.beta_vae.estimate import Estimate
-    from kelbo.studies.beta_vae.plan import Plan
+    from rich.console import Console
+
+    from kelbo.studies.probe import Estimate
     from kelbo.sweeps.jobs import Watch
 
-STUDIES = ("beta-vae",)
+STUDIES = ("beta-vae", "sigma-vae")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study's plan, what to do with it (its `begin`, `expected` and `reproduce`), and how it is told."""
+
+    plan: Any
+    begin: Callable[..., Any]
+    expected: Callable[..., Estimate]
+    reproduce: Callable[..., Path]
+    tell: Callable[[Console, Any, Path], None]
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="Which study: beta-vae.", metavar="STUDY")],
+    study: Annotated[str, typer.Argument(help=f"Which study: {' or '.join(STUDIES)}.", metavar="STUDY")],
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="table1,fig6,…", help="Only these tables and figures; identity and quirks too."),
+        typer.Option(
+            metavar="table1,fig6,…", help="Only these tables and figures; a wrong name lists those there are."
+        ),
     ] = None,
     budget: Annotated[
-        Literal["minutes", "hours", "paper"], typer.Option(help="How much is trained; paper is its 40 epochs.")
+        Literal["minutes", "hours", "paper"], typer.Option(help="How much is trained; paper is the paper's own epochs.")
     ] = "minutes",
     mode: Annotated[
         Literal["corrected", "as-published"], typer.Option(help="As it should be, or as the study's code did it.")
     ] = "corrected",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Images of sigma-vae: mnist (default), svhn, cifar10, celeba, digits, folder:PATH."),
+    ] = None,
     data_root: DataRoot = None,
     features: Annotated[
         str | None,
         typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The study's folder. By default runs/STUDY-BUDGET.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The study's folder, by default below runs/.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. By default what the machine has.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
@@ -44,24 +63,53 @@ def reproduce(
 
     The same command goes on with what was begun.
     """
+    from rich.console import Console
+
     from kelbo.errors import RecipeError
+
+    names = [name.strip() for text in only for name in text.split(",") if name.strip()] if only else None
+    settings = {"only": names, "root": data_root, "features": features}
+    if study == "beta-vae":
+        found = _beta_vae(budget, mode, data, settings)
+    elif study == "sigma-vae":
+        found = _sigma_vae(budget, mode, data or "mnist", settings)
+    else:
+        raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
+    of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
+    folder = out or Path("runs") / (f"{study}{of}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
+    if not dry_run:
+        found.begin(found.plan, folder)
+    about = found.expected(found.plan, folder, workers)
+    console = Console(highlight=False)
+    found.tell(console, found.plan, folder)
+    console.print(
+        f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
+        f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
+    )
+    if not dry_run:
+        how = {"workers": workers, "say": typer.echo, "watching": _watching, "estimated": about.seconds}
+        typer.echo(found.reproduce(found.plan, folder, **how))
+
+
+def _beta_vae(budget: str, mode: Any, data: str | None, settings: dict[str, Any]) -> Prepared:
+    from kelbo.errors import RecipeError
+    from kelbo.studies.beta_vae import reproduce as study
     from kelbo.studies.beta_vae.budget import budget_of
     from kelbo.studies.beta_vae.plan import plan_of
-    from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce
 
-    if study not in STUDIES:
-        raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
-    names = [name.strip() for text in only for name in text.split(",") if name.strip()] if only else None
-    plan = plan_of(budget_of(budget), mode, names, data_root, features)
-    folder = out or Path("runs") / (f"{study}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
-    if not dry_run:
-        begin(plan, folder)
-    about = expected(plan, folder, workers)
-    _tell(plan, folder, about)
-    if not dry_run:
-        typer.echo(
-            reproduce(plan, folder, workers=workers, say=typer.echo, watching=_watching, estimated=about.seconds)
-        )
+    if data is not None:
+        raise RecipeError(f"The β-VAE study has sets of its own; --data {data} is for sigma-vae.")
+    plan = plan_of(budget_of(budget), mode, **settings)
+    return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_beta_vae)
+
+
+def _sigma_vae(budget: str, mode: Any, data: str, settings: dict[str, Any]) -> Prepared:
+    from kelbo.studies.sigma_vae import reproduce as study
+    from kelbo.studies.sigma_vae.budget import budget_of
+    from kelbo.studies.sigma_vae.plan import plan_of
+
+    plan = plan_of(budget_of(budget), data, mode, **settings)
+    return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_sigma_vae)
 
 
 @contextmanager
@@ -73,16 +121,12 @@ def _watching(jobs: int) -> Iterator[Watch]:
         yield lanes.watch
 
 
-def _tell(plan: Plan, folder: Path, expected: Estimate) -> None:
-    """The plan in a terminal."""
-    from rich.console import Console
+def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     from kelbo.data.roots import data_root
 
-    console = Console(highlight=False)
-    asked = "everything" if plan.only is None else ", ".join(plan.only)
-    console.print(f"β-VAE study, {plan.mode}, budget {plan.budget.name}: {asked}, in {folder}", soft_wrap=True)
+    console.print(f"β-VAE study, {_how(plan)}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
     for sweep in plan.told()["sweeps"]:
         table.add_row(
@@ -98,15 +142,38 @@ def _tell(plan: Plan, folder: Path, expected: Estimate) -> None:
     for sweep in plan.sweeps:
         console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
     console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
-    for what, why in plan.left_out:
-        console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
+    _tell_left_out(console, plan)
     if plan.features:
         names = ", ".join(f"{network.name} ({role})" for role, network in plan.features.items())
         console.print(f"Fréchet distances through {names}", soft_wrap=True, markup=False)
+
+
+def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
+    from rich.table import Table
+
+    told = plan.told(None)
+    console.print(f"σ-VAE study on {plan.title}, {_how(plan)}, in {folder}", soft_wrap=True)
+    console.print(f"{told['note']}: {told['images']:,} training images", soft_wrap=True, markup=False)
+    table = Table("sweep", "over", "lanes")
+    for sweep in plan.sweeps:
+        used = dict.fromkeys(lane.decoder if sweep.path.endswith("kind") else lane.beta for lane in sweep.lanes)
+        table.add_row(sweep.name, ", ".join(used), str(len(sweep.lanes)))
+    console.print(table)
     console.print(
-        f"about {_clock(expected.seconds)} here with {expected.workers} worker{'s' * (expected.workers > 1)}: "
-        f"{_clock(expected.training)} to train, {_clock(expected.measuring)} to measure"
+        f"network {told['network']}, {told['latents']} latents; {told['steps']:,} steps a lane "
+        f"({100 * told['steps'] / told['paper_steps']:.2g} % of the full {told['paper_steps']:,}), {told['epochs']:.2g} epochs"
     )
+    _tell_left_out(console, plan)
+
+
+def _how(plan: Any) -> str:
+    asked = "everything" if plan.only is None else ", ".join(plan.only)
+    return f"{plan.mode}, budget {plan.budget.name}: {asked}"
+
+
+def _tell_left_out(console: Console, plan: Any) -> None:
+    for what, why in plan.left_out:
+        console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
 
 
 def _clock(seconds: float) -> str:

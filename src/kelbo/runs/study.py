@@ -3,6 +3,7 @@
 study.json              which study it is, at which budget and in which mode, and how long it took so far
 SWEEP/                  a sweep's folder
 measures/SWEEP/X.json   what was measured of one lane or baseline
+features/SET.safetensors  a classifier whose features distances are taken through, where the study trained one
 logs/                   what the processes that measure said
 results.json            all numbers: what tables, figures and claims are made of
 report.html, report/    the page and its pictures
@@ -77,6 +78,10 @@ class Study:
     def measure(self, group: str, name: str) -> Path:
         """Where one lane's or baseline's numbers are kept."""
         return self.path / "measures" / group / f"{name}.json"
+
+    def features(self, name: str) -> Path:
+        """Where a classifier that the study trained for its distances lies."""
+        return self.path / "features" / f"{name}.safetensors"
 
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name.replace('/', '-')}.log"

@@ -7,12 +7,14 @@ from kelbo.errors import NotSaved
 from kelbo.recipes.beta_study import PARTS, part_recipe
 from kelbo.recipes.data import Arm, Shapes2d
 from kelbo.recipes.experiment import open_run, train
+from kelbo.studies import kept
 from kelbo.studies.beta_vae import measure, subjects
 from kelbo.studies.beta_vae.baselines import KINDS, BaselineWants, measure_baselines
-from kelbo.studies.beta_vae.measure import Wants, fingerprint, measure_lane, parts_in
+from kelbo.studies.beta_vae.measure import Wants, measure_lane
 from kelbo.studies.beta_vae.quirks import SMALL
 from kelbo.studies.beta_vae.scoring import Wanted
 from kelbo.studies.beta_vae.subjects import Looked, QuirkWants
+from kelbo.studies.kept import fingerprint, parts_in
 
 MAIN = Wanted("all", "logistic", 8, 200, 100, 2, as_published=False)
 WANTS = Wants("test", 96, 2_000, (MAIN, MAIN._replace(factors="without shape")), None, 0, sampled=False)
@@ -56,7 +58,7 @@ def test_a_lane_is_measured_once_and_what_is_new_is_added(lane, tmp_path, monkey
 
 def test_other_weights_and_damaged_files_are_measured_anew(lane, tmp_path):
     place = tmp_path / "lane.json"
-    place.write_text(json.dumps({"format": measure.FORMAT, "of": fingerprint(lane), "parts": {"a": 1}}))
+    place.write_text(json.dumps({"format": kept.FORMAT, "of": fingerprint(lane), "parts": {"a": 1}}))
     assert parts_in(place, fingerprint(lane)) == {"a": 1}
     assert parts_in(place, "other weights") == {}
     place.write_text('{"format": 1, "of": "cut o')
@@ -72,7 +74,7 @@ def test_a_disk_that_refuses_leaves_what_was_kept(lane, tmp_path, monkeypatch, t
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(measure, "write_json", refuse)
+    monkeypatch.setattr(kept, "write_json", refuse)
     with pytest.raises(NotSaved, match="No space left"):
         measure_lane(lane.path, place, wants._replace(images=32), tell=told[1])
     assert place.read_bytes() == before

@@ -9,10 +9,11 @@ from kelbo.errors import DataMissing, RecipeError
 from kelbo.recipes.beta_study import PARTS
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.budget import BUDGETS, budget_of
-from kelbo.studies.beta_vae.estimate import Estimate, Rate, estimate
+from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.plan import plan_of
 from kelbo.studies.beta_vae.training import entries_of
 from kelbo.studies.beta_vae.wanted import TARGETS, chosen
+from kelbo.studies.probe import Estimate, Rate
 
 
 def lanes(plan):

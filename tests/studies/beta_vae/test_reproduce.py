@@ -13,14 +13,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from kelbo.studies.features import Features
 
 from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
 from kelbo.recipes.beta_study import PARTS
 from kelbo.runs import Run
 from kelbo.runs.study import Study
+from kelbo.studies import course
 from kelbo.studies.beta_vae import reproduce as module
-from kelbo.studies.beta_vae.features import Features
 from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce
 from kelbo.studies.beta_vae.results import _distance_curve
 from kelbo.studies.beta_vae.training import entries_of
@@ -86,7 +87,7 @@ def test_a_finished_study_is_neither_trained_nor_measured_again(study, tiny, mon
         raise AssertionError("nothing is left to do")
 
     monkeypatch.setattr(module, "train", refuse)
-    monkeypatch.setattr(module, "work_off", refuse)
+    monkeypatch.setattr(course, "work_off", refuse)
     reproduce(tiny.plan(), out, say=heard.append)
     assert heard == ["2 of 2 lanes are trained already, or diverged"]
     assert {**results(out), "finished": before["finished"]} == before
@@ -210,7 +211,7 @@ def test_a_signal_stops_the_study_and_says_how_it_goes_on(tiny, tmp_path):
 
 
 def test_a_curve_read_through_another_network_is_not_shown(tmp_path):
-    features = Features("inception-2015", "its weights", None, False)
+    features = Features("inception-2015", "its weights", (3, 32, 32), None, False)
     plan = SimpleNamespace(features={"cifar10": features})
     entry = SimpleNamespace(run=Run(tmp_path), plan=SimpleNamespace(part=PARTS["cifar10-conv"]))
     row = {"step": 3, "reconstruction": 2.0, "sample": 4.0}

@@ -10,8 +10,8 @@ from torch import nn
 
 from kelbo.recipes import build
 from kelbo.recipes.beta_study import PARTS, official, part_recipe
-from kelbo.studies.beta_vae.estimate import like
 from kelbo.studies.beta_vae.plan import Plan
+from kelbo.studies.probe import like
 
 ACTIVATIONS = {"ReLU": "ReLU", "Tanh": "tanh"}
 

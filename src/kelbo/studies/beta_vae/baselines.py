@@ -17,9 +17,9 @@ from kelbo.recipes.schema import Data
 from kelbo.recipes.scores import factor_codes
 from kelbo.runs import Run
 from kelbo.seeds import generator
-from kelbo.studies.beta_vae.measure import Parts, fingerprint, keep, parts_in
 from kelbo.studies.beta_vae.plan import BaselinePlan, Plan
 from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
+from kelbo.studies.kept import Parts, fingerprint, keep, parts_in
 from kelbo.sweeps.lane import Tell
 
 Kind = Literal["pca", "ica"]

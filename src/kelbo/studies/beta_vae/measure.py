@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from kelbo.errors import Damaged, NotSaved
-from kelbo.evaluation.bounds import per_example
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import scores_of_codes
-from kelbo.evaluation.reference import evenly, reference
-from kelbo.metrics import mean_and_error
-from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import by_half_samples
 from kelbo.recipes.experiment import Experiment, open_run
-from kelbo.recipes.follow import clouds
 from kelbo.recipes.scores import factor_codes
-from kelbo.recipes.sets import split_of
-from kelbo.runs import Run, write_json
-from kelbo.runs.files import read_json
-from kelbo.studies.beta_vae.features import Features
+from kelbo.runs import Run
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
+from kelbo.studies.distances import distances
+from kelbo.studies.features import Features
+from kelbo.studies.kept import bound, fingerprint, measure_missing, parts_in
 from kelbo.sweeps.lane import Tell
-from kelbo.training.checkpoint import newest
-
-FORMAT = 1
-"""of what is kept; numbers of another one are measured anew"""
-REPLICATES = 10
-"""half samples behind a distance's interval"""
-
-Parts = dict[str, Any]
-"""measured numbers by their keys, values of JSON"""
 
 
 class Wants(NamedTuple):
@@ -95,42 +75,15 @@ def wants_of(plan: Plan, sweep: SweepPlan, lane: LanePlan) -> Wants:
     )
 
 
-def fingerprint(run: Run) -> str:
-    """Of a run's newest weights: SHA-256 of their file. RunError where it has none."""
-    with (newest(run) / "weights.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def parts_in(place: Path, of: str) -> Parts:
-    """What is kept at `place` of the weights (or the baseline) named `of`; nothing where it is of others or unreadable."""
-    try:
-        kept = read_json(place)
-    except Damaged:  # or not there at all
-        return {}
-    return kept.get("parts", {}) if (kept.get("format"), kept.get("of")) == (FORMAT, of) else {}
-
-
-def keep(place: Path, of: str, parts: Parts) -> None:
-    """Replace what is kept. NotSaved where the disk refuses."""
-    try:
-        write_json(place, {"format": FORMAT, "of": of, "parts": parts})
-    except OSError as error:
-        raise NotSaved(f"Measured numbers could not be written to {place}: {error}. Make room and go on.") from error
-
-
 def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     """Measure what is not yet kept at `place` of the run's newest weights. Raises as `open_run` and the measures do."""
     of = fingerprint(Run(run))
     parts = parts_in(place, of)
-    missing = [key for key in wants.keys() if key not in parts]  # noqa: SIM118  a method, not a mapping's
-    if not missing:
+    keys = wants.keys()
+    if set(keys) <= parts.keys():
         return
-    experiment = open_run(run)
-    measures = _measures(experiment, wants)
-    for number, key in enumerate(missing):
-        tell({"step": number, "steps": len(missing)})
-        parts[key] = measures[key]()
-        keep(place, of, parts)
+    measures = _measures(open_run(run), wants)
+    measure_missing(place, of, {key: measures[key] for key in keys}, parts, tell=tell)
 
 
 def _measures(experiment: Experiment, wants: Wants) -> dict[str, Callable[[], Any]]:
@@ -142,49 +95,15 @@ def _measures(experiment: Experiment, wants: Wants) -> dict[str, Callable[[], An
         return known[0]
 
     found: dict[str, Callable[[], Any]] = {wants.bound: lambda: bound(experiment, wants.split, wants.images)}
-    found[wants.distances] = lambda: _distances(experiment, wants)
+    if wants.features is not None:
+        asked = wants.features, wants.split, wants.clouds
+        found[wants.distances] = lambda: distances(experiment, *asked, sampled=wants.sampled)
     found[wants.gap] = lambda: _gap(codes())
     for one in wants.scores:
         found[wants.score(one)] = lambda w=one: scores(Table.of(codes()), {"vae": codes().means}, w)["vae"]
     return found
 
 
-def bound(experiment: Experiment, split: str, images: int | None) -> dict[str, Any]:
-    """Distortion, rate and ELBO, nats per image with their standard errors, and the reconstructions' rmse, intensity."""
-    chosen = evenly(split_of(experiment.data, split), images)
-    values = per_example(experiment.model, chosen, batch_size=256, samples=0, dequantized=False, seed=0)
-    told = {"distortion": values.distortion, "rate": values.rate, "elbo": -(values.distortion + values.rate)}
-    return {
-        "bound": {"split": split, "images": len(chosen)} | {name: _with_error(each) for name, each in told.items()},
-        "rmse": math.sqrt(values.squared_error.mean()),
-    }
-
-
-def _with_error(values: np.ndarray) -> dict[str, float]:
-    mean, error = mean_and_error(values)
-    return {"mean": float(mean), "standard_error": float(error)}
-
-
 def _gap(codes: Codes) -> dict[str, Any]:
     found = scores_of_codes(codes, ("mig",))["mig"]
     return {key: found[key] for key in ("value", "low", "high")}
-
-
-def _distances(experiment: Experiment, wants: Wants) -> dict[str, Any]:
-    """Fréchet distances of reconstructions and samples, with the intervals that halves of the images tell."""
-    assert wants.features is not None
-    network = wants.features.open(experiment.device)
-    images = split_of(experiment.data, wants.split)
-    chosen, real = evenly(images, wants.clouds), reference(network, images, wants.clouds)
-    found: dict[str, Any] = {"features": network.name, "images": len(chosen), "split": wants.split}
-    for name, cloud in clouds(experiment.model, network, chosen, sampled=wants.sampled).items():
-        spread = by_half_samples(
-            lambda rows, c=cloud: frechet_of(real[rows], c[rows]).distance, len(real), replicates=REPLICATES
-        )
-        found[name] = {
-            "called": network.distance,
-            "value": spread.value,
-            "low": spread.low,
-            "high": spread.high,
-        }
-    return found

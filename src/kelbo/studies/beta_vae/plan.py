@@ -12,15 +12,16 @@ from kelbo.metrics.classifiers import Classifier
 from kelbo.recipes.beta_study import EPOCHS, PARTS, Part, part_recipe
 from kelbo.recipes.schema import Recipe
 from kelbo.studies.beta_vae.budget import Budget, L
-from kelbo.studies.beta_vae.features import Features, features_for
 from kelbo.studies.beta_vae.quirks import CLASSIFIERS
 from kelbo.studies.beta_vae.scoring import FACTORS, Wanted
 from kelbo.studies.beta_vae.sets import Source, source_of
 from kelbo.studies.beta_vae.wanted import TARGETS, Measure, Need, chosen
+from kelbo.studies.features import Features, features_for
 
 Mode = Literal["corrected", "as-published"]
 MAIN: dict[Mode, Classifier] = {"corrected": "logistic", "as-published": "linear"}
 """the classifier of the tables"""
+CIFAR_SHAPE = (3, 32, 32)
 PUBLISHED = (1_000, 501)
 """points that the study's code learned from and tested on"""
 
@@ -225,7 +226,10 @@ def plan_of(
         tuple(sweeps),
         tuple(_baselines(budget, names, root)),
         tuple(left_out),
-        {role: features_for(role, features, root, mode == "as-published") for role in sorted(distances)},
+        {
+            role: features_for(role, CIFAR_SHAPE, features, root, legacy=mode == "as-published")
+            for role in sorted(distances)
+        },
     )
 
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
 from pathlib import Path
 
-from kelbo.errors import Interrupted, NotSaved
 from kelbo.reports.beta_vae.page import write_study_page
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
-from kelbo.studies.beta_vae.estimate import Estimate, estimate, probe
+from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.identity import identity
-from kelbo.studies.beta_vae.measure import fingerprint, keep, measure_lane, parts_in, wants_of
+from kelbo.studies.beta_vae.measure import measure_lane, wants_of
 from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.results import before, results_of
 from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirks
-from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, require_written, train, unfinished
-from kelbo.sweeps.jobs import Job, Watch, unheard
+from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
+from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
+from kelbo.studies.kept import fingerprint, keep, parts_in
+from kelbo.studies.lanes import unfinished
+from kelbo.studies.probe import Estimate, probe
+from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
-from kelbo.sweeps.queue import work_off, workers_here
+from kelbo.sweeps.queue import workers_here
 
-Watching = Callable[[int], AbstractContextManager[Watch]]
-"""Opens the display of so many jobs."""
-Say = Callable[[str], None]
 WHOLE = "study"
 """the group of what is measured of no lane and no baseline"""
-
-
-def quietly(_jobs: int) -> AbstractContextManager[Watch]:
-    """A Watching that shows nothing."""
-    return nullcontext(unheard)
 
 
 def begin(plan: Plan, out: Path) -> Study:
@@ -49,7 +42,8 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     left = {named for named, _ in _jobs(plan, study, entries)}
     if not (left or unfinished(entries)):
         return Estimate(0.0, 0.0, count)
-    return estimate(plan, entries, probe(plan, workers), count, left)
+    recipes = {sweep.name: sweep.recipe for sweep in plan.sweeps}
+    return estimate(plan, entries, probe(recipes, workers), count, left)
 
 
 def reproduce(
@@ -69,7 +63,7 @@ def reproduce(
     signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out)
-    with study.held(), _going_on():
+    with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
         entries = entries_of(plan, study)
@@ -77,21 +71,14 @@ def reproduce(
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if todo:
-            with _timed(study, "training"), watching(len(todo)) as watch:
+            with timed(study, "training"), watching(len(todo)) as watch:
                 train(plan, study, watch=watch, workers=workers)
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
         _write(plan, study, entries, {})
         jobs = [job for _, job in _jobs(plan, study, entries)]
-        faults: dict[str, str] = {}
-        if jobs:
-            say(f"measuring: {len(jobs)} jobs")
-            with _timed(study, "measuring"), watching(len(jobs)) as watch:
-                outcomes = require_written(work_off(jobs, watch=watch, log=study.log, workers=workers))
-            faults = {o.name.removeprefix("measure "): o.error for o in outcomes if o.error}
-        for name, error in faults.items():
-            say(f"{name} was not measured whole: {error}")
+        faults = measure(study, jobs, workers, say, watching)
         _write(plan, study, entries, faults)
         return write_study_page(out)
 
@@ -138,26 +125,4 @@ def _write(plan: Plan, study: Study, entries: list[Entry], faults: dict[str, str
     quirks = parts_in(study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries).of) if plan.wants("quirks") else {}
     same = parts_in(study.measure(WHOLE, "identity"), IDENTITY) if plan.wants("identity") else {}
     measured = {"quirks": quirks.get("quirks", []), "identity": same.get("identity")}
-    results = results_of(plan, study, entries, faults, measured)
-    try:
-        study.save_results(results)
-    except OSError as error:
-        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and go on.") from error
-
-
-@contextmanager
-def _going_on() -> Iterator[None]:
-    """What was stopped says how it goes on."""
-    try:
-        yield
-    except Interrupted as error:
-        raise Interrupted(f"{error} The same command goes on with it.") from error
-
-
-@contextmanager
-def _timed(study: Study, part: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    try:
-        yield
-    finally:
-        study.spend(part, time.perf_counter() - begun)
+    save_results(study, results_of(plan, study, entries, faults, measured))

@@ -10,11 +10,13 @@ from kelbo.machine import describe
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.architectures import architectures
 from kelbo.studies.beta_vae.baselines import baseline_entries, baseline_wants
-from kelbo.studies.beta_vae.measure import fingerprint, parts_in, wants_of
+from kelbo.studies.beta_vae.measure import wants_of
 from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.quirks_lanes import distances
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
 from kelbo.studies.beta_vae.training import Entry
+from kelbo.studies.kept import fingerprint, parts_in
+from kelbo.studies.lanes import seconds_of
 
 FORMAT = 1
 
@@ -43,7 +45,7 @@ def results_of(
             "estimated": seconds.get("estimated"),
             "training": seconds.get("training", 0.0),
             "measuring": seconds.get("measuring", 0.0),
-            "lanes": sum(_seconds(entry) for entry in entries),
+            "lanes": sum(seconds_of(entry) for entry in entries),
         },
         "plan": plan.told(),
         "lanes": lanes,
@@ -105,14 +107,3 @@ def before(plan: Plan, entries: list[Entry], role: str, seed: int) -> Path | Non
     own = [e for e in entries if (e.plan.part.role, e.lane.seed, e.state[0]) == (role, seed, "done")]
     nearest = sorted(own, key=lambda e: (float(e.lane.beta) != 1, e.plan.part.network != "mlp"))
     return nearest[0].run.path if nearest else None
-
-
-def _seconds(entry: Entry) -> float:
-    """Of one process, by the rates in the lane's journal."""
-    spent, last = 0.0, 0
-    for row in entry.run.journal.rows():
-        step, rate = int(row["step"] or 0), row.get("images_per_second")
-        if rate:
-            spent += (step - last) * entry.plan.part.batch_size / rate
-        last = step
-    return spent

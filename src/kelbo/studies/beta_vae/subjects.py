@@ -12,10 +12,10 @@ from kelbo.recipes.experiment import open_run
 from kelbo.recipes.scores import factor_codes
 from kelbo.runs import Run
 from kelbo.studies.beta_vae.baselines import KINDS, fit
-from kelbo.studies.beta_vae.measure import bound, fingerprint, keep, parts_in
 from kelbo.studies.beta_vae.quirks import Effort, Subject, quirks
 from kelbo.studies.beta_vae.scoring import FACTORS, chosen
 from kelbo.studies.beta_vae.training import Entry
+from kelbo.studies.kept import bound, fingerprint, keep, parts_in
 from kelbo.sweeps.lane import Tell
 
 BETA, NETWORK = "4", "conv"

@@ -1,25 +1,23 @@
-"""The study's lanes: trained by one queue over all of its sweeps."""
+"""The study's lanes and how they are trained: some read distances of images on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from kelbo.errors import NotSaved, RunError
 from kelbo.machine import find_device
-from kelbo.recipes.files import differences, parse_text
 from kelbo.recipes.follow import follow
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study import Study
-from kelbo.studies.beta_vae.features import Features
+from kelbo.studies import lanes
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
+from kelbo.studies.features import Features
+from kelbo.studies.lanes import train_entries, unfinished
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import Tell, finished, train_lane
-from kelbo.sweeps.queue import work_off
-from kelbo.sweeps.sweep import lay, status_of
+from kelbo.sweeps.sweep import lay
 from kelbo.training import every
 
 
@@ -33,52 +31,26 @@ class Reading(NamedTuple):
     sampled: bool
 
 
-class Entry(NamedTuple):
-    """A lane of the study: its place, which may not be there yet, and how it stands."""
+@dataclass(frozen=True)
+class Entry(lanes.Entry):
+    """A lane of the plan."""
 
     plan: SweepPlan
     lane: LanePlan
-    sweep: Sweep
-
-    @property
-    def run(self) -> Run:
-        return self.sweep.run(self.lane.name)
-
-    @property
-    def title(self) -> str:
-        return f"{self.plan.name}/{self.lane.name}"
-
-    @property
-    def steps(self) -> int:
-        """Of the newest checkpoint."""
-        return max(self.run.checkpoint_steps(), default=0)
-
-    @property
-    def state(self) -> tuple[str, str | None]:
-        """ "done", "diverged" or "failed", and why."""
-        if self.plan.steps in self.run.checkpoint_steps():
-            return "done", None
-        told = self.sweep.status(self.lane.name) or {}
-        return ("diverged" if told.get("state") == "diverged" else "failed"), told.get("error") or "not begun"
 
 
 def entries_of(plan: Plan, study: Study) -> list[Entry]:
     """Every lane that the plan asks for. Nothing is written."""
-    return [Entry(sweep, lane, Sweep(study.sweep(sweep.name))) for sweep in plan.sweeps for lane in sweep.lanes()]
+    return [
+        Entry(Sweep(study.sweep(sweep.name)), lane.name, sweep.steps, sweep, lane)
+        for sweep in plan.sweeps
+        for lane in sweep.lanes()
+    ]
 
 
 def require_same_sweeps(plan: Plan, study: Study) -> None:
     """RunError where a sweep lies there that was laid out for other recipes: its lanes are no lanes of this plan."""
-    for planned in plan.sweeps:
-        sweep = Sweep(study.sweep(planned.name))
-        if not sweep.definition_path.exists():
-            continue
-        before = parse_text(Sweep.open(sweep.path).definition()["recipe"], sweep.definition_path)
-        if changed := differences(before, planned.recipe):
-            raise RunError(
-                f"The lanes in {sweep.path} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
-                "gone, name by --data-root where they were; or choose another --out."
-            )
+    lanes.require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
 
 
 def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
@@ -90,43 +62,12 @@ def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
     return recipes
 
 
-def unfinished(entries: Sequence[Entry]) -> list[Entry]:
-    """The lanes that have steps to do. One that diverged would diverge again, so it is left as it is."""
-    return [entry for entry in entries if entry.state[0] == "failed"]
-
-
 def train(plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None) -> list[Outcome]:
-    """Train what is unfinished; how each lane ended is kept in its sweep's folder. The others' outcomes follow.
-
-    RunError where a folder holds another sweep or another process runs it, NotSaved where the disk is full, Interrupted
-    after a signal, once what was running is saved.
-    """
+    """Train what is unfinished. Raises as `train_entries` does, and RunError where a folder holds another sweep."""
     recipes = lay_out(plan, study)
-    todo = {entry.title: entry for entry in unfinished(entries_of(plan, study))}
-
-    def keep(title: str, told: dict[str, Any]) -> None:
-        if told.get("state") in ("done", "failed"):
-            with suppress(OSError):  # a full disk, of which the lane's own error speaks
-                todo[title].sweep.save_status(todo[title].lane.name, status_of(told))
-        watch(title, told)
-
-    def log(title: str) -> Path:
-        return todo[title].sweep.log(todo[title].lane.name)
-
-    with ExitStack() as held:
-        for sweep in {entry.plan.name: entry.sweep for entry in todo.values()}.values():
-            held.enter_context(sweep.held())
-        jobs = [_job(plan, entry, recipes[title]) for title, entry in todo.items()]
-        return require_written(work_off(jobs, watch=keep, log=log, workers=workers))
-
-
-def require_written(outcomes: list[Outcome]) -> list[Outcome]:
-    """NotSaved where some job could not write: the same would befall the others."""
-    halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
-    if halted:
-        first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
-        raise NotSaved(f"{first.name}: {first.error}")
-    return outcomes
+    todo = unfinished(entries_of(plan, study))
+    jobs = [(entry, _job(plan, entry, recipes[entry.title])) for entry in todo]
+    return train_entries(study, jobs, watch=watch, workers=workers)
 
 
 def _job(plan: Plan, entry: Entry, recipe: Recipe) -> Job:

@@ -1,0 +1,66 @@
+"""The course of a study: how it speaks, how it is timed, and how what was stopped goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from kelbo.errors import Interrupted, NotSaved
+from kelbo.runs.study import Study
+from kelbo.studies.lanes import require_written
+from kelbo.sweeps.jobs import Job, Watch, unheard
+from kelbo.sweeps.queue import work_off
+
+Watching = Callable[[int], AbstractContextManager[Watch]]
+"""Opens the display of so many jobs."""
+Say = Callable[[str], None]
+
+
+def quietly(_jobs: int) -> AbstractContextManager[Watch]:
+    """A Watching that shows nothing."""
+    return nullcontext(unheard)
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """What was stopped says how it goes on."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error} The same command goes on with it.") from error
+
+
+@contextmanager
+def timed(study: Study, part: str) -> Iterator[None]:
+    """Inside the block time is spent on a part of the study."""
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        study.spend(part, time.perf_counter() - begun)
+
+
+def measure(study: Study, jobs: list[Job], workers: int | None, say: Say, watching: Watching) -> dict[str, str]:
+    """Work off the jobs that measure, named "measure THING": why things could not be measured whole, by name.
+
+    NotSaved where the disk is full, Interrupted after a signal.
+    """
+    if not jobs:
+        return {}
+    say(f"measuring: {len(jobs)} jobs")
+    with timed(study, "measuring"), watching(len(jobs)) as watch:
+        outcomes = require_written(work_off(jobs, watch=watch, log=study.log, workers=workers))
+    faults = {outcome.name.removeprefix("measure "): outcome.error for outcome in outcomes if outcome.error}
+    for name, error in faults.items():
+        say(f"{name} was not measured whole: {error}")
+    return faults
+
+
+def save_results(study: Study, results: dict[str, Any]) -> None:
+    """Replace results.json. NotSaved where the disk refuses."""
+    try:
+        study.save_results(results)
+    except OSError as error:
+        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and go on.") from error

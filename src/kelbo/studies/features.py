@@ -1,0 +1,40 @@
+"""Through which network the images of a set without factors are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from kelbo.evaluation.feature_network import FeatureNetwork, Shape
+from kelbo.evaluation.features import classifier_path, feature_network, features_folder
+from kelbo.evaluation.inception import INCEPTION_FILE, NAME
+
+
+class Features(NamedTuple):
+    """A network by its name and the hash of its weights. legacy: resized as pytorch-fid does, as the β-VAE study did."""
+
+    name: str
+    weights: str
+    shape: Shape
+    root: Path | None
+    legacy: bool
+
+    def open(self, device: torch.device | None = None) -> FeatureNetwork:
+        """The network. Raises as `kelbo.evaluation.features.feature_network` does."""
+        resize = "legacy" if self.legacy else None
+        return feature_network(self.name, self.shape, device, root=self.root, resize=resize)
+
+
+def features_for(own: str, shape: Shape, asked: str | None, root: Path | None, *, legacy: bool = False) -> Features:
+    """The network asked for; else FID's where it was fetched, the set's own classifier where it was trained, or random-0.
+
+    own: the set's name; shape: of its images; legacy: as of `Features`, where the network is FID's.
+    """
+    name = asked
+    if name is None:
+        known = [(NAME, features_folder(root) / INCEPTION_FILE.name), (own, classifier_path(own, root))]
+        name = next((each for each, path in known if path.is_file()), "random-0")
+    found = Features(name, "", shape, root.resolve() if root else None, legacy and name == NAME)
+    return found._replace(weights=found.open().weights)

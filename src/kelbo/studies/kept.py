@@ -1,0 +1,81 @@
+"""Numbers that were measured, kept on disk one by one, each under all that it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kelbo.errors import Damaged, NotSaved
+from kelbo.evaluation.bounds import PerExample, per_example
+from kelbo.evaluation.reference import evenly
+from kelbo.metrics import mean_and_error
+from kelbo.recipes.experiment import Experiment
+from kelbo.recipes.sets import split_of
+from kelbo.runs import Run, write_json
+from kelbo.runs.files import read_json
+from kelbo.sweeps.lane import Tell
+from kelbo.training.checkpoint import newest
+
+FORMAT = 1
+"""of what is kept; numbers of another one are measured anew"""
+
+Parts = dict[str, Any]
+"""measured numbers by their keys, values of JSON"""
+
+
+def fingerprint(run: Run) -> str:
+    """Of a run's newest weights: SHA-256 of their file. RunError where it has none."""
+    with (newest(run) / "weights.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def parts_in(place: Path, of: str) -> Parts:
+    """What is kept at `place` of the weights (or the baseline) named `of`; nothing where it is of others or unreadable."""
+    try:
+        kept = read_json(place)
+    except Damaged:  # or not there at all
+        return {}
+    return kept.get("parts", {}) if (kept.get("format"), kept.get("of")) == (FORMAT, of) else {}
+
+
+def keep(place: Path, of: str, parts: Parts) -> None:
+    """Replace what is kept. NotSaved where the disk refuses."""
+    try:
+        write_json(place, {"format": FORMAT, "of": of, "parts": parts})
+    except OSError as error:
+        raise NotSaved(f"Measured numbers could not be written to {place}: {error}. Make room and go on.") from error
+
+
+def measure_missing(
+    place: Path, of: str, measures: Mapping[str, Callable[[], Any]], parts: Parts, *, tell: Tell
+) -> None:
+    """Measure what `parts`, kept at `place`, lack; each is kept as soon as it is known. Raises as the measures do."""
+    missing = [key for key in measures if key not in parts]
+    for number, key in enumerate(missing):
+        tell({"step": number, "steps": len(missing)})
+        parts[key] = measures[key]()
+        keep(place, of, parts)
+
+
+def bound(experiment: Experiment, split: str, images: int | None) -> dict[str, Any]:
+    """Distortion, rate and ELBO, nats per image with their standard errors, and the reconstructions' rmse, intensity."""
+    chosen = evenly(split_of(experiment.data, split), images)
+    values = per_example(experiment.model, chosen, batch_size=256, samples=0, dequantized=False, seed=0)
+    return {"bound": told(values, split), "rmse": math.sqrt(values.squared_error.mean())}
+
+
+def told(values: PerExample, split: str) -> dict[str, Any]:
+    """A bound as JSON, of the images of a split."""
+    nats = {"distortion": values.distortion, "rate": values.rate, "elbo": -(values.distortion + values.rate)}
+    return {"split": split, "images": len(values.rate)} | {name: with_error(each) for name, each in nats.items()}
+
+
+def with_error(values: np.ndarray) -> dict[str, float]:
+    """The mean of values and its standard error, as JSON."""
+    mean, error = mean_and_error(values)
+    return {"mean": float(mean), "standard_error": float(error)}

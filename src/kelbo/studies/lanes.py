@@ -1,0 +1,127 @@
+"""The lanes of a study: of several sweeps in one folder, trained by one queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kelbo.errors import NotSaved, RunError
+from kelbo.recipes.files import differences, load, parse_text
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run, Sweep
+from kelbo.runs.study import Study
+from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.queue import work_off
+from kelbo.sweeps.sweep import status_of
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A lane of a study: its place, which may not be there yet, and how it stands.
+
+    sweep   the folder of the sweep that it belongs to
+    name    as that sweep calls it
+    wanted  steps
+    """
+
+    sweep: Sweep
+    name: str
+    wanted: int
+
+    @property
+    def run(self) -> Run:
+        return self.sweep.run(self.name)
+
+    @property
+    def title(self) -> str:
+        return f"{self.sweep.path.name}/{self.name}"
+
+    @property
+    def steps(self) -> int:
+        """Of the newest checkpoint."""
+        return max(self.run.checkpoint_steps(), default=0)
+
+    @property
+    def state(self) -> tuple[str, str | None]:
+        """ "done", "diverged" or "failed", and why."""
+        if self.wanted in self.run.checkpoint_steps():
+            return "done", None
+        told = self.sweep.status(self.name) or {}
+        return ("diverged" if told.get("state") == "diverged" else "failed"), told.get("error") or "not begun"
+
+
+AnEntry = TypeVar("AnEntry", bound=Entry)
+
+
+def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
+    """The lanes that have steps to do. One that diverged would diverge again, so it is left as it is."""
+    return [entry for entry in entries if entry.state[0] == "failed"]
+
+
+def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
+    """RunError where a sweep's folder was laid out for another recipe: its lanes are none of this study's."""
+    for folder, recipe in recipes.items():
+        sweep = Sweep(folder)
+        if not sweep.definition_path.exists():
+            continue
+        before = parse_text(Sweep.open(folder).definition()["recipe"], sweep.definition_path)
+        if changed := differences(before, recipe):
+            raise RunError(
+                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
+                "gone, name by --data-root where they were; or choose another --out."
+            )
+
+
+def train_entries(
+    study: Study,
+    jobs: Sequence[tuple[Entry, Job]],
+    beside: Sequence[Job] = (),
+    *,
+    watch: Watch = unheard,
+    workers: int | None = None,
+) -> list[Outcome]:
+    """Work off the jobs that train these lanes; how each lane ended is kept in its sweep's folder. Their outcomes follow.
+
+    A job has its entry's title for a name. beside: other jobs of the study, which are worked off first.
+    RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
+    Interrupted after a signal, once what was running is saved.
+    """
+    todo = {entry.title: entry for entry, _ in jobs}
+
+    def keep(title: str, told: dict[str, Any]) -> None:
+        if title in todo and told.get("state") in ("done", "failed"):
+            with suppress(OSError):  # a full disk, of which the lane's own error speaks
+                todo[title].sweep.save_status(todo[title].name, status_of(told))
+        watch(title, told)
+
+    def log(title: str) -> Path:
+        return todo[title].sweep.log(todo[title].name) if title in todo else study.log(title)
+
+    with ExitStack() as held:
+        for sweep in {entry.sweep.path: entry.sweep for entry in todo.values()}.values():
+            held.enter_context(sweep.held())
+        return require_written(work_off([*beside, *(job for _, job in jobs)], watch=keep, log=log, workers=workers))
+
+
+def require_written(outcomes: list[Outcome]) -> list[Outcome]:
+    """NotSaved where some job could not write: the same would befall the others."""
+    halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
+    if halted:
+        first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
+        raise NotSaved(f"{first.name}: {first.error}")
+    return outcomes
+
+
+def seconds_of(entry: Entry) -> float:
+    """Of one process that trained the lane, by the rates in its journal."""
+    spent, last, batch = 0.0, 0, None
+    for row in entry.run.journal.rows():
+        batch = batch or load(entry.run.recipe_path).training.batch_size
+        step, rate = int(row["step"] or 0), row.get("images_per_second")
+        if rate:
+            spent += (step - last) * batch / rate
+        last = step
+    return spent

@@ -1,0 +1,54 @@
+"""The study's lanes on disk, and how they are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kelbo.recipes.schema import Recipe
+from kelbo.recipes.sigma_study import GRID
+from kelbo.runs import Sweep
+from kelbo.runs.study import Study
+from kelbo.studies import lanes
+from kelbo.studies.lanes import train_entries, unfinished
+from kelbo.studies.sigma_vae import features
+from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
+from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.lane import train_lane
+from kelbo.sweeps.sweep import lay
+
+SLOW = ("categorical", "logistic_mixture", "bitwise_categorical")
+"""decoders whose steps take the longest: they go first, so that none is waited for at the end"""
+
+
+@dataclass(frozen=True)
+class Entry(lanes.Entry):
+    """A lane of the plan."""
+
+    plan: SweepPlan
+    lane: LanePlan
+
+    @property
+    def grid(self) -> bool:
+        return self.lane.decoder == GRID
+
+
+def entries_of(plan: Plan, study: Study) -> list[Entry]:
+    """Every lane that the plan asks for. Nothing is written."""
+    return [Entry(Sweep(study.sweep(sweep.name)), lane.name, plan.steps, sweep, lane) for sweep, lane in plan.lanes()]
+
+
+def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
+    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
+    recipes = {}
+    for sweep in plan.sweeps:
+        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
+        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
+    return recipes
+
+
+def train(plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None) -> list[Outcome]:
+    """Train what is unfinished, the feature network too. Raises as `train_entries` does."""
+    recipes = lay_out(plan, study)
+    todo = sorted(unfinished(entries_of(plan, study)), key=lambda entry: entry.lane.decoder not in SLOW)
+    jobs = [(entry, Job(entry.title, train_lane, (recipes[entry.title], entry.run.path))) for entry in todo]
+    return train_entries(study, jobs, features.jobs(plan, study), watch=watch, workers=workers)

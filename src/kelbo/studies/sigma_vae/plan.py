@@ -1,0 +1,219 @@
+"""The plan of the σ-VAE study on one set: which lanes are trained, what is measured of them, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from kelbo.data.images import ImageSet
+from kelbo.errors import RecipeError
+from kelbo.recipes import build
+from kelbo.recipes import sigma_study as study
+from kelbo.recipes.files import change
+from kelbo.recipes.schema import Recipe
+from kelbo.recipes.sets import split_of
+from kelbo.studies.sigma_vae.budget import Budget
+from kelbo.studies.sigma_vae.wanted import Measure, chosen, measures_of
+
+Mode = Literal["corrected", "as-published"]
+DECODERS, BETAS, PUBLISHED = "decoders", "betas", "analytic"
+"""the sweeps: over decoders, over β, and over the decoders that the release clips softly"""
+
+
+class LanePlan(NamedTuple):
+    """One run and what is measured of it. beta is a text, as the lane is named by."""
+
+    name: str
+    decoder: str
+    beta: str
+    seed: int
+    measures: frozenset[Measure]
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A grid over one setting and seeds, of which `lanes` are trained."""
+
+    name: str
+    recipe: Recipe
+    path: str
+    values: tuple[str, ...]
+    seeds: tuple[int, ...]
+    lanes: tuple[LanePlan, ...]
+
+    @property
+    def over(self) -> list[str]:
+        """As `kelbo sweep --over` takes it."""
+        return [f"{self.path}={','.join(self.values)}"]
+
+    def recipe_of(self, lane: LanePlan) -> Recipe:
+        """A lane's recipe."""
+        value = lane.beta if self.path == "objective.beta" else lane.decoder
+        return change(self.recipe, [f"{self.path}={value}", f"seed={lane.seed}"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """set: its name; root: of its files. only: the targets that were asked for, None where all. left_out: (what, why).
+
+    features: the network of Fréchet distances that was asked for; None: a classifier of the set's own labels.
+    """
+
+    budget: Budget
+    mode: Mode
+    only: tuple[str, ...] | None
+    set: str
+    root: Path | None
+    images: ImageSet
+    sweeps: tuple[SweepPlan, ...]
+    left_out: tuple[tuple[str, str], ...]
+    features: str | None
+
+    @property
+    def as_published(self) -> bool:
+        return self.mode == "as-published"
+
+    @property
+    def split(self) -> str:
+        """The images that everything is measured on: the release tests on its training split."""
+        return "train" if self.as_published else "test"
+
+    @property
+    def steps(self) -> int:
+        return self.budget.steps[self.set]
+
+    @property
+    def title(self) -> str:
+        """The set as a user names it."""
+        return f"folder:{self.root}" if self.set == "folder" else self.set
+
+    @property
+    def measured(self) -> int:
+        """Images of the split that the bound is measured on."""
+        there = len(split_of(self.images, self.split))
+        return min(there, self.budget.images or there)
+
+    def wants(self, target: str) -> bool:
+        """Whether a table or figure was asked for."""
+        return self.only is None or target in self.only
+
+    def lanes(self) -> Iterator[tuple[SweepPlan, LanePlan]]:
+        """Every lane with its sweep."""
+        return ((sweep, lane) for sweep in self.sweeps for lane in sweep.lanes)
+
+    def told(self, features: str | None) -> dict[str, Any]:
+        """As results.json has it. features: the name of the network of distances, None where there are none yet."""
+        recipe, budget, images = study.set_recipe(self.set, self.root, self.steps), self.budget, self.images
+        found, batch = study.SETS[self.set], recipe.training.batch_size
+        seeds: dict[str, list[int]] = {}
+        for _, lane in self.lanes():
+            own = seeds.setdefault("beta" if lane.decoder == study.GRID else lane.decoder, [])
+            own += [lane.seed] if lane.seed not in own else []
+        return {
+            "set": self.set,
+            "role": found.role,
+            "note": images.note,
+            "shape": list(images.shape),
+            "levels": images.levels,
+            "images": len(images.train),
+            "test_images": len(images.test),
+            "network": found.network.kind,
+            "latents": found.latents,
+            "optimizer": recipe.optimizer.kind,
+            "learning_rate": recipe.optimizer.learning_rate,
+            "batch_size": batch,
+            "steps": self.steps,
+            "paper_steps": found.steps,
+            "epochs": self.steps * batch / len(images.train),
+            "paper_epochs": found.steps * batch / len(images.train),
+            "decoders": list(dict.fromkeys(lane.decoder for _, lane in self.lanes())),
+            "betas": sorted({float(lane.beta) for _, lane in self.lanes() if lane.decoder == study.GRID}),
+            "seeds": seeds,
+            "left_out": [{"what": what, "why": why} for what, why in self.left_out],
+            "measures": {
+                "split": self.split,
+                "images": self.measured,
+                "clouds": min(budget.clouds, len(split_of(images, self.split))),
+                "features": features,
+                "latents_images": budget.coded,
+                "calibration_images": budget.looked,
+            },
+        }
+
+
+def plan_of(
+    budget: Budget,
+    data: str,
+    mode: Mode = "corrected",
+    only: Sequence[str] | None = None,
+    root: Path | None = None,
+    features: str | None = None,
+) -> Plan:
+    """What is to be done on a set ("mnist", "folder:PATH"), whose files are looked for below `root`.
+
+    RecipeError for an unknown set, mode, table or figure; DataError where the images are missing or broken.
+    """
+    if mode not in get_args(Mode):
+        raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
+    targets = chosen(only)
+    name, folder = study.parse_set(data)
+    place = folder or root
+    place = place.resolve() if place else None
+    images = build.data(study.set_recipe(name, place))
+    decoders, left_out = _decoders(budget, name, place, images)
+    sweeps = _sweeps(budget, mode, targets, name, place, decoders)
+    return Plan(budget, mode, targets if only is not None else None, name, place, images, sweeps, left_out, features)
+
+
+def _decoders(
+    budget: Budget, name: str, root: Path | None, images: ImageSet
+) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The decoders that these images and this budget allow, and why not the others."""
+    recipe, kept, left_out = study.set_recipe(name, root), [], []
+    for decoder in study.DECODERS:
+        try:
+            likelihood = build.likelihood(change(recipe, [f"likelihood.kind={decoder}"]), images.levels)
+        except RecipeError as error:
+            left_out.append((decoder, str(error)))
+            continue
+        channels, height, width = images.shape
+        outputs = likelihood.output_channels(channels) * height * width
+        if outputs > budget.logits:
+            why = f"it needs {outputs:,} outputs an image, more than the {budget.logits:,} of the budget {budget.name}"
+            left_out.append((decoder, why))
+        else:
+            kept.append(decoder)
+    return kept, tuple(left_out)
+
+
+def _sweeps(
+    budget: Budget, mode: Mode, targets: Sequence[str], name: str, root: Path | None, decoders: Sequence[str]
+) -> tuple[SweepPlan, ...]:
+    steps, published = budget.steps[name], study.ANALYTIC if mode == "as-published" else ()
+    plain = [decoder for decoder in decoders if decoder not in published]
+    kinds = "likelihood.kind"
+    laid = [
+        (DECODERS, study.set_recipe(name, root, steps), kinds, plain),
+        (PUBLISHED, study.as_published_recipe(name, root, steps), kinds, [d for d in decoders if d in published]),
+        (BETAS, study.grid_recipe(name, root, steps), "objective.beta", list(study.BETAS)),
+    ]
+    found = []
+    for sweep, recipe, path, values in laid:
+        lanes = tuple(_lanes(budget, targets, path, values))
+        if lanes:  # the whole grid is laid out, so that asking for more later finds the same sweep
+            found.append(SweepPlan(sweep, recipe, path, tuple(values), budget.main, lanes))
+    return tuple(found)
+
+
+def _lanes(budget: Budget, targets: Sequence[str], path: str, values: Sequence[str]) -> Iterator[LanePlan]:
+    short = path.rpartition(".")[2]
+    for value in values:
+        grid = path == "objective.beta"
+        decoder, beta = (study.GRID, value) if grid else (value, "1")
+        measures = measures_of(targets, None if grid else decoder, beta)
+        if measures is None:
+            continue
+        for seed in budget.main if grid or decoder in study.SIGMA else budget.others:
+            yield LanePlan(f"{short}={value},seed={seed}", decoder, beta, seed, measures)
