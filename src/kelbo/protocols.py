@@ -16,6 +16,13 @@ State = dict[str, Tensor]
 """An objective's memory: named tensors, so that it is saved as it is and runs under `torch.func`."""
 
 
+SigmaFrom = Literal["given", "learned", "solved", "decoder"]
+"""Where σ comes from: the user, a parameter, the errors themselves, or each pixel's own from the decoder."""
+
+NEAR_FLOOR = 1.25
+"""A σ within a quarter of its floor counts as lying on it: a soft clip never quite gets there."""
+
+
 class Likelihood(nn.Module, ABC):
     """p(x | z): a distribution over images whose parameters are a decoder's output.
 
@@ -31,8 +38,27 @@ class Likelihood(nn.Module, ABC):
     them out of weight decay.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_at: set[bool] = set()  # modes (training or not) in which images were seen to be intensities
+
     kind: ClassVar[Literal["density", "mass"]]
     support: ClassVar[Literal["levels", "real", "unit"]]
+    sigma_from: ClassVar[SigmaFrom | None] = None
+    """of a likelihood whose best σ is its root mean squared error, as a Gaussian's is; None of every other"""
+
+    @property
+    def sigma_floor(self) -> float | None:
+        """The least standard deviation of a pixel that it can come to, in intensities; None where nothing bounds it.
+
+        A mass has none, and neither has a σ that is given.
+        """
+        return None
+
+    def floored(self, output: Tensor) -> Tensor | None:
+        """Which pixels' σ lies on its floor, bool (B, C, *event); None where there is no floor."""
+        floor = self.sigma_floor
+        return None if floor is None else self.variance(output) < (NEAR_FLOOR * floor) ** 2
 
     @property
     def levels(self) -> int | None:

@@ -62,6 +62,10 @@ class Progress:
         else:
             self.console.print(f"step {row['step']}/{self.steps} · {numbers} · {self._left(row)} left", soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """One warning, in a paragraph of its own; above the bar where there is one."""
+        self.console.print(f"warning: {text}", style="yellow", soft_wrap=True, markup=False)
+
     def _left(self, row: Row) -> str:
         step, first = int(row["step"] or 0), self.first or 0
         seconds = (time.perf_counter() - self.begun) / max(1, step - first) * (self.steps - step)

@@ -45,7 +45,13 @@ def train(
             typer.echo(f"nothing to resume: {folder} is not there yet, so the run begins")
     with Progress(chosen.name, chosen.training.steps, quiet=not fabric.is_global_zero) as progress:
         run = run_training(
-            chosen, folder, resume=resume, fabric=fabric, sinks=[progress.show], hooks=[progress.advance]
+            chosen,
+            folder,
+            resume=resume,
+            fabric=fabric,
+            sinks=[progress.show],
+            hooks=[progress.advance],
+            say=progress.warn,
         )
     if fabric.is_global_zero:
         progress.summary(run)

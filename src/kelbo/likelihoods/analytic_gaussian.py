@@ -39,6 +39,7 @@ class AnalyticGaussian(Gaussian):
     Raises RunError where that is needed before any batch was seen in training mode.
     """
 
+    sigma_from = "solved"
     running_variance: Tensor
     batches: Tensor
 
@@ -48,8 +49,9 @@ class AnalyticGaussian(Gaussian):
         momentum: float = 0.99,
         as_published: bool = False,
         mean_activation: Activation = "identity",
+        data_range: float = 1.0,
     ) -> None:
-        super().__init__(mean_activation)
+        super().__init__(mean_activation, data_range)
         if not 0 <= momentum < 1:
             raise RecipeError(f"likelihood.momentum must be in [0, 1); got {momentum}.")
         self.detach, self.momentum, self.as_published = detach, momentum, as_published
@@ -80,8 +82,9 @@ class AnalyticGaussian(Gaussian):
     def _bounded(self, variance: Tensor) -> Tensor:
         """ln σ, clamped *before* the logarithm: a perfect reconstruction then has gradient 0, not 0 · ∞."""
         if self.as_published:
-            return soft_clip(0.5 * variance.clamp(min=torch.finfo(torch.float32).tiny).log(), LOG_SCALE_FLOOR)
-        return 0.5 * variance.clamp(min=math.exp(2 * LOG_SCALE_FLOOR)).log()
+            floor = LOG_SCALE_FLOOR + self.log_range
+            return soft_clip(0.5 * variance.clamp(min=torch.finfo(torch.float32).tiny).log(), floor)
+        return 0.5 * variance.clamp(min=math.exp(2 * (LOG_SCALE_FLOOR + self.log_range))).log()
 
     def _observe(self, variance: Tensor) -> Tensor:
         """Move the running estimate by this step's σ², over all processes; returns the σ² to use."""

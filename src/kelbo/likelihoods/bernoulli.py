@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kelbo.likelihoods.heads import require_shape, total
+from kelbo.likelihoods.heads import require_intensities, require_shape, total
 from kelbo.likelihoods.mass import Mass
 
 
@@ -26,6 +26,7 @@ class Bernoulli(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         logits = output.float()
         return total(x.float() * logits - F.softplus(logits))
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kelbo.likelihoods.heads import choose, require_shape, total
+from kelbo.likelihoods.heads import choose, require_intensities, require_shape, total
 from kelbo.likelihoods.mass import Mass, depth
 
 
@@ -24,6 +24,7 @@ class Categorical(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         return total(self._log_probs(output).gather(1, self.level(x).unsqueeze(1)).squeeze(1))
 
     def mean(self, output: Tensor) -> Tensor:
@@ -64,6 +65,7 @@ class BitwiseCategorical(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         logits, worth = self._logits(output), self._worth(output)
         bit = (self.level(x).unsqueeze(1) & worth) > 0
         return total(bit * logits - F.softplus(logits))

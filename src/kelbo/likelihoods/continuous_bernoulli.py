@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kelbo.likelihoods.heads import require_shape, total
+from kelbo.likelihoods.heads import require_intensities, require_shape, total
 from kelbo.protocols import Likelihood
 
 TAYLOR_BELOW = 0.5
@@ -31,6 +31,7 @@ class ContinuousBernoulli(Likelihood):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         logits = output.float()
         return total(logits * (x.float() - 0.5) - log_sinhc(logits / 2))
 

@@ -14,23 +14,40 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.errors import RecipeError
-from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, require_shape, soft_clip, split, total
+from kelbo.likelihoods.heads import (
+    LOG_SCALE_FLOOR,
+    Activation,
+    activation,
+    log_range,
+    require_shape,
+    soft_clip,
+    split,
+    total,
+)
 from kelbo.protocols import Likelihood
 
 
 class Gaussian(Likelihood):
     """The family: independent pixels, x ~ N(mean, σ²).
 
-    mean_activation: from the decoder's raw output to the mean; "sigmoid" keeps it inside (0, 1).
+    mean_activation: from the decoder's raw output to the mean; "sigmoid" keeps it inside (0, 1), "tanh" inside (-1, 1).
+    data_range:      length of the interval that images lie in: 1 for intensities in [0, 1], 2 for [-1, 1]. A σ that is not
+                     given is measured in it, its floor too, so training is the same on either; nats, σ and means are of the
+                     images as they come.
     """
 
     kind = "density"
     support = "real"
     parameters_per_channel: ClassVar[int] = 1
 
-    def __init__(self, mean_activation: Activation = "identity") -> None:
+    def __init__(self, mean_activation: Activation = "identity", data_range: float = 1.0) -> None:
         super().__init__()
         self.mean_activation = activation(mean_activation)
+        self.data_range, self.log_range = data_range, log_range(data_range)
+
+    @property
+    def sigma_floor(self) -> float | None:
+        return None if self.sigma_from == "given" else math.exp(LOG_SCALE_FLOOR + self.log_range)
 
     @abstractmethod
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
@@ -67,6 +84,7 @@ class Gaussian(Likelihood):
 class FixedGaussian(Gaussian):
     """One σ, given: in intensities. σ = 1 is what "½ summed squared error + KL" means ("Gaussian VAE")."""
 
+    sigma_from = "given"
     given: Tensor
 
     def __init__(self, sigma: float = 1.0, mean_activation: Activation = "identity") -> None:
@@ -91,6 +109,8 @@ class AveragedSquaredError(Gaussian):
     batch_size: the B of training. D is the number of pixels times channels of the images that come.
     """
 
+    sigma_from = "given"
+
     def __init__(self, batch_size: int, mean_activation: Activation = "identity") -> None:
         super().__init__(mean_activation)
         if batch_size < 1:
@@ -105,21 +125,27 @@ class AveragedSquaredError(Gaussian):
 class SharedGaussian(Gaussian):
     """One σ, learned: the σ-VAE's shared σ (Rybkin et al., 2021, §3.1).
 
-    ln σ is a parameter without dimensions, `log_sigma`, that starts at `initial_log_sigma` and is clipped softly.
+    ln(σ / data_range) is a parameter without dimensions, `log_sigma`, that starts at `initial_log_sigma` and is clipped
+    softly.
     """
 
-    def __init__(self, initial_log_sigma: float = 0.0, mean_activation: Activation = "identity") -> None:
-        super().__init__(mean_activation)
+    sigma_from = "learned"
+
+    def __init__(
+        self, initial_log_sigma: float = 0.0, mean_activation: Activation = "identity", data_range: float = 1.0
+    ) -> None:
+        super().__init__(mean_activation, data_range)
         self.log_sigma = nn.Parameter(torch.tensor(float(initial_log_sigma)))
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
-        return soft_clip(self.log_sigma.float(), LOG_SCALE_FLOOR)
+        return soft_clip(self.log_sigma.float(), LOG_SCALE_FLOOR) + self.log_range
 
 
 class PerPixelGaussian(Gaussian):
-    """A σ for every pixel and channel from the decoder: its output is the means, then ln σ, clipped softly."""
+    """A σ for every pixel and channel from the decoder: its output is the means, then ln(σ / data_range), clipped softly."""
 
     parameters_per_channel = 2
+    sigma_from = "decoder"
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
-        return soft_clip(split(output, 2)[1], LOG_SCALE_FLOOR)
+        return soft_clip(split(output, 2)[1], LOG_SCALE_FLOOR) + self.log_range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,21 +10,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kelbo.errors import RecipeError
+from kelbo.errors import RecipeError, UnitError
 from kelbo.protocols import Likelihood
 
-Activation = Literal["identity", "sigmoid"]
-"""How a decoder's raw output becomes a mean: as it is, or squashed into (0, 1)."""
+Activation = Literal["identity", "sigmoid", "tanh"]
+"""How a decoder's raw output becomes a mean: as it is, or squashed into (0, 1), or into (-1, 1)."""
 
 LOG_SCALE_FLOOR = -6.0
 """Least ln σ on intensities in [0, 1] (Rybkin et al., 2021, §3.1): e^-6 = 0.0025, about half a level of 8 bits.
 
 Without a floor the density of 8-bit images is unbounded: σ → 0 on a pixel that is always the same level."""
 
+BEYOND = 1e-3
+"""How far an intensity may lie outside of [0, 1] and pass for rounding: a quarter of a level of 8 bits."""
+
 
 def activation(name: Activation) -> Callable[[Tensor], Tensor]:
     """The function of that name. Raises RecipeError for an unknown one."""
-    functions = {"identity": _identity, "sigmoid": torch.sigmoid}
+    functions = {"identity": _identity, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
     if name not in functions:
         raise RecipeError(f"likelihood.mean_activation must be one of {sorted(functions)}; got {name!r}.")
     return functions[name]
@@ -31,6 +35,15 @@ def activation(name: Activation) -> Callable[[Tensor], Tensor]:
 
 def _identity(raw: Tensor) -> Tensor:
     return raw
+
+
+def log_range(data_range: float) -> float:
+    """ln of the length of the interval that images lie in. Raises RecipeError where it is no length."""
+    if not 0 < data_range < math.inf:
+        raise RecipeError(
+            f"likelihood.data_range must be positive and finite (1 for images on [0, 1], 2 for [-1, 1]); got {data_range}."
+        )
+    return math.log(data_range)
 
 
 def soft_clip(value: Tensor, floor: float) -> Tensor:
@@ -53,12 +66,37 @@ def total(per_pixel: Tensor) -> Tensor:
 
 def require_shape(likelihood: Likelihood, x: Tensor, output: Tensor) -> None:
     """Raises ValueError unless `output` is what the likelihood of images `x` needs: broadcasting would hide a wrong one."""
+    if x.ndim < 2:
+        raise ValueError(f"{type(likelihood).__name__} needs images (B, C, …) or vectors (B, D); got {tuple(x.shape)}.")
     expected = (len(x), likelihood.output_channels(x.shape[1]), *x.shape[2:])
     if tuple(output.shape) != expected:
         raise ValueError(
             f"{type(likelihood).__name__} of images {tuple(x.shape)} needs a decoder's output of shape {expected}; "
             f"got {tuple(output.shape)}. Give the decoder output_channels({x.shape[1]}) channels."
         )
+
+
+def require_intensities(likelihood: Likelihood, x: Tensor) -> None:
+    """Raises UnitError unless the images lie in [0, 1], for likelihoods to which nothing outside of it means anything.
+
+    Only the first batch in training mode and the first in evaluation mode are looked at, since an accelerator has to be
+    waited for.
+    """
+    if likelihood.training in likelihood.looked_at or not _has_values(x):
+        return
+    low, high = (float(end) for end in x.detach().float().aminmax())
+    if not (low >= -BEYOND and high <= 1 + BEYOND):  # so that NaN is refused too
+        raise UnitError(
+            f"{type(likelihood).__name__} speaks of intensities in [0, 1]; these images reach from {low:.4g} to {high:.4g}. "
+            "Give it (x + 1) / 2 of images on [-1, 1], x / 255 of 8-bit levels; log_prob takes the images first."
+        )
+    likelihood.looked_at.add(likelihood.training)
+
+
+def _has_values(x: Tensor) -> bool:
+    """Whether there is something to look at: not where a program is traced, lanes are stacked or memory is only planned."""
+    batched = torch._C._functorch.is_batchedtensor  # pyright: ignore[reportAttributeAccessIssue]
+    return not (torch.compiler.is_compiling() or x.is_meta or batched(x)) and x.numel() > 0
 
 
 def choose(log_probs: Tensor) -> Tensor:

@@ -8,22 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.errors import RecipeError
-from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, require_shape, soft_clip, total
+from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, log_range, require_shape, soft_clip, total
 from kelbo.protocols import Likelihood
 
 
 class Laplace(Likelihood):
     """Independent pixels, p(x) = exp(-|x - mean| / b) / 2b, with one scale b for all of them.
 
-    scale: b in intensities; None learns it: ln b is then a parameter without dimensions, `log_scale`, that starts at 0 and
-    is clipped softly, as the shared σ of a Gaussian.
+    scale: b in intensities; None learns it: ln(b / data_range) is then a parameter without dimensions, `log_scale`, that
+    starts at 0 and is clipped softly, as the shared σ of a Gaussian. data_range: as of a Gaussian.
     """
 
     kind = "density"
     support = "real"
     given: Tensor
 
-    def __init__(self, scale: float | None = None, mean_activation: Activation = "identity") -> None:
+    def __init__(
+        self, scale: float | None = None, mean_activation: Activation = "identity", data_range: float = 1.0
+    ) -> None:
         super().__init__()
         if scale is not None and not 0 < scale < math.inf:
             raise RecipeError(f"likelihood.scale must be positive and finite, or None to learn it; got {scale}.")
@@ -31,12 +33,17 @@ class Laplace(Likelihood):
         # a buffer, so that stacked lanes may each have their own; in the recipe, so not in the weights
         self.register_buffer("given", None if scale is None else torch.tensor(float(scale)), persistent=False)
         self.mean_activation = activation(mean_activation)
+        self.data_range, self.log_range = data_range, log_range(data_range)
+
+    @property
+    def sigma_floor(self) -> float | None:
+        return None if self.log_scale is None else math.sqrt(2) * math.exp(LOG_SCALE_FLOOR + self.log_range)
 
     def scale(self, output: Tensor) -> Tensor:
         """b, a float32 scalar on the output's device."""
         if self.log_scale is None:
             return self.given
-        return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR))
+        return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR) + self.log_range)
 
     def output_channels(self, channels: int) -> int:
         return channels

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kelbo.likelihoods.heads import require_shape, split, total
+from kelbo.likelihoods.heads import require_intensities, require_shape, split, total
 from kelbo.likelihoods.mass import Mass, depth
 
 Level = TypeVar("Level", Tensor, float)
@@ -34,6 +34,7 @@ class DiscretizedLogistic(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         return total(log_mass(self.level(x), *self._parameters_of(output), self.levels))
 
     def mean(self, output: Tensor) -> Tensor:

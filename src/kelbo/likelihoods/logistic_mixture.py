@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kelbo.errors import RecipeError
-from kelbo.likelihoods.heads import choose, require_shape, total
+from kelbo.likelihoods.heads import choose, require_intensities, require_shape, total
 from kelbo.likelihoods.logistic import LOG_SCALE_RANGE, edge, log_mass, moments, nearest_level, standard_logistic
 from kelbo.likelihoods.mass import Mass, depth
 
@@ -63,6 +63,7 @@ class DiscretizedLogisticMixture(Mass):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
+        require_intensities(self, x)
         p, _, log_masses = self._observed(x, output)
         return total((p.log_weights + log_masses.sum(1)).logsumexp(1, keepdim=True))
 

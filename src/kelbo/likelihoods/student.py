@@ -8,8 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, require_shape, soft_clip, split, total
-from kelbo.protocols import Likelihood
+from kelbo.likelihoods.heads import (
+    LOG_SCALE_FLOOR,
+    Activation,
+    activation,
+    log_range,
+    require_shape,
+    soft_clip,
+    split,
+    total,
+)
+from kelbo.protocols import NEAR_FLOOR, Likelihood
 
 LEAST_FREEDOM = 2.1
 """Degrees of freedom are above 2, so that the variance exists, by enough for it to be a number: at most 21 squared scales."""
@@ -18,15 +27,26 @@ LEAST_FREEDOM = 2.1
 class StudentT(Likelihood):
     """Independent pixels; location, scale and degrees of freedom ν of each from the decoder (Takahashi et al., 2018).
 
-    The decoder's output is the locations, then ln scale (clipped softly), then r with ν = 2.1 + softplus(r).
+    The decoder's output is the locations, then ln(scale / data_range) (clipped softly), then r with ν = 2.1 + softplus(r).
+    mean_activation, data_range: as of a Gaussian.
     """
 
     kind = "density"
     support = "real"
 
-    def __init__(self, mean_activation: Activation = "identity") -> None:
+    def __init__(self, mean_activation: Activation = "identity", data_range: float = 1.0) -> None:
         super().__init__()
         self.mean_activation = activation(mean_activation)
+        self.data_range, self.log_range = data_range, log_range(data_range)
+
+    @property
+    def sigma_floor(self) -> float | None:
+        """That of the scale, which σ nears as ν grows."""
+        return math.exp(LOG_SCALE_FLOOR + self.log_range)
+
+    def floored(self, output: Tensor) -> Tensor | None:
+        """Which pixels' scale lies on its floor: the variance of heavy tails hides that."""
+        return self._parameters_of(output)[1] < LOG_SCALE_FLOOR + self.log_range + math.log(NEAR_FLOOR)
 
     def output_channels(self, channels: int) -> int:
         return 3 * channels
@@ -36,7 +56,7 @@ class StudentT(Likelihood):
         location, log_scale, freedom = split(output, 3)
         return (
             self.mean_activation(location),
-            soft_clip(log_scale, LOG_SCALE_FLOOR),
+            soft_clip(log_scale, LOG_SCALE_FLOOR) + self.log_range,
             LEAST_FREEDOM + F.softplus(freedom),
         )
 

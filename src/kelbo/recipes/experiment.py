@@ -31,6 +31,7 @@ from kelbo.seeds import seeded
 from kelbo.training import Hook, StopOnSignal, fit
 from kelbo.training.checkpoint import load_weights, objective_state
 from kelbo.training.hooks import Sink
+from kelbo.training.watch import Say, silent
 from kelbo.units import intensities
 
 __all__ = ["Experiment", "evaluate_run", "open_run", "train"]
@@ -44,23 +45,25 @@ def train(
     fabric: Fabric | None = None,
     sinks: Sequence[Sink] = (),
     hooks: Sequence[Hook] = (),
+    say: Say = silent,
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
 
     resume: go on from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
     training.steps. fabric: where and in which precision to train; by default one device, the best there is. sinks take
-    each row of scalars and hooks are called after each step, beside the run's own.
+    each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
+    σ is not its error, say) as text, once; the run keeps them too.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
     Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
-        return _train(recipe, out, resume, fabric, sinks, hooks)
+        return _train(recipe, out, resume, fabric, sinks, hooks, say)
 
 
 def _train(
-    recipe: Recipe, out: Path, resume: bool, fabric: Fabric, sinks: Sequence[Sink], hooks: Sequence[Hook]
+    recipe: Recipe, out: Path, resume: bool, fabric: Fabric, sinks: Sequence[Sink], hooks: Sequence[Hook], say: Say
 ) -> Run:
     keep_freed_memory()
     require_whole_shares(recipe, fabric.world_size)
@@ -69,7 +72,7 @@ def _train(
     data = build.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
-    with running(recipe, out, data, fabric, resume=resume, sinks=sinks) as it:
+    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say) as it:
         plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
         with StopOnSignal(fabric, it.checkpoints) as stop:
             all_hooks, batches = [*it.hooks, *hooks, stop], it.batches.at(it.state.step)

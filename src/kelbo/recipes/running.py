@@ -18,13 +18,15 @@ from kelbo.machine import describe
 from kelbo.processes import once, together
 from kelbo.protocols import Objective
 from kelbo.recipes import build
+from kelbo.recipes.cautions import cautions
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import seed_for
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
-from kelbo.training.checkpoint import restore
+from kelbo.training.checkpoint import restore, saving
 from kelbo.training.hooks import Sink
+from kelbo.training.watch import Say, SigmaWatch, silent
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
@@ -64,12 +66,14 @@ def running(
     *,
     resume: bool = False,
     sinks: Sequence[Sink] = (),
+    say: Say = silent,
     told: Mapping[str, Any] | None = None,
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
-    told: what else its provenance shall say of the machine. On entry torch's default generators are where the latents' noise
-    comes from next. Raises RunError where the folder exists, or cannot be gone on with.
+    say takes each warning, which the run keeps too. told: what else its provenance shall say of the machine. On entry torch's
+    default generators are where the latents' noise comes from next. Raises RunError where the folder exists, or cannot be
+    gone on with.
     """
     torch.manual_seed(seed_for(recipe.seed, "init"))
     state = _begin(recipe, data, fabric)
@@ -83,8 +87,12 @@ def running(
 
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    tensorboard = TensorBoard(run.events, state.step + 1) if fabric.is_global_zero else None
-    recorded: list[Sink] = [run.journal.append, tensorboard] if tensorboard else []
+    recorded: list[Sink] = []
+    tensorboard = None
+    if fabric.is_global_zero:
+        watch = _watch(recipe, data, run, state, say)
+        tensorboard = TensorBoard(run.events, state.step + 1)
+        recorded = [run.journal.append, tensorboard, watch]
     scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
     followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
@@ -96,6 +104,14 @@ def running(
         if tensorboard:
             with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
                 tensorboard.close()
+
+
+def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> SigmaWatch:
+    model = state.network
+    told = cautions(recipe, data.shape)
+    watch = SigmaWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
+    saving(run, "What the run warns of", watch.begin)
+    return watch
 
 
 def _begin(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:

@@ -3,6 +3,7 @@
 recipe.toml          what was run, every default resolved
 provenance.json      versions, hardware, seed, the data's fingerprint, when
 journal.jsonl        scalars over time
+warnings.json        what was said while it trained, of a run that gave reason to
 distances.jsonl      distances of images over time, of a run that reads them while it trains
 distances.json       through which network, and of which images
 events/              the same for TensorBoard
@@ -17,12 +18,15 @@ report.html, report/ the page and its pictures
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import RunError
+from kelbo.errors import Damaged, RunError
 from kelbo.runs.files import read_json, write_atomic, write_json
 from kelbo.runs.journal import Journal
+
+WARNED = {"kind", "step", "text"}
 
 
 def _is_unfinished(entry: Path) -> bool:
@@ -63,6 +67,24 @@ class Run:
 
     def save_distances_settings(self, settings: dict[str, Any]) -> None:
         write_json(self.path / "distances.json", settings)
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """What was said while it trained, oldest first, each a {"kind", "step", "text"}. Damaged where it cannot be read."""
+        path = self.path / "warnings.json"
+        kept = read_json(path).get("warnings") if path.exists() else []
+        if not isinstance(kept, list) or not all(isinstance(one, dict) and one.keys() >= WARNED for one in kept):
+            raise Damaged(
+                f"{path} should hold warnings, each with kind, step and text. Remove it: resuming makes it anew."
+            )
+        return kept
+
+    def save_warnings(self, warnings: Sequence[Mapping[str, Any]]) -> None:
+        """Replace them; of none there is no file."""
+        path = self.path / "warnings.json"
+        if warnings:
+            write_json(path, {"warnings": [dict(warning) for warning in warnings]})
+        else:
+            path.unlink(missing_ok=True)
 
     @property
     def recipe_path(self) -> Path:

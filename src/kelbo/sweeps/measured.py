@@ -35,6 +35,7 @@ JOURNAL = {
     "images_per_second": ("images per second", BATCHES),
     "sigma": (INTENSITY, PROBE),
     "rmse": (INTENSITY, PROBE),
+    "floored": (SHARE, PROBE),
     "equivalent_sigma": (INTENSITY, PROBE),
     "equivalent_beta": ("", PROBE),
 }

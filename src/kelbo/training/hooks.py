@@ -106,14 +106,20 @@ class Scalars:
         self.since = time.perf_counter()
 
     def _balance(self, state: TrainState) -> Row:
-        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images."""
+        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images.
+
+        Where σ has a floor, also the share of their pixels that lie on it.
+        """
         model = state.network
         with model.evaluating(), seeded(0, "pictures"):
             mean, scale = model.posterior_moments(self.probe)
             output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
             expected, spread = model.likelihood.moments(output)
             variance, error = float(spread.mean()), float((expected - self.probe).square().mean())
+            floored = model.likelihood.floored(output)
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
+        if floored is not None:
+            readout["floored"] = float(floored.float().mean())
         if not model.has_rate:
             return readout
         # the mean over the interval's steps: an objective with a kink (capacity) pulls one way and then the other
