@@ -104,9 +104,9 @@ def runs_card(lanes: Sequence[Entry]) -> Card:
     return Card("Runs", str(states["done"]), unit=f"of {len(lanes)} finished", note=", ".join(lost))
 
 
-def trained_card(shares: Sequence[float]) -> Card:
-    """For how much of the paper's steps."""
-    return Card("Trained", span(shares) if shares else "none", unit="of the paper’s steps" if shares else "")
+def trained_card(shares: Sequence[float], of: str = "of the paper’s steps") -> Card:
+    """For how much of the paper's steps, or of what else."""
+    return Card("Trained", span(shares) if shares else "none", unit=of if shares else "")
 
 
 def time_card(seconds: Mapping[str, Any]) -> Card:
@@ -165,7 +165,7 @@ def told(results: Entry, verdicts: Sequence[Verdict], **more: Any) -> dict[str, 
         "results": results,
         "verdicts": verdicts,
         "enough": percent(ENOUGH),
-        "not_finished": [lane for lane in results["lanes"] if lane["state"] != "done"],
+        "lacking": [lane for lane in results["lanes"] if lane["state"] != "done" or lane["error"]],
         "provenance": provenance(results),
         "written": datetime.now(UTC),
         **more,

@@ -44,7 +44,8 @@ SETS = {
     "svhn": "SVHN",
     "cifar10": "CIFAR-10",
     "celeba": "CelebA",
-    "digits": "digits",
+    "digits": "scikit-learn’s digits",
+    "folder": "a folder of pictures",
 }
 
 

@@ -1,0 +1,108 @@
+"""One test of a claim of the σ-VAE study: differences between models, why a model has no numbers, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, welch
+from kelbo.reports.gathered import Gathered
+from kelbo.reports.sigma_vae import printed as paper
+from kelbo.reports.sigma_vae.results import BySeed, Kind, Read, Study
+
+PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": "BAIR", "mnist": "MNIST"}
+
+
+def difference(study: Study, first: Kind, second: Kind, read: Read) -> Estimate | None:
+    """first − second of one number: paired by seed, Welch's where they have no two seeds in common; None without numbers."""
+    a, b = study.reading(first, read), study.reading(second, read)
+    return apart(a, b)
+
+
+def apart(a: BySeed, b: BySeed) -> Estimate | None:
+    """a − b, paired by seed, Welch's where they have no two seeds in common; None where one has no number."""
+    common = len(a.keys() & b.keys())
+    if common < 2 and min(len(a), len(b)) > 1:
+        return welch(list(a.values()), list(b.values()))
+    return paired(a, b) if common else welch(list(a.values()), list(b.values()))
+
+
+def verdict(
+    study: Study,
+    claim: Claim,
+    found: Gathered,
+    kinds: Sequence[Kind],
+    note: str = "",
+    *,
+    of: Sequence[str] = (),
+    missing: Sequence[str] = (),
+) -> Verdict:
+    """The verdict on what was gathered of these models. of: the sets whose numbers the paper prints for it."""
+    lacking = list(missing)
+    if found.absent and not missing:
+        lacking = [absence(study, kind) for kind in kinds if not study.lanes(kind)]
+        lacking = lacking or [f"there are no numbers of {listed(found.absent)}"]
+    said = [note]
+    if found.evidence and of and study.plan["role"] not in of:
+        said.append(f"Printed for {listed([PRINTED_SETS[name] for name in of])}; ours are of {study.set}.")
+    return judge(
+        claim,
+        found.evidence,
+        missing=list(dict.fromkeys(lacking)),
+        trained=trained(study, kinds),
+        on=f"Images: {study.set}" if found.evidence else "",
+        note=" ".join(filter(None, said)),
+    )
+
+
+def trained(study: Study, kinds: Sequence[Kind]) -> float | None:
+    """The least share of the paper's steps that a finished lane of these models had; None without lanes."""
+    steps = [lane["steps"] for kind in kinds for lane in study.lanes(kind)]
+    return min(steps) / study.plan["paper_steps"] if steps else None
+
+
+def absence(study: Study, kind: Kind) -> str:
+    """Why a model has no numbers: a phrase."""
+    names = {str(kind), kind.decoder, f"beta={kind.beta:g}"} - ({"fixed_gaussian"} if kind.beta != 1 else set())
+    for left in study.plan["left_out"]:
+        if left["what"] in names:
+            return f"{kind} was left out: {left['why'].rstrip('.')}"
+    planned = study.planned(kind)
+    if planned:
+        return f"no run of {kind} finished ({lost(study, kind)})"
+    only = study.results["only"]
+    return f"{kind} was not run: " + (
+        f"only {', '.join(only)} was asked for" if only else "it is no part of this budget"
+    )
+
+
+def lost(study: Study, kind: Kind) -> str:
+    """How many of a model's lanes did not finish, "" where all did: "1 diverged of 3"."""
+    planned = study.planned(kind)
+    states = [lane["state"] for lane in planned if lane["state"] != "done"]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    return f"{counted} of {len(planned)}" if states else ""
+
+
+def printed_fids(first: str, *others: str, sets: Sequence[str] = ("svhn", "celeba", "cifar10", "mnist")) -> str:
+    """Printed FIDs of some decoders, by set: "SVHN 112.5 against 22.25 and 27.25"; sets that lack the first or all else
+    are left out."""
+    found = []
+    for name in sets:
+        row = paper.TABLE_3 if name == "mnist" else paper.TABLE_2[name]
+        numbers = [number for key in others if key in row and (number := row[key].fid) is not None]
+        if first in row and row[first].fid is not None and numbers:
+            found.append(f"{PRINTED_SETS[name]} {row[first].fid:g} against {' and '.join(f'{x:g}' for x in numbers)}")
+    return f"FID of samples: {'; '.join(found)}"
+
+
+def best(study: Study, read: Callable[..., float | None]) -> Kind | None:
+    """The β of the grid of the smallest mean over seeds."""
+    return study.least(read, study.grid)
+
+
+def at_the_edge(study: Study, kind: Kind | None) -> str:
+    """Where the best β has no neighbour on one side, that it may lie beyond; else ""."""
+    known = [one for one in study.grid if study.lanes(one)]
+    if kind is None or kind not in (known[:1] + known[-1:]):
+        return ""
+    return f"{kind} is the grid’s end: the best may lie beyond it."
