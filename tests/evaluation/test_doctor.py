@@ -7,7 +7,7 @@ from torch import nn
 
 from kelbo.data.images import ArrayImages
 from kelbo.evaluation.doctor import examine
-from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian
+from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian, PerPixelGaussian, SharedGaussian, StudentT
 from kelbo.models import VAE, Autoencoder
 
 SHAPE = (1, 4, 4)
@@ -76,6 +76,87 @@ def test_a_sigma_on_its_floor_is_a_problem():
     for _ in range(3):
         likelihood.log_prob(flat, flat)
     assert severities(vae(likelihood))["decoder's σ"][0] == "problem"
+
+
+def solved(running):
+    """An optimal σ whose running estimate is this."""
+    likelihood = OptimalGaussian()
+    likelihood.running_variance.fill_(running**2)
+    likelihood.batches.fill_(1000)
+    return likelihood
+
+
+def flat(count=300):
+    return ArrayImages(np.full((count, *SHAPE), 128, np.uint8))
+
+
+def test_constant_images_are_a_problem_long_before_the_running_estimate_is_on_the_floor():
+    """In training the batches' own σ is there at once: what is read of it is an average of a hundred batches."""
+    severity, advice = severities(vae(solved(0.05), decoder=Exactly()), train=flat(), test=flat())["decoder's σ"]
+    assert severity == "problem"
+    assert "lies on its floor, 0.0025" in advice
+
+
+class Exactly(nn.Module):
+    def forward(self, z):
+        return z.new_full((len(z), *SHAPE), 128 / 255)
+
+
+class Halves(nn.Module):
+    """A mean of 0.5 everywhere and ln σ of the image's noise, but `low` for the last `pixels`; further parameters 8."""
+
+    def __init__(self, low, pixels, parameters=2):
+        super().__init__()
+        self.low, self.pixels, self.parameters = low, pixels, parameters
+
+    def forward(self, z):
+        log_sigma = z.new_full((len(z), 16), np.log(0.1))
+        log_sigma[:, :2] = np.log(0.2)
+        if self.pixels:
+            log_sigma[:, -self.pixels :] = self.low
+        parts = [z.new_full((len(z), 16), 0.5), log_sigma, z.new_full((len(z), 16), 8.0)][: self.parameters]
+        return torch.cat(parts, 1).unflatten(1, (self.parameters, 4, 4))
+
+
+def partly_flat(pixels, seed=0):
+    """Images whose last pixels never change."""
+    noisy = images(seed=seed).pixels.copy()
+    noisy.reshape(len(noisy), -1)[:, -pixels:] = 128
+    return ArrayImages(noisy)
+
+
+@pytest.mark.parametrize(("likelihood", "parameters"), [(PerPixelGaussian, 2), (StudentT, 3)])
+@pytest.mark.parametrize(("pixels", "severity"), [(0, "fine"), (4, "warning"), (16, "problem")])
+def test_a_share_of_the_pixels_on_the_floor_is_told(likelihood, parameters, pixels, severity):
+    found = examine(
+        vae(likelihood(), decoder=Halves(-15.0, pixels, parameters)),
+        partly_flat(max(1, pixels)),
+        partly_flat(max(1, pixels), seed=1),
+        (),
+    )
+    told = next(finding for finding in found if finding.about == "decoder's σ")
+    assert told.severity == severity
+    if severity == "warning":
+        assert "the σ of 25 % of the pixels lies on its floor, 0.0025" in told.evidence
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "advice"),
+    [
+        (SharedGaussian(0.0), "moves by about the learning rate a step"),
+        (solved(0.5), "lower likelihood.momentum"),
+        (FixedGaussian(0.5), "Let σ be learned"),
+    ],
+)
+def test_a_sigma_that_is_too_wide_is_advised_on_by_where_it_comes_from(likelihood, advice):
+    assert advice in severities(vae(likelihood))["decoder's σ"][1]
+
+
+def test_a_model_that_errs_less_on_its_training_images_knows_them_by_heart():
+    told = severities(vae(solved(0.02)), train=images(sigma=0.02))["decoder's σ"]
+    assert told[0] == "warning"
+    assert "knows them by heart" in told[1]
+    assert "by heart" not in severities(vae(solved(0.02)))["decoder's σ"][1]
 
 
 def test_images_saved_in_the_wrong_range_are_a_problem():

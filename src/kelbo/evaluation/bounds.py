@@ -30,6 +30,7 @@ class PerExample:
     squared_error       mean over pixels, of the reconstruction from the posterior's mean, (N,)
     ssim                the same reconstruction, (N,), or None where images are smaller than SSIM's window
     variance            mean over pixels of the variance that the decoder predicts, (N,)
+    floored             share of the pixels whose σ lies on its floor, (N,), or None where it has none
     """
 
     distortion: np.ndarray
@@ -40,6 +41,7 @@ class PerExample:
     squared_error: np.ndarray
     ssim: np.ndarray | None
     variance: np.ndarray
+    floored: np.ndarray | None
 
 
 def per_example(
@@ -77,7 +79,7 @@ def per_example(
     with model.evaluating():
         parts = [part for own in together(fabric, own_part) for part in own]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return PerExample(**{"ssim": None, **columns})
+    return PerExample(**{"ssim": None, "floored": None, **columns})
 
 
 def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
@@ -97,6 +99,8 @@ def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: 
         "log_weights": model.log_weights(x, samples, target) - constant if samples else x.new_zeros(len(x), 0),
         "variance": variance.flatten(1).mean(1),
     }
+    if (floored := model.likelihood.floored(measured.output)) is not None:
+        values["floored"] = floored.flatten(1).double().mean(1)
     arrays = {name: value.double().cpu().numpy() for name, value in values.items()}
     pair = x.cpu().numpy(), reconstructions.cpu().numpy()
     arrays["squared_error"] = squared_error(*pair)

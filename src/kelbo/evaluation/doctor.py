@@ -14,15 +14,14 @@ from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.latents import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
-from kelbo.protocols import Model
+from kelbo.protocols import Likelihood, Model
 from kelbo.units import intensities
 
 LOOKED_AT = 2_000
 """images of each split; enough to see what is worth a word, in seconds"""
 
-SIGMA_FLOOR = math.exp(-6)
-"""the least σ that the calibrated Gaussian decoders allow, half a grey level of 256 (Rybkin et al., 2021, section 3.1)"""
-
+FLOORED = 0.01
+"""share of the pixels whose σ lies on its floor that is worth a word"""
 
 FAR_FROM_PRIOR = (
     "Draws of the prior often lie where no image's code does, so samples look worse than reconstructions. A larger β, "
@@ -42,6 +41,7 @@ class Finding(NamedTuple):
 class Examined(NamedTuple):
     """What the findings are told from: records on training and test images, and what they lack."""
 
+    likelihood: Likelihood
     train: Record
     test: Record
     latents: Mapping[str, Any] | None
@@ -65,6 +65,7 @@ def examine(
     with model.evaluating():
         mean = model.likelihood.mean(model.decode(model.posterior_moments(x)[0]))
     seen = Examined(
+        likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
         test=evaluate(model, test, weigh=weigh),
         latents=scores_of_latents(model, test) if model.has_rate else None,
@@ -108,30 +109,67 @@ def calibrated_sigma(seen: Examined) -> list[Finding]:
     told = (
         f"the decoder expects σ = {sigma:.4f} and errs by {rmse:.4f} on test images ({on_train:.4f} on training ones)"
     )
-    if decoder["kind"] == "density" and sigma < 1.02 * SIGMA_FLOOR:
-        return [
-            Finding(
-                "problem",
-                "decoder's σ",
-                told,
-                "σ lies on its floor, half a grey level: the density grows without bound where pixels repeat. Use a mass "
-                "(likelihood.kind=logistic_mixture, categorical), or look for constant images.",
-            )
-        ]
+    if floored := _floored(seen, told):
+        return [floored]
     ratio = sigma / max(rmse, 1e-12)
     if 0.8 <= ratio <= 1.25:
         return [Finding("fine", "decoder's σ", told)]
-    if ratio < 0.8:
-        advice = (
-            "Overconfident: the ELBO on new images suffers. Where the error on training images is smaller, the model knows "
-            "them by heart: more data, fewer parameters, weight decay or fewer steps."
+    return [Finding("warning", "decoder's σ", told, _too_wide(seen, ratio) if ratio > 1 else _too_narrow(seen))]
+
+
+def _floored(seen: Examined, told: str) -> Finding | None:
+    """σ on its floor, of all pixels or of some; None where of none."""
+    floor, share = seen.likelihood.sigma_floor, seen.test["decoder"]["floored"]
+    if floor is None:
+        return None
+    # the batches' own σ is there long before the running estimate, which is what is read
+    solved = seen.likelihood.sigma_from == "solved" and seen.train["decoder"]["rmse"] < floor
+    if share > 1 - FLOORED or solved:
+        return Finding(
+            "problem",
+            "decoder's σ",
+            told,
+            f"σ lies on its floor, {floor:.4f}, about half a grey level: the density grows without bound where pixels repeat. "
+            "Use a mass (likelihood.kind=logistic_mixture, categorical), or look for constant images.",
         )
-    else:
-        advice = (
-            f"Too wide: it pays for noise that is not there, as β = {ratio**2:.1f} would. Let σ be learned "
-            "(likelihood.kind=optimal_gaussian)."
+    if share < FLOORED:
+        return None
+    return Finding(
+        "warning",
+        "decoder's σ",
+        f"{told}; the σ of {100 * share:.0f} % of the pixels lies on its floor, {floor:.4f}",
+        "These pixels repeat from image to image, and each earns up to 5 nats for that alone: the ELBO says little of the "
+        "others. Compare with one σ (likelihood.kind=optimal_gaussian), or use a mass (logistic_mixture, categorical).",
+    )
+
+
+def _too_narrow(seen: Examined) -> str:
+    told = "Overconfident: the ELBO on new images suffers."
+    if seen.likelihood.sigma_from == "given":
+        return f"{told} Raise likelihood.sigma, or let it be learned (likelihood.kind=optimal_gaussian)."
+    if seen.test["decoder"]["rmse"] > 1.1 * seen.train["decoder"]["rmse"]:
+        return (
+            f"{told} The error on training images is smaller: the model knows them by heart. More data, fewer parameters, "
+            "weight decay or fewer steps."
         )
-    return [Finding("warning", "decoder's σ", told, advice)]
+    return f"{told} It does so on training images too: train longer, or use one σ (likelihood.kind=optimal_gaussian)."
+
+
+def _too_wide(seen: Examined, ratio: float) -> str:
+    told = f"Too wide: it pays for noise that is not there, as β = {ratio**2:.1f} would."
+    match seen.likelihood.sigma_from:
+        case "learned":
+            return (
+                f"{told} A learned σ moves by about the learning rate a step: train longer (--resume --steps N), raise "
+                "optimizer.learning_rate, or solve for σ (likelihood.kind=optimal_gaussian)."
+            )
+        case "solved":
+            return (
+                f"{told} σ is the mean over the latest training batches, and errors were still falling fast: train longer, or "
+                "lower likelihood.momentum."
+            )
+        case _:
+            return f"{told} Let σ be learned (likelihood.kind=optimal_gaussian)."
 
 
 def transforms(seen: Examined) -> list[Finding]:

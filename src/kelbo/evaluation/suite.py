@@ -67,6 +67,7 @@ def evaluate(
             "normalized": _normalized(model) and (likelihood.kind == "density" or speaks_of(likelihood, images.levels)),
             "sigma": math.sqrt(scores.variance.mean()),
             "rmse": math.sqrt(scores.squared_error.mean()),
+            "floored": None if scores.floored is None else float(scores.floored.mean()),
             **(
                 equivalents(float(scores.variance.mean()), weigh(_mean_bound(scores)))
                 if model.has_rate
