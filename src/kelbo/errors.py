@@ -5,7 +5,7 @@ KelboError
 ├── DataError        a data set's files
 │   ├── DataMissing  are not there
 │   └── DataCorrupt  cannot be read, or hold something else than they should
-├── UnitError        a number was asked for in a unit that it does not have
+├── UnitError        a number was asked for in a unit that it does not have, or came in another than it should
 ├── ScoreError       a score does not exist for these arrays
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
 │   ├── NotSaved     could not be written: a full disk

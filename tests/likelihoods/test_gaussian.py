@@ -96,6 +96,6 @@ def test_a_batch_of_no_examples_is_refused():
 
 def test_an_unknown_activation_is_refused():
     with pytest.raises(
-        RecipeError, match=r"likelihood.mean_activation must be one of \['identity', 'sigmoid'\]; got 'tanh'"
+        RecipeError, match=r"likelihood.mean_activation must be one of \['identity', 'sigmoid', 'tanh'\]; got 'relu'"
     ):
-        SharedGaussian(mean_activation="tanh")
+        SharedGaussian(mean_activation="relu")
