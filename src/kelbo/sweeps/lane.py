@@ -38,8 +38,11 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
     def step(state: TrainState, _bound: Bound, _loss: Tensor) -> None:
         tell({"step": state.step, "steps": steps})
 
+    def warn(text: str) -> None:  # into the lane's log
+        print(f"warning: {text}", flush=True)
+
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks])
+    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks], say=warn)
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:
