@@ -56,14 +56,6 @@ def test_a_sweep_is_trained_resumed_and_told_as_a_table(kelbo, tmp_path):
         ([*OVER, "--seeds", ""], "--seeds takes whole numbers"),
         ([*OVER, "--seeds", "1,1"], "are the same run"),
         (["--over", "model.latents=2,3", "--how", "stack"], "cannot be stacked: model.latents is 2 in one and 3"),
-        ([*OVER, "--how", "stack", "--workers", "2"], "--workers 2 is of the queue"),
-        ([*OVER, "--on", "slurm"], "--on takes ray or ray:ADDRESS"),
-        ([*OVER, "--on", "ray:host", "--workers", "2"], "does not go with --workers 2"),
-        ([*OVER, "--cpus-per-lane", "2"], "--cpus-per-lane 2 is of lanes on Ray"),
-        ([*OVER, "--how", "stack", "--gpus-per-lane", "0.5"], "--gpus-per-lane 0.5 is of lanes on Ray"),
-        ([*OVER, "--on", "ray", "--cpus-per-lane", "0"], "--cpus-per-lane must be 0.01 or more; got 0"),
-        ([*OVER, "--on", "ray", "--cpus-per-lane", "nan"], "--cpus-per-lane must be 0.01 or more; got nan"),
-        ([*OVER, "--on", "ray", "--gpus-per-lane", "2"], "--gpus-per-lane is 0, or from 0.01 to 1; got 2"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, message):
@@ -71,6 +63,27 @@ def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, 
     assert code == 2
     assert message in err
     assert not (tmp_path / "s" / "lanes").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--how", "stack", "--workers", "2"], "--workers 2 is of the queue"),
+        (["--on", "slurm"], "--on takes ray or ray:ADDRESS"),
+        (["--on", "ray:"], "--on takes ray or ray:ADDRESS"),
+        (["--on", "ray:host", "--workers", "2"], "does not go with --workers 2"),
+        (["--on", "ray", "--how", "stack"], "does not go with --how stack"),
+        (["--cpus-per-lane", "2"], "--cpus-per-lane 2 is of lanes on Ray"),
+        (["--how", "stack", "--gpus-per-lane", "0.5"], "--gpus-per-lane 0.5 is of lanes on Ray"),
+        (["--on", "ray", "--cpus-per-lane", "0"], "--cpus-per-lane must be 0.01 or more; got 0"),
+        (["--on", "ray", "--cpus-per-lane", "nan"], "--cpus-per-lane must be 0.01 or more; got nan"),
+        (["--on", "ray", "--gpus-per-lane", "2"], "--gpus-per-lane is 0, or from 0.01 to 1; got 2"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_a_folder_is_made(kelbo, tmp_path, options, message):
+    code, _, err = kelbo("sweep", "digits", "--out", tmp_path / "s", *SMALL, *OVER, *options)
+    assert (code, message in err) == (2, True)
+    assert not (tmp_path / "s").exists()
 
 
 def test_another_sweeps_folder_is_refused_and_its_recipe_told_apart(kelbo, tmp_path):

@@ -20,6 +20,7 @@ from kelbo.sweeps.cluster import work_off_on_ray
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.joining import Demand, joined, require_reachable, require_ready, require_room
 from kelbo.sweeps.lane import train_lane
+from kelbo.sweeps.way import Asked, way
 
 HERE = str(Path(__file__).parent)
 """where Ray's workers import the tests' jobs from"""
@@ -147,6 +148,21 @@ def test_a_job_too_large_for_every_machine_is_refused(ray):
         RecipeError, match=r"takes 1 CPU and 3 GPU .* the most there is on one of the 1 is 2 CPU and 0 GPU"
     ):
         require_room(ray, Demand(1, 3))
+
+
+def test_a_lane_takes_of_a_machine_what_is_asked_for(ray, tmp_path):
+    import queue_jobs
+
+    (outcome,) = way([], tmp_path, Asked(on="ray", cpus=2)).work([Job("threads", queue_jobs.threads)])
+    assert outcome.value[1] == 2
+    for asked, most in (
+        (Asked(on="ray", cpus=3), "3 CPU and no"),
+        (Asked(on="ray", gpus=0.5), "1 CPU and 0.5 GPU and no"),
+    ):
+        with pytest.raises(
+            RecipeError, match=f"A job takes {most} .* 2 CPU and 0 GPU.* --cpus-per-lane, --gpus-per-lane"
+        ):
+            way([], tmp_path, asked).work([Job("threads", queue_jobs.threads)])
 
 
 def test_a_machine_with_another_kelbo_is_named(ray, monkeypatch):

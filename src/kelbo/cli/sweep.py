@@ -71,17 +71,19 @@ def train(
     ] = False,
 ) -> None:
     """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
-    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume)
     from kelbo.cli.lanes import Lanes
     from kelbo.sweeps.sweep import require_all_done, train_lanes
-    from kelbo.sweeps.way import Share, way
+    from kelbo.sweeps.way import Asked, way
 
+    asked = Asked(how, on, workers, cpus_per_lane, gpus_per_lane)
+    asked.require_sound()  # before a folder is made
+    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume)
     todo = [lane.recipe for lane in laid.to_train(retry_diverged)]
     _tell(laid, todo)
     outcomes = []
     if todo:
         laid.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
-        chosen = way(todo, laid.sweep.path, how, on, workers, Share(cpus_per_lane, gpus_per_lane))
+        chosen = way(todo, laid.sweep.path, asked)
         typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {chosen.told}")
         with Lanes(len(todo)) as lanes:
             outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work, retry_diverged=retry_diverged)
