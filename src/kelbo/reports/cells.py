@@ -39,7 +39,8 @@ class Group:
 
 @dataclass(frozen=True)
 class StudyTable:
-    """words: whether its cells hold words rather than numbers. footnotes: by mark."""
+    """words: whether its cells hold words rather than numbers. wide: whether it has many columns, so that a deviation goes
+    below its mean. footnotes: by mark."""
 
     name: str
     title: str
@@ -47,14 +48,16 @@ class StudyTable:
     columns: list[str]
     groups: list[Group]
     words: bool = False
+    wide: bool = False
     footnotes: Mapping[str, str] = field(default_factory=dict)
 
 
 def with_deviation(values: Sequence[float]) -> tuple[str, str]:
-    """Mean and standard deviation as words, the latter "" of one value."""
-    if len(values) < 2:
-        return (plain(values[0], 4) if values else "–"), ""
-    return with_error(float(np.mean(values)), float(np.std(values, ddof=1)))
+    """Mean and standard deviation as words, the latter "" of one value or of values that rounding alone tells apart."""
+    if not values:
+        return "–", ""
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return with_error(mean, deviation) if deviation > 1e-9 * abs(mean) else (plain(mean, 4), "")
 
 
 def some(*notes: str) -> tuple[str, ...]:

@@ -139,9 +139,10 @@ class _Maker:
         jitter = self.jitter(seed)
         error, rate = {"mse_vae": (0.26, 0.01), "per_pixel_gaussian": (1.3 * sigma, rate)}.get(key, (sigma, rate))
         error, rate = error * jitter, rate * jitter
+        told = 3.0 if key == "mse_vae" else error
         sweep = "analytic" if self.mode == "as-published" and key in ANALYTIC else "decoders"
-        lane = self.lane(key, 1.0, seed, f"{sweep}/lanes/kind={key},seed={seed}", error, error, rate)
-        nats = density_nats(self.dims, error, 3.0 if key == "mse_vae" else error)
+        lane = self.lane(key, 1.0, seed, f"{sweep}/lanes/kind={key},seed={seed}", error, told, rate)
+        nats = density_nats(self.dims, error, told)
         nats = (4.0 if key == "per_pixel_gaussian" else 1.0) * nats if nats < 0 else nats
         nats = nats - 100 if key == "student_t" else nats
         if key in MASSES:
@@ -151,9 +152,6 @@ class _Maker:
         curve = self.curve(nats, rate, lambda t: error + (1 - error) * math.exp(-slowness * t), slowness, error)
         return lane | {
             "bound": self.bound(nats, rate),
-            "sigma": 3.0 if key == "mse_vae" else error,
-            "equivalent_sigma": 3.0 if key == "mse_vae" else error,
-            "equivalent_beta": 9.0 if key == "mse_vae" else error**2,
             "kind": "mass" if key in MASSES else "density",
             "bits": self.bits(key, seed),
             "distances": self.distances(distance),
@@ -210,9 +208,9 @@ class _Maker:
         return {"features": features, "images": 10_000, "split": self.split, **entries}
 
     def latents(self, rate):
-        information = min(9.0, 0.6 * rate)  # no more than the logarithm of the images
+        information = 9.0 * math.tanh(rate / 30)  # below the logarithm of the images
         entries = {
-            "index_code_mutual_information": information + 0.01 * rate,
+            "index_code_mutual_information": information,
             "marginal_kl": rate - information,
             "total_correlation": 0.6 * (rate - information),
             "dimension_wise_kl": 0.4 * (rate - information),

@@ -57,7 +57,7 @@ class Kind:
     beta: float = 1.0
 
     def __str__(self) -> str:
-        return f"β = {self.beta:g}" if self.decoder == GRID else NAMES.get(self.decoder, self.decoder)
+        return f"β\u00a0=\u00a0{self.beta:g}" if self.decoder == GRID else NAMES.get(self.decoder, self.decoder)
 
 
 GAUSSIAN = Kind(GRID)

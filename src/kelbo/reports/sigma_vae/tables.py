@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kelbo.reports.cells import Cell, Group, Row, StudyTable, some, with_deviation
@@ -17,6 +18,9 @@ from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, SIGMA_VAES, Kind, St
 
 OTHER_NETWORK = ("celeba", "cifar10")
 """Sets whose printed numbers are a hierarchical VAE's."""
+
+
+UNIT = "Gaussian, σ\u00a0=\u00a01"
 
 
 def tables(results: Mapping[str, Any]) -> list[StudyTable]:
@@ -84,10 +88,18 @@ def table_1(study: Study) -> StudyTable:
         "that of unit variance, which it was trained with, and of the σ that fits its own training errors. Effective β: σ². "
         f"{_distances_of(study)} Printed: SVHN.",
         [
-            *("−ELBO, nats", "of σ = 1", "of fitted σ", "Samples’ distance", "Reconstructions’", "Rate, nats"),
+            *(
+                "−ELBO, nats",
+                "of σ\u00a0=\u00a01",
+                "of fitted σ",
+                "Samples’ distance",
+                "Recon\u00adstructions’",
+                "Rate, nats",
+            ),
             *("Effective β", "Printed −ln p", "Printed FID"),
         ],
         [Group("", rows)],
+        wide=True,
         footnotes={"a": paper.ERRATA["convention"], "b": paper.ERRATA["mixed"]},
     )
 
@@ -98,7 +110,8 @@ def _balance(study: Study, kind: Kind, printed: paper.Printed | None) -> Row:
     cells = [_mean(study, kind, read) for read in reads] + [Cell("")] * (3 - len(reads))
     cells += [_mean(study, kind, read) for read in (r.of_samples, r.distance("reconstruction"), r.rate)]
     effective = () if grid or printed is None else (f"printed {paper.EFFECTIVE_BETA:g}",)
-    cells.append(Cell(_mean(study, kind, r.effective_beta).value, notes=effective, mark="a" if effective else ""))
+    found = Cell(f"{kind.beta:g}") if grid else _mean(study, kind, r.effective_beta)
+    cells.append(replace(found, notes=effective))
     nats, fid = _printed(printed)
     if grid:
         cells += [Cell(nats.value, mark="a" if printed else ""), fid]
@@ -135,10 +148,11 @@ def table_2(study: Study) -> StudyTable:
         "intensities for probabilities, is neither. "
         f"{_distances_of(study)}{network}{other}",
         [
-            *("−ELBO, nats", "Bits/dim", "Samples’ distance", "Reconstructions’", "Rate, nats", "σ", "RMSE"),
+            *("−ELBO, nats", "Bits/dim", "Samples’ distance", "Recon\u00adstructions’", "Rate, nats", "σ", "RMSE"),
             *(f"Printed −ln p, {PRINTED_SETS[column]}", "Printed FID"),
         ],
         [Group("", list(rows.values()))],
+        wide=True,
         footnotes=doubts,
     )
 
@@ -166,7 +180,7 @@ def _decoder(
         _mean(study, kind, r.rmse),
     ]
     return Row(
-        title or ("Gaussian, σ = 1" if kind == GAUSSIAN else str(kind)),
+        title or (UNIT if kind == GAUSSIAN else str(kind)),
         cells + tail,
         str(kind) if title else _about(study, kind),
     )
@@ -179,7 +193,7 @@ def table_3(study: Study) -> StudyTable:
     rows = []
     for key, printed in paper.TABLE_3.items():
         kind = (Kind(GRID, best) if best is not None else None) if key == "beta" else Kind(key)
-        title = "β-VAE, tuned" if key == "beta" else "Gaussian, σ = 1" if key == GRID else str(kind)
+        title = "β-VAE, tuned" if key == "beta" else UNIT if key == GRID else str(kind)
         cells = [Cell(), Cell()]
         if ours and kind is not None:
             cells = [_mean(study, kind, read) for read in (r.loss, r.of_samples)]
