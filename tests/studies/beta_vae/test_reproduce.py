@@ -13,7 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kelbo.studies.features import Features
 
 from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
@@ -25,6 +24,7 @@ from kelbo.studies.beta_vae import reproduce as module
 from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce
 from kelbo.studies.beta_vae.results import _distance_curve
 from kelbo.studies.beta_vae.training import entries_of
+from kelbo.studies.features import Features
 
 PROGRAM = Path(__file__).with_name("tiny_study.py")
 

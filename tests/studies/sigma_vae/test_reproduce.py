@@ -1,0 +1,91 @@
+"""The σ-VAE study from plan to page on tiny runs: done, gone on with, refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tests.studies.sigma_vae.tiny import BUDGET, plan
+
+from kelbo.errors import RunError
+from kelbo.recipes import change
+from kelbo.runs.study import Study
+from kelbo.studies import course
+from kelbo.studies.sigma_vae import features
+from kelbo.studies.sigma_vae import reproduce as module
+from kelbo.studies.sigma_vae.reproduce import begin, expected, reproduce
+
+
+def small():
+    """Three lanes: analytic σ beside a learned one, and what the release's evaluation makes of them."""
+    return plan("fig9", "flattery", budget=replace(BUDGET, main=(0,)))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "digits"
+    return out, reproduce(small(), out, estimated=12.0)
+
+
+def results(out):
+    return json.loads((out / "results.json").read_text())
+
+
+def test_a_study_ends_with_its_page_and_every_lane_measured(study):
+    out, page = study
+    assert page == out / "report.html"
+    assert "σ-VAE" in page.read_text()
+    found = results(out)
+    assert len(found["lanes"]) == 3
+    assert {lane["state"] for lane in found["lanes"]} == {"done"}
+    assert all(lane["bound"]["images"] == 60 for lane in found["lanes"])
+    assert all(lane["curve"][-1]["step"] == 6 for lane in found["lanes"])
+    assert {(each["decoder"], each["seed"]) for each in found["flattery"]} == {
+        ("optimal_gaussian", 0),
+        ("per_image_gaussian", 0),
+    }
+    assert found["seconds"]["estimated"] == 12.0
+
+
+def test_a_finished_study_is_neither_trained_nor_measured_again(study, monkeypatch):
+    out, _ = study
+
+    def refuse(*_, **__):
+        raise AssertionError("nothing is left to do")
+
+    heard, before = [], results(out)
+    monkeypatch.setattr(module, "train", refuse)
+    monkeypatch.setattr(course, "work_off", refuse)
+    monkeypatch.setattr(module, "probe", refuse)
+    wanted = small()
+    assert expected(wanted, out).seconds == 0
+    reproduce(wanted, out, say=heard.append)
+    assert heard == ["3 of 3 lanes are trained already, or diverged"]
+    assert {**results(out), "finished": before["finished"]} == before
+
+
+def test_a_study_in_another_mode_is_refused(study):
+    with pytest.raises(RunError, match="mode 'corrected' instead of 'as-published'"):
+        begin(plan("fig9", mode="as-published"), study[0])
+
+
+def test_lanes_of_another_recipe_are_refused(study):
+    wanted = small()
+    longer = replace(wanted.sweeps[0], recipe=change(wanted.sweeps[0].recipe, ["training.steps=7"]))
+    with pytest.raises(RunError, match="of another recipe: training.steps"):
+        begin(replace(wanted, sweeps=(longer,)), study[0])
+
+
+def test_the_feature_network_is_trained_once_where_the_set_has_labels(tmp_path):
+    found, study = plan("table1"), Study(tmp_path)
+    (job,) = features.jobs(found, study)
+    assert features.features_of(found, study) is None
+    told = []
+    job.call(*job.arguments, tell=told.append)
+    assert told[-1]["step"] == told[-1]["steps"]
+    assert features.jobs(found, study) == []
+    assert features.features_of(found, study).open().name == "classifier-digits"
+
+
+def test_no_network_is_trained_where_none_is_needed_or_another_was_asked_for(tmp_path):
+    assert features.jobs(plan("fig9"), Study(tmp_path)) == []
+    assert features.jobs(plan("table1", features="random-0"), Study(tmp_path)) == []
