@@ -1,0 +1,170 @@
+"""The likelihood is one setting of any recipe: every kind of it trains with every network and every kind of model.
+
+What there is is read off the schema, so a new kind is under this law as soon as recipes may name it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+import pytest
+import torch
+
+from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.fabric import Fabric
+from kelbo.recipes import build, change, find
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+from kelbo.training import TrainState, fit
+from kelbo.training.checkpoint import load_weights, save
+from kelbo.units import intensities
+
+LEVELS, SIDE, STEPS = 16, 28, 3
+SMALL = {"width": 8, "channels": 4, "hidden": 8}
+"""what makes a network small, where it has such a setting"""
+
+
+def kinds(spec: type, path: str) -> dict[str, type]:
+    """Every `kind` that the schema allows at a path, with the spec that it is of."""
+    specs = [spec]
+    for key in path.split("."):
+        specs = [part for one in specs for part in parts(one.model_fields[key].annotation)]
+    return {kind: one for one in specs for kind in literals(one.model_fields["kind"].annotation)}
+
+
+def parts(annotation: Any) -> list[type]:
+    if get_origin(annotation) is Annotated:
+        return parts(get_args(annotation)[0])
+    return list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
+
+
+def literals(annotation: Any) -> tuple[str, ...]:
+    assert get_origin(annotation) is Literal
+    return get_args(annotation)
+
+
+LIKELIHOODS, NETWORKS, MODELS = (kinds(Recipe, path) for path in ("likelihood", "model.network", "model"))
+CASES = list(product(MODELS, NETWORKS, LIKELIHOODS))
+
+
+def recipe(model: str, network: str) -> Recipe:
+    """A tiny recipe of this kind of model and network."""
+    small = [f"model.network.{name}={size}" for name, size in SMALL.items() if name in NETWORKS[network].model_fields]
+    settings = [f"model.kind={model}", f"model.network.kind={network}", *small]
+    return change(find("digits"), [*settings, "model.latents=3", f"training.steps={STEPS}", "training.batch_size=4"])
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Sixteen grey images of smooth random shades."""
+    coarse = np.random.default_rng(0).integers(0, LEVELS, (16, 1, 7, 7), dtype=np.uint8)
+    split = ArrayImages(coarse.repeat(SIDE // 7, 2).repeat(SIDE // 7, 3), LEVELS)
+    return ImageSet("made", {"train": split, "test": split}, "made by a test")
+
+
+@pytest.fixture(scope="module")
+def fabric():
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def begun(chosen, images, fabric):
+    torch.manual_seed(0)
+    model = build.model(chosen, images)
+    wrapped, optimizer = fabric.setup(model, build.optimizer(chosen, model))
+    return TrainState(wrapped, optimizer, build.objective(chosen).initial())
+
+
+class Seen:
+    """A hook that keeps what every step left: its loss, and which parameters had a gradient that was not zero."""
+
+    def __init__(self):
+        self.losses, self.moved = [], set()
+
+    def __call__(self, state, bound, loss):
+        self.losses.append(loss.item())
+        named = state.network.named_parameters()
+        self.moved |= {name for name, p in named if p.grad is not None and p.grad.isfinite().all() and p.grad.any()}
+
+
+def total_mass(likelihood, output):
+    """Of one grey pixel, (1, P) of the decoder's output: the sum of exp(log_prob) over its levels, or the integral."""
+    if likelihood.kind == "mass":
+        x = torch.arange(likelihood.levels).float() / (likelihood.levels - 1)
+        weights = torch.ones_like(x)
+    elif likelihood.support == "unit":
+        x = (torch.arange(4000) + 0.5) / 4000
+        weights = torch.full_like(x, 1 / 4000)
+    else:  # the real line, by way of a tangent as wide as the distribution
+        angle = ((torch.arange(4000, dtype=torch.float64) + 0.5) / 4000 - 0.5) * torch.pi
+        mean, variance = (float(value) for value in likelihood.moments(output))
+        x = (mean + variance**0.5 * angle.tan()).float()
+        weights = (variance**0.5 * torch.pi / 4000 / angle.cos() ** 2).float()
+    nats = likelihood.log_prob(x.view(-1, 1), output.expand(len(x), -1))
+    return float((nats.exp() * weights).sum())
+
+
+@pytest.mark.parametrize(("model", "network", "kind"), CASES, ids=map("-".join, CASES))
+def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
+    model, network, kind, images, fabric, tmp_path
+):
+    chosen = change(recipe(model, network), [f"likelihood.kind={kind}"])
+    state, seen = begun(chosen, images, fabric), Seen()
+    batches = images.train.spread(4 * STEPS).split(4)
+    fit(fabric, state, build.objective(chosen), batches, STEPS, build.schedule(chosen), levels=LEVELS, hooks=[seen])
+
+    assert len(seen.losses) == STEPS
+    assert np.isfinite(seen.losses).all()
+    trained = state.network
+    names = {name for name, _ in trained.named_parameters() if name.partition(".")[0] in ("decoder", "likelihood")}
+    assert names
+    assert names - seen.moved == set()
+
+    x = intensities(images.test.spread(4), LEVELS)
+    likelihood = trained.likelihood
+    with trained.evaluating(), torch.no_grad():
+        output = trained.decode(trained.posterior_moments(x)[0])
+        assert likelihood.normalized
+        pixel = output[:1, :, SIDE // 2, SIDE // 2]
+        assert total_mass(likelihood, pixel) == pytest.approx(1, abs=2e-3)
+        mean, variance = likelihood.moments(output)
+        drawn = likelihood.sample(output)
+        assert mean.shape == variance.shape == drawn.shape == x.shape
+        assert (variance > 0).all()
+        assert mean.isfinite().all()
+        assert drawn.isfinite().all()
+        assert likelihood.sample(trained.decode(trained.sample_prior(2))).shape == (2, *images.shape)
+
+    run = Run.create(tmp_path / "run", "", {})
+    save(run, fabric, state)
+    again = begun(chosen, images, fabric).network
+    assert load_weights(run, again, torch.device("cpu")) == STEPS
+    with trained.evaluating(), again.evaluating():
+        assert torch.equal(likelihood.log_prob(x, output), again.likelihood.log_prob(x, output))
+        assert torch.equal(again.decode(again.posterior_moments(x)[0]), output)
+
+
+def test_the_law_speaks_of_all_that_recipes_may_name():
+    """Of one setting that decides, `likelihood.kind`, whatever the others: and every kind has a way from schema to object."""
+    assert {"vae", "autoencoder"} <= MODELS.keys()
+    assert {"higgins", "burgess", "rybkin"} <= NETWORKS.keys()
+    assert {"shared_gaussian", "optimal_gaussian", "per_pixel_gaussian", "bernoulli", "student_t"} <= LIKELIHOODS.keys()
+    assert len(CASES) == len(MODELS) * len(NETWORKS) * len(LIKELIHOODS)
+
+
+def test_a_new_kind_of_model_in_the_schema_is_under_the_law_at_once():
+    from pydantic import BaseModel
+
+    class Plain(BaseModel):
+        kind: Literal["vae", "autoencoder"] = "vae"
+
+    class Deep(BaseModel):
+        kind: Literal["hierarchical"] = "hierarchical"
+
+    class Grown(BaseModel):
+        model: Plain | Deep
+        one: Annotated[Plain | Deep, "discriminated"]
+
+    assert kinds(Grown, "model") == kinds(Grown, "one") == {"vae": Plain, "autoencoder": Plain, "hierarchical": Deep}
