@@ -24,6 +24,12 @@ def test_a_soft_clip_is_above_its_floor_and_above_its_argument():
     torch.testing.assert_close(clipped[-1], value[-1], rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(("log_sigma", "bias"), [(-2.5, 0.030), (-4.0, 0.135), (-5.0, 0.368)])
+def test_a_soft_clip_at_minus_six_makes_a_sigma_too_large_by_so_much(log_sigma, bias):
+    ratio = torch.exp(soft_clip(torch.tensor(log_sigma), -6.0) - log_sigma).item()
+    assert ratio - 1 == pytest.approx(bias, abs=1e-3)
+
+
 def test_a_soft_clip_never_stops_a_gradient():
     value = torch.tensor([-20.0, -6.0, 0.0], requires_grad=True)
     soft_clip(value, -6.0).sum().backward()
