@@ -73,6 +73,7 @@ if __name__ == "__main__":
     epochs = parser.parse_args().epochs
     seen, unseen = load()
     for family in (VAE, SigmaVAE, SharedSigmaVAE):
+        torch.manual_seed(0)
         with tempfile.TemporaryDirectory() as folder:
             measured = measure(train(family, seen, epochs, folder), unseen)
         print(f"{family.__name__:14}", ", ".join(f"{quantity} {value:.4g}" for quantity, value in measured.items()))

@@ -1,7 +1,7 @@
 """The VAE of PyTorch's examples with a calibrated decoder: each line that changed stands under the one it replaces.
 
-Trains it with their loss and with three others, on scikit-learn's digits or the images of an .npy file ((N, …), uint8 or numbers
-in [0, 1]), and measures all on the tenth of the images that none has seen.
+Trains it with their loss and with three others, on scikit-learn's digits or the images of an .npy file ((N, …), uint8 or
+numbers in [0, 1]), and measures all on the tenth of the images that none has seen.
 """
 
 import argparse
