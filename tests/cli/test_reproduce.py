@@ -26,7 +26,11 @@ def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["beta-gan"], "no study 'beta-gan'; there is beta-vae"),
+        (["beta-gan"], "no study 'beta-gan'; there is beta-vae, sigma-vae"),
+        (["beta-vae", "--data", "mnist"], "--data mnist is for sigma-vae"),
+        (["sigma-vae", "--data", "imagenet"], "--data takes mnist, fashion-mnist, svhn"),
+        (["sigma-vae", "--data", "folder"], "folder:PATH; got 'folder'"),
+        (["sigma-vae", "--data", "digits", "--only", "fig99"], "no 'fig99'; --only takes table1, table2"),
         (["beta-vae", "--only", "table1,table9"], "no 'table9'; --only takes table1, table2"),
         (["beta-vae", "--only", ","], "--only names nothing"),
         (["beta-vae", "--budget", "days"], "days"),
