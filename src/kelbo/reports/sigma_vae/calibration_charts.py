@@ -166,7 +166,8 @@ def _histogram(axes: Axes, each: Calibrated, most: float, theme: Theme) -> None:
     axes.annotate(told, (0, 1), (0, 3), "axes fraction", "offset points", color=theme.faint, fontsize=7.5)
     if density.max() > most:
         tall = f"up to {plain(float(density.max()), 2)}"
-        near = {"color": theme.faint, "fontsize": 7.5, "ha": "right"}
+        ground = {"facecolor": theme.paper, "alpha": 0.75, "edgecolor": "none", "pad": 1}
+        near = {"color": theme.faint, "fontsize": 7.5, "ha": "right", "bbox": ground, "zorder": 5}
         axes.annotate(tall, (1, 1), (-1, -8), "axes fraction", "offset points", **near)
     axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):

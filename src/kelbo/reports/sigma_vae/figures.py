@@ -15,7 +15,7 @@ from kelbo.reports.sigma_vae import charts, images, printed
 from kelbo.reports.sigma_vae.calibration_charts import Calibrated, coverages, transforms
 from kelbo.reports.sigma_vae.charts import Course, Panel, Point, Print, centre, mean_by_beta
 from kelbo.reports.sigma_vae.looks import named
-from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, SIGMA_VAES, Entry, Kind, Study, effective_beta
+from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, SIGMA_VAES, Entry, Kind, Study, effective_beta, of_samples
 from kelbo.reports.study_figures import Absent, Lanes, Shown, draw_all
 
 LEARNED = ("shared_gaussian", "per_image_gaussian", "optimal_gaussian")
@@ -89,9 +89,8 @@ def _panel(
     study: Study, title: str, unit: str, read: Callable[[Entry], Told], prints: Sequence[Print] = ()
 ) -> Panel | None:
     """None where no lane of the grid has it."""
-    grid = [
-        Point(kind.beta, *told) for kind in study.grid for lane in study.lanes(kind) if (told := _finite(read(lane)))
-    ]
+    lanes = [lane for kind in study.grid if kind.beta > 0 for lane in study.lanes(kind)]
+    grid = [Point(lane["beta"], *told) for lane in lanes if (told := _finite(read(lane)))]
     marked: dict[str, list[Point]] = {}
     for key in SIGMA_VAES:
         for lane in study.lanes(Kind(key)):
@@ -166,10 +165,16 @@ def _coverage(study: Study) -> Picture:
 
 
 def _calibrated(study: Study) -> list[Calibrated]:
-    """Every decoder's calibration, the best first. Absent where none was measured."""
-    kinds = [GAUSSIAN, *map(Kind, study.decoders)]
-    measured = {kind: [lane["calibration"] for lane in study.lanes(kind) if lane["calibration"]] for kind in kinds}
-    found = [_mean_calibration(kind.decoder, entries) for kind, entries in measured.items() if entries]
+    """Every decoder's calibration, the best first, and that of the β whose samples are best. Absent where none was measured.
+
+    A lane of the grid is measured as the Gaussian of σ² = β that it amounts to.
+    """
+    kinds = {GRID: GAUSSIAN} | {key: Kind(key) for key in study.decoders}
+    best = study.best_beta(of_samples)
+    if best is not None and best != GAUSSIAN.beta:
+        kinds["beta"] = Kind(GRID, best)
+    measured = {key: [e["calibration"] for e in study.lanes(kind) if e["calibration"]] for key, kind in kinds.items()}
+    found = [_mean_calibration(key, entries) for key, entries in measured.items() if entries]
     if not found:
         raise Absent("No lane was finished and its calibration measured.")
     return sorted(found, key=lambda each: each.area)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from kelbo import evaluation
@@ -27,6 +29,8 @@ SHOWN = 6
 
 MAPPED = 5
 """images whose errors are mapped"""
+
+GONE = "its run is gone"
 
 PER_PIXEL = Kind("per_pixel_gaussian")
 SHARED = Kind("shared_gaussian")
@@ -82,7 +86,7 @@ def decoders(study: Study, makers: Makers) -> Labelled:
     rows = [(named(key), "", Kind(key)) for key in ("fixed_gaussian", *study.decoders)]
     best = study.best_beta(of_samples)
     if best is not None and best != 1.0:
-        rows.insert(1, ("β-VAE", f"β = {best:g}", Kind("fixed_gaussian", best)))
+        rows.insert(1, (named("beta"), f"β = {best:g}", Kind("fixed_gaussian", best)))
     return _rows("decoders", "of each decoder", rows, study, makers)
 
 
@@ -112,35 +116,38 @@ def mapped(experiment: Experiment, count: int) -> ErrorMap:
 
 def side_by_side(found: ErrorMap, bins: Bins | None, shared: Bins | None, *, theme: Theme) -> Figure:
     """Columns of images, errors and σ on one colour scale; below them, where there are any, the bins on the diagonal."""
-    most = float(np.quantile(np.concatenate([found.error, found.sigma]), 0.998))
     with style(theme):
-        figure = Figure(figsize=(5.4, 6.0 if bins else 3.2), layout="constrained")
-        upper, lower = figure, None
+        figure = Figure(figsize=(5.4, 6.2 if bins else 3.6), layout="constrained")
+        parts = figure.subfigures(2, 1, height_ratios=[3.5, 2.7], squeeze=False)[:, 0] if bins else [figure]
+        _maps(parts[0], found, theme)
         if bins:
-            upper, lower = figure.subfigures(2, 1, height_ratios=[3.2, 2.8], squeeze=False)[:, 0]
-        rows = list(upper.subplots(4, len(found.x), squeeze=False))
-        shown = ("original", "recon-\nstructed", "error", "σ predicted")
-        drawn = None
-        for row, name, images in zip(rows, shown, found, strict=True):
-            for axes, image in zip(row, images, strict=True):
-                if image.ndim == 3:
-                    axes.imshow(sheet(image[None], 1)[..., :3], interpolation="none")
-                else:
-                    drawn = axes.imshow(image, vmin=0, vmax=most, cmap="inferno", interpolation="none")
-                axes.set(xticks=[], yticks=[])
-                axes.grid(visible=False)
-                axes.spines[:].set_visible(False)
-            row[0].set_ylabel(name, rotation=0, ha="right", va="center", color=theme.ink)
-        if drawn is not None:
-            bar = upper.colorbar(drawn, ax=[axes for row in rows[2:] for axes in row], pad=0.02, extend="max")
-            bar.set_label("intensity", color=theme.faint)
-            bar.outline.set_visible(False)
-        if lower is not None and bins is not None:
-            axes = lower.subplots()
+            axes = parts[1].subplots()
             axes.set_title("Squared error, in bins of the variance predicted")
             by_variance(axes, PER_PIXEL.decoder, bins, shared, theme=theme)
-            lower.legend(handles=_legend(shared is not None, theme), loc="outside right upper")
+            axes.legend(handles=_legend(shared is not None, theme), loc="upper left")
     return figure
+
+
+def _maps(figure: FigureBase, found: ErrorMap, theme: Theme) -> None:
+    """A row each of originals, reconstructions, errors and σ, and the bar of the last two's colours."""
+    count = len(found.x)
+    most = float(np.quantile(np.concatenate([found.error, found.sigma]), 0.998)) or 1.0
+    grid = figure.add_gridspec(4, count + 1, width_ratios=[*[1] * count, 0.12])
+    colours = ScalarMappable(Normalize(0, most), "inferno")
+    shown = ("original", "recon-\nstructed", "error", "σ predicted")
+    for row, (name, images) in enumerate(zip(shown, found, strict=True)):
+        for column, image in enumerate(images):
+            axes = figure.add_subplot(grid[row, column])
+            pixels = sheet(image[None], 1)[..., :3] if image.ndim == 3 else colours.to_rgba(image)
+            axes.imshow(pixels, interpolation="none")
+            axes.set(xticks=[], yticks=[])
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
+            if column == 0:
+                axes.set_ylabel(name, rotation=0, ha="right", va="center", color=theme.ink)
+    bar = figure.colorbar(colours, cax=figure.add_subplot(grid[2:, count]), extend="max")
+    bar.set_label("intensity", color=theme.faint)
+    bar.outline.set_visible(False)
 
 
 def bins_of(lane: Entry | None) -> Bins | None:
@@ -160,24 +167,31 @@ def first(study: Study, kind: Kind) -> Entry | None:
 
 
 def _rows(name: str, told: str, wanted: Sequence[tuple[str, str, Kind]], study: Study, makers: Makers) -> Labelled:
-    """Test images above, then a row a model that has a run: what it reconstructs, and what it samples."""
-    found, reason = [], Absent("No lane was finished.")
+    """Test images above, then a row a model that was trained: what it reconstructs, and what it samples.
+
+    A row whose run has gone is empty and says so; Absent where all have.
+    """
+    labels, rows, reason = [("test images", "")], [], "No lane was finished."
     for label, about, kind in wanted:
         if lane := first(study, kind):
             try:
-                found.append(((label, about), makers.of(lane)))
+                rows.append(makers.of(lane))
+                labels.append((label, about))
             except Absent as gone:
-                reason = gone
-    if not found:
-        raise reason
-    originals = found[0][1].originals
-    left = np.concatenate([originals[:SHOWN], *(made.reconstructed for _, made in found)])
-    right = np.concatenate([originals[SHOWN:], *(made.samples for _, made in found)])
-    names = ", ".join(filter(None, (f"{label} {about}".strip() for (label, about), _ in found)))
-    picture = of_sheets(name, f"Test images, reconstructions and samples {told}: {names}", [left, right], SHOWN)
-    return Labelled(
-        picture, [("test images", ""), *(label for label, _ in found)], columns=("reconstructions", "samples")
+                rows.append(None)
+                labels.append((label, GONE))
+                reason = str(gone)
+    there = next((made for made in rows if made), None)
+    if there is None:
+        raise Absent(reason)
+    empty = there._replace(
+        reconstructed=np.full_like(there.samples, np.nan), samples=np.full_like(there.samples, np.nan)
     )
+    left = np.concatenate([there.originals[:SHOWN], *((made or empty).reconstructed for made in rows)])
+    right = np.concatenate([there.originals[SHOWN:], *((made or empty).samples for made in rows)])
+    names = ", ".join(f"{label} {about}".strip() for label, about in labels[1:])
+    picture = of_sheets(name, f"Test images, reconstructions and samples {told}: {names}", [left, right], SHOWN)
+    return Labelled(picture, labels, columns=("reconstructions", "samples"))
 
 
 def _made(experiment: Experiment) -> Made:
