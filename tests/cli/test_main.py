@@ -43,6 +43,15 @@ def test_training_leaves_a_run_and_prints_plain_lines_where_there_is_no_terminal
     assert 'name = "digits"\nseed = 3' in (tmp_path / "r" / "recipe.toml").read_text()
 
 
+def test_a_warning_is_printed_once(kelbo, tmp_path):
+    arguments = ["train", "digits", "--out", tmp_path / "r", "--steps", 3, *SMALL, "--set", "likelihood.kind=mse_vae"]
+    code, out, _ = kelbo(*arguments)
+    assert code == 0
+    assert out.count("warning: likelihood.kind=mse_vae averages squared errors") == 1
+    assert "where intensities lie in [0, 1]" in out
+    assert "warning:" not in kelbo(*arguments[:5], 4, *arguments[6:], "--resume")[1]
+
+
 def test_evaluate_prints_one_json_object(kelbo, run_path):
     code, out, _ = kelbo("evaluate", run_path, "--json", "--samples", 3)
     record = json.loads(out)

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from tests.reports.conftest import Page
 
 from kelbo.recipes import change
 from kelbo.recipes.experiment import evaluate_run, open_run, train
@@ -173,6 +174,14 @@ def test_bits_per_dim_come_from_a_dequantised_record_where_there_is_one(trained)
     html = write_page(experiment).read_text()
     assert f"{record['bits_per_dim']:.2f}"[:-1] in html
     assert "an upper bound, of dequantised intensities" in html
+
+
+def test_what_a_run_warned_of_is_on_its_page(trained, tiny_page):
+    experiment = trained("training.steps=3", "likelihood.kind=mse_vae")
+    [warned] = experiment.run.warnings()
+    text = Page(write_page(experiment).read_text()).text
+    assert f"Warning. {warned['text']}" in text
+    assert "Warning." not in tiny_page.text
 
 
 def test_no_half_written_page_is_left(tiny, tiny_page):

@@ -35,6 +35,7 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         name=experiment.recipe.name,
         folder=run.path.resolve().name,
         sentence=trained(experiment),
+        warnings=run.warnings(),
         step=experiment.step,
         images=records["test"]["settings"]["images"],
         latents=experiment.model.latent_dims,
