@@ -1,6 +1,5 @@
 """The changed VAE of PyTorch's examples: the same loss as theirs where it should be, and any likelihood in its place."""
 
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from torch.nn import functional as F
 from kelbo.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Laplace, PerImageGaussian, StudentT
 
 PATH = Path(__file__).parents[2] / "examples" / "drop_in_pytorch.py"
-PAGE = (PATH.parents[1] / "docs" / "drop-in.md").read_text()
 EXAMPLE = runpy.run_path(str(PATH))
 OTHERS = [
     ContinuousBernoulli(),
@@ -53,9 +51,6 @@ def test_a_sigma_that_is_solved_for_wins_in_both_and_says_the_error_that_it_make
     assert ours["RMSE"] < 0.7 * theirs["RMSE"]
     assert ours["σ"] == pytest.approx(ours["RMSE"], rel=0.3)  # a running estimate, while the error still fell
     assert ours["equivalent β"] == pytest.approx(ours["σ"] ** 2)
-    for (name, _), measured in zip(first_two, (theirs, ours), strict=True):
-        told = [float(cell) for cell in re.search(rf"\| {name} \|(.*)\|", PAGE)[1].split("|")]
-        assert told == pytest.approx(list(measured.values()), rel=0.1, abs=0.01)
 
 
 def test_it_runs(monkeypatch, capsys):
