@@ -46,14 +46,6 @@ def test_outcomes_come_in_the_order_of_the_jobs_and_failures_leave_the_others_al
     assert "seven is not six" in (log / "wrong.log").read_text()
 
 
-def test_a_full_disk_stops_the_queue(queue_jobs):
-    jobs = [Job("full", queue_jobs.meet_a_full_disk), Job("later", queue_jobs.square, (2,))]
-    full, later = work_off(jobs, workers=1, threads=1)
-    assert (full.kind, full.attempts) == ("NotSaved", 1)
-    assert (later.kind, later.value) == ("NotBegun", None)
-    assert "could not be written" in later.error
-
-
 def test_a_signal_reaches_the_jobs_which_save(queue_jobs, tmp_path):
     before = signal.getsignal(signal.SIGINT)
 
@@ -74,7 +66,7 @@ def test_no_jobs_are_no_work():
     assert work_off([]) == []
 
 
-def test_what_fails_while_a_full_disk_stops_the_queue_keeps_its_own_error(queue_jobs, tmp_path):
+def test_a_full_disk_stops_the_queue_and_what_fails_meanwhile_keeps_its_own_error(queue_jobs, tmp_path):
     heard = []
 
     def watch(name, told):
@@ -85,10 +77,15 @@ def test_what_fails_while_a_full_disk_stops_the_queue_keeps_its_own_error(queue_
     jobs = [
         Job("full", queue_jobs.meet_a_full_disk),
         Job("wrong", queue_jobs.fail_once_there_is, (tmp_path / "halted",)),
+        Job("later", queue_jobs.square, (2,)),
     ]
-    _, wrong = work_off(jobs, workers=2, threads=1, watch=watch)
+    full, wrong, later = work_off(jobs, workers=2, threads=1, watch=watch)
+    assert (full.kind, full.attempts) == ("NotSaved", 1)
     assert (wrong.kind, wrong.error) == ("ValueError", "ValueError: eight is not six")
     assert ("wrong", "failed") in heard
+    assert (later.kind, later.value) == ("NotBegun", None)
+    assert "could not be written" in later.error
+    assert "later" not in {name for name, _ in heard}
 
 
 def test_a_log_that_cannot_be_written_is_named(queue_jobs, tmp_path):

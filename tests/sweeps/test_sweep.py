@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
     every = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
     recipe = change(find("digits"), [*settings, *every])
     laid = lay(recipe, BETAS, [1], tmp_path_factory.mktemp("sweeps") / "s")
-    train_lanes(laid, workers=2, threads=1)
+    train_lanes(laid, workers=1, threads=1)
     return laid
 
 
@@ -76,7 +76,7 @@ def test_two_commands_cannot_run_one_sweep_at_a_time(trained):
 
 def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
     laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
-    train_lanes(laid, workers=1, threads=1)
+    train_lanes(laid, work=work_off_stacked)
     states = [laid.sweep.status(lane.name) for lane in laid.lanes]
     assert [state["state"] for state in states] == ["diverged", "done"]
     with pytest.raises(
