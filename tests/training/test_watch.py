@@ -1,6 +1,7 @@
 """When σ is worth a word, and when it is not."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def run(tmp_path):
     return Run.create(tmp_path / "run", "name = 'made'\n", {})
 
 
-def rows(steps, sigma, rmse, floored=0.0, every=20):
+def rows(steps, sigma, rmse, floored: Any = 0.0, every=20):
     """A row each `every` steps; values are numbers, or functions of the step."""
     values = {"sigma": sigma, "rmse": rmse, "floored": floored}
     return [
