@@ -42,6 +42,7 @@ def show(run: RunPath, as_json: Json = False) -> None:
         "path": str(run),
         "checkpoints": opened.checkpoint_steps(),
         "last": rows[-1] if rows else None,
+        "warnings": opened.warnings(),
         "evaluations": opened.evaluations(),
         "provenance": opened.provenance(),
     }
