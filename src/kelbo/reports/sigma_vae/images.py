@@ -86,7 +86,7 @@ def decoders(study: Study, makers: Makers) -> Labelled:
     rows = [(named(key), "", Kind(key)) for key in ("fixed_gaussian", *study.decoders)]
     best = study.best_beta(of_samples)
     if best is not None and best != 1.0:
-        rows.insert(1, (named("beta"), f"β = {best:g}", Kind("fixed_gaussian", best)))
+        rows.insert(1, (named("beta"), str(Kind("fixed_gaussian", best)), Kind("fixed_gaussian", best)))
     return _rows("decoders", "of each decoder", rows, study, makers)
 
 
@@ -203,7 +203,7 @@ def _made(experiment: Experiment) -> Made:
 def _own_beta(study: Study, kind: Kind) -> str:
     """The β that a σ-VAE chose, "" of the grid."""
     beta = None if kind in study.grid else study.mean(kind, effective_beta)
-    return "" if beta is None else f"β = {plain(beta, 2)}"
+    return "" if beta is None else f"β\u00a0=\u00a0{plain(beta, 2)}"
 
 
 def _legend(shared: bool, theme: Theme) -> list[Line2D]:
