@@ -147,7 +147,7 @@ def test_without_distances_the_bound_alone_is_drawn_over_beta(drawn):
 
 def test_information_begins_at_nothing_and_shows_the_most_that_can_be_measured(drawn):
     axes = drawn(study_results())["fig4"].axes
-    assert [each.get_ylim()[0] for each in axes] == [0, 0]
+    assert all(-0.06 * high < low < 0 for low, high in (each.get_ylim() for each in axes))
     assert [across(each) for each in axes] == [{np.log(10_000)}, set()]
     assert [text.get_text()[-4:] for text in axes[0].texts] == ["9.21"]
     assert not axes[1].texts

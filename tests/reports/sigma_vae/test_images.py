@@ -208,6 +208,6 @@ def test_without_bins_the_maps_stand_alone(told, makers, monkeypatch, told_nothi
         lane["calibration"] = told_nothing
     assert bins_of(told["lanes"][0]) is None
     sizes = []
-    monkeypatch.setattr(images, "of_figure", lambda name, alt, draw: sizes.append(draw(LIGHT).get_size_inches()))
+    monkeypatch.setattr(images, "of_figure", lambda _name, _alt, draw: sizes.append(draw(LIGHT).get_size_inches()))
     error_map(Study(told), makers)
     assert sizes[0][1] < sizes[0][0]

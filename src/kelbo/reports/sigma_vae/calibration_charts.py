@@ -59,13 +59,14 @@ def transforms(found: Sequence[Calibrated], *, theme: Theme) -> Figure:
     """
     columns = min(COLUMNS, len(found))
     rows = -(-len(found) // columns)
-    most = min(TALLEST, 1.08 * max(float(len(each.shares) * each.shares.max()) for each in found))
+    tallest = max(float(len(each.shares) * each.shares.max()) for each in found)
+    most = max(1.5, 1.06 * tallest) if tallest < 1.15 * TALLEST else TALLEST
     with style(theme):
         size = (WIDTH * max(2, columns) / COLUMNS, 0.35 + 1.25 * rows)
         figure = Figure(figsize=size, layout="constrained")
         for place, each in enumerate(found):
             axes = figure.add_subplot(rows, columns, place + 1)
-            _histogram(axes, each, max(most, 1.5), theme)
+            _histogram(axes, each, most, theme)
             axes.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(found))
         figure.supxlabel("share of the distribution below the pixel", color=theme.faint, fontsize=8)
         figure.supylabel("density", color=theme.faint, fontsize=8)
@@ -148,9 +149,9 @@ def central(shares: Array) -> tuple[Array, Array]:
 
 
 def _whole(each: Calibrated) -> tuple[Array, Array]:
-    """Coverage at the levels that the histogram has and at those that were measured, ascending."""
+    """Coverage at the levels that the histogram has and at those that were measured, ascending, without 1: all are inside."""
     known, inside = central(each.shares)
-    levels, where = np.unique(np.concatenate([each.levels, known]).round(9), return_index=True)
+    levels, where = np.unique(np.concatenate([each.levels, known[:-1]]).round(9), return_index=True)
     return levels, np.concatenate([each.inside, inside])[where]
 
 

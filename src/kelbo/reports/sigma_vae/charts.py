@@ -101,7 +101,8 @@ def over_beta(panels: Sequence[Panel], *, theme: Theme) -> Figure:
             values = [p.value for p in [*panel.grid, *(p for some in panel.marked.values() for p in some)]]
             _scaled(axes.yaxis, [] if panel.zero else [*values, *(each.value for each in panel.printed)], FOLD)
             if panel.zero:
-                axes.set_ylim(0, 1.15 * max([*values, *(panel.ceiling or ())[:1]]))
+                top = 1.15 * max([*values, *(panel.ceiling or ())[:1]])
+                axes.set_ylim(-0.05 * top, top)  # so that a mark at 0 is whole
         every[-1].set_xscale("log")
         every[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         every[-1].xaxis.set_minor_locator(NullLocator())
