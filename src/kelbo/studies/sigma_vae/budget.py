@@ -36,7 +36,7 @@ class Budget:
     logits: int = 4_000_000
 
 
-_MINUTES = dict.fromkeys(("mnist", "fashion-mnist", "svhn"), 120) | {
+_MINUTES = dict.fromkeys(("mnist", "fashion-mnist", "svhn"), 100) | {
     "cifar10": 300,
     "celeba": 200,
     "folder": 200,
