@@ -192,35 +192,37 @@ def judge(
     trained: float | None = None,
     on: str = "",
     note: str = "",
+    steps: str = "the paper’s steps",
 ) -> Verdict:
     """The verdict on a claim.
 
     missing: what the test lacks and why, a phrase each; a claim whose test lacks a part is not reproduced by the rest.
-    trained: share of the paper's steps behind the evidence; None where no model was trained for it. note: said in any case.
+    trained: share of `steps` behind the evidence; None where no model was trained for it. note: said in any case.
     """
-    outcome, why = _outcome(evidence, missing, trained)
+    outcome, why = _outcome(evidence, missing, trained, steps)
     return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on, tuple(missing))
 
 
-def _outcome(evidence: Sequence[Evidence], missing: Sequence[str], trained: float | None) -> tuple[Outcome, str]:
+def _outcome(
+    evidence: Sequence[Evidence], missing: Sequence[str], trained: float | None, steps: str
+) -> tuple[Outcome, str]:
     if not evidence:
-        return "not tested", f"{sentence('; '.join(missing) or 'the measurement was not made')}"
+        return "not tested", sentence("; ".join(missing) or "the measurement was not made")
     if trained is not None and trained < ENOUGH:
         return "not tested", (
-            f"Trained for {percent(trained)} of the paper’s steps; below {percent(ENOUGH)} neither outcome would say "
+            f"Trained for {percent(trained)} of {steps}; below {percent(ENOUGH)} neither outcome would say "
             f"anything. {_so_far(evidence)}" + (f" {sentence('; '.join(missing))}" if missing else "")
         )
     sides = [part.side for part in evidence]
-    shortfall = f" Trained for {percent(trained)} of the paper’s steps." if trained is not None and trained < 1 else ""
+    shortfall = f" Trained for {percent(trained)} of {steps}." if trained is not None and trained < 1 else ""
     if "against" in sides:
         return "not reproduced", f"On the other side: {_labels(evidence, 'against')}.{shortfall}"
     if missing:
         return "not tested", f"{sentence('; '.join(missing))} {_lean(evidence)}{shortfall}"
     if "open" in sides:
         return "not tested", f"{_undecided(evidence)}{shortfall}"
-    return "reproduced", (
-        "The interval is" if len(sides) == 1 else "All intervals are"
-    ) + f" on the claim’s side.{shortfall}"
+    all_are = "The interval is" if len(sides) == 1 else "All intervals are"
+    return "reproduced", f"{all_are} on the claim’s side.{shortfall}"
 
 
 def _undecided(evidence: Sequence[Evidence]) -> str:

@@ -104,9 +104,9 @@ def runs_card(lanes: Sequence[Entry]) -> Card:
     return Card("Runs", str(states["done"]), unit=f"of {len(lanes)} finished", note=", ".join(lost))
 
 
-def trained_card(shares: Sequence[float], of: str = "of the paper’s steps") -> Card:
+def trained_card(shares: Sequence[float], steps: str = "the paper’s steps") -> Card:
     """For how much of the paper's steps, or of what else."""
-    return Card("Trained", span(shares) if shares else "none", unit=of if shares else "")
+    return Card("Trained", span(shares) if shares else "none", unit=f"of {steps}" if shares else "")
 
 
 def time_card(seconds: Mapping[str, Any]) -> Card:
@@ -165,11 +165,11 @@ def told(results: Entry, verdicts: Sequence[Verdict], **more: Any) -> dict[str, 
         "results": results,
         "verdicts": verdicts,
         "enough": percent(ENOUGH),
+        "whose_steps": "the paper’s steps",
         "lacking": [lane for lane in results["lanes"] if lane["state"] != "done" or lane["error"]],
         "provenance": provenance(results),
         "written": datetime.now(UTC),
-        **more,
-    }
+    } | more
 
 
 def _words(value: Any) -> str:

@@ -127,7 +127,7 @@ def test_bounds_are_held_against_the_printed_ones_of_their_own_set():
     assert labels == ["Shared σ − printed −3,349", "Gaussian − printed 2,184"]
     other = by_id(study_results(role="cifar10"))["printed-bounds"]
     assert (other.outcome, other.evidence) == ("not tested", ())
-    assert "Printed of MNIST and SVHN; ours are of CIFAR-10" in other.why
+    assert "The paper prints it for MNIST and SVHN; ours are of CIFAR-10" in other.why
 
 
 def test_a_set_that_the_paper_does_not_have_is_tested_and_said_to_be_another():

@@ -7,7 +7,17 @@ import numpy as np
 from kelbo.reports.claims import Claim, Estimate, Verdict
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.sigma_vae import printed as paper
-from kelbo.reports.sigma_vae.judging import apart, at_the_edge, best, difference, printed_fids, verdict
+from kelbo.reports.sigma_vae.judging import (
+    OPTIMAL,
+    SHARED,
+    apart,
+    at_the_edge,
+    best,
+    difference,
+    printed_fids,
+    unlearned,
+    verdict,
+)
 from kelbo.reports.sigma_vae.results import GAUSSIAN, SIGMA_VAES, Kind, Study, loss, of_samples
 
 AS_GOOD = 0.05
@@ -17,7 +27,6 @@ ABOUT = 0.1
 FAR_BELOW = 0.75
 """Share of the Gaussian's distance below which one is far below it: 0.54 in print."""
 
-SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
 PER_PIXEL, PER_IMAGE, BERNOULLI = Kind("per_pixel_gaussian"), Kind("per_image_gaussian"), Kind("bernoulli")
 MASSES = [Kind(key) for key in ("categorical", "bitwise_categorical", "logistic_mixture")]
 CHOSEN = "The best β is the one of the smallest mean over seeds, chosen on the same seeds, which favours β."
@@ -70,7 +79,7 @@ def no_worse_than_tuned(study: Study) -> Verdict:
         margin = -AS_GOOD * (least or 0.0)
         gap = difference(study, chosen, kind, of_samples) if chosen else None
         found.add(f"{chosen or 'best β'} − {kind}", gap, "distance", above=margin)
-    note = " ".join(filter(None, [CHOSEN if found.evidence else "", at_the_edge(study, chosen)]))
+    note = " ".join(filter(None, [CHOSEN if found.evidence else "", at_the_edge(study, chosen), unlearned(study)]))
     return verdict(study, claim, found, [*([chosen] if chosen else study.grid), SHARED, OPTIMAL], note)
 
 

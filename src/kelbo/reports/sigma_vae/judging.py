@@ -6,10 +6,17 @@ from collections.abc import Callable, Sequence
 
 from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, welch
 from kelbo.reports.gathered import Gathered
+from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae import printed as paper
-from kelbo.reports.sigma_vae.results import BySeed, Kind, Read, Study
+from kelbo.reports.sigma_vae.results import SIGMA_VAES, BySeed, Kind, Read, Study, rmse, sigma
 
 PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": "BAIR", "mnist": "MNIST"}
+
+
+SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
+
+UNLEARNED = 1.25
+"""σ over its error, above which it is still being learned."""
 
 
 def difference(study: Study, first: Kind, second: Kind, read: Read) -> Estimate | None:
@@ -51,6 +58,7 @@ def verdict(
         trained=trained(study, kinds),
         on=f"Images: {study.set}" if found.evidence else "",
         note=" ".join(filter(None, said)),
+        steps=study.steps,
     )
 
 
@@ -98,6 +106,14 @@ def printed_fids(first: str, *others: str, sets: Sequence[str] = ("svhn", "celeb
 def best(study: Study, read: Callable[..., float | None]) -> Kind | None:
     """The β of the grid of the smallest mean over seeds."""
     return study.least(read, study.grid)
+
+
+def unlearned(study: Study) -> str:
+    """That shared σ is still far above the error that it should come down to; "" where it is not."""
+    known, error = study.mean(SHARED, sigma), study.mean(SHARED, rmse)
+    if known is None or not error or known < UNLEARNED * error:
+        return ""
+    return f"Shared σ has not come down to its error yet: it is {plain(known, 2)}, and the error {plain(error, 2)}."
 
 
 def at_the_edge(study: Study, kind: Kind | None) -> str:

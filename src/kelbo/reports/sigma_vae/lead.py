@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 from kelbo.reports.claims import percent
 from kelbo.reports.numbers import plain
-from kelbo.reports.sigma_vae.judging import apart, best
-from kelbo.reports.sigma_vae.results import Kind, Read, Study, effective_beta, loss, of_samples
+from kelbo.reports.sigma_vae.judging import apart, best, unlearned
+from kelbo.reports.sigma_vae.results import OF_THE_PAPER, Kind, Read, Study, effective_beta, loss, of_samples
 from kelbo.reports.study_page import hardware
-
-OF_THE_PAPER = ("mnist", "svhn")
-"""Sets on which network and steps are those of the released code; elsewhere they are ours."""
 
 
 def lead(study: Study) -> Iterator[str]:
@@ -27,7 +24,7 @@ def lead(study: Study) -> Iterator[str]:
             "and all is measured on training images. So does the released code, and the bounds below are flattered by it."
         )
     yield _run(study)
-    told = " ".join(filter(None, [_best_beta(study), _effective(study)]))
+    told = " ".join(filter(None, [_best_beta(study), _effective(study), unlearned(study)]))
     yield from filter(None, [told, _winners(study)])
 
 
@@ -42,13 +39,9 @@ def _run(study: Study) -> str:
     if not lanes:
         return f"{begun} No model was trained."
     share = plan["steps"] / plan["paper_steps"]
+    ours = "" if plan["role"] in OF_THE_PAPER else ", which is ours here"
     finished = f"All {lanes} models" if done == lanes else f"{done} of {lanes} models"
-    return f"{begun} {finished} were trained for {plan['steps']:,} steps, {percent(share)} {of_steps(study)}."
-
-
-def of_steps(study: Study) -> str:
-    """What a share of steps is of."""
-    return "of the paper’s steps" if study.plan["role"] in OF_THE_PAPER else "of the full schedule, which is ours here"
+    return f"{begun} {finished} were trained for {plan['steps']:,} steps, {percent(share)} of {study.steps}{ours}."
 
 
 def _best_beta(study: Study) -> str:
@@ -67,7 +60,8 @@ def _best_beta(study: Study) -> str:
 
 def _effective(study: Study) -> str:
     """Where the σ-VAEs put themselves."""
-    chosen = best(study, of_samples) or best(study, loss)
+    by_distance = best(study, of_samples)
+    chosen = by_distance or best(study, loss)
     found = [(kind, mean) for kind in study.sigma_vaes if (mean := study.mean(kind, effective_beta)) is not None]
     if not found:
         return ""
@@ -75,8 +69,8 @@ def _effective(study: Study) -> str:
     words = f"With nothing tuned, the σ-VAE’s effective β, σ², is {' and '.join(told)}"
     if chosen is None:
         return f"{words}."
-    ratios = sorted({plain(mean / chosen.beta, 2) for _, mean in found})
-    return f"{words}: {' to '.join(ratios)} times {'that' if best(study, of_samples) else 'the β of the best bound'}."
+    ratios = list(dict.fromkeys(plain(ratio, 2) for ratio in sorted(mean / chosen.beta for _, mean in found)))
+    return f"{words}: {' to '.join(ratios)} times {'that of the best samples' if by_distance else 'the β of the best bound'}."
 
 
 def _winners(study: Study) -> str:

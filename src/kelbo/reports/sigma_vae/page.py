@@ -12,7 +12,7 @@ from kelbo.reports.claims import Verdict
 from kelbo.reports.sigma_vae.captions import PARTS, caption
 from kelbo.reports.sigma_vae.claims import claims
 from kelbo.reports.sigma_vae.figures import figures
-from kelbo.reports.sigma_vae.lead import lead, of_steps
+from kelbo.reports.sigma_vae.lead import lead
 from kelbo.reports.sigma_vae.results import Entry, Study
 from kelbo.reports.sigma_vae.tables import tables
 from kelbo.reports.templates import template
@@ -47,6 +47,7 @@ def _told(results: Entry) -> dict[str, Any]:
         command=command(results),
         parts=PARTS,
         captions=caption,
+        whose_steps=study.steps,
     )
 
 
@@ -55,7 +56,7 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
     return [
         *study_page.outcome_cards(verdicts),
         study_page.runs_card(lanes),
-        study_page.trained_card([plan["steps"] / plan["paper_steps"]] if lanes else [], of_steps(study)),
+        study_page.trained_card([plan["steps"] / plan["paper_steps"]] if lanes else [], study.steps),
         study_page.time_card(study.results["seconds"]),
     ]
 

@@ -49,6 +49,10 @@ SETS = {
 }
 
 
+OF_THE_PAPER = ("mnist", "svhn")
+"""Sets on which network and steps are those of the released code; elsewhere they are ours."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A model of the study: a decoder, and of the grid one β."""
@@ -83,6 +87,11 @@ class Study:
         """What its images are called."""
         name: str = self.plan["set"]
         return SETS.get(name, name)
+
+    @property
+    def steps(self) -> str:
+        """Whose steps a share of the schedule is of: the released code's on two sets, ours elsewhere."""
+        return "the paper’s steps" if self.plan["role"] in OF_THE_PAPER else "the full schedule"
 
     @property
     def betas(self) -> tuple[float, ...]:

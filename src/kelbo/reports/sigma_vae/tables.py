@@ -12,9 +12,8 @@ from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae import printed as paper
 from kelbo.reports.sigma_vae import results as r
 from kelbo.reports.sigma_vae.judging import PRINTED_SETS, absence, lost
-from kelbo.reports.sigma_vae.lead import OF_THE_PAPER
 from kelbo.reports.sigma_vae.measured import calibration, flattery
-from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, SIGMA_VAES, Kind, Study
+from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, OF_THE_PAPER, SIGMA_VAES, Kind, Study
 
 OTHER_NETWORK = ("celeba", "cifar10")
 """Sets whose printed numbers are a hierarchical VAE's."""
@@ -39,12 +38,12 @@ def plan(study: Study) -> StudyTable:
         [Row("β grid", _planned(study, study.grid, p["seeds"].get("beta", ()), "unit variance"))] if p["betas"] else []
     )
     for seeds, kinds in groups.items():
-        rows.append(Row("Decoders at β = 1", _planned(study, kinds, seeds)))
+        rows.append(Row("Decoders at β\u00a0=\u00a01", _planned(study, kinds, seeds)))
     height, width = p["shape"][1:]
     channels = {1: "grey", 3: "colour"}.get(p["shape"][0], f"{p['shape'][0]}-channel")
     whose = "The paper’s" if p["role"] in OF_THE_PAPER else "The full schedule, ours as is the network"
     images = (
-        f"{sentence(': '.join(filter(None, [study.set, p['note']])))} {p['images']:,} {channels} images of {height}×{width} "
+        f"{_images(study)} {p['images']:,} {channels} images of {height}×{width} "
         f"pixels at {p['levels']} levels, and {p['test_images']:,} for tests."
     )
     schedule = (
@@ -60,6 +59,13 @@ def plan(study: Study) -> StudyTable:
         [Group("", rows)] if rows else [],
         words=True,
     )
+
+
+def _images(study: Study) -> str:
+    """What the images are, as a sentence that names their set once."""
+    note = study.plan["note"]
+    named = study.set.lower() in note.lower().replace("'", "’")
+    return sentence(note if named else ": ".join(filter(None, [study.set, note])))
 
 
 def _planned(study: Study, kinds: list[Kind], seeds: Any, note: str = "") -> list[Cell]:
@@ -226,6 +232,8 @@ def _printed(number: paper.Printed | None) -> tuple[Cell, Cell]:
 def _about(study: Study, kind: Kind) -> str:
     """How many seeds, and what became of the others; why there are none."""
     done = len(study.lanes(kind))
+    if not done and any(left["what"] == kind.decoder for left in study.plan["left_out"]):
+        return "left out, as said below"
     if not done:
         return sentence(absence(study, kind))
     return ", ".join(filter(None, [f"{done} {'seed' if done == 1 else 'seeds'}", lost(study, kind)]))
