@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from kelbo.errors import Divergence, Interrupted, NotSaved
+from kelbo.sweeps.ray_machine import Lines
 
 
 def square(number, *, tell):
@@ -74,3 +75,15 @@ def wait_for_a_signal(folder, *, tell):
         time.sleep(0.01)
     (Path(folder) / "saved").touch()
     raise Interrupted("Stopped by SIGTERM, which is saved.")
+
+
+class SlowToHear(Lines):
+    """What jobs tell Ray; the first word is heard late, as on a busy machine."""
+
+    heard = False
+
+    def tell(self, name, line):
+        if not self.heard:
+            self.heard = True
+            time.sleep(1.8)
+        super().tell(name, line)

@@ -15,7 +15,7 @@ from kelbo.errors import Interrupted, KelboError, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.recipes.experiment import train
 from kelbo.runs import Run
-from kelbo.sweeps import joining
+from kelbo.sweeps import cluster, joining
 from kelbo.sweeps.cluster import work_off_on_ray
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.joining import Demand, joined, require_reachable, require_ready, require_room
@@ -163,6 +163,19 @@ def test_a_lane_takes_of_a_machine_what_is_asked_for(ray, tmp_path):
             RecipeError, match=f"A job takes {most} .* 2 CPU and 0 GPU.* --cpus-per-lane, --gpus-per-lane"
         ):
             way([], tmp_path, asked).work([Job("threads", queue_jobs.threads)])
+
+
+def test_a_job_keeps_its_processors_while_it_waits_to_be_heard(ray, tmp_path, monkeypatch):
+    """Of a worker that waits for an object Ray gives the processors away: every job would begin at once."""
+    import queue_jobs
+    import ray_jobs
+
+    work_off_on_ray([Job(f"{number}", ray_jobs.meet, (tmp_path, 2)) for number in range(2)])  # no worker must start now
+    monkeypatch.setattr(cluster, "Lines", queue_jobs.SlowToHear)
+    jobs = [Job(f"{number}", ray_jobs.ended, (1,)) for number in range(2)]
+    outcomes = work_off_on_ray(jobs, cpus_per_job=2)
+    (_, end), (begun, _) = sorted((outcome.value - outcome.seconds, outcome.value) for outcome in outcomes)
+    assert begun > end - 0.1
 
 
 def test_a_machine_with_another_kelbo_is_named(ray, monkeypatch):

@@ -56,10 +56,13 @@ def work(
 
 
 def _say(lines: Any, name: str, begun: Line) -> None:
-    """Say that a job begins and wait until it was heard: it may not live to say it again."""
+    """Say that a job begins and wait until it was heard: it may not live to say it again.
+
+    Not by `ray.get` or `ray.wait`: of a worker that waits in one Ray gives the processors to another job.
+    """
     ray = importlib.import_module("ray")
-    with suppress(ray.exceptions.RayError):
-        ray.get(lines.tell.remote(name, begun), timeout=HEARD)
+    with suppress(ray.exceptions.RayError, TimeoutError):
+        lines.tell.remote(name, begun).future().result(timeout=HEARD)
 
 
 def _value(job: Job, telling: _Telling) -> tuple[Any, Failure | None]:
