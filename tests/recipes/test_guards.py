@@ -126,3 +126,10 @@ def test_a_kind_where_there_is_none_is_no_setting(setting):
 def test_numbers_that_are_none_are_refused(setting):
     with pytest.raises(RecipeError, match=setting.split("=")[0]):
         change(find("digits"), [setting])
+
+
+def test_a_provenance_without_images_is_told_as_damaged(tmp_path):
+    run = train(change(find("digits"), [*SMALL, "training.steps=1"]), tmp_path / "run")
+    (run.path / "provenance.json").write_text("{}")
+    with pytest.raises(Damaged, match="does not tell its images"):
+        open_run(run.path)

@@ -1,3 +1,4 @@
+import errno
 import json
 
 import numpy as np
@@ -17,6 +18,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
         write_atomic(path, 3)  # pyright: ignore
     assert json.loads(path.read_text()) == {"elbo": 1.0}
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_refused(tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomic(tmp_path / "record.json", "{}")
+    assert caught.value.filename == str(tmp_path / "record.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_journal_survives_a_torn_last_line(tmp_path):

@@ -74,7 +74,7 @@ def _train(
         require_same_data(Run.open(out), data)
     with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say) as it:
         plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
-        with StopOnSignal(fabric, it.checkpoints) as stop:
+        with StopOnSignal(fabric, it.checkpoints, plan.steps) as stop:
             all_hooks, batches = [*it.hooks, *hooks, stop], it.batches.at(it.state.step)
             fit(fabric, it.state, it.objective, batches, plan.steps, it.schedule, hooks=all_hooks, **settings)
         it.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kelbo.data.images import ImageSet
-from kelbo.errors import RecipeError, RunError
+from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -32,8 +32,17 @@ def require_same_recipe(recipe: Recipe, out: Path) -> None:
 
 
 def require_same_data(run: Run, data: ImageSet) -> None:
-    """RunError where the images are not those that the run was trained on: its test images may then be among them."""
-    for name, told in run.provenance()["data"]["splits"].items():
+    """RunError where the images are not those that the run was trained on: its test images may then be among them.
+
+    Damaged where the run's provenance does not tell which those were.
+    """
+    try:
+        splits = run.provenance()["data"]["splits"].items()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"{run.path} has a provenance that does not tell its images. Restore the file, or train anew."
+        ) from error
+    for name, told in splits:
         images = data.splits.get(name)
         now = None if images is None else images.fingerprint()
         if images is None or now != told["fingerprint"]:

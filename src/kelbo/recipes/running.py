@@ -158,4 +158,5 @@ def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Se
         batch_size=recipe.training.batch_size,
         interval=recipe.training.log_every,
         sinks=sinks,
+        last=recipe.training.steps,
     )

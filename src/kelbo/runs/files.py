@@ -11,7 +11,7 @@ from kelbo.errors import Damaged
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Replace `path` by `content`: written beside it, flushed to the disk, then renamed."""
+    """Replace `path` by `content`: written beside it, flushed to the disk, then renamed. An OSError names the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -20,6 +20,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # a full disk, which an open file does not name
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -96,7 +96,7 @@ class Sweep:
     def held(self) -> Iterator[None]:
         """Inside the block no other process may run this sweep. RunError where one does already, or no lock is to be had."""
         self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it when the process ends
         except BlockingIOError as error:

@@ -30,7 +30,8 @@ TERMS = ("distortion", "rate", "loss")
 
 
 class Scalars:
-    """Means of loss, rate and distortion, handed to sinks after steps n, 2n, …; stops a run whose loss is not finite.
+    """Means of loss, rate and distortion, handed to sinks after steps n, 2n, … and `last`; stops a run whose loss is not
+    finite.
 
     n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between.
 
@@ -48,11 +49,12 @@ class Scalars:
         batch_size: int,
         interval: int,
         sinks: Sequence[Sink],
+        last: int | None = None,
         guard: int = 10,
     ) -> None:
         self.fabric, self.run, self.objective = fabric, run, objective
         self.probe = intensities(probe, levels)
-        self.batch_size, self.interval, self.guard, self.sinks = batch_size, interval, guard, sinks
+        self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
         self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
         self.filled = 0
         self.since = time.perf_counter()
@@ -63,7 +65,9 @@ class Scalars:
             self.table = torch.cat([self.table, torch.zeros_like(self.table)])
         self.table[self.filled] = torch.stack([value.detach().float() for value in values])
         self.filled += 1
-        due = state.step % self.interval == 0  # by the step, so that a resumed run has its rows where the other has
+        # by the step, so that a resumed run has its rows where the other has; the last row before the last checkpoint, after
+        # which nobody trains that could write it
+        due = state.step % self.interval == 0 or state.step == self.last
         if due or state.step % self.guard == 0:
             self.check(state)
         if due:

@@ -21,13 +21,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopOnSignal:
     """The last hook of a run: a signal is noted when it comes, and acted on after the step in hand.
 
-    The checkpoint is written and Interrupted raised. A second Ctrl-C stops at once, without saving. Several processes agree
-    on the step every `interval` steps, since each must take part in the checkpoint. Outside of the main thread Python
-    takes no signals, and none are caught.
+    The checkpoint is written and Interrupted raised; after step `last` there is nothing to stop, and the run ends as it would
+    have. A second Ctrl-C stops at once, without saving. Several processes agree on the step every `interval` steps, since each
+    must take part in the checkpoint. Outside of the main thread Python takes no signals, and none are caught.
     """
 
-    def __init__(self, fabric: Fabric, checkpoints: Checkpoints, interval: int = 10) -> None:
-        self.fabric, self.checkpoints, self.interval = fabric, checkpoints, interval
+    def __init__(self, fabric: Fabric, checkpoints: Checkpoints, last: int, interval: int = 10) -> None:
+        self.fabric, self.checkpoints, self.last, self.interval = fabric, checkpoints, last, interval
         self.caught: signal.Signals | None = None
         self.before: dict[signal.Signals, object] = {}
 
@@ -43,7 +43,7 @@ class StopOnSignal:
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]  what signal.signal gave
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
-        if self._agreed(state.step):
+        if state.step < self.last and self._agreed(state.step):
             self.checkpoints.save(state)
             name = self.caught.name if self.caught else "a signal to another process"
             raise Interrupted(f"Stopped by {name} after step {state.step}, which is saved. Go on with --resume.")
