@@ -51,6 +51,10 @@ def reproduce(
         typer.Option(help="Images of sigma-vae: mnist (default), svhn, cifar10, celeba, digits, folder:PATH."),
     ] = None,
     data_root: DataRoot = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SETTING=VALUE", help="Of sigma-vae's images: crop=74, size=32, …"),
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
@@ -68,11 +72,11 @@ def reproduce(
     from kelbo.errors import RecipeError
 
     names = [name.strip() for text in only for name in text.split(",") if name.strip()] if only else None
-    settings = {"only": names, "root": data_root, "features": features}
+    asked = {"only": names, "root": data_root, "features": features}
     if study == "beta-vae":
-        found = _beta_vae(budget, mode, data, settings)
+        found = _beta_vae(budget, mode, data, settings, asked)
     elif study == "sigma-vae":
-        found = _sigma_vae(budget, mode, data or "mnist", settings)
+        found = _sigma_vae(budget, mode, data or "mnist", asked | {"settings": settings or ()})
     else:
         raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
     of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
@@ -91,24 +95,25 @@ def reproduce(
         typer.echo(found.reproduce(found.plan, folder, **how))
 
 
-def _beta_vae(budget: str, mode: Any, data: str | None, settings: dict[str, Any]) -> Prepared:
+def _beta_vae(budget: str, mode: Any, data: str | None, settings: list[str] | None, asked: dict[str, Any]) -> Prepared:
     from kelbo.errors import RecipeError
     from kelbo.studies.beta_vae import reproduce as study
     from kelbo.studies.beta_vae.budget import budget_of
     from kelbo.studies.beta_vae.plan import plan_of
 
-    if data is not None:
-        raise RecipeError(f"The β-VAE study has sets of its own; --data {data} is for sigma-vae.")
-    plan = plan_of(budget_of(budget), mode, **settings)
+    if data is not None or settings:
+        given = f"--data {data}" if data is not None else f"--set {(settings or [])[0]}"
+        raise RecipeError(f"The β-VAE study has sets of its own; {given} is for sigma-vae.")
+    plan = plan_of(budget_of(budget), mode, **asked)
     return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_beta_vae)
 
 
-def _sigma_vae(budget: str, mode: Any, data: str, settings: dict[str, Any]) -> Prepared:
+def _sigma_vae(budget: str, mode: Any, data: str, asked: dict[str, Any]) -> Prepared:
     from kelbo.studies.sigma_vae import reproduce as study
     from kelbo.studies.sigma_vae.budget import budget_of
     from kelbo.studies.sigma_vae.plan import plan_of
 
-    plan = plan_of(budget_of(budget), data, mode, **settings)
+    plan = plan_of(budget_of(budget), data, mode, **asked)
     return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_sigma_vae)
 
 

@@ -106,17 +106,17 @@ def set_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe
     )
 
 
-def grid_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe:
-    """`set_recipe` with the grid's decoder."""
-    recipe = set_recipe(name, root, steps)
-    return recipe.model_copy(update={"name": f"{name}-betas", "likelihood": s.FixedGaussian(sigma=1.0)})
+def grid_recipe(recipe: Recipe) -> Recipe:
+    """A set's recipe with the grid's decoder."""
+    return recipe.model_copy(
+        update={"name": recipe.name.replace("-decoders", "-betas"), "likelihood": s.FixedGaussian(sigma=1.0)}
+    )
 
 
-def as_published_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe:
-    """`set_recipe` with the release's optimal σ: softly clipped, and the evaluated batch's own even in evaluation."""
-    recipe = set_recipe(name, root, steps)
+def as_published_recipe(recipe: Recipe) -> Recipe:
+    """A set's recipe with the release's optimal σ: softly clipped, and the evaluated batch's own even in evaluation."""
     published = s.OptimalGaussian(as_published=True)
-    return recipe.model_copy(update={"name": f"{name}-analytic", "likelihood": published})
+    return recipe.model_copy(update={"name": recipe.name.replace("-decoders", "-analytic"), "likelihood": published})
 
 
 def _data(name: str, root: Path | None) -> d.Data:

@@ -25,7 +25,9 @@ def trained(recipe, folder, *settings):
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
-    return trained(grid_recipe("digits", None), tmp_path_factory.mktemp("grid") / "run", "objective.beta=0.1")
+    return trained(
+        grid_recipe(set_recipe("digits", None)), tmp_path_factory.mktemp("grid") / "run", "objective.beta=0.1"
+    )
 
 
 @pytest.fixture(scope="module", params=["optimal_gaussian", "per_image_gaussian"])

@@ -106,6 +106,12 @@ def test_missing_files_are_told_before_anything_is_trained(tmp_path):
         plan_of(BUDGETS["minutes"], "mnist", root=tmp_path)
 
 
+def test_settings_of_the_images_reach_every_lane():
+    found = plan(settings=["size=16"])
+    assert found.images.shape == (1, 16, 16)
+    assert {sweep.recipe_of(lane).data.size for sweep, lane in found.lanes()} == {16}
+
+
 def test_a_folder_of_pictures_is_named_with_its_path(tmp_path):
     assert parse_set(f"folder:{tmp_path}") == ("folder", tmp_path)
 

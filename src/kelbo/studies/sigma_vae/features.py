@@ -7,7 +7,6 @@ from pathlib import Path
 from kelbo.evaluation.features import classifier_path
 from kelbo.recipes.features import labels_of, train_for
 from kelbo.recipes.schema import Recipe
-from kelbo.recipes.sigma_study import set_recipe
 from kelbo.runs.study import Study
 from kelbo.studies.features import Features, features_for
 from kelbo.studies.sigma_vae.plan import Plan
@@ -46,7 +45,7 @@ def jobs(plan: Plan, study: Study) -> list[Job]:
     place = own_classifier(plan, study)
     if not wanted or place is None or place.is_file():
         return []
-    return [Job(NAME, train_features, (set_recipe(plan.set, plan.root), place, plan.set, plan.budget.epochs))]
+    return [Job(NAME, train_features, (plan.recipe, place, plan.set, plan.budget.epochs))]
 
 
 def train_features(recipe: Recipe, place: Path, name: str, epochs: int, *, tell: Tell) -> None:

@@ -56,7 +56,8 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """set: its name; root: of its files. only: the targets that were asked for, None where all. left_out: (what, why).
+    """set: its name; root: of its files; recipe: of its lanes but for decoder, β and seed. only: the targets that were asked
+    for, None where all. left_out: (what, why).
 
     features: the network of Fréchet distances that was asked for; None: a classifier of the set's own labels.
     """
@@ -66,6 +67,7 @@ class Plan:
     only: tuple[str, ...] | None
     set: str
     root: Path | None
+    recipe: Recipe
     images: ImageSet
     sweeps: tuple[SweepPlan, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -105,7 +107,7 @@ class Plan:
 
     def told(self, features: str | None) -> dict[str, Any]:
         """As results.json has it. features: the name of the network of distances, None where there are none yet."""
-        recipe, budget, images = study.set_recipe(self.set, self.root, self.steps), self.budget, self.images
+        recipe, budget, images = self.recipe, self.budget, self.images
         found, batch = study.SETS[self.set], recipe.training.batch_size
         seeds: dict[str, list[int]] = {}
         for _, lane in self.lanes():
@@ -150,10 +152,12 @@ def plan_of(
     only: Sequence[str] | None = None,
     root: Path | None = None,
     features: str | None = None,
+    settings: Sequence[str] = (),
 ) -> Plan:
     """What is to be done on a set ("mnist", "folder:PATH"), whose files are looked for below `root`.
 
-    RecipeError for an unknown set, mode, table or figure; DataError where the images are missing or broken.
+    settings: of the set, "crop=74" and the like. RecipeError for an unknown set, setting, mode, table or figure, and where the
+    network does not fit the images; DataError where these are missing or broken.
     """
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
@@ -161,17 +165,19 @@ def plan_of(
     name, folder = study.parse_set(data)
     place = folder or root
     place = place.resolve() if place else None
-    images = build.data(study.set_recipe(name, place))
-    decoders, left_out = _decoders(budget, name, place, images)
-    sweeps = _sweeps(budget, mode, targets, name, place, decoders)
-    return Plan(budget, mode, targets if only is not None else None, name, place, images, sweeps, left_out, features)
+    recipe = study.set_recipe(name, place, budget.steps[name])
+    recipe = change(recipe, [f"data.{setting}" for setting in settings]) if settings else recipe
+    images = build.data(recipe)
+    build.model(recipe, images)  # refuses images that the network does not take
+    decoders, left_out = _decoders(budget, recipe, images)
+    sweeps = _sweeps(budget, mode, targets, recipe, decoders)
+    asked = targets if only is not None else None
+    return Plan(budget, mode, asked, name, place, recipe, images, sweeps, left_out, features)
 
 
-def _decoders(
-    budget: Budget, name: str, root: Path | None, images: ImageSet
-) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+def _decoders(budget: Budget, recipe: Recipe, images: ImageSet) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """The decoders that these images and this budget allow, and why not the others."""
-    recipe, kept, left_out = study.set_recipe(name, root), [], []
+    kept, left_out = [], []
     for decoder in study.DECODERS:
         try:
             likelihood = build.likelihood(change(recipe, [f"likelihood.kind={decoder}"]), images.levels)
@@ -189,21 +195,21 @@ def _decoders(
 
 
 def _sweeps(
-    budget: Budget, mode: Mode, targets: Sequence[str], name: str, root: Path | None, decoders: Sequence[str]
+    budget: Budget, mode: Mode, targets: Sequence[str], recipe: Recipe, decoders: Sequence[str]
 ) -> tuple[SweepPlan, ...]:
-    steps, published = budget.steps[name], study.ANALYTIC if mode == "as-published" else ()
+    published = study.ANALYTIC if mode == "as-published" else ()
     plain = [decoder for decoder in decoders if decoder not in published]
     kinds = "likelihood.kind"
     laid = [
-        (DECODERS, study.set_recipe(name, root, steps), kinds, plain),
-        (PUBLISHED, study.as_published_recipe(name, root, steps), kinds, [d for d in decoders if d in published]),
-        (BETAS, study.grid_recipe(name, root, steps), "objective.beta", list(study.BETAS)),
+        (DECODERS, recipe, kinds, plain),
+        (PUBLISHED, study.as_published_recipe(recipe), kinds, [d for d in decoders if d in published]),
+        (BETAS, study.grid_recipe(recipe), "objective.beta", list(study.BETAS)),
     ]
     found = []
-    for sweep, recipe, path, values in laid:
+    for sweep, base, path, values in laid:
         lanes = tuple(_lanes(budget, targets, path, values))
         if lanes:  # the whole grid is laid out, so that asking for more later finds the same sweep
-            found.append(SweepPlan(sweep, recipe, path, tuple(values), budget.main, lanes))
+            found.append(SweepPlan(sweep, base, path, tuple(values), budget.main, lanes))
     return tuple(found)
 
 
