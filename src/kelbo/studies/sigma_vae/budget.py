@@ -36,12 +36,7 @@ class Budget:
     logits: int = 4_000_000
 
 
-_MINUTES = dict.fromkeys(("mnist", "fashion-mnist", "svhn"), 100) | {
-    "cifar10": 300,
-    "celeba": 200,
-    "folder": 200,
-    "digits": 1_500,
-}
+_MINUTES = dict.fromkeys(SETS, 100) | {"digits": 1_500}
 _HOURS = dict.fromkeys(("mnist", "fashion-mnist", "svhn"), 938) | {
     "cifar10": 2_000,
     "celeba": 1_500,
