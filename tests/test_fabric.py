@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def answer(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -15,10 +17,12 @@ def test_training_does_not_load_the_metrics_library():
     assert loaded == "False False"
 
 
+@pytest.mark.slow
 def test_the_real_metrics_library_can_be_imported_afterwards():
     assert answer("import kelbo.fabric, torchmetrics; print(hasattr(torchmetrics, 'Metric'))") == "True"
 
 
+@pytest.mark.slow
 def test_one_that_was_imported_before_stays():
     assert (
         answer("import torchmetrics, kelbo.fabric, sys; print(sys.modules['torchmetrics'] is torchmetrics)") == "True"

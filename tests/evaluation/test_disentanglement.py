@@ -79,7 +79,7 @@ def mixed(size, seed):
     return Codes((factors @ mixture + rng.normal(0, 0.3, factors.shape)).astype(np.float32), None, factors)
 
 
-@pytest.mark.parametrize("name", ["mig", "factor_vae", "modularity"])
+@pytest.mark.parametrize("name", ["mig", pytest.param("factor_vae", marks=pytest.mark.slow), "modularity"])
 def test_intervals_of_samples_cover_the_score_over_new_samples(name):
     values = [scores_of_codes(mixed(1500, seed), [name])[name] for seed in range(24)]
     truth = np.mean([entry["value"] for entry in values])

@@ -39,11 +39,12 @@ def trained(out, devices, *settings):
     return Run.open(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
         ["model.kind=autoencoder", "likelihood.kind=optimal_gaussian", "training.clip=5.0"],
-        pytest.param(["model.kind=autoencoder", "likelihood.kind=per_image_gaussian"], marks=pytest.mark.slow),
+        ["model.kind=autoencoder", "likelihood.kind=per_image_gaussian"],
     ],
 )
 def test_without_noise_two_processes_have_the_loss_curve_and_weights_of_one(tmp_path, settings):

@@ -38,7 +38,7 @@ def test_two_hundred_kills_change_nothing(tmp_path):
     assert record["equal_runs"] == record["runs"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_saves_the_step_in_hand_and_exits_cleanly(number, tmp_path):
     out = tmp_path / "run"
     process = subprocess.Popen([*TRAIN, "--out", out, "--steps", "100000"], stderr=subprocess.PIPE, text=True)

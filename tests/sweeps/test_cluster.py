@@ -74,6 +74,7 @@ def test_outcomes_are_those_of_the_queue(ray, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")  # Ray is heard nowhere
 
 
+@pytest.mark.slow
 def test_a_lane_whose_worker_is_killed_goes_on_from_its_checkpoint_to_the_same_weights(ray, small, tmp_path):
     import ray_jobs
 
@@ -165,6 +166,7 @@ def test_a_lane_takes_of_a_machine_what_is_asked_for(ray, tmp_path):
             way([], tmp_path, asked).work([Job("threads", queue_jobs.threads)])
 
 
+@pytest.mark.slow
 def test_a_job_keeps_its_processors_while_it_waits_to_be_heard(ray, tmp_path, monkeypatch):
     """Of a worker that waits for an object Ray gives the processors away: every job would begin at once."""
     import queue_jobs

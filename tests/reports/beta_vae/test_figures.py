@@ -65,6 +65,7 @@ def drawn(monkeypatch, tmp_path):
     return draw
 
 
+@pytest.mark.slow
 def test_numbers_are_shown_where_the_runs_have_gone(study_results, tmp_path):
     told, missing = study_results(seeds=(123, 427)), {}
     before = copy.deepcopy(told)

@@ -191,6 +191,7 @@ def test_a_page_of_no_model_says_so(hostile):
     assert "0 of 1 finished 1 failed" in hostile.text
 
 
+@pytest.mark.slow
 def test_the_same_results_have_the_same_page_but_for_the_date(results, page, folder):
     without_date = [re.sub(r"Written by kelbo on .*", "", some.html) for some in (page, written(folder, results))]
     assert without_date[0] == without_date[1]

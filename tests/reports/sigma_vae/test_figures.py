@@ -35,6 +35,7 @@ def without(results, **lacking):
     return results | {"lanes": [lane | lacking for lane in results["lanes"]]}
 
 
+@pytest.mark.slow
 def test_numbers_are_shown_where_the_runs_have_gone(tmp_path):
     told, missing = study_results(**SMALL), {}
     before = copy.deepcopy(told)

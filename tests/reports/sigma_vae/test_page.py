@@ -152,6 +152,7 @@ def test_words_of_the_results_are_escaped(hostile):
     assert hostile.text.count(HOSTILE) >= 8
 
 
+@pytest.mark.slow
 def test_the_same_results_have_the_same_page_but_for_the_date(results, page, folder):
     without_date = [re.sub(r"Written by kelbo on .*", "", some.html) for some in (page, written(folder, results))]
     assert without_date[0] == without_date[1]

@@ -26,6 +26,8 @@ from kelbo.studies.beta_vae.results import _distance_curve
 from kelbo.studies.beta_vae.training import entries_of
 from kelbo.studies.features import Features
 
+pytestmark = pytest.mark.slow  # the σ-VAE study holds the course of studies quickly
+
 PROGRAM = Path(__file__).with_name("tiny_study.py")
 
 
