@@ -142,11 +142,11 @@ def open_run(
     step = load_weights(run, model, place, average)
     averaged = average and recipe.training.ema is not None
     if averaged and model.likelihood.forget():
-        _track_again(model, data, recipe.training.batch_size)
+        track_again(model, data, recipe.training.batch_size)
     return Experiment(run, recipe, model.eval(), data, step, averaged)
 
 
-def _track_again(model: Model, data: ImageSet, batch_size: int, batches: int = 100) -> None:
+def track_again(model: Model, data: ImageSet, batch_size: int, batches: int = 100) -> None:
     """Let the likelihood see up to so many batches of training images, spread evenly, under the weights as they are."""
     device = next(model.parameters()).device
     model.train()

@@ -71,7 +71,7 @@ def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
         if changed := differences(before, recipe):
             raise RunError(
                 f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
-                "gone, name by --data-root where they were; or choose another --out."
+                "gone, name by --data-root where they were; where the study itself has changed, choose another --out."
             )
 
 

@@ -240,3 +240,21 @@ def test_no_model_at_all_leaves_everything_open():
     found = by_id(study_results(decoders=(), betas=()))
     assert {verdict.outcome for verdict in found.values()} == {"not tested"}
     assert all(verdict.why for verdict in found.values())
+
+
+def test_a_shared_sigma_on_its_way_down_says_nothing_against_where_it_arrives():
+    results = study_results(role="mnist")
+    for lane in lanes(results, decoder="shared_gaussian"):
+        lane["sigma"], lane["equivalent_beta"] = 5 * lane["rmse"], (5 * lane["rmse"]) ** 2
+    scale_distance(results, 3, decoder="shared_gaussian")
+    shift_bound(results, 800, decoder="shared_gaussian")
+    found = by_id(results)
+    for name in ("no-worse-than-tuned", "effective-beta", "bound-below-grid", "printed-bounds"):
+        assert found[name].outcome == "not tested", name
+        assert "Shared σ has not come down to its error yet" in found[name].why
+
+
+def test_seeds_whose_encoder_died_are_named():
+    results = study_results(role="mnist")
+    lanes(results, decoder="shared_gaussian")[0]["constant"] = True
+    assert "gives every image the same code" in by_id(results)["gaussian-worse"].why

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from kelbo.recipes import change
 from kelbo.recipes.experiment import open_run, train
@@ -11,7 +12,7 @@ from kelbo.recipes.sigma_study import grid_recipe, set_recipe
 from kelbo.studies.features import features_for
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.sigma_vae.flattery import flattery
-from kelbo.studies.sigma_vae.measure import Wants, measure_lane
+from kelbo.studies.sigma_vae.measure import Wants, bounds, measure_lane
 from kelbo.studies.sigma_vae.speaking import speaking
 
 DIMS = 64
@@ -113,6 +114,25 @@ def test_the_honest_row_is_the_bound_itself(analytic, tmp_path):
     honest = next(row for row in flattery(analytic, 60, 128) if row["sigma"] == "running" and row["split"] == "test")
     assert honest["elbo"]["mean"] == pytest.approx(found["mean"], rel=1e-5)
     assert honest["elbo"]["standard_error"] == pytest.approx(found["standard_error"], rel=1e-3)
+
+
+def test_a_sigma_that_is_solved_for_is_that_of_the_final_weights(analytic, tmp_path):
+    lagging = measured(analytic, WANTS, tmp_path / "before")[WANTS.bound]
+    wants = WANTS._replace(solved=True)
+    found = measured(analytic, wants, tmp_path / "after")[wants.bound]
+    assert lagging["sigma"] > 1.05 * found["sigma"]  # it remembers the errors of the first steps
+    assert found["bound"]["elbo"]["mean"] > lagging["bound"]["elbo"]["mean"]
+    assert found["rmse"] == lagging["rmse"]
+
+
+def test_an_encoder_that_says_nothing_of_the_image_is_told(grid, tmp_path):
+    wants = WANTS._replace(grid=True)
+    assert measured(grid, wants, tmp_path / "alive")[wants.bound]["constant"] is False
+    dead = trained(grid_recipe(set_recipe("digits", None)), tmp_path / "run", "training.steps=1")
+    with torch.no_grad():
+        for parameter in dead.model.encoder.parameters():
+            parameter.zero_()
+    assert bounds(dead, wants)["constant"] is True
 
 
 def test_a_soft_clip_of_small_sigmas_costs_what_its_formula_says():

@@ -35,7 +35,8 @@ CAPTIONS = {
     ),
     "fig9": Caption(
         "Figure 9 · σ in closed form and by gradient descent",
-        "−ELBO and σ over steps, of training batches. The closed form is the batch’s own error from the first step on.",
+        "−ELBO of training batches, with the batch’s own σ where it is in closed form; σ and error on some test images, "
+        "where a closed form is the running mean over batches.",
     ),
     "fig4": Caption(
         "Figure 4 · Information and marginal KL over β",

@@ -108,7 +108,11 @@ def optimal_learns_faster(study: Study) -> Verdict:
     found = Gathered()
     for label, read in (("−ELBO", _early_loss), ("|ln σ/RMSE at the end|", _early_distance)):
         found.add(label, difference(study, SHARED, OPTIMAL, read), "nats" if read is _early_loss else "gap", above=0)
-    note = "On training batches; σ in closed form is the batch’s own." if found.evidence else ""
+    note = (
+        "−ELBO is of training batches, with their own σ where that is in closed form; σ there is the running mean over "
+        "batches, which lags."
+    )
+    note = note if found.evidence else ""
     return verdict(study, claim, found, [SHARED, OPTIMAL], note)
 
 

@@ -15,6 +15,8 @@ PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": 
 
 SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
 
+ON_ITS_WAY = (str(SHARED), "the higher")
+"""words of evidence that shared σ is part of"""
 UNLEARNED = 1.25
 """σ over its error, above which it is still being learned."""
 
@@ -48,15 +50,21 @@ def verdict(
     if found.absent and not missing:
         lacking = [absence(study, kind) for kind in kinds if not study.lanes(kind)]
         lacking = lacking or [f"there are no numbers of {listed(found.absent)}"]
-    said = [note]
-    if found.evidence and of and study.plan["role"] not in of:
+    evidence, still = found.evidence, unlearned(study) if SHARED in kinds else ""
+    if still:  # a σ on its way down says nothing against a claim on where it arrives
+        evidence = [
+            one for one in evidence if one.side != "against" or not any(word in one.label for word in ON_ITS_WAY)
+        ]
+        lacking += [still.rstrip(".")] if len(evidence) < len(found.evidence) else []
+    said = [note, *(same_code(study, kind) for kind in dict.fromkeys(kinds))]
+    if evidence and of and study.plan["role"] not in of:
         said.append(f"Printed for {listed([PRINTED_SETS[name] for name in of])}; ours are of {study.set}.")
     return judge(
         claim,
-        found.evidence,
+        evidence,
         missing=list(dict.fromkeys(lacking)),
         trained=trained(study, kinds),
-        on=f"Images: {study.set}" if found.evidence else "",
+        on=f"Images: {study.set}" if evidence else "",
         note=" ".join(filter(None, said)),
         steps=study.steps,
     )
@@ -106,6 +114,13 @@ def printed_fids(first: str, *others: str, sets: Sequence[str] = ("svhn", "celeb
 def best(study: Study, read: Callable[..., float | None]) -> Kind | None:
     """The β of the grid of the smallest mean over seeds."""
     return study.least(read, study.grid)
+
+
+def same_code(study: Study, kind: Kind) -> str:
+    """Which seeds of a model ended with an encoder that gives every image the same code; "" where none did."""
+    seeds = [str(lane["seed"]) for lane in study.lanes(kind) if lane.get("constant")]
+    which = f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
+    return f"Of {kind}, {which} give{'s' * (len(seeds) == 1)} every image the same code." if seeds else ""
 
 
 def unlearned(study: Study) -> str:

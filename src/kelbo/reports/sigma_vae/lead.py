@@ -24,7 +24,7 @@ def lead(study: Study) -> Iterator[str]:
             "and all is measured on training images. So does the released code, and the bounds below are flattered by it."
         )
     yield _run(study)
-    told = " ".join(filter(None, [_best_beta(study), _effective(study), unlearned(study)]))
+    told = " ".join(filter(None, [_best_beta(study), _effective(study), unlearned(study), _same_code(study)]))
     yield from filter(None, [told, _winners(study)])
 
 
@@ -42,6 +42,13 @@ def _run(study: Study) -> str:
     ours = "" if plan["role"] in OF_THE_PAPER else ", which is ours here"
     finished = f"All {lanes} models" if done == lanes else f"{done} of {lanes} models"
     return f"{begun} {finished} were trained for {plan['steps']:,} steps, {percent(share)} of {study.steps}{ours}."
+
+
+def _same_code(study: Study) -> str:
+    """How many encoders died: training goes on, and nothing of the image reaches the decoder any more."""
+    lanes = [lane for lane in study.results["lanes"] if lane["state"] == "done"]
+    dead = sum(bool(lane.get("constant")) for lane in lanes)
+    return f"{dead} of {len(lanes)} encoders give every image the same code." if dead else ""
 
 
 def _best_beta(study: Study) -> str:

@@ -22,8 +22,9 @@ def calibration(study: Study) -> StudyTable:
     return StudyTable(
         "calibration",
         "How well each decoder knows its own error",
-        "Mean ± standard deviation over seeds, on test images. A calibrated decoder’s σ is its error (RMSE), its central 50 % "
-        "intervals hold half of the pixels, and its miscalibration area and misplaced mass are 0. σ² / squared error is above "
+        f"Mean ± standard deviation over seeds, on {'training' if study.as_published else 'test'} images. A calibrated "
+        "decoder’s σ is its error (RMSE), its central 50 % intervals hold half of the pixels, and its miscalibration area and "
+        "misplaced mass are 0. σ² / squared error is above "
         "1 where a decoder expects more error than it makes. A β speaks as the Gaussian of σ² = β that it amounts to.",
         list(_reads()),
         [Group("", rows)] if rows else [],

@@ -26,8 +26,8 @@ def estimate(plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], wo
         rate = rates.get(entry.lane.decoder)
         if rate is None:
             continue
-        training += max(0, entry.wanted - entry.steps) * batch / rate.trained
         if entry.state[0] != "diverged":
+            training += max(0, entry.wanted - entry.steps) * batch / rate.trained
             measuring += LANE + _looks(plan, entry) / (STEP * rate.trained)
     if network:
         training += plan.budget.epochs * len(plan.images.train) * math.prod(plan.images.shape) * CLASSIFIED

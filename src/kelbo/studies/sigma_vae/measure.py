@@ -15,9 +15,9 @@ from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.latents import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.objectives.equivalents import equivalents
-from kelbo.recipes.experiment import Experiment, open_run
+from kelbo.recipes.experiment import Experiment, open_run, track_again
 from kelbo.recipes.sets import split_of
-from kelbo.recipes.sigma_study import GRID
+from kelbo.recipes.sigma_study import ANALYTIC, GRID
 from kelbo.runs import Run
 from kelbo.studies.distances import distances
 from kelbo.studies.features import Features
@@ -32,12 +32,19 @@ BATCH = 128
 """images of an evaluation's batch, as the release has it: where σ is the evaluated batch's own, it matters"""
 
 
+CONSTANT = 1e-6
+"""spread over images of every latent's mean, below which the encoder says nothing of the image: all images have one code"""
+
+
 class Wants(NamedTuple):
     """What is measured of one lane: on a split's images, and of how many of them what.
 
     grid      whether its Gaussian of unit variance speaks for the one of σ² = β
     features  through which distances are taken; None: they are not
     coded, looked  images of the rate's parts and of calibration; 0: none
+    root      of the official files, wherever they lay when the lane was trained
+    solved    whether σ is solved for: it is then that of training images under the final weights, since the running estimate
+              of a short training still remembers larger errors
     """
 
     split: str
@@ -48,15 +55,21 @@ class Wants(NamedTuple):
     coded: int
     looked: int
     flattery: bool
+    root: Path | None = None
+    solved: bool = False
+
+    @property
+    def _sigma(self) -> str:
+        return ", σ of the final weights" * self.solved
 
     @property
     def bound(self) -> str:
-        return f"bound on {self.images or 'all'} {self.split} images"
+        return f"bound on {self.images or 'all'} {self.split} images{self._sigma}"
 
     @property
     def distances(self) -> str:
         network = self.features
-        name = f"{network.name} {network.weights[:16]}" if network else ""
+        name = f"{Path(network.name).stem} {network.weights[:16]}" if network else ""
         return f"distances of {self.clouds} {self.split} images, {name}"
 
     @property
@@ -65,11 +78,11 @@ class Wants(NamedTuple):
 
     @property
     def calibration(self) -> str:
-        return f"calibration on {self.looked} {self.split} images"
+        return f"calibration on {self.looked} {self.split} images{self._sigma}"
 
     @property
     def flattered(self) -> str:
-        return f"flattery on {self.images or 'all'} images"
+        return f"flattery on {self.images or 'all'} images{self._sigma}"
 
     def keys(self) -> list[str]:
         """Of every part, in the order in which they are measured."""
@@ -95,6 +108,8 @@ def wants_of(plan: Plan, lane: LanePlan, features: Features | None) -> Wants:
         coded=budget.coded if "latents" in measures else 0,
         looked=budget.looked if "calibration" in measures else 0,
         flattery="flattery" in measures,
+        root=plan.root,
+        solved=lane.decoder in ANALYTIC,
     )
 
 
@@ -104,10 +119,13 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     parts, keys = parts_in(place, of), wants.keys()
     if set(keys) <= parts.keys():
         return
-    experiment = open_run(run)
+    experiment = open_run(run, data_root=wants.root)
+    if wants.solved and experiment.model.likelihood.forget():
+        track_again(experiment.model, experiment.data, experiment.recipe.training.batch_size)
+        experiment.model.eval()
     images = split_of(experiment.data, wants.split)
     measures: dict[str, Callable[[], Any]] = {
-        wants.bound: partial(_bounds, experiment, wants),
+        wants.bound: partial(bounds, experiment, wants),
         wants.distances: partial(_distances, experiment, wants),
         wants.latents: lambda: scores_of_latents(experiment.model, evenly(images, wants.coded)),
         wants.calibration: partial(_calibration, experiment, wants),
@@ -121,7 +139,7 @@ def _measured(experiment: Experiment, split: str, images: int | None, dequantize
     return per_example(experiment.model, chosen, batch_size=BATCH, samples=0, dequantized=dequantized, seed=0)
 
 
-def _bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
+def bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
     """The bound, of a lane of the grid under three σ: of β, of one, and that of its errors on the training images."""
     sigma = equivalent_sigma(experiment) if wants.grid else None
     with speaking(experiment, sigma):
@@ -131,6 +149,7 @@ def _bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
             "bound": told(values, wants.split),
             "bits": _bits(experiment, wants),
             "rmse": math.sqrt(values.squared_error.mean()),
+            "constant": bool(values.means.std(0).max() < CONSTANT),
             "sigma": math.sqrt(values.variance.mean()),
             **equivalents(float(values.variance.mean()), 1.0),  # every lane's β is 1 beside the σ that it amounts to
             "unit_bound": None,

@@ -139,8 +139,8 @@ class Plan:
                 "images": self.measured,
                 "clouds": min(budget.clouds, len(split_of(images, self.split))),
                 "features": features,
-                "latents_images": budget.coded,
-                "calibration_images": budget.looked,
+                "latents_images": min(budget.coded, len(split_of(images, self.split))),
+                "calibration_images": min(budget.looked, len(split_of(images, self.split))),
             },
         }
 

@@ -27,13 +27,18 @@ def begin(plan: Plan, out: Path) -> Study:
     """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
     definition = {"study": "sigma-vae", "data": plan.title, "budget": plan.budget.name, "mode": plan.mode}
     study = Study.begin(out, definition, [DECODERS, BETAS, PUBLISHED])
-    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
+    _require_same_sweeps(plan, study)
     return study
+
+
+def _require_same_sweeps(plan: Plan, study: Study) -> None:
+    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
     count, study = workers or workers_here(2**10), Study(out)
+    _require_same_sweeps(plan, study)
     entries = entries_of(plan, study)
     todo, networks = unfinished(entries), features.jobs(plan, study)
     left = {entry.title for entry in todo}

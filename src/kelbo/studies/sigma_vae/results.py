@@ -16,7 +16,18 @@ from kelbo.studies.sigma_vae.plan import PUBLISHED, Plan
 
 FORMAT = 1
 CURVE = ("step", "distortion", "rate", "elbo", "sigma", "rmse")
-BOUND = ("bound", "unit_bound", "fitted", "kind", "bits", "rmse", "sigma", "equivalent_sigma", "equivalent_beta")
+BOUND = (
+    "constant",
+    "bound",
+    "unit_bound",
+    "fitted",
+    "kind",
+    "bits",
+    "rmse",
+    "sigma",
+    "equivalent_sigma",
+    "equivalent_beta",
+)
 
 
 def results_of(
