@@ -124,6 +124,7 @@ def test_diverged_lanes_are_left_alone_with_a_word_on_how_to_retry_them(kelbo, t
     assert "[1/1] learning_rate=1e30,seed=1 · Divergence: " in told
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_processes_start_is_one_message(tmp_path):
     arguments = ["sweep", "digits", *OVER, "--how", "queue", "--workers", 2, "--out", tmp_path / "s", *SMALL]
     command = [sys.executable, "-m", "kelbo", *map(str, arguments)]

@@ -51,6 +51,7 @@ def test_only_the_official_network_gives_an_fid(images):
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(images):
     network = feature_network("random-0", SHAPE)
     first, again, other = (image_distances(model(), network, images, replicates=2, seed=s) for s in (0, 0, 1))

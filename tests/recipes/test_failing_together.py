@@ -64,6 +64,7 @@ def failed(tmp_path, fault, rank):
     return Run.open(out), done.returncode, [line for line in done.stderr.splitlines() if "rror" in line]
 
 
+@pytest.mark.slow
 def test_a_number_that_is_not_finite_in_one_process(tmp_path):
     _, code, errors = failed(tmp_path, "weights", 1)
     assert code == 1

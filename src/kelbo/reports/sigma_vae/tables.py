@@ -117,7 +117,7 @@ def _balance(study: Study, kind: Kind, printed: paper.Printed | None) -> Row:
     cells += [_mean(study, kind, read) for read in (r.of_samples, r.distance("reconstruction"), r.rate)]
     effective = () if grid or printed is None else (f"printed {paper.EFFECTIVE_BETA:g}",)
     found = Cell(f"{kind.beta:g}") if grid else _mean(study, kind, r.effective_beta)
-    cells.append(replace(found, notes=effective))
+    cells.append(replace(found, notes=effective, mark="a" if effective else ""))
     nats, fid = _printed(printed)
     if grid:
         cells += [Cell(nats.value, mark="a" if printed else ""), fid]
