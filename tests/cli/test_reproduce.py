@@ -27,8 +27,11 @@ def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
     ("arguments", "told"),
     [
         (["beta-gan"], "no study 'beta-gan'; there is beta-vae, sigma-vae"),
-        (["beta-vae", "--data", "mnist"], "--data mnist is for sigma-vae"),
-        (["beta-vae", "--set", "size=32"], "--set size=32 is for sigma-vae"),
+        (["beta-vae", "--data", "mnist"], "--data is for sigma-vae"),
+        (["beta-vae", "--seeds", "3"], "--seeds is for sigma-vae"),
+        (["sigma-vae", "--decoders", "gaussian"], "--decoders takes mse_vae, bernoulli"),
+        (["sigma-vae", "--seeds", "a"], "--seeds takes whole numbers"),
+        (["beta-vae", "--set", "size=32"], "--set is for sigma-vae"),
         (["sigma-vae", "--data", "digits", "--set", "crop=74"], "data.crop"),
         (["sigma-vae", "--data", "imagenet"], "--data takes mnist, fashion-mnist, svhn"),
         (["sigma-vae", "--data", "folder"], "folder:PATH; got 'folder'"),

@@ -38,6 +38,6 @@ def test_cards_count_outcomes_and_what_became_of_the_runs():
 
 def test_a_command_has_only_what_is_not_so_by_default():
     results = {"budget": "hours", "mode": "corrected", "only": None}
-    assert command("some", results, "--data svhn") == "kelbo reproduce some --data svhn --budget hours"
+    assert command("some", results, ["--data svhn"]) == "kelbo reproduce some --data svhn --budget hours"
     results |= {"mode": "as-published", "only": ["table1", "fig3"]}
     assert command("some", results) == "kelbo reproduce some --budget hours --mode as-published --only table1,fig3"

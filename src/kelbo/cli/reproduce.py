@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,17 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", metavar="SETTING=VALUE", help="Of sigma-vae's images: crop=74, size=32, …"),
     ] = None,
+    decoders: Annotated[
+        list[str] | None,
+        typer.Option(metavar="optimal_gaussian,…", help="Of sigma-vae, only these decoders beside the grid over β."),
+    ] = None,
+    betas: Annotated[
+        list[str] | None, typer.Option(metavar="0.01,1,…", help="Of sigma-vae's grid over β, only these.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="0,1,2", help="Seeds of sigma-vae.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="What sigma-vae trains in: 32-true (default), bf16-mixed, …")
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
@@ -71,12 +82,18 @@ def reproduce(
 
     from kelbo.errors import RecipeError
 
-    names = [name.strip() for text in only for name in text.split(",") if name.strip()] if only else None
-    asked = {"only": names, "root": data_root, "features": features}
+    own = {
+        "--data": data,
+        "--set": settings,
+        "--decoders": _listed(decoders),
+        "--betas": _listed(betas),
+        "--seeds": seeds,
+        "--precision": precision,
+    }
     if study == "beta-vae":
-        found = _beta_vae(budget, mode, data, settings, asked)
+        found = _beta_vae(budget, mode, own, {"only": _listed(only), "root": data_root, "features": features})
     elif study == "sigma-vae":
-        found = _sigma_vae(budget, mode, data or "mnist", asked | {"settings": settings or ()})
+        found = _sigma_vae(budget, mode, own, _listed(only), {"root": data_root, "features": features})
     else:
         raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
     of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
@@ -95,25 +112,42 @@ def reproduce(
         typer.echo(found.reproduce(found.plan, folder, **how))
 
 
-def _beta_vae(budget: str, mode: Any, data: str | None, settings: list[str] | None, asked: dict[str, Any]) -> Prepared:
+def _listed(texts: list[str] | None) -> list[str] | None:
+    """Names that commas part, in one option or several; None where it was not given."""
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()] if texts else None
+
+
+def _beta_vae(budget: str, mode: Any, own: dict[str, Any], asked: dict[str, Any]) -> Prepared:
     from kelbo.errors import RecipeError
     from kelbo.studies.beta_vae import reproduce as study
     from kelbo.studies.beta_vae.budget import budget_of
     from kelbo.studies.beta_vae.plan import plan_of
 
-    if data is not None or settings:
-        given = f"--data {data}" if data is not None else f"--set {(settings or [])[0]}"
-        raise RecipeError(f"The β-VAE study has sets of its own; {given} is for sigma-vae.")
+    if given := [option for option, value in own.items() if value is not None]:
+        raise RecipeError(
+            f"The β-VAE study has sets, models and seeds of its own; {', '.join(given)} is for sigma-vae."
+        )
     plan = plan_of(budget_of(budget), mode, **asked)
     return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_beta_vae)
 
 
-def _sigma_vae(budget: str, mode: Any, data: str, asked: dict[str, Any]) -> Prepared:
+def _sigma_vae(budget: str, mode: Any, own: dict[str, Any], only: list[str] | None, asked: dict[str, Any]) -> Prepared:
     from kelbo.studies.sigma_vae import reproduce as study
     from kelbo.studies.sigma_vae.budget import budget_of
     from kelbo.studies.sigma_vae.plan import plan_of
+    from kelbo.studies.sigma_vae.wanted import asked_for
+    from kelbo.sweeps.grid import seeds_of
 
-    plan = plan_of(budget_of(budget), data, mode, **asked)
+    whole = budget_of(budget)
+    plan = plan_of(
+        whole if own["--seeds"] is None else whole.of_seeds(seeds_of(own["--seeds"])),
+        own["--data"] or "mnist",
+        mode,
+        asked_for(only, own["--decoders"], own["--betas"]),
+        settings=own["--set"] or (),
+        precision=own["--precision"],
+        **asked,
+    )
     return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_sigma_vae)
 
 
@@ -131,7 +165,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
 
     from kelbo.data.roots import data_root
 
-    console.print(f"β-VAE study, {_how(plan)}, in {folder}", soft_wrap=True)
+    console.print(f"β-VAE study, {_how(plan, plan.only)}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
     for sweep in plan.told()["sweeps"]:
         table.add_row(
@@ -157,7 +191,7 @@ def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     told = plan.told(None)
-    console.print(f"σ-VAE study on {plan.title}, {_how(plan)}, in {folder}", soft_wrap=True)
+    console.print(f"σ-VAE study on {plan.title}, {_how(plan, plan.asked.only)}, in {folder}", soft_wrap=True)
     console.print(f"{told['note']}: {told['images']:,} training images", soft_wrap=True, markup=False)
     table = Table("sweep", "over", "lanes")
     for sweep in plan.sweeps:
@@ -171,9 +205,8 @@ def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     _tell_left_out(console, plan)
 
 
-def _how(plan: Any) -> str:
-    asked = "everything" if plan.only is None else ", ".join(plan.only)
-    return f"{plan.mode}, budget {plan.budget.name}: {asked}"
+def _how(plan: Any, only: Sequence[str] | None) -> str:
+    return f"{plan.mode}, budget {plan.budget.name}: {'everything' if only is None else ', '.join(only)}"
 
 
 def _tell_left_out(console: Console, plan: Any) -> None:

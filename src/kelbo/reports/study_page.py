@@ -144,12 +144,12 @@ def span(values: Iterable[float]) -> str:
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
-def command(name: str, results: Entry, *options: str) -> str:
-    """The command line that runs a study as these results have it. options: those of this study alone."""
-    parts = ["kelbo reproduce", name, *options, "--budget", results["budget"]]
+def command(name: str, results: Entry, before: Sequence[str] = (), after: Sequence[str] = ()) -> str:
+    """The command line that runs a study as these results have it. before, after: options of this study alone."""
+    parts = ["kelbo reproduce", name, *before, "--budget", results["budget"]]
     parts += ["--mode", results["mode"]] if results["mode"] != "corrected" else []
     parts += ["--only", ",".join(results["only"])] if results["only"] else []
-    return " ".join(parts)
+    return " ".join([*parts, *after])
 
 
 def provenance(results: Entry) -> dict[str, dict[str, str]]:
@@ -163,6 +163,7 @@ def told(results: Entry, verdicts: Sequence[Verdict], **more: Any) -> dict[str, 
     """What the template of every study's page asks for, and what the study adds."""
     return {
         "results": results,
+        "asked": ", ".join(results["only"] or ()),
         "verdicts": verdicts,
         "enough": percent(ENOUGH),
         "whose_steps": "the paper’s steps",

@@ -1,6 +1,6 @@
 """A study is a folder of sweeps and of what was measured of them. Only here, in `sweep` and in `record` are paths joined.
 
-study.json              which study it is, at which budget and in which mode, and how long it took so far
+study.json              which study it is, at which budget and in which mode, what was asked for, how long it took so far
 SWEEP/                  a sweep's folder
 measures/SWEEP/X.json   what was measured of one lane or baseline
 features/SET.safetensors  a classifier whose features distances are taken through, where the study trained one
@@ -22,6 +22,8 @@ from kelbo.runs.files import read_json, write_json
 from kelbo.runs.sweep import Sweep
 
 FORMAT = 1
+KEPT = ("begun", "seconds", "asked")
+"""what study.json holds beside the study's definition"""
 
 
 class Study:
@@ -46,7 +48,7 @@ class Study:
             begun = datetime.now(UTC).isoformat(timespec="seconds")
             write_json(study.definition_path, wanted | {"begun": begun, "seconds": {}})
             return study
-        found = {key: value for key, value in study.told().items() if key not in ("begun", "seconds")}
+        found = {key: value for key, value in study.told().items() if key not in KEPT}
         if found != wanted:
             told = "; ".join(
                 f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
@@ -101,6 +103,10 @@ class Study:
         told = self.told()
         told["seconds"].setdefault("estimated", seconds)
         write_json(self.definition_path, told)
+
+    def ask(self, asked: Sequence[Any]) -> None:
+        """Keep which part of the study was asked for so far, in the study's own terms."""
+        write_json(self.definition_path, self.told() | {"asked": asked})
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

@@ -166,6 +166,21 @@ def test_the_command_runs_it_again_and_names_no_folder(results):
     )
 
 
+def test_the_command_names_all_that_was_chosen_but_no_file(results):
+    chosen = results | {
+        "decoders": ["optimal_gaussian"],
+        "betas": ["0.01", "1"],
+        "seeds": [1, 2],
+        "settings": ["crop=74"],
+        "features": "/home/someone/network.safetensors",
+        "plan": results["plan"] | {"precision": "bf16-mixed"},
+    }
+    assert command(chosen) == (
+        "kelbo reproduce sigma-vae --data mnist --set crop=74 --budget hours --decoders optimal_gaussian --betas 0.01,1 "
+        "--seeds 1,2 --precision bf16-mixed --features FILE"
+    )
+
+
 # Results that are none
 
 

@@ -14,7 +14,7 @@ from kelbo.studies.sigma_vae.budget import BUDGETS, budget_of
 from kelbo.studies.sigma_vae.estimate import estimate
 from kelbo.studies.sigma_vae.lanes import entries_of
 from kelbo.studies.sigma_vae.plan import plan_of
-from kelbo.studies.sigma_vae.wanted import TARGETS
+from kelbo.studies.sigma_vae.wanted import EVERYTHING, TARGETS, Asked, asked_for
 
 
 def lanes(found):
@@ -52,7 +52,18 @@ def test_a_decoder_that_cannot_speak_of_the_images_is_left_out_with_the_reason()
 
 def test_a_decoder_with_more_outputs_than_the_budget_allows_is_left_out():
     left = dict(plan_of(replace(BUDGET, logits=500), "digits").left_out)
-    assert left["categorical"] == "it needs 1,088 outputs an image, more than the 500 of the budget tiny"
+    assert left["categorical"].startswith("it needs 1,088 outputs an image, more than the 500 of the budget tiny")
+
+
+def test_a_decoder_that_the_budget_leaves_out_is_trained_where_it_is_named():
+    found = plan(budget=replace(BUDGET, logits=500), decoders=["categorical"])
+    assert "categorical" not in dict(found.left_out)
+    assert {decoder for decoder, _, _ in lanes(found)} == {"categorical", GRID}
+
+
+def test_a_decoder_that_cannot_speak_of_the_images_is_refused_where_it_is_named():
+    with pytest.raises(RecipeError, match="these images have 17"):
+        plan(decoders=["logistic_mixture"])
 
 
 def test_only_what_a_target_needs_is_trained_and_measured():
@@ -64,6 +75,33 @@ def test_only_what_a_target_needs_is_trained_and_measured():
 def test_asking_for_less_lays_out_the_same_sweeps():
     whole = {sweep.name: (sweep.over, sweep.seeds) for sweep in plan().sweeps}
     assert {sweep.name: (sweep.over, sweep.seeds) for sweep in plan("table1").sweeps} == whole
+
+
+def test_some_decoders_and_some_of_the_grid_can_be_asked_for():
+    found = plan(decoders=["optimal_gaussian"], betas=["1", "0.01"])
+    assert {(decoder, beta) for decoder, beta, _ in lanes(found)} == {
+        ("optimal_gaussian", "1"),
+        (GRID, "0.01"),
+        (GRID, "1"),
+    }
+    assert {sweep.over[0] for sweep in found.sweeps} <= {sweep.over[0] for sweep in plan().sweeps}
+
+
+def test_what_several_commands_asked_for_is_what_any_of_them_asked_for():
+    first, second = asked_for(["fig9"], ["student_t"]), asked_for(["table1"], None, ["1"])
+    assert first.beside(second) == Asked(("table1", "fig9"), None, None)
+    assert first.beside(EVERYTHING) == EVERYTHING
+
+
+def test_seeds_can_be_chosen_and_the_other_decoders_have_the_first_of_them():
+    found = lanes(plan(budget=BUDGET.of_seeds([5, 3])))
+    assert {seed for decoder, _, seed in found if decoder == "shared_gaussian"} == {5, 3}
+    assert {seed for decoder, _, seed in found if decoder == "student_t"} == {5}
+
+
+def test_every_lane_trains_in_the_precision_that_was_asked_for():
+    found = plan(precision="bf16-mixed")
+    assert {sweep.recipe_of(lane).training.precision for sweep, lane in found.lanes()} == {"bf16-mixed"}
 
 
 def test_flattery_is_measured_of_analytic_decoders_alone():
@@ -89,6 +127,10 @@ def test_every_target_can_be_asked_for_alone(target):
     ("call", "words"),
     [
         (lambda: plan("table9"), "no 'table9'"),
+        (lambda: plan(decoders=["gaussian"]), "no 'gaussian'; --decoders takes mse_vae, bernoulli"),
+        (lambda: plan(betas=["2"]), "no '2'; --betas takes 0.001, 0.01"),
+        (lambda: plan(precision="f16"), "precision"),
+        (lambda: BUDGET.of_seeds([1, 1]), "each once"),
         (lambda: plan(mode="honest"), "no mode 'honest'"),
         (lambda: plan_of(BUDGET, "imagenet"), "folder:PATH; got 'imagenet'"),
         (lambda: plan_of(BUDGET, "folder:"), "got 'folder:'"),

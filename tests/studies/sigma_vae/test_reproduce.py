@@ -63,6 +63,21 @@ def test_a_finished_study_is_neither_trained_nor_measured_again(study, monkeypat
     assert {**results(out), "finished": before["finished"]} == before
 
 
+def test_numbers_that_are_there_stay_when_less_is_asked_for(study):
+    out, before = study[0], results(study[0])
+    heard = []
+    reproduce(plan("flattery", decoders=["per_image_gaussian"], budget=replace(BUDGET, main=(0,))), out, say=heard.append)
+    after = results(out)
+    assert heard == ["1 of 1 lanes are trained already, or diverged"]
+    assert after["lanes"] == before["lanes"]
+    assert (after["only"], after["decoders"]) == (["fig9", "flattery"], None)
+
+
+def test_other_seeds_are_refused(study):
+    with pytest.raises(RunError, match=r"seeds \[0\] instead of \[4\]"):
+        begin(plan("fig9", budget=replace(BUDGET, main=(4,))), study[0])
+
+
 def test_a_study_in_another_mode_is_refused(study):
     with pytest.raises(RunError, match="mode 'corrected' instead of 'as-published'"):
         begin(plan("fig9", mode="as-published"), study[0])

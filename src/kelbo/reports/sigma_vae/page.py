@@ -41,6 +41,8 @@ def _told(results: Entry) -> dict[str, Any]:
     return study_page.told(
         results,
         verdicts,
+        asked=study.asked,
+        provenance={"Training": _training(study.plan), **study_page.provenance(results)},
         lead=list(lead(study)),
         cards=_cards(study, verdicts),
         tables={table.name: table for table in tables(results)},
@@ -49,6 +51,16 @@ def _told(results: Entry) -> dict[str, Any]:
         captions=caption,
         whose_steps=study.steps,
     )
+
+
+def _training(plan: Entry) -> dict[str, str]:
+    """What every model is trained with."""
+    return {
+        "network": f"{plan['network']}, {plan['latents']} latents",
+        "optimizer": f"{plan['optimizer']}, learning rate {plan['learning_rate']:g}, batches of {plan['batch_size']}",
+        "precision": plan["precision"],
+        "images": f"{plan['images']:,} of {' × '.join(map(str, plan['shape']))} ({plan['note']})",
+    }
 
 
 def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
@@ -62,8 +74,17 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
 
 
 def command(results: Entry) -> str:
-    """The command line that runs the study as these results have it. A folder of pictures is not named."""
-    data = results["data"]
-    return study_page.command(
-        STUDY, results, "--data", "folder:PATH" if data.startswith("folder:") else shlex.quote(data)
-    )
+    """The command line that runs the study as these results have it. A folder of pictures or a file is not named."""
+    data, features = results["data"], results["features"]
+    before = ["--data", "folder:PATH" if data.startswith("folder:") else shlex.quote(data)]
+    before += [word for setting in results["settings"] for word in ("--set", shlex.quote(setting))]
+    after = [
+        word
+        for option in ("decoders", "betas", "seeds")
+        if results[option]
+        for word in (f"--{option}", ",".join(map(str, results[option])))
+    ]
+    precision = results["plan"]["precision"]
+    after += ["--precision", precision] if precision != "32-true" else []
+    after += ["--features", "FILE" if "/" in features else features] if features else []
+    return study_page.command(STUDY, results, before, after)

@@ -83,6 +83,14 @@ class Study:
         return self.results["mode"] == "as-published"
 
     @property
+    def asked(self) -> str:
+        """Which part of the study was asked for, "" where all of it."""
+        results = self.results
+        decoders = [str(NAMES.get(key, key)) for key in results["decoders"] or ()]
+        betas = [f"β\u00a0=\u00a0{beta}" for beta in results["betas"] or ()]
+        return ", ".join([*(results["only"] or ()), *decoders, *betas])
+
+    @property
     def set(self) -> str:
         """What its images are called."""
         name: str = self.plan["set"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kelbo.errors import RecipeError
 from kelbo.recipes.sigma_study import SEEDS, SETS
@@ -34,6 +34,15 @@ class Budget:
     looked: int = 1_000
     epochs: int = 3
     logits: int = 4_000_000
+
+    def of_seeds(self, seeds: Sequence[int]) -> Budget:
+        """The same with these seeds, the first of them for the other decoders too, as many as there were. RecipeError for
+        none, negative ones, and one that is named twice."""
+        if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+            raise RecipeError(
+                f"--seeds takes numbers from 0 on, each once: 0,1,2; got {','.join(map(str, seeds)) or 'none'}."
+            )
+        return replace(self, main=tuple(seeds), others=tuple(seeds[: len(self.others)]))
 
 
 _MINUTES = dict.fromkeys(SETS, 100) | {"digits": 1_500}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -15,7 +15,7 @@ from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.studies.sigma_vae.budget import Budget
-from kelbo.studies.sigma_vae.wanted import Measure, chosen, measures_of
+from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_of
 
 Mode = Literal["corrected", "as-published"]
 DECODERS, BETAS, PUBLISHED = "decoders", "betas", "analytic"
@@ -56,15 +56,16 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """set: its name; root: of its files; recipe: of its lanes but for decoder, β and seed. only: the targets that were asked
-    for, None where all. left_out: (what, why).
+    """set: its name; root: of its files; recipe: of its lanes but for decoder, β and seed; settings: of the set, as they
+    were given.
+    left_out: (what, why).
 
     features: the network of Fréchet distances that was asked for; None: a classifier of the set's own labels.
     """
 
     budget: Budget
     mode: Mode
-    only: tuple[str, ...] | None
+    asked: Asked
     set: str
     root: Path | None
     recipe: Recipe
@@ -72,6 +73,7 @@ class Plan:
     sweeps: tuple[SweepPlan, ...]
     left_out: tuple[tuple[str, str], ...]
     features: str | None
+    settings: tuple[str, ...] = ()
 
     @property
     def as_published(self) -> bool:
@@ -97,9 +99,10 @@ class Plan:
         there = len(split_of(self.images, self.split))
         return min(there, self.budget.images or there)
 
-    def wants(self, target: str) -> bool:
-        """Whether a table or figure was asked for."""
-        return self.only is None or target in self.only
+    def asking(self, asked: Asked) -> Plan:
+        """The same plan for another part of the study."""
+        sweeps, left_out = _sweeps(self.budget, self.mode, asked, self.recipe, self.images)
+        return replace(self, asked=asked, sweeps=sweeps, left_out=left_out)
 
     def lanes(self) -> Iterator[tuple[SweepPlan, LanePlan]]:
         """Every lane with its sweep."""
@@ -125,6 +128,7 @@ class Plan:
             "latents": found.latents,
             "optimizer": recipe.optimizer.kind,
             "learning_rate": recipe.optimizer.learning_rate,
+            "precision": recipe.training.precision,
             "batch_size": batch,
             "steps": self.steps,
             "paper_steps": found.steps,
@@ -149,76 +153,87 @@ def plan_of(
     budget: Budget,
     data: str,
     mode: Mode = "corrected",
-    only: Sequence[str] | None = None,
+    asked: Asked = EVERYTHING,
+    *,
     root: Path | None = None,
     features: str | None = None,
     settings: Sequence[str] = (),
+    precision: str | None = None,
 ) -> Plan:
     """What is to be done on a set ("mnist", "folder:PATH"), whose files are looked for below `root`.
 
-    settings: of the set, "crop=74" and the like. RecipeError for an unknown set, setting, mode, table or figure, and where the
-    network does not fit the images; DataError where these are missing or broken.
+    settings: of the set, "crop=74" and the like; precision: of training, "bf16-mixed" say, float32 by default. RecipeError for
+    an unknown set, setting, precision or mode, and where the network does not fit the images; DataError where these are
+    missing or broken.
     """
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
-    targets = chosen(only)
     name, folder = study.parse_set(data)
     place = folder or root
     place = place.resolve() if place else None
-    recipe = study.set_recipe(name, place, budget.steps[name])
-    recipe = change(recipe, [f"data.{setting}" for setting in settings]) if settings else recipe
+    changes = [f"data.{setting}" for setting in settings] + ([f"training.precision={precision}"] if precision else [])
+    recipe = change(study.set_recipe(name, place, budget.steps[name]), changes)
     images = build.data(recipe)
     build.model(recipe, images)  # refuses images that the network does not take
-    decoders, left_out = _decoders(budget, recipe, images)
-    sweeps = _sweeps(budget, mode, targets, recipe, decoders)
-    asked = targets if only is not None else None
-    return Plan(budget, mode, asked, name, place, recipe, images, sweeps, left_out, features)
+    sweeps, left_out = _sweeps(budget, mode, asked, recipe, images)
+    return Plan(budget, mode, asked, name, place, recipe, images, sweeps, left_out, features, tuple(settings))
 
 
-def _decoders(budget: Budget, recipe: Recipe, images: ImageSet) -> tuple[list[str], tuple[tuple[str, str], ...]]:
-    """The decoders that these images and this budget allow, and why not the others."""
-    kept, left_out = [], []
+def _decoders(
+    budget: Budget, asked: Asked, recipe: Recipe, images: ImageSet
+) -> tuple[list[str], list[str], tuple[tuple[str, str], ...]]:
+    """The decoders that can speak of these images; those of them that are trained; why not the others.
+
+    RecipeError where one was asked for by its name and cannot speak of them. What a budget leaves out can be asked for.
+    """
+    able, kept, left_out = [], [], []
     for decoder in study.DECODERS:
+        named = asked.decoders is not None and decoder in asked.decoders
         try:
             likelihood = build.likelihood(change(recipe, [f"likelihood.kind={decoder}"]), images.levels)
         except RecipeError as error:
+            if named:
+                raise
             left_out.append((decoder, str(error)))
             continue
+        able.append(decoder)
         channels, height, width = images.shape
         outputs = likelihood.output_channels(channels) * height * width
-        if outputs > budget.logits:
+        if outputs > budget.logits and not named:
             why = f"it needs {outputs:,} outputs an image, more than the {budget.logits:,} of the budget {budget.name}"
-            left_out.append((decoder, why))
+            left_out.append((decoder, f"{why}; --decoders {decoder} trains it all the same"))
         else:
             kept.append(decoder)
-    return kept, tuple(left_out)
+    return able, kept, tuple(left_out)
 
 
 def _sweeps(
-    budget: Budget, mode: Mode, targets: Sequence[str], recipe: Recipe, decoders: Sequence[str]
-) -> tuple[SweepPlan, ...]:
+    budget: Budget, mode: Mode, asked: Asked, recipe: Recipe, images: ImageSet
+) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
+    """The sweeps of what was asked for, and the decoders that are left out."""
+    able, kept, left_out = _decoders(budget, asked, recipe, images)
     published = study.ANALYTIC if mode == "as-published" else ()
-    plain = [decoder for decoder in decoders if decoder not in published]
     kinds = "likelihood.kind"
     laid = [
-        (DECODERS, recipe, kinds, plain),
-        (PUBLISHED, study.as_published_recipe(recipe), kinds, [d for d in decoders if d in published]),
+        (DECODERS, recipe, kinds, [decoder for decoder in able if decoder not in published]),
+        (PUBLISHED, study.as_published_recipe(recipe), kinds, [decoder for decoder in able if decoder in published]),
         (BETAS, study.grid_recipe(recipe), "objective.beta", list(study.BETAS)),
     ]
     found = []
     for sweep, base, path, values in laid:
-        lanes = tuple(_lanes(budget, targets, path, values))
+        lanes = tuple(_lanes(budget, asked, path, [value for value in values if path != kinds or value in kept]))
         if lanes:  # the whole grid is laid out, so that asking for more later finds the same sweep
             found.append(SweepPlan(sweep, base, path, tuple(values), budget.main, lanes))
-    return tuple(found)
+    return tuple(found), left_out
 
 
-def _lanes(budget: Budget, targets: Sequence[str], path: str, values: Sequence[str]) -> Iterator[LanePlan]:
+def _lanes(budget: Budget, asked: Asked, path: str, values: Sequence[str]) -> Iterator[LanePlan]:
     short = path.rpartition(".")[2]
     for value in values:
         grid = path == "objective.beta"
         decoder, beta = (study.GRID, value) if grid else (value, "1")
-        measures = measures_of(targets, None if grid else decoder, beta)
+        name = None if grid else decoder
+        measures = measures_of(asked.targets, name, beta) if asked.has(name, beta) else None
         if measures is None:
             continue
         for seed in budget.main if grid or decoder in study.SIGMA else budget.others:

@@ -19,13 +19,20 @@ from kelbo.studies.sigma_vae.lanes import SLOW, Entry, entries_of, train
 from kelbo.studies.sigma_vae.measure import measure_lane, wants_of
 from kelbo.studies.sigma_vae.plan import BETAS, DECODERS, PUBLISHED, Plan
 from kelbo.studies.sigma_vae.results import results_of
+from kelbo.studies.sigma_vae.wanted import Asked
 from kelbo.sweeps.jobs import Job, Outcome
 from kelbo.sweeps.queue import workers_here
 
 
 def begin(plan: Plan, out: Path) -> Study:
     """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
-    definition = {"study": "sigma-vae", "data": plan.title, "budget": plan.budget.name, "mode": plan.mode}
+    definition = {
+        "study": "sigma-vae",
+        "data": plan.title,
+        "budget": plan.budget.name,
+        "mode": plan.mode,
+        "seeds": list(plan.budget.main),
+    }
     study = Study.begin(out, definition, [DECODERS, BETAS, PUBLISHED])
     _require_same_sweeps(plan, study)
     return study
@@ -82,12 +89,21 @@ def reproduce(
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
-        network = features.features_of(plan, study)
-        save_results(study, results_of(plan, study, entries, {}, network))
+        network, shown = features.features_of(plan, study), plan.asking(_asked_so_far(plan, study))
+        there = entries_of(shown, study)
+        save_results(study, results_of(shown, study, there, {}, network))
         jobs = [job for _, job in _jobs(plan, study, entries, network)]
         faults = measure(study, jobs, workers, say, watching)
-        save_results(study, results_of(plan, study, entries, faults, network))
+        save_results(study, results_of(shown, study, there, faults, network))
         return write_study_page(out)
+
+
+def _asked_so_far(plan: Plan, study: Study) -> Asked:
+    """What this command and those before it asked for: numbers that are there stay on the page when less is asked for."""
+    before = study.told().get("asked")
+    asked = plan.asked if before is None else plan.asked.beside(Asked(*(names and tuple(names) for names in before)))
+    study.ask(asked)
+    return asked
 
 
 def require_network(outcomes: list[Outcome]) -> None:

@@ -10,6 +10,7 @@ from kelbo.runs.study import Study
 from kelbo.studies.features import Features
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.lanes import seconds_of
+from kelbo.studies.sigma_vae.budget import BUDGETS
 from kelbo.studies.sigma_vae.lanes import Entry
 from kelbo.studies.sigma_vae.measure import Wants, wants_of
 from kelbo.studies.sigma_vae.plan import PUBLISHED, Plan
@@ -43,7 +44,10 @@ def results_of(
         "format": FORMAT,
         "budget": plan.budget.name,
         "mode": plan.mode,
-        "only": None if plan.only is None else list(plan.only),
+        **{option: names and list(names) for option, names in plan.asked._asdict().items()},
+        "seeds": None if plan.budget in BUDGETS.values() else list(plan.budget.main),
+        "settings": list(plan.settings),
+        "features": plan.features,
         "data": plan.title,
         "machine": describe(),
         "begun": told["begun"],

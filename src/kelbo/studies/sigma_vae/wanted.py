@@ -1,4 +1,4 @@
-"""What each table and figure of the σ-VAE study needs: which decoders, which of the grid, and what is measured of them."""
+"""What is asked of the σ-VAE study: tables and figures, and what each needs; or some decoders, or some of the grid."""
 
 from __future__ import annotations
 
@@ -39,15 +39,53 @@ TARGETS: dict[str, Target] = {
 }
 
 
-def chosen(only: Sequence[str] | None) -> tuple[str, ...]:
-    """The targets that were asked for, in the study's order; all where None. RecipeError lists those there are."""
-    if only is None:
-        return tuple(TARGETS)
-    if unknown := [name for name in only if name not in TARGETS]:
-        raise RecipeError(f"The σ-VAE study has no {', '.join(map(repr, unknown))}; --only takes {', '.join(TARGETS)}.")
-    if not only:
-        raise RecipeError(f"--only names nothing; it takes {', '.join(TARGETS)}.")
-    return tuple(name for name in TARGETS if name in only)
+class Asked(NamedTuple):
+    """The part of the study that was asked for; None where all.
+
+    only: tables and figures; decoders: beside the grid's; betas: of the grid, as texts
+    """
+
+    only: tuple[str, ...] | None = None
+    decoders: tuple[str, ...] | None = None
+    betas: tuple[str, ...] | None = None
+
+    def beside(self, other: Asked) -> Asked:
+        """What either asks for."""
+        return asked_for(*(None if a is None or b is None else (*a, *b) for a, b in zip(self, other, strict=True)))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The tables and figures."""
+        return tuple(TARGETS) if self.only is None else self.only
+
+    def has(self, decoder: str | None, beta: str = "1") -> bool:
+        """Whether a lane's decoder, or where None its β of the grid, was asked for."""
+        among, wanted = (self.betas, beta) if decoder is None else (self.decoders, decoder)
+        return among is None or wanted in among
+
+
+EVERYTHING = Asked()
+
+
+def asked_for(
+    only: Sequence[str] | None = None, decoders: Sequence[str] | None = None, betas: Sequence[str] | None = None
+) -> Asked:
+    """Names as a user gave them, in the study's order. RecipeError lists those there are."""
+    return Asked(
+        _chosen("--only", only, tuple(TARGETS)),
+        _chosen("--decoders", decoders, DECODERS),
+        _chosen("--betas", betas, BETAS),
+    )
+
+
+def _chosen(option: str, names: Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if unknown := [name for name in names if name not in there]:
+        raise RecipeError(f"The σ-VAE study has no {', '.join(map(repr, unknown))}; {option} takes {', '.join(there)}.")
+    if not names:
+        raise RecipeError(f"{option} names nothing; it takes {', '.join(there)}.")
+    return tuple(name for name in there if name in names)
 
 
 def measures_of(targets: Sequence[str], decoder: str | None, beta: str = "1") -> frozenset[Measure] | None:
