@@ -238,6 +238,15 @@ def test_a_grid_that_has_no_beta_below_leaves_the_information_open():
     assert "The grid has no β below Shared σ’s 0.0049" in found.why
 
 
+def test_models_whose_latents_tell_all_images_apart_are_not_held_against_each_other():
+    results = study_results()
+    for beta, value in ((0.001, 9.2), (0.01, 9.2001)):  # of ln 10,000 = 9.21: the wrong way round, by nothing
+        set_information(results, value, decoder="fixed_gaussian", beta=beta)
+    found = by_id(results)["information-falls"]
+    assert not any("0.001 − β\u00a0=\u00a00.01" in each.label for each in found.evidence)
+    assert "nothing can part them: β\u00a0=\u00a00.001 − β\u00a0=\u00a00.01" in found.why
+
+
 def test_no_model_at_all_leaves_everything_open():
     found = by_id(study_results(decoders=(), betas=()))
     assert {verdict.outcome for verdict in found.values()} == {"not tested"}

@@ -66,7 +66,9 @@ def test_a_finished_study_is_neither_trained_nor_measured_again(study, monkeypat
 def test_numbers_that_are_there_stay_when_less_is_asked_for(study):
     out, before = study[0], results(study[0])
     heard = []
-    reproduce(plan("flattery", decoders=["per_image_gaussian"], budget=replace(BUDGET, main=(0,))), out, say=heard.append)
+    reproduce(
+        plan("flattery", decoders=["per_image_gaussian"], budget=replace(BUDGET, main=(0,))), out, say=heard.append
+    )
     after = results(out)
     assert heard == ["1 of 1 lanes are trained already, or diverged"]
     assert after["lanes"] == before["lanes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from kelbo.reports.claims import Claim, Estimate, Verdict, student
 from kelbo.reports.gathered import Gathered
@@ -30,6 +31,9 @@ EARLY = 0.25
 """Of the steps, where learning is compared."""
 COLLAPSED = 1.0
 """Rate in nats below which the latents say next to nothing."""
+
+NEAR = 1.0
+"""Nats below ln N within which the latents of N images tell them all apart, and one model says no more than another."""
 
 MSE = Kind("mse_vae")
 information = latent("index_code_mutual_information")
@@ -190,9 +194,23 @@ def information_falls(study: Study) -> Verdict:
         "Index-code mutual information: at each β − at the next > 0; and of shared and of optimal σ between its neighbours’ "
         "in β; paired by seed",
     )
-    found, lacking = Gathered(), []
-    for low, high in zip(study.grid, study.grid[1:], strict=False):
-        found.add(f"{low} − {high}", difference(study, low, high, information), "nats", above=0)
+    found, lacking, capped = Gathered(), [], []
+    caps = {
+        kind: cap
+        for kind in study.kinds
+        for lane in study.lanes(kind)
+        if lane["latents"] and (cap := lane["latents"]["index_code_mutual_information"].get("cap")) is not None
+    }
+
+    def add(low: Kind, high: Kind) -> None:
+        values = [(study.mean(kind, information), caps.get(kind)) for kind in (low, high)]
+        if all(mean is not None and cap is not None and mean > cap - NEAR for mean, cap in values):
+            capped.append(f"{low} − {high}")
+        else:
+            found.add(f"{low} − {high}", difference(study, low, high, information), "nats", above=0)
+
+    for low, high in pairwise(study.grid):
+        add(low, high)
     for kind in (SHARED, OPTIMAL):
         ours, effective = study.reading(kind, information), study.mean(kind, effective_beta)
         if effective is None or not ours:
@@ -201,23 +219,16 @@ def information_falls(study: Study) -> Verdict:
         below = [one for one in study.grid if one.beta < effective and study.reading(one, information)]
         above = [one for one in study.grid if one.beta > effective and study.reading(one, information)]
         if below:
-            gap = apart(study.reading(below[-1], information), ours)
-            found.add(f"{below[-1]} − {kind}", gap, "nats", above=0)
+            add(below[-1], kind)
         if above:
-            gap = apart(ours, study.reading(above[0], information))
-            found.add(f"{kind} − {above[0]}", gap, "nats", above=0)
+            add(kind, above[0])
         if not (below and above):
             lacking.append(f"the grid has no β {'above' if below else 'below'} {kind}’s {effective:.2g}")
-    caps = [
-        lane["latents"]["index_code_mutual_information"].get("cap")
-        for kind in study.kinds
-        for lane in study.lanes(kind)
-        if lane["latents"]
-    ]
-    known = [cap for cap in caps if cap is not None]
-    note = f"It cannot be measured above ln N = {max(known):.2f} nats." if known else ""
     kinds = [*study.grid, SHARED, OPTIMAL]
-    return verdict(study, claim, found, kinds, note if found.evidence else "", missing=lacking)
+    notes = [f"It cannot be measured above ln N = {max(caps.values()):.2f} nats."] if caps and found.evidence else []
+    lacking += ["the latents of every model tell all images apart"] if capped and not found.evidence else []
+    notes += [f"So near to that that nothing can part them: {', '.join(capped)}."] if capped else []
+    return verdict(study, claim, found, kinds, " ".join(notes), missing=lacking)
 
 
 def _short(kind: Kind) -> str:
