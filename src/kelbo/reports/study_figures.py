@@ -21,9 +21,13 @@ class Absent(Exception):
 
 @dataclass
 class Lanes:
-    """The runs of a study's folder, the last one opened kept: a set can take seconds to read and much memory."""
+    """The runs of a study's folder, the last one opened kept: a set can take seconds to read and much memory.
+
+    root: where the data lies now, None where the runs themselves know.
+    """
 
     folder: Path
+    root: Path | None = None
     last: dict[str, Experiment] = field(default_factory=dict)
 
     def any_of(self, lanes: Sequence[Mapping[str, Any]]) -> Experiment:
@@ -35,7 +39,7 @@ class Lanes:
         if lane["run"] not in self.last:
             self.last.clear()
             try:
-                self.last[lane["run"]] = open_run(self.folder / lane["run"])
+                self.last[lane["run"]] = open_run(self.folder / lane["run"], data_root=self.root)
             except (RunError, DataError) as error:
                 raise Absent(str(error)) from error
         return self.last[lane["run"]]

@@ -140,7 +140,7 @@ def test_each_row_is_what_its_own_run_reconstructs_and_samples(told, makers, fol
 
 def test_a_run_is_opened_once_for_all_sheets(told, makers, monkeypatch):
     opened = []
-    monkeypatch.setattr(study_figures, "open_run", lambda path: opened.append(path.name) or open_run(path))
+    monkeypatch.setattr(study_figures, "open_run", lambda path, **_: opened.append(path.name) or open_run(path))
     over_beta(Study(told), makers)
     decoders(Study(told), makers)
     assert len(opened) == len(set(opened)) == len(DECODERS) + len(BETAS)

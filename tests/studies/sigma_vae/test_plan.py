@@ -154,6 +154,10 @@ def test_settings_of_the_images_reach_every_lane():
     assert {sweep.recipe_of(lane).data.size for sweep, lane in found.lanes()} == {16}
 
 
+def test_digits_need_no_root_and_take_none(tmp_path):
+    assert plan(root=tmp_path).root is None
+
+
 def test_a_folder_of_pictures_is_named_with_its_path(tmp_path):
     assert parse_set(f"folder:{tmp_path}") == ("folder", tmp_path)
 

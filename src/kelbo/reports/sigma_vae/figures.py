@@ -26,14 +26,14 @@ Told = tuple[float, float, float] | None
 
 
 def figures(
-    results: Mapping[str, Any], folder: Path, *, missing: dict[str, str] | None = None
+    results: Mapping[str, Any], folder: Path, *, missing: dict[str, str] | None = None, root: Path | None = None
 ) -> dict[str, Shown | None]:
     """The study's figures as pictures, None where this run has nothing to show; `missing` is then told why, by key.
 
-    results: what results.json holds; folder: the study's, whose runs fig3, decoders and errormap open. Keys: balance
-    (distance and −ELBO over β), fig3, fig4, fig9, decoders, pit, coverage, errormap.
+    results: what results.json holds; folder: the study's, whose runs fig3, decoders and errormap open; root: of their data,
+    None where they know. Keys: balance (distance and −ELBO over β), fig3, fig4, fig9, decoders, pit, coverage, errormap.
     """
-    study, makers = Study(results), images.Makers(Lanes(folder))
+    study, makers = Study(results), images.Makers(Lanes(folder, root))
     drawn: dict[str, Callable[[], Shown]] = {
         "balance": partial(_balance, study),
         "fig3": partial(images.over_beta, study, makers),

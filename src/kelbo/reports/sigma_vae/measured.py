@@ -11,6 +11,7 @@ from kelbo.reports.sigma_vae.results import NAMES, Entry, Kind, Read, Study, rms
 
 LEVELS = ("0.5", "0.9", "0.95")
 """Central intervals whose coverage is told."""
+BLACK_AND_WHITE = " A Bernoulli has black and white alone: what it expects of a grey pixel is neither right nor wrong."
 
 
 def calibration(study: Study) -> StudyTable:
@@ -25,7 +26,9 @@ def calibration(study: Study) -> StudyTable:
         f"Mean ± standard deviation over seeds, on {'training' if study.as_published else 'test'} images. A calibrated "
         "decoder’s σ is its error (RMSE), its central 50 % intervals hold half of the pixels, and its miscalibration area and "
         "misplaced mass are 0. σ² / squared error is above "
-        "1 where a decoder expects more error than it makes. A β speaks as the Gaussian of σ² = β that it amounts to.",
+        "1 where a decoder expects more error than it makes. A β speaks as the Gaussian of σ² = β that it amounts to."
+        + BLACK_AND_WHITE
+        * ("bernoulli" in study.decoders and study.plan["levels"] > 2),
         list(_reads()),
         [Group("", rows)] if rows else [],
         wide=True,

@@ -21,9 +21,10 @@ from kelbo.runs.study import Study as Kept
 STUDY, FORMAT = "sigma-vae", 1
 
 
-def write_study_page(folder: Path) -> Path:
+def write_study_page(folder: Path, root: Path | None = None) -> Path:
     """Write report.html and report/*.png of the study in `folder` from its results.json; returns the page's path.
 
+    root: where its data lies now, None where its runs know.
     RunError where there is no results.json, or it is another study's or version's; Damaged where it cannot be read or lacks
     what this version writes.
     """
@@ -31,7 +32,7 @@ def write_study_page(folder: Path) -> Path:
     results = study_page.read_results(kept, STUDY, FORMAT)
     with study_page.reading(kept.results_path, STUDY):
         told = _told(results)
-        drawn = figures(results, folder, missing=reasons)
+        drawn = figures(results, folder, missing=reasons, root=root)
         page = template("sigma_vae/page.html.j2").render(figures=drawn, reasons=reasons, **told)
     return study_page.save(kept, page, drawn.values())
 

@@ -169,7 +169,7 @@ def plan_of(
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
     name, folder = study.parse_set(data)
-    place = folder or root
+    place = None if name == "digits" else folder or root  # digits come with scikit-learn
     place = place.resolve() if place else None
     changes = [f"data.{setting}" for setting in settings] + ([f"training.precision={precision}"] if precision else [])
     recipe = change(study.set_recipe(name, place, budget.steps[name]), changes)

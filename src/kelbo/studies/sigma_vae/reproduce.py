@@ -95,7 +95,7 @@ def reproduce(
         jobs = [job for _, job in _jobs(plan, study, entries, network)]
         faults = measure(study, jobs, workers, say, watching)
         save_results(study, results_of(shown, study, there, faults, network))
-        return write_study_page(out)
+        return write_study_page(out, plan.root)
 
 
 def _asked_so_far(plan: Plan, study: Study) -> Asked:
