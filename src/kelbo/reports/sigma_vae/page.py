@@ -13,7 +13,7 @@ from kelbo.reports.sigma_vae.captions import PARTS, caption
 from kelbo.reports.sigma_vae.claims import claims
 from kelbo.reports.sigma_vae.figures import figures
 from kelbo.reports.sigma_vae.lead import lead
-from kelbo.reports.sigma_vae.results import Entry, Study
+from kelbo.reports.sigma_vae.results import NAMES, Entry, Study
 from kelbo.reports.sigma_vae.tables import tables
 from kelbo.reports.templates import template
 from kelbo.runs.study import Study as Kept
@@ -43,6 +43,7 @@ def _told(results: Entry) -> dict[str, Any]:
         results,
         verdicts,
         asked=study.asked,
+        left_out=[left | {"what": NAMES.get(left["what"], left["what"])} for left in study.plan["left_out"]],
         provenance={"Training": _training(study.plan), **study_page.provenance(results)},
         lead=list(lead(study)),
         cards=_cards(study, verdicts),
