@@ -20,7 +20,7 @@ from kelbo.likelihoods import (
     StudentT,
 )
 from kelbo.runs import Run
-from kelbo.training.watch import SigmaWatch
+from kelbo.training.watch import BalanceWatch
 
 FLOOR = math.exp(-6)
 
@@ -42,7 +42,7 @@ def rows(steps, sigma, rmse, floored: Any = 0.0, every=20):
 def warned(run, likelihood, rows, steps=1000, **how):
     """What is said of these rows, by kind: the step after which, and the text."""
     said = []
-    watch = SigmaWatch(run, likelihood, steps, said.append, **how)
+    watch = BalanceWatch(run, likelihood, steps, said.append, **how)
     watch.begin()
     for row in rows:
         run.journal.append(row)
@@ -207,7 +207,7 @@ def test_who_goes_on_with_a_run_keeps_what_an_uninterrupted_one_does_and_says_no
     warned(stopped, SharedGaussian(), made[:20], cautions=cautions)
     stopped.journal.cut_after(200)  # where its checkpoint was: before the warning
     said = []
-    watch = SigmaWatch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
+    watch = BalanceWatch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
     watch.begin()
     assert [one["kind"] for one in stopped.warnings()] == ["made"]
     for row in made[10:]:
@@ -221,6 +221,38 @@ def test_a_damaged_file_is_made_anew_from_the_rows(run):
     before = warned(run, SharedGaussian(), rows(1000, 1.0, 0.1))
     (run.path / "warnings.json").write_text('{"warnings": [')
     said = []
-    SigmaWatch(run, SharedGaussian(), 1000, said.append).begin()
+    BalanceWatch(run, SharedGaussian(), 1000, said.append).begin()
     assert {one["kind"]: (one["step"], one["text"]) for one in run.warnings()} == before
     assert said == [text for _, text in before.values()]
+
+
+# ── a posterior that is the prior ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_rate(rate, steps=1000, every=20):
+    return [row | {"rate": rate(row["step"]) if callable(rate) else rate} for row in rows(steps, 0.1, 0.1, every=every)]
+
+
+@pytest.mark.parametrize("likelihood", [*WATCHED, *GIVEN, *OTHERS], ids=ids)
+def test_a_rate_of_nothing_is_told_of_after_a_quarter_of_the_run_with_every_decoder(run, likelihood):
+    told = warned(run, likelihood, with_rate(0.003, steps=600), steps=2000)
+    assert list(told) == ["collapsed"]
+    step, text = told["collapsed"]
+    assert step == 500
+    assert "the rate is 0.003 nats an image" in text
+
+
+def test_a_rate_that_comes_later_or_is_small_is_not_spoken_of(run):
+    assert warned(run, SharedGaussian(), with_rate(lambda step: 0.0 if step < 240 else 0.5)) == {}
+
+
+def test_one_reading_without_rate_among_others_says_nothing(run):
+    assert warned(run, SharedGaussian(), with_rate(lambda step: 0.0 if step % 60 == 0 else 1.0)) == {}
+
+
+def test_a_plain_autoencoder_has_no_rate_to_lose(run):
+    assert warned(run, SharedGaussian(), with_rate(0.0), has_rate=False) == {}
+
+
+def test_a_run_too_short_to_tell_is_not_judged(run):
+    assert warned(run, SharedGaussian(), with_rate(0.0, steps=80), steps=80) == {}

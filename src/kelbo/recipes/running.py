@@ -26,7 +26,7 @@ from kelbo.seeds import seed_for
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.hooks import Sink
-from kelbo.training.watch import Say, SigmaWatch, silent
+from kelbo.training.watch import BalanceWatch, Say, silent
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
@@ -106,10 +106,10 @@ def running(
                 tensorboard.close()
 
 
-def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> SigmaWatch:
+def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> BalanceWatch:
     model = state.network
     told = cautions(recipe, data.shape)
-    watch = SigmaWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
+    watch = BalanceWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
     saving(run, "What the run warns of", watch.begin)
     return watch
 

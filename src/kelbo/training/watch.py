@@ -1,11 +1,11 @@
-"""Whether the decoder's σ is the error that it makes, watched while it trains."""
+"""Whether the decoder's σ is the error that it makes, and whether the rate is anything, watched while a model trains."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from kelbo.errors import Damaged
 from kelbo.protocols import Likelihood, SigmaFrom
@@ -22,9 +22,14 @@ FLOORED = 0.05
 FIRST = 100
 """steps before which nothing is judged"""
 TREND, BEGUN = 0.1, 0.25
-"""shares of a run's steps: σ is judged over the latest such stretch, and not before so much of the run is over"""
+"""shares of a run's steps: it is judged over the latest such stretch, and not before so much of it is over: while a σ that
+begins at 1 comes down, the rate may be nothing for a while"""
 ROWS = 3
 """rows that at least a stretch has, but at the end"""
+SETTLED = 500
+"""steps before which a rate of nothing may be passing, but at the end"""
+COLLAPSED = 0.1
+"""rate in nats an image, below which the latents say nothing"""
 
 
 def silent(text: str) -> None:
@@ -52,8 +57,19 @@ class Reading(NamedTuple):
         return self.sigma / max(self.rmse, 1e-12)
 
 
-class SigmaWatch:
-    """A sink of rows that warns where σ lies on its floor or parts from the error; each warning is said once, and kept.
+class RateReading(NamedTuple):
+    """Of one row: the mean rate since the row before, nats an image."""
+
+    step: int
+    rate: float
+
+
+AReading = TypeVar("AReading", Reading, RateReading)
+
+
+class BalanceWatch:
+    """A sink of rows that warns where σ lies on its floor or parts from the error, and where the posterior has collapsed; each
+    warning is said once, and kept.
 
     What it finds follows from the rows and the steps alone, so a resumed run keeps what an uninterrupted one does: it begins
     with the rows that its journal still has (`begin`). What was said before is not said again.
@@ -75,8 +91,10 @@ class SigmaWatch:
         self.run, self.steps, self.say = run, steps, say
         self.source: SigmaFrom | None = likelihood.sigma_from
         self.floor = likelihood.sigma_floor
+        self.has_rate = has_rate
         self.watched = has_rate and (self.floor is not None or self.source not in (None, "given"))
         self.readings: list[Reading] = []
+        self.rates: list[RateReading] = []
         self.found = [Warned(kind, 0, text) for kind, text in (cautions or {}).items()]
         self.said: set[str] = set()
 
@@ -101,13 +119,35 @@ class SigmaWatch:
             self.say(text)
 
     def _take(self, row: Row) -> None:
-        reading = _reading(row)
-        if not self.watched or reading is None:
-            return
-        self.readings.append(reading)
+        told: dict[str, str] = {}
+        if self.has_rate and (rate := _rate(row)) is not None:
+            self.rates.append(rate)
+            told |= collapsed(self.rates, self.steps)
+        if self.watched and (reading := _reading(row)) is not None:
+            self.readings.append(reading)
+            told |= judged(self.readings, self.steps, self.source, self.floor)
         known = {warned.kind for warned in self.found}
-        told = judged(self.readings, self.steps, self.source, self.floor)
-        self.found += [Warned(kind, reading.step, text) for kind, text in told.items() if kind not in known]
+        self.found += [Warned(kind, int(row["step"] or 0), text) for kind, text in told.items() if kind not in known]
+
+
+def _rate(row: Row) -> RateReading | None:
+    step, rate = row["step"], row.get("rate")
+    return None if step is None or rate is None or not math.isfinite(rate) else RateReading(int(step), rate)
+
+
+def collapsed(rates: Sequence[RateReading], steps: int) -> dict[str, str]:
+    """What is to be said of the rates of a run of so many steps after the latest of them, by kind."""
+    now = rates[-1]
+    recent = _recent(rates, now.step - TREND * steps, ROWS)
+    early = now.step < (FIRST if now.step >= steps else max(SETTLED, BEGUN * steps))
+    if early or len(recent) < ROWS or any(one.rate >= COLLAPSED for one in recent):
+        return {}
+    return {
+        "collapsed": f"At step {now.step} the rate is {now.rate:.2g} nats an image: the posterior is the prior whatever the "
+        "image is, and the decoder hears nothing of it. An encoder whose units died early does not come back: take another "
+        "seed, a lower optimizer.learning_rate, or a σ that fits from the first step (likelihood.kind=optimal_gaussian); where "
+        "β is large, a lower objective.beta."
+    }
 
 
 def _reading(row: Row) -> Reading | None:
@@ -135,7 +175,7 @@ def judged(readings: Sequence[Reading], steps: int, source: SigmaFrom | None, fl
     return {}
 
 
-def _recent(readings: Sequence[Reading], after: float, least: int) -> Sequence[Reading]:
+def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[AReading]:
     """Those after a step, and so many at least."""
     count = 0
     while count < len(readings) and (count < least or readings[-1 - count].step > after):
