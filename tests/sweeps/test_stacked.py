@@ -10,13 +10,18 @@ from kelbo.recipes import change
 from kelbo.recipes.experiment import evaluate_run, open_run
 from kelbo.runs import Run
 from kelbo.sweeps.jobs import Job
-from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.stackable import groups, stackable
 from kelbo.sweeps.stacked import train_stacked, work_off_stacked
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_models import Stack
 from kelbo.sweeps.sweep import lay, require_all_done, train_lanes
 
 LAPLACE = ["likelihood.kind=laplace"]
+
+
+def test_lanes_are_grouped_with_those_that_they_can_be_stacked_with(small):
+    other = change(small, ["likelihood.kind=student_t"])
+    assert groups([small, other, change(small, ["seed=7"]), change(other, ["objective.beta=4"])]) == [[0, 2], [1, 3]]
 
 
 @pytest.mark.parametrize(

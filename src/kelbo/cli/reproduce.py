@@ -71,6 +71,10 @@ def reproduce(
         typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder, by default below runs/.")] = None,
+    how: Annotated[
+        Literal["auto", "stack", "queue"],
+        typer.Option(help="Lanes as one program or by processes. auto stacks where an accelerator makes that faster."),
+    ] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. By default what the machine has.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
@@ -108,8 +112,8 @@ def reproduce(
         f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
     )
     if not dry_run:
-        how = {"workers": workers, "say": typer.echo, "watching": _watching, "estimated": about.seconds}
-        typer.echo(found.reproduce(found.plan, folder, **how))
+        told = {"say": typer.echo, "watching": _watching, "estimated": about.seconds}
+        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, **told))
 
 
 def _listed(texts: list[str] | None) -> list[str] | None:

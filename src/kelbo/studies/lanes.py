@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kelbo.errors import NotSaved, RunError
+from kelbo.machine import find_device
 from kelbo.recipes.files import differences, load, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study import Study
+from kelbo.sweeps.choice import choose
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.queue import work_off
+from kelbo.sweeps.stackable import groups
+from kelbo.sweeps.stacked import work_off_stacked
 from kelbo.sweeps.sweep import status_of
+from kelbo.sweeps.way import How
 
 
 @dataclass(frozen=True)
@@ -82,10 +88,12 @@ def train_entries(
     *,
     watch: Watch = unheard,
     workers: int | None = None,
+    how: How = "auto",
 ) -> list[Outcome]:
     """Work off the jobs that train these lanes; how each lane ended is kept in its sweep's folder. Their outcomes follow.
 
-    A job has its entry's title for a name. beside: other jobs of the study, which are worked off first.
+    A job has its entry's title for a name. beside: other jobs of the study, which are worked off first. how: "stack" trains
+    lanes that can be stacked as one program, "auto" does where there is an accelerator and a short probe finds it faster.
     RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
     Interrupted after a signal, once what was running is saved.
     """
@@ -103,7 +111,26 @@ def train_entries(
     with ExitStack() as held:
         for sweep in {entry.sweep.path: entry.sweep for entry in todo.values()}.values():
             held.enter_context(sweep.held())
-        return require_written(work_off([*beside, *(job for _, job in jobs)], watch=keep, log=log, workers=workers))
+        stacks, queue = _parted([job for _, job in jobs], how, workers)
+        outcomes = work_off([*beside, *queue], watch=keep, log=log, workers=workers) if beside or queue else []
+        require_written(outcomes)
+        for stack in stacks:
+            outcomes += require_written(work_off_stacked(stack, watch=keep))
+        return outcomes
+
+
+def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[list[Job]], list[Job]]:
+    """The jobs in stacks, each trained as one program, and those that the queue takes: on a processor it is the faster one."""
+    if how == "queue" or (how == "auto" and find_device(None).type == "cpu"):
+        return [], list(jobs)
+    lanes = [job for job in jobs if job.call is train_lane]
+    stacks, queue = [], [job for job in jobs if job.call is not train_lane]
+    for places in groups([job.arguments[0] for job in lanes]):
+        group = [lanes[place] for place in places]
+        recipes = [job.arguments[0] for job in group]
+        stack = len(group) > 1 and (how == "stack" or choose(recipes, workers=workers).how == "stack")
+        stacks, queue = ([*stacks, group], queue) if stack else (stacks, queue + group)
+    return stacks, queue
 
 
 def require_written(outcomes: list[Outcome]) -> list[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kelbo.errors import RecipeError
@@ -36,6 +37,20 @@ def stackable(recipes: Sequence[Recipe]) -> None:
                     "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these with "
                     "--how queue."
                 )
+
+
+def groups(recipes: Sequence[Recipe]) -> list[list[int]]:
+    """The recipes' places in groups whose members can be lanes of one program, each in the order they have."""
+    found: list[list[int]] = []
+    for place, recipe in enumerate(recipes):
+        for group in found:
+            with suppress(RecipeError):
+                stackable([recipes[group[0]], recipe])
+                group.append(place)
+                break
+        else:
+            found.append([place])
+    return found
 
 
 def _differing(one: dict[str, Any], another: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

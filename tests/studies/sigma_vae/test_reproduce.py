@@ -75,6 +75,18 @@ def test_numbers_that_are_there_stay_when_less_is_asked_for(study):
     assert (after["only"], after["decoders"]) == (["fig9", "flattery"], None)
 
 
+def test_lanes_that_stack_are_the_lanes_that_the_queue_trains(tmp_path):
+    asked = plan("fig3", decoders=["optimal_gaussian"], betas=["0.1", "1"])
+    for how in ("queue", "stack"):
+        reproduce(asked, tmp_path / how, how=how)
+    queued, stacked = (results(tmp_path / how)["lanes"] for how in ("queue", "stack"))
+    assert [lane["run"] for lane in stacked] == [lane["run"] for lane in queued]
+    assert {lane["state"] for lane in stacked} == {"done"}
+    elbos = [[lane["bound"]["elbo"]["mean"] for lane in lanes] for lanes in (queued, stacked)]
+    assert elbos[0] == pytest.approx(elbos[1], rel=1e-4)
+    assert not list((tmp_path / "stack").glob("*/logs/*"))  # one program has none
+
+
 def test_other_seeds_are_refused(study):
     with pytest.raises(RunError, match=r"seeds \[0\] instead of \[4\]"):
         begin(plan("fig9", budget=replace(BUDGET, main=(4,))), study[0])

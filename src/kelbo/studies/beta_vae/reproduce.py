@@ -22,6 +22,7 @@ from kelbo.studies.probe import Estimate, probe
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import workers_here
+from kelbo.sweeps.way import How
 
 WHOLE = "study"
 """the group of what is measured of no lane and no baseline"""
@@ -51,14 +52,15 @@ def reproduce(
     out: Path,
     *,
     workers: int | None = None,
+    how: How = "auto",
     say: Say = lambda _: None,
     watching: Watching = quietly,
     estimated: float | None = None,
 ) -> Path:
     """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
 
-    workers: processes, by default what the machine has. say: hears what is done, in lines. estimated: seconds that were
-    said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the others go on.
+    workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). say: hears what
+    is done, in lines. estimated: seconds that were said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the others go on.
     RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted after a
     signal: what is done is kept, and the same call goes on.
     """
@@ -72,7 +74,7 @@ def reproduce(
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if todo:
             with timed(study, "training"), watching(len(todo)) as watch:
-                train(plan, study, watch=watch, workers=workers)
+                train(plan, study, watch=watch, workers=workers, how=how)
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")

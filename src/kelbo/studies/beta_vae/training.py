@@ -18,6 +18,7 @@ from kelbo.studies.lanes import train_entries, unfinished
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import Tell, finished, train_lane
 from kelbo.sweeps.sweep import lay
+from kelbo.sweeps.way import How
 from kelbo.training import every
 
 
@@ -62,12 +63,14 @@ def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
     return recipes
 
 
-def train(plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None) -> list[Outcome]:
+def train(
+    plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None, how: How = "auto"
+) -> list[Outcome]:
     """Train what is unfinished. Raises as `train_entries` does, and RunError where a folder holds another sweep."""
     recipes = lay_out(plan, study)
     todo = unfinished(entries_of(plan, study))
     jobs = [(entry, _job(plan, entry, recipes[entry.title])) for entry in todo]
-    return train_entries(study, jobs, watch=watch, workers=workers)
+    return train_entries(study, jobs, watch=watch, workers=workers, how=how)
 
 
 def _job(plan: Plan, entry: Entry, recipe: Recipe) -> Job:

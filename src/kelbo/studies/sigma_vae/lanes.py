@@ -15,6 +15,7 @@ from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.sweep import lay
+from kelbo.sweeps.way import How
 
 SLOW = ("categorical", "logistic_mixture", "bitwise_categorical")
 """decoders whose steps take the longest: they go first, so that none is waited for at the end"""
@@ -46,9 +47,11 @@ def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
     return recipes
 
 
-def train(plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None) -> list[Outcome]:
+def train(
+    plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None, how: How = "auto"
+) -> list[Outcome]:
     """Train what is unfinished, the feature network too. Raises as `train_entries` does."""
     recipes = lay_out(plan, study)
     todo = sorted(unfinished(entries_of(plan, study)), key=lambda entry: entry.lane.decoder not in SLOW)
     jobs = [(entry, Job(entry.title, train_lane, (recipes[entry.title], entry.run.path))) for entry in todo]
-    return train_entries(study, jobs, features.jobs(plan, study), watch=watch, workers=workers)
+    return train_entries(study, jobs, features.jobs(plan, study), watch=watch, workers=workers, how=how)
