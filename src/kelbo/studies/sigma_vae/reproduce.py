@@ -72,9 +72,9 @@ def reproduce(
     """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
 
     workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). say: hears what
-    is done, in lines. estimated: seconds that were said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the others go on.
-    RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted after a
-    signal: what is done is kept, and the same call goes on.
+    is done, in lines. estimated: seconds that were said beforehand, for the page. A lane that diverges or fails is told of in
+    the results and the page; the others go on. RunError where `out` holds another study or is being worked on; NotSaved where
+    the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out)
     with study.held(), going_on():
