@@ -76,6 +76,9 @@ def reproduce(
         typer.Option(help="Lanes as one program or by processes. auto stacks where an accelerator makes that faster."),
     ] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. By default what the machine has.")] = None,
+    training: Annotated[
+        bool, typer.Option("--train/--no-train", help="--no-train only measures and reports what is trained already.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Do a published study again: train its models, measure them, and hold its claims against the numbers.
@@ -113,7 +116,7 @@ def reproduce(
     )
     if not dry_run:
         told = {"say": typer.echo, "watching": _watching, "estimated": about.seconds}
-        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, **told))
+        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **told))
 
 
 def _listed(texts: list[str] | None) -> list[str] | None:

@@ -1,6 +1,7 @@
 """The σ-VAE study from plan to page on tiny runs: done, gone on with, refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,18 @@ def test_numbers_that_are_there_stay_when_less_is_asked_for(study):
     assert (after["only"], after["decoders"]) == (["fig9", "flattery"], None)
 
 
+def test_without_training_what_is_there_is_measured_and_the_rest_is_told(study, tmp_path):
+    out, heard = shutil.copytree(study[0], tmp_path / "digits"), []
+    wider = plan(
+        "fig9", "decoders", decoders=["optimal_gaussian", "student_t"], betas=["1"], budget=replace(BUDGET, main=(0,))
+    )
+    reproduce(wider, out, training=False, say=heard.append)
+    assert "decoders/kind=student_t,seed=0 failed: not begun" in heard
+    lanes = {lane["decoder"]: lane for lane in results(out)["lanes"]}
+    assert (lanes["student_t"]["state"], lanes["optimal_gaussian"]["state"]) == ("failed", "done")
+
+
+@pytest.mark.slow
 def test_lanes_that_stack_are_the_lanes_that_the_queue_trains(tmp_path):
     asked = plan("fig3", decoders=["optimal_gaussian"], betas=["0.1", "1"])
     for how in ("queue", "stack"):

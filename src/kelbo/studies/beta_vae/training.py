@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from kelbo.runs.study import Study
 from kelbo.studies import lanes
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.features import Features
-from kelbo.studies.lanes import train_entries, unfinished
+from kelbo.studies.lanes import train_entries
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import Tell, finished, train_lane
 from kelbo.sweeps.sweep import lay
@@ -64,11 +65,16 @@ def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
 
 
 def train(
-    plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None, how: How = "auto"
+    plan: Plan,
+    study: Study,
+    todo: Sequence[Entry],
+    *,
+    watch: Watch = unheard,
+    workers: int | None = None,
+    how: How = "auto",
 ) -> list[Outcome]:
-    """Train what is unfinished. Raises as `train_entries` does, and RunError where a folder holds another sweep."""
+    """Train these lanes. Raises as `train_entries` does, and RunError where a folder holds another sweep."""
     recipes = lay_out(plan, study)
-    todo = unfinished(entries_of(plan, study))
     jobs = [(entry, _job(plan, entry, recipes[entry.title])) for entry in todo]
     return train_entries(study, jobs, watch=watch, workers=workers, how=how)
 

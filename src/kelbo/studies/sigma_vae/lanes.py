@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kelbo.recipes.schema import Recipe
@@ -9,7 +10,7 @@ from kelbo.recipes.sigma_study import GRID
 from kelbo.runs import Sweep
 from kelbo.runs.study import Study
 from kelbo.studies import lanes
-from kelbo.studies.lanes import train_entries, unfinished
+from kelbo.studies.lanes import train_entries
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
@@ -48,10 +49,16 @@ def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
 
 
 def train(
-    plan: Plan, study: Study, *, watch: Watch = unheard, workers: int | None = None, how: How = "auto"
+    plan: Plan,
+    study: Study,
+    todo: Sequence[Entry],
+    *,
+    watch: Watch = unheard,
+    workers: int | None = None,
+    how: How = "auto",
 ) -> list[Outcome]:
-    """Train what is unfinished, the feature network too. Raises as `train_entries` does."""
+    """Train these lanes, and the feature network where there is none. Raises as `train_entries` does."""
     recipes = lay_out(plan, study)
-    todo = sorted(unfinished(entries_of(plan, study)), key=lambda entry: entry.lane.decoder not in SLOW)
-    jobs = [(entry, Job(entry.title, train_lane, (recipes[entry.title], entry.run.path))) for entry in todo]
+    first = sorted(todo, key=lambda entry: entry.lane.decoder not in SLOW)
+    jobs = [(entry, Job(entry.title, train_lane, (recipes[entry.title], entry.run.path))) for entry in first]
     return train_entries(study, jobs, features.jobs(plan, study), watch=watch, workers=workers, how=how)

@@ -65,16 +65,18 @@ def reproduce(
     *,
     workers: int | None = None,
     how: How = "auto",
+    training: bool = True,
     say: Say = lambda _: None,
     watching: Watching = quietly,
     estimated: float | None = None,
 ) -> Path:
     """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
 
-    workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). say: hears what
-    is done, in lines. estimated: seconds that were said beforehand, for the page. A lane that diverges or fails is told of in
-    the results and the page; the others go on. RunError where `out` holds another study or is being worked on; NotSaved where
-    the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
+    workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). training: where
+    False, lanes are left as they are, and what is trained already is measured. say: hears what is done, in lines. estimated:
+    seconds that were said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the
+    others go on. RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted
+    after a signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out)
     with study.held(), going_on():
@@ -84,9 +86,10 @@ def reproduce(
         todo, networks = unfinished(entries), features.jobs(plan, study)
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
+        todo = todo if training else []
         if todo or networks:
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
-                outcomes = train(plan, study, watch=watch, workers=workers, how=how)
+                outcomes = train(plan, study, todo, watch=watch, workers=workers, how=how)
             require_network(outcomes)
         for entry in entries:
             if entry.state[0] != "done":
