@@ -52,11 +52,16 @@ class Entry:
 
     @property
     def state(self) -> tuple[str, str | None]:
-        """ "done", "diverged" or "failed", and why."""
+        """ "done", "diverged", "failed", or "unfinished" where it was stopped or not begun; and why."""
         if self.steps >= self.wanted:  # it may have been given more since
             return "done", None
         told = self.sweep.status(self.name) or {}
-        return ("diverged" if told.get("state") == "diverged" else "failed"), told.get("error") or "not begun"
+        known = told.get("state")
+        return (known if known in ("diverged", "failed") else "unfinished"), told.get("error") or self._why_unfinished
+
+    @property
+    def _why_unfinished(self) -> str:
+        return f"stopped at step {self.steps:,} of {self.wanted:,}" if self.steps else "not begun"
 
 
 AnEntry = TypeVar("AnEntry", bound=Entry)
@@ -64,7 +69,7 @@ AnEntry = TypeVar("AnEntry", bound=Entry)
 
 def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
     """The lanes that have steps to do. One that diverged would diverge again, so it is left as it is."""
-    return [entry for entry in entries if entry.state[0] == "failed"]
+    return [entry for entry in entries if entry.state[0] in ("failed", "unfinished")]
 
 
 def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:

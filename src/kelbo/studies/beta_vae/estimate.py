@@ -38,9 +38,9 @@ def estimate(
     training = measuring = 0.0
     for entry in entries:
         state, rate = entry.state[0], rates[entry.plan.name]
-        if state == "failed":
+        if state in ("failed", "unfinished"):
             training += (entry.plan.steps - entry.steps) * entry.plan.part.batch_size / rate.trained
-        if state == "failed" or (state == "done" and _is_left(entry.title, left)):
+        if state in ("failed", "unfinished") or (state == "done" and _is_left(entry.title, left)):
             measuring += _measuring(plan, entry, rate, slow)
     baselines = [b for b in plan.baselines if _is_left(b.name, left)]
     measuring += sum(slow * (BASELINE + 2 * _scoring(plan, b.role, b.measures)) for b in baselines)
