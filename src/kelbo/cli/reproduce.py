@@ -110,10 +110,11 @@ def reproduce(
     about = found.expected(found.plan, folder, workers)
     console = Console(highlight=False)
     found.tell(console, found.plan, folder)
-    console.print(
-        f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
-        f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
-    )
+    if training:
+        console.print(
+            f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
+            f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
+        )
     if not dry_run:
         told = {"say": typer.echo, "watching": _watching, "estimated": about.seconds}
         typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **told))
@@ -180,7 +181,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
             sweep["set"] if sweep["source"] != "rendered" else f"{sweep['set']} for {sweep['role']}",
             str(sweep["lanes"]),
             f"{sweep['steps']:,}",
-            f"{100 * sweep['steps'] / sweep['paper_steps']:.2g} %",
+            f"{100 * sweep['steps'] / sweep['paper_steps']:.3g} %",
             f"{sweep['epochs']:.2g}",
         )
     if plan.sweeps:
@@ -207,7 +208,7 @@ def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     console.print(table)
     console.print(
         f"network {told['network']}, {told['latents']} latents; {told['steps']:,} steps a lane "
-        f"({100 * told['steps'] / told['paper_steps']:.2g} % of the full {told['paper_steps']:,}), {told['epochs']:.2g} epochs"
+        f"({100 * told['steps'] / told['paper_steps']:.3g} % of the full {told['paper_steps']:,}), {told['epochs']:.2g} epochs"
     )
     _tell_left_out(console, plan)
 

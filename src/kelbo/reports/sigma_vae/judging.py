@@ -85,8 +85,12 @@ def absence(study: Study, kind: Kind) -> str:
     planned = study.planned(kind)
     if planned:
         return f"no run of {kind} finished ({lost(study, kind)})"
-    asked = study.asked
-    return f"{kind} was not run: {f'only {asked} was asked for' if asked else 'it is no part of this budget'}"
+    if study.chosen and kind not in study.chosen:
+        return f"{kind} was not asked for"
+    only = study.results["only"]
+    return f"{kind} was not run: " + (
+        f"only {', '.join(only)} was asked for" if only else "it is no part of this budget"
+    )
 
 
 def lost(study: Study, kind: Kind) -> str:

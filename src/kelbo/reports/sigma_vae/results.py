@@ -83,12 +83,15 @@ class Study:
         return self.results["mode"] == "as-published"
 
     @property
+    def chosen(self) -> list[Kind]:
+        """The models that were asked for by name, none where all were."""
+        decoders, betas = self.results["decoders"], self.results["betas"]
+        return [*map(Kind, decoders or ()), *(Kind(GRID, float(beta)) for beta in betas or ())]
+
+    @property
     def asked(self) -> str:
         """Which part of the study was asked for, "" where all of it."""
-        results = self.results
-        decoders = [str(NAMES.get(key, key)) for key in results["decoders"] or ()]
-        betas = [f"β\u00a0=\u00a0{beta}" for beta in results["betas"] or ()]
-        return ", ".join([*(results["only"] or ()), *decoders, *betas])
+        return ", ".join([*(self.results["only"] or ()), *map(str, self.chosen)])
 
     @property
     def set(self) -> str:
