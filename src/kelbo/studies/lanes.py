@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kelbo.errors import NotSaved, RunError
 from kelbo.machine import find_device
@@ -20,7 +20,7 @@ from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.queue import work_off
 from kelbo.sweeps.stackable import groups
 from kelbo.sweeps.stacked import work_off_stacked
-from kelbo.sweeps.sweep import status_of
+from kelbo.sweeps.sweep import lay, status_of
 from kelbo.sweeps.way import How
 
 
@@ -70,6 +70,28 @@ AnEntry = TypeVar("AnEntry", bound=Entry)
 def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
     """The lanes that have steps to do. One that diverged would diverge again, so it is left as it is."""
     return [entry for entry in entries if entry.state[0] in ("failed", "unfinished")]
+
+
+class Planned(Protocol):
+    """A sweep as a study plans it, and as `lay` takes it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def over(self) -> list[str]: ...
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+
+
+def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
+    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
+    recipes = {}
+    for sweep in sweeps:
+        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
+        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
+    return recipes
 
 
 def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:

@@ -18,7 +18,6 @@ from kelbo.studies.features import Features
 from kelbo.studies.lanes import train_entries
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import Tell, finished, train_lane
-from kelbo.sweeps.sweep import lay
 from kelbo.sweeps.way import How
 from kelbo.training import every
 
@@ -55,15 +54,6 @@ def require_same_sweeps(plan: Plan, study: Study) -> None:
     lanes.require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
 
 
-def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
-    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
-    recipes = {}
-    for sweep in plan.sweeps:
-        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
-        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
-    return recipes
-
-
 def train(
     plan: Plan,
     study: Study,
@@ -74,7 +64,7 @@ def train(
     how: How = "auto",
 ) -> list[Outcome]:
     """Train these lanes. Raises as `train_entries` does, and RunError where a folder holds another sweep."""
-    recipes = lay_out(plan, study)
+    recipes = lanes.lay_out(plan.sweeps, study)
     jobs = [(entry, _job(plan, entry, recipes[entry.title])) for entry in todo]
     return train_entries(study, jobs, watch=watch, workers=workers, how=how)
 

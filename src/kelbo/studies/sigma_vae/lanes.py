@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sigma_study import GRID
 from kelbo.runs import Sweep
 from kelbo.runs.study import Study
@@ -15,7 +14,6 @@ from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import train_lane
-from kelbo.sweeps.sweep import lay
 from kelbo.sweeps.way import How
 
 SLOW = ("categorical", "logistic_mixture", "bitwise_categorical")
@@ -39,15 +37,6 @@ def entries_of(plan: Plan, study: Study) -> list[Entry]:
     return [Entry(Sweep(study.sweep(sweep.name)), lane.name, plan.steps, sweep, lane) for sweep, lane in plan.lanes()]
 
 
-def lay_out(plan: Plan, study: Study) -> dict[str, Recipe]:
-    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
-    recipes = {}
-    for sweep in plan.sweeps:
-        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
-        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
-    return recipes
-
-
 def train(
     plan: Plan,
     study: Study,
@@ -58,7 +47,7 @@ def train(
     how: How = "auto",
 ) -> list[Outcome]:
     """Train these lanes, and the feature network where there is none. Raises as `train_entries` does."""
-    recipes = lay_out(plan, study)
+    recipes = lanes.lay_out(plan.sweeps, study)
     first = sorted(todo, key=lambda entry: entry.lane.decoder not in SLOW)
     jobs = [(entry, Job(entry.title, train_lane, (recipes[entry.title], entry.run.path))) for entry in first]
     return train_entries(study, jobs, features.jobs(plan, study), watch=watch, workers=workers, how=how)
