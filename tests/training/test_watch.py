@@ -239,7 +239,21 @@ def test_a_rate_of_nothing_is_told_of_after_a_quarter_of_the_run_with_every_deco
     assert list(told) == ["collapsed"]
     step, text = told["collapsed"]
     assert step == 500
-    assert "the rate is 0.003 nats an image" in text
+    assert "the rate is 0.003 nats an image, below the 0.1 that count as collapsed here: " in text
+    assert "take another seed" in text
+
+
+@pytest.mark.parametrize("likelihood", [SharedGaussian(), *GIVEN], ids=ids)
+def test_where_sigma_is_fixed_or_learned_a_rate_of_nothing_asks_for_one_that_fits(run, likelihood):
+    text = warned(run, likelihood, with_rate(0.003))["collapsed"][1]
+    assert "or a σ that fits from the first step (likelihood.kind=optimal_gaussian); where β is large" in text
+
+
+@pytest.mark.parametrize("likelihood", [OptimalGaussian(), PerImageGaussian(), PerPixelGaussian(), *OTHERS], ids=ids)
+def test_with_every_other_decoder_a_rate_of_nothing_asks_for_no_other_one(run, likelihood):
+    text = warned(run, likelihood, with_rate(0.003))["collapsed"][1]
+    assert "likelihood.kind" not in text
+    assert "take another seed or a lower optimizer.learning_rate; where β is large" in text
 
 
 def test_a_rate_that_comes_later_or_is_small_is_not_spoken_of(run):

@@ -122,7 +122,7 @@ class BalanceWatch:
         told: dict[str, str] = {}
         if self.has_rate and (rate := _rate(row)) is not None:
             self.rates.append(rate)
-            told |= collapsed(self.rates, self.steps)
+            told |= collapsed(self.rates, self.steps, self.source)
         if self.watched and (reading := _reading(row)) is not None:
             self.readings.append(reading)
             told |= judged(self.readings, self.steps, self.source, self.floor)
@@ -135,18 +135,23 @@ def _rate(row: Row) -> RateReading | None:
     return None if step is None or rate is None or not math.isfinite(rate) else RateReading(int(step), rate)
 
 
-def collapsed(rates: Sequence[RateReading], steps: int) -> dict[str, str]:
+def collapsed(rates: Sequence[RateReading], steps: int, source: SigmaFrom | None) -> dict[str, str]:
     """What is to be said of the rates of a run of so many steps after the latest of them, by kind."""
     now = rates[-1]
     recent = _recent(rates, now.step - TREND * steps, ROWS)
     early = now.step < (FIRST if now.step >= steps else max(SETTLED, BEGUN * steps))
     if early or len(recent) < ROWS or any(one.rate >= COLLAPSED for one in recent):
         return {}
+    remedies = "another seed or a lower optimizer.learning_rate"
+    if source in ("given", "learned"):  # one σ, that may be far above the error for long
+        remedies = (
+            "another seed, a lower optimizer.learning_rate, or a σ that fits from the first step "
+            "(likelihood.kind=optimal_gaussian)"
+        )
     return {
-        "collapsed": f"At step {now.step} the rate is {now.rate:.2g} nats an image: the posterior is the prior whatever the "
-        "image is, and the decoder hears nothing of it. An encoder whose units died early does not come back: take another "
-        "seed, a lower optimizer.learning_rate, or a σ that fits from the first step (likelihood.kind=optimal_gaussian); where "
-        "β is large, a lower objective.beta."
+        "collapsed": f"At step {now.step} the rate is {now.rate:.2g} nats an image, below the {COLLAPSED:g} that count as "
+        "collapsed here: the posterior is the prior whatever the image is, and the decoder hears nothing of it. An encoder "
+        f"whose units died early does not come back: take {remedies}; where β is large, a lower objective.beta."
     }
 
 
