@@ -77,7 +77,8 @@ def reproduce(
     ] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. By default what the machine has.")] = None,
     training: Annotated[
-        bool, typer.Option("--train/--no-train", help="--no-train only measures and reports what is trained already.")
+        bool,
+        typer.Option("--train/--no-train", help="--no-train trains no lanes: what is trained already is measured."),
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
@@ -88,7 +89,9 @@ def reproduce(
     from rich.console import Console
 
     from kelbo.errors import RecipeError
+    from kelbo.sweeps.way import Asked
 
+    Asked(how, workers=workers).require_sound()
     own = {
         "--data": data,
         "--set": settings,
@@ -106,18 +109,23 @@ def reproduce(
     of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
     folder = out or Path("runs") / (f"{study}{of}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
     if not dry_run:
-        found.begin(found.plan, folder)
-    about = found.expected(found.plan, folder, workers)
+        found.begin(found.plan, folder, new=training)
     console = Console(highlight=False)
     found.tell(console, found.plan, folder)
-    if training:
-        console.print(
-            f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
-            f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
-        )
+    seconds = _estimate(console, found, folder, workers) if training else None
     if not dry_run:
-        told = {"say": typer.echo, "watching": _watching, "estimated": about.seconds}
+        told = {"say": typer.echo, "watching": _watching, "estimated": seconds}
         typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **told))
+
+
+def _estimate(console: Console, found: Prepared, folder: Path, workers: int | None) -> float:
+    """Say about how long it takes; the seconds."""
+    about = found.expected(found.plan, folder, workers)
+    console.print(
+        f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
+        f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
+    )
+    return about.seconds
 
 
 def _listed(texts: list[str] | None) -> list[str] | None:
@@ -173,7 +181,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
 
     from kelbo.data.roots import data_root
 
-    console.print(f"β-VAE study, {_how(plan, plan.only)}, in {folder}", soft_wrap=True)
+    console.print(f"β-VAE study, {_how(plan, plan.only or ())}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
     for sweep in plan.told()["sweeps"]:
         table.add_row(
@@ -199,7 +207,9 @@ def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     told = plan.told(None)
-    console.print(f"σ-VAE study on {plan.title}, {_how(plan, plan.asked.only)}, in {folder}", soft_wrap=True)
+    (asked,) = plan.asked
+    parts = [*(asked.only or ()), *(asked.decoders or ()), *(f"β={beta}" for beta in asked.betas or ())]
+    console.print(f"σ-VAE study on {plan.title}, {_how(plan, parts)}, in {folder}", soft_wrap=True)
     console.print(f"{told['note']}: {told['images']:,} training images", soft_wrap=True, markup=False)
     table = Table("sweep", "over", "lanes")
     for sweep in plan.sweeps:
@@ -208,13 +218,14 @@ def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     console.print(table)
     console.print(
         f"network {told['network']}, {told['latents']} latents; {told['steps']:,} steps a lane "
-        f"({100 * told['steps'] / told['paper_steps']:.3g} % of the full {told['paper_steps']:,}), {told['epochs']:.2g} epochs"
+        f"({100 * told['steps'] / told['paper_steps']:.3g} % of the full {told['paper_steps']:,}), "
+        f"{told['epochs']:.2g} epochs, in {told['precision']}; seeds {', '.join(map(str, plan.budget.main))}"
     )
     _tell_left_out(console, plan)
 
 
-def _how(plan: Any, only: Sequence[str] | None) -> str:
-    return f"{plan.mode}, budget {plan.budget.name}: {'everything' if only is None else ', '.join(only)}"
+def _how(plan: Any, parts: Sequence[str]) -> str:
+    return f"{plan.mode}, budget {plan.budget.name}: {', '.join(parts) or 'everything'}"
 
 
 def _tell_left_out(console: Console, plan: Any) -> None:

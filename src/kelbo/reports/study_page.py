@@ -144,11 +144,14 @@ def span(values: Iterable[float]) -> str:
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
-def command(name: str, results: Entry, before: Sequence[str] = (), after: Sequence[str] = ()) -> str:
-    """The command line that runs a study as these results have it. before, after: options of this study alone."""
+def command(
+    name: str, results: Entry, only: Sequence[str] | None, before: Sequence[str] = (), after: Sequence[str] = ()
+) -> str:
+    """The command line that runs a study as these results have it. only: some of it; before, after: options of this study
+    alone."""
     parts = ["kelbo reproduce", name, *before, "--budget", results["budget"]]
     parts += ["--mode", results["mode"]] if results["mode"] != "corrected" else []
-    parts += ["--only", ",".join(results["only"])] if results["only"] else []
+    parts += ["--only", ",".join(only)] if only else []
     return " ".join([*parts, *after])
 
 
@@ -159,11 +162,11 @@ def provenance(results: Entry) -> dict[str, dict[str, str]]:
     return {"Measures": measures, "When": moments, "Machine": {k: _words(v) for k, v in results["machine"].items()}}
 
 
-def told(results: Entry, verdicts: Sequence[Verdict], **more: Any) -> dict[str, Any]:
-    """What the template of every study's page asks for, and what the study adds."""
+def told(results: Entry, verdicts: Sequence[Verdict], *, asked: str, **more: Any) -> dict[str, Any]:
+    """What the template of every study's page asks for, and what the study adds. asked: the part of it, "" where all."""
     return {
         "results": results,
-        "asked": ", ".join(results["only"] or ()),
+        "asked": asked,
         "verdicts": verdicts,
         "enough": percent(ENOUGH),
         "whose_steps": "the paper’s steps",

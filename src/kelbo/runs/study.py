@@ -22,7 +22,7 @@ from kelbo.runs.files import read_json, write_json
 from kelbo.runs.sweep import Sweep
 
 FORMAT = 1
-KEPT = ("begun", "seconds", "asked")
+KEPT = ("begun", "seconds", "asked", "features")
 """what study.json holds beside the study's definition"""
 
 
@@ -33,30 +33,41 @@ class Study:
         self.path = path
 
     @classmethod
-    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str]) -> Study:
+    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str], *, new: bool = True) -> Study:
         """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
 
-        RunError where the folder is another study's (budget, mode) or holds anything else.
+        new: whether it may be made. RunError where the folder is another study's (budget, mode), holds anything else, or has
+        no study and may not be made one.
         """
-        study, wanted = cls(path), {"format": FORMAT, **definition}
-        if path.is_file():
-            raise RunError(f"{path} is a file. Choose another --out.")
+        study = cls(path)
+        study.require(definition, sweeps)
         if not study.definition_path.exists():
-            foreign = [entry.name for entry in study._entries() if entry.name not in sweeps]
-            if foreign:
-                raise RunError(f"{path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out.")
+            if not new:
+                raise RunError(f"{path} holds no study yet. Name by --out where it is, or have it trained.")
             begun = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(study.definition_path, wanted | {"begun": begun, "seconds": {}})
-            return study
-        found = {key: value for key, value in study.told().items() if key not in KEPT}
+            write_json(study.definition_path, {"format": FORMAT, **definition, "begun": begun, "seconds": {}})
+        return study
+
+    def require(self, definition: dict[str, Any], sweeps: Sequence[str]) -> None:
+        """RunError where the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
+        if self.path.is_file():
+            raise RunError(f"{self.path} is a file. Choose another --out.")
+        if not self.definition_path.exists():
+            foreign = [entry.name for entry in self._entries() if entry.name not in sweeps]
+            if foreign:
+                raise RunError(
+                    f"{self.path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out."
+                )
+            return
+        wanted = {"format": FORMAT, **definition}
+        found = {key: value for key, value in self.told().items() if key not in KEPT}
         if found != wanted:
             told = "; ".join(
                 f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
                 for key in sorted(found.keys() | wanted.keys())
                 if found.get(key) != wanted.get(key)
             )
-            raise RunError(f"{path} holds another study: {told}. Go on with that one, or choose another --out.")
-        return study
+            raise RunError(f"{self.path} holds another study: {told}. Go on with that one, or choose another --out.")
 
     @property
     def definition_path(self) -> Path:
@@ -104,9 +115,9 @@ class Study:
         told["seconds"].setdefault("estimated", seconds)
         write_json(self.definition_path, told)
 
-    def ask(self, asked: Sequence[Any]) -> None:
-        """Keep which part of the study was asked for so far, in the study's own terms."""
-        write_json(self.definition_path, self.told() | {"asked": asked})
+    def ask(self, asked: Sequence[Any], features: str | None) -> None:
+        """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
+        write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from kelbo.errors import NotSaved, RunError
+from kelbo.errors import NotSaved, RecipeError, RunError
 from kelbo.machine import find_device
 from kelbo.recipes.files import differences, load, parse_text
 from kelbo.recipes.schema import Recipe
@@ -60,6 +60,11 @@ class Entry:
         return (known if known in ("diverged", "failed") else "unfinished"), told.get("error") or self._why_unfinished
 
     @property
+    def has_steps_to_do(self) -> bool:
+        """One that diverged would diverge again, so it is left as it is."""
+        return self.state[0] in ("failed", "unfinished")
+
+    @property
     def _why_unfinished(self) -> str:
         return f"stopped at step {self.steps:,} of {self.wanted:,}" if self.steps else "not begun"
 
@@ -68,8 +73,14 @@ AnEntry = TypeVar("AnEntry", bound=Entry)
 
 
 def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
-    """The lanes that have steps to do. One that diverged would diverge again, so it is left as it is."""
-    return [entry for entry in entries if entry.state[0] in ("failed", "unfinished")]
+    """The lanes that have steps to do."""
+    return [entry for entry in entries if entry.has_steps_to_do]
+
+
+def require_some_done(entries: Sequence[Entry], out: Path) -> None:
+    """RunError where none of these lanes is trained: there is nothing to measure."""
+    if entries and all(entry.state[0] != "done" for entry in entries):
+        raise RunError(f"None of the {len(entries)} lanes asked for is trained in {out}. Leave out --no-train.")
 
 
 class Planned(Protocol):
@@ -120,9 +131,9 @@ def train_entries(
     """Work off the jobs that train these lanes; how each lane ended is kept in its sweep's folder. Their outcomes follow.
 
     A job has its entry's title for a name. beside: other jobs of the study, which are worked off first. how: "stack" trains
-    lanes that can be stacked as one program, "auto" does where there is an accelerator and a short probe finds it faster.
-    RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
-    Interrupted after a signal, once what was running is saved.
+    lanes that can be stacked as one program, and the others by the queue; "auto" stacks where there is an accelerator and a
+    short probe finds it faster. RecipeError where lanes shall be stacked and no two can be, RunError where another process
+    runs a sweep of theirs, NotSaved where the disk is full, Interrupted after a signal, once what was running is saved.
     """
     todo = {entry.title: entry for entry, _ in jobs}
 
@@ -157,6 +168,11 @@ def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[li
         recipes = [job.arguments[0] for job in group]
         stack = len(group) > 1 and (how == "stack" or choose(recipes, workers=workers).how == "stack")
         stacks, queue = ([*stacks, group], queue) if stack else (stacks, queue + group)
+    if how == "stack" and lanes and not stacks:
+        raise RecipeError(
+            f"No two of the {len(lanes)} lanes that are left can be stacked: they differ in more than seed, β and the like. "
+            "Leave out --how stack."
+        )
     return stacks, queue
 
 

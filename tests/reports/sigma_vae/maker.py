@@ -39,6 +39,11 @@ BITS = {"categorical": 1.5, "bitwise_categorical": 1.7, "logistic_mixture": 1.4}
 NATS = {"bernoulli": 75.0, "categorical": 900.0, "bitwise_categorical": 1_000.0, "logistic_mixture": 800.0}
 
 
+def asked(only=None, decoders=None, betas=None):
+    """What one command asks for; everything by default."""
+    return {"only": only, "decoders": decoders, "betas": betas}
+
+
 def study_results(
     *, role="mnist", decoders=DECODERS, betas=BETAS, seeds=SEEDS, few=None, share=1.0, mode="corrected", noise=1.0
 ):
@@ -52,9 +57,7 @@ def study_results(
         "format": 1,
         "budget": "hours",
         "mode": mode,
-        "only": None,
-        "decoders": None,
-        "betas": None,
+        "asked": [asked()],
         "seeds": None,
         "settings": [],
         "features": None,

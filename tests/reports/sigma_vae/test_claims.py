@@ -1,7 +1,7 @@
 """Every claim of the σ-VAE study, on invented results that bear it out and on others that do not."""
 
 import pytest
-from tests.reports.sigma_vae.maker import study_results
+from tests.reports.sigma_vae.maker import asked, study_results
 
 from kelbo.reports.sigma_vae.claims import claims
 
@@ -170,9 +170,9 @@ def test_a_decoder_that_was_left_out_is_said_with_its_reason():
     found = by_id(results)
     assert "Per-pixel σ was left out: it needs too many outputs." in found["per-pixel"].why
     assert "Averaged squared error was not run: it is no part of this budget" in found["averaging-collapses"].why
-    results["only"] = ["table1"]
+    results["asked"] = [asked(only=["table1"])]
     assert "was not run: only table1 was asked for" in by_id(results)["averaging-collapses"].why
-    results |= {"only": None, "decoders": ["optimal_gaussian"], "betas": ["1"]}
+    results["asked"] = [asked(decoders=["optimal_gaussian"], betas=["1"])]
     assert "Averaged squared error was not asked for" in by_id(results)["averaging-collapses"].why
 
 

@@ -5,12 +5,13 @@ import re
 
 import pytest
 from tests.reports.conftest import HOSTILE, Page
-from tests.reports.sigma_vae.maker import study_results
+from tests.reports.sigma_vae.maker import asked, study_results
 
 from kelbo.errors import Damaged, RunError
 from kelbo.reports.sigma_vae.captions import CAPTIONS, PARTS
 from kelbo.reports.sigma_vae.claims import claims
 from kelbo.reports.sigma_vae.page import command, write_study_page
+from kelbo.reports.sigma_vae.results import Study
 from kelbo.reports.sigma_vae.tables import tables
 
 HEADINGS = [
@@ -60,7 +61,7 @@ def hostile(tmp_path_factory):
     nothing = dict.fromkeys(measures.split())
     failed |= nothing | {"state": "failed", "error": HOSTILE, "run": HOSTILE, "curve": []}
     half |= nothing | {"error": HOSTILE, "curve": []}
-    results |= {"budget": HOSTILE, "only": ["table1", HOSTILE]}
+    results |= {"budget": HOSTILE, "asked": [asked(only=["table1", HOSTILE])]}
     results["plan"] |= {"set": HOSTILE, "note": HOSTILE, "left_out": [{"what": HOSTILE, "why": HOSTILE}]}
     return written(tmp_path_factory.mktemp("hostile"), results)
 
@@ -160,7 +161,11 @@ def test_the_same_results_have_the_same_page_but_for_the_date(results, page, fol
 
 def test_the_command_runs_it_again_and_names_no_folder(results):
     assert command(results) == "kelbo reproduce sigma-vae --data mnist --budget hours"
-    again = results | {"data": "folder:/home/someone/pictures", "mode": "as-published", "only": ["table1", "fig4"]}
+    again = results | {
+        "data": "folder:/home/someone/pictures",
+        "mode": "as-published",
+        "asked": [asked(only=["table1", "fig4"])],
+    }
     assert command(again) == (
         "kelbo reproduce sigma-vae --data folder:PATH --budget hours --mode as-published --only table1,fig4"
     )
@@ -168,8 +173,7 @@ def test_the_command_runs_it_again_and_names_no_folder(results):
 
 def test_the_command_names_all_that_was_chosen_but_no_file(results):
     chosen = results | {
-        "decoders": ["optimal_gaussian"],
-        "betas": ["0.01", "1"],
+        "asked": [asked(decoders=["optimal_gaussian"], betas=["0.01", "1"])],
         "seeds": [1, 2],
         "settings": ["crop=74"],
         "features": "/home/someone/network.safetensors",
@@ -179,6 +183,16 @@ def test_the_command_names_all_that_was_chosen_but_no_file(results):
         "kelbo reproduce sigma-vae --data mnist --set crop=74 --budget hours --decoders optimal_gaussian --betas 0.01,1 "
         "--seeds 1,2 --precision bf16-mixed --features FILE"
     )
+
+
+def test_what_several_commands_asked_for_is_run_again_by_as_many(results):
+    several = results | {"asked": [asked(only=["table1"]), asked(decoders=["student_t"])]}
+    assert command(several).splitlines() == [
+        "kelbo reproduce sigma-vae --data mnist --budget hours --only table1",
+        "kelbo reproduce sigma-vae --data mnist --budget hours --decoders student_t",
+    ]
+    assert Study(several).asked == "table1; Student-t"
+    assert Study(several | {"asked": [*several["asked"], asked()]}).asked == ""
 
 
 # Results that are none
@@ -203,7 +217,7 @@ def test_results_of_another_study_or_version_are_refused(results, tmp_path, chan
     assert not (tmp_path / "report.html").exists()
 
 
-@pytest.mark.parametrize("lost", ["plan", "lanes", "flattery", "machine", "seconds", "mode", "data", "only"])
+@pytest.mark.parametrize("lost", ["plan", "lanes", "flattery", "machine", "seconds", "mode", "data", "asked"])
 def test_results_that_lack_a_part_are_told_and_leave_the_old_page(results, tmp_path, lost):
     (tmp_path / "report.html").write_text("the old page")
     with pytest.raises(Damaged, match=rf"results\.json is not what .*'{lost}'.*Run the study again"):

@@ -14,7 +14,7 @@ from kelbo.studies.sigma_vae.budget import BUDGETS, budget_of
 from kelbo.studies.sigma_vae.estimate import estimate
 from kelbo.studies.sigma_vae.lanes import entries_of
 from kelbo.studies.sigma_vae.plan import plan_of
-from kelbo.studies.sigma_vae.wanted import EVERYTHING, TARGETS, Asked, asked_for
+from kelbo.studies.sigma_vae.wanted import EVERYTHING, TARGETS, asked_for
 
 
 def lanes(found):
@@ -87,10 +87,53 @@ def test_some_decoders_and_some_of_the_grid_can_be_asked_for():
     assert {sweep.over[0] for sweep in found.sweeps} <= {sweep.over[0] for sweep in plan().sweeps}
 
 
-def test_what_several_commands_asked_for_is_what_any_of_them_asked_for():
-    first, second = asked_for(["fig9"], ["student_t"]), asked_for(["table1"], None, ["1"])
-    assert first.beside(second) == Asked(("table1", "fig9"), None, None)
-    assert first.beside(EVERYTHING) == EVERYTHING
+def test_what_several_commands_asked_for_is_each_lane_with_the_measures_that_any_of_them_needs():
+    first, second = asked_for(["fig9"], ["optimal_gaussian"]), asked_for(["table2"], ["bernoulli"], ["1"])
+    both = plan().asking([first, second])
+    measures = {(lane.decoder, lane.beta): lane.measures for _, lane in both.lanes()}
+    assert measures == {
+        ("optimal_gaussian", "1"): frozenset(),
+        ("bernoulli", "1"): {"distances"},
+        (GRID, "1"): {"distances"},
+    }
+
+
+def test_what_was_asked_for_already_is_not_kept_twice():
+    first, second = asked_for(["fig9"], ["per_image_gaussian"]), asked_for(["table1"], None, ["1"])
+    assert plan().asking([first, second, first]).asked == (first, second)
+    assert plan().asking([first, second, EVERYTHING]).asked == (EVERYTHING,)
+
+
+def test_a_decoder_that_was_named_stays_when_everything_is_asked_for():
+    small = replace(BUDGET, logits=500)
+    named, whole = asked_for(decoders=["categorical"]), plan(budget=small)
+    assert "categorical" in dict(whole.left_out)
+    both = whole.asking([named, EVERYTHING])
+    assert both.asked == (named, EVERYTHING)
+    assert {lane[0] for lane in lanes(both)} == {lane[0] for lane in lanes(whole)} | {"categorical"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("size", "crop=74 say; got 'size'"),
+        ("kind=fashion-mnist", "--data names it"),
+        ("root=there", "would be another set"),
+    ],
+)
+def test_settings_that_would_be_another_set_are_refused(setting, words):
+    with pytest.raises(RecipeError, match=words):
+        plan(settings=[setting])
+
+
+def test_numbers_of_the_paper_are_not_of_images_that_settings_changed():
+    of_mnist = replace(plan(), set="mnist")
+    assert replace(of_mnist, settings=("crop=20", "held_out=0.2")).role == "mnist"
+    assert replace(of_mnist, settings=("bits=1", "crop=20")).role is None
+
+
+def test_a_value_of_the_grid_is_the_same_however_it_is_written():
+    assert asked_for(betas=["1.0", "1e-2"]).betas == ("0.01", "1")
 
 
 def test_seeds_can_be_chosen_and_the_other_decoders_have_the_first_of_them():

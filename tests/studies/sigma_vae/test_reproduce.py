@@ -73,7 +73,7 @@ def test_numbers_that_are_there_stay_when_less_is_asked_for(study):
     after = results(out)
     assert heard == ["1 of 1 lanes are trained already, or diverged"]
     assert after["lanes"] == before["lanes"]
-    assert (after["only"], after["decoders"]) == (["fig9", "flattery"], None)
+    assert after["asked"] == before["asked"] == [{"only": ["fig9", "flattery"], "decoders": None, "betas": None}]
 
 
 def test_without_training_what_is_there_is_measured_and_the_rest_is_told(study, tmp_path):
@@ -105,16 +105,52 @@ def test_other_seeds_are_refused(study):
         begin(plan("fig9", budget=replace(BUDGET, main=(4,))), study[0])
 
 
-def test_a_study_in_another_mode_is_refused(study):
-    with pytest.raises(RunError, match="mode 'corrected' instead of 'as-published'"):
-        begin(plan("fig9", mode="as-published"), study[0])
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"mode": "as-published"}, "mode 'corrected' instead of 'as-published'"),
+        ({"precision": "bf16-mixed"}, "precision '32-true' instead of 'bf16-mixed'"),
+        ({"settings": ["size=16"]}, r"settings \[\] instead of \['size=16'\]"),
+    ],
+)
+def test_a_study_of_other_training_is_refused_whatever_part_of_it_is_asked_for(other, words, study):
+    elsewhere = plan("table3", decoders=["bernoulli"], budget=replace(BUDGET, main=(0,)), **other)
+    for refusing in (begin, expected):
+        with pytest.raises(RunError, match=words):
+            refusing(elsewhere, study[0])
+
+
+def test_without_training_a_folder_without_a_study_is_refused_and_not_made(tmp_path):
+    with pytest.raises(RunError, match="holds no study yet"):
+        reproduce(small(), tmp_path / "digits", training=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_training_and_with_no_lane_done_nothing_is_trained(study, tmp_path):
+    out = shutil.copytree(study[0], tmp_path / "digits")
+    untrained = plan("table3", decoders=["bernoulli"], betas=["10"], budget=replace(BUDGET, main=(0,)))
+    with pytest.raises(RunError, match="None of the 2 lanes asked for is trained"):
+        reproduce(untrained, out, training=False)
+    assert not list(out.glob("features/*"))
+
+
+def test_features_that_were_named_once_are_those_of_a_later_command_and_of_all_lanes(study, tmp_path):
+    out, seeds = shutil.copytree(study[0], tmp_path / "digits"), replace(BUDGET, main=(0,))
+    reproduce(plan("table1", decoders=["optimal_gaussian"], betas=["1"], budget=seeds, features="random-0"), out)
+    reproduce(plan("fig9", budget=seeds), out)
+    found = results(out)
+    distances = {lane["decoder"]: lane["distances"] for lane in found["lanes"]}
+    assert found["features"] == "random-0"
+    assert distances["optimal_gaussian"]["features"] == "random-0"
+    assert distances["shared_gaussian"] is None  # Fig. 9 has none
 
 
 def test_lanes_of_another_recipe_are_refused(study):
     wanted = small()
-    longer = replace(wanted.sweeps[0], recipe=change(wanted.sweeps[0].recipe, ["training.steps=7"]))
-    with pytest.raises(RunError, match="of another recipe: training.steps"):
-        begin(replace(wanted, sweeps=(longer,)), study[0])
+    longer = replace(wanted, recipe=change(wanted.recipe, ["training.steps=7"]))
+    for refusing in (begin, expected):
+        with pytest.raises(RunError, match="of another recipe: training.steps"):
+            refusing(longer, study[0])
 
 
 def test_the_feature_network_is_trained_once_where_the_set_has_labels(tmp_path):

@@ -58,6 +58,7 @@ def _told(results: Entry) -> dict[str, Any]:
         lead=list(_lead(study)),
         cards=_cards(study, verdicts),
         tables={table.name: table for table in tables(results)},
+        asked=", ".join(results["only"] or ()),
         command=command(results),
         parts=PARTS,
         captions=caption,
@@ -117,7 +118,7 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
 
 def command(results: Entry) -> str:
     """The command line that runs the study as these results have it."""
-    return study_page.command(STUDY, results)
+    return study_page.command(STUDY, results, results["only"])
 
 
 def _quirk(quirk: Entry, drawn: Mapping[str, Shown | None]) -> Quirk:

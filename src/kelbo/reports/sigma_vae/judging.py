@@ -85,11 +85,10 @@ def absence(study: Study, kind: Kind) -> str:
     planned = study.planned(kind)
     if planned:
         return f"no run of {kind} finished ({lost(study, kind)})"
-    if study.chosen and kind not in study.chosen:
+    if not study.asks_for(kind):
         return f"{kind} was not asked for"
-    only = study.results["only"]
     return f"{kind} was not run: " + (
-        f"only {', '.join(only)} was asked for" if only else "it is no part of this budget"
+        f"only {', '.join(study.only)} was asked for" if study.only else "it is no part of this budget"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,20 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
 
 
 def command(results: Entry) -> str:
-    """The command line that runs the study as these results have it. A folder of pictures or a file is not named."""
+    """The commands that run the study as these results have it, a line each. A folder of pictures or a file is not named."""
     data, features = results["data"], results["features"]
     before = ["--data", "folder:PATH" if data.startswith("folder:") else shlex.quote(data)]
     before += [word for setting in results["settings"] for word in ("--set", shlex.quote(setting))]
-    after = [
-        word
-        for option in ("decoders", "betas", "seeds")
-        if results[option]
-        for word in (f"--{option}", ",".join(map(str, results[option])))
-    ]
     precision = results["plan"]["precision"]
+    after = _option("seeds", results["seeds"])
     after += ["--precision", precision] if precision != "32-true" else []
     after += ["--features", "FILE" if "/" in features else features] if features else []
-    return study_page.command(STUDY, results, before, after)
+    some = [[*_option("decoders", one["decoders"]), *_option("betas", one["betas"])] for one in results["asked"]]
+    return "\n".join(
+        study_page.command(STUDY, results, one["only"], before, [*lanes, *after])
+        for one, lanes in zip(results["asked"], some, strict=True)
+    )
+
+
+def _option(name: str, values: Sequence[object] | None) -> list[str]:
+    return [f"--{name}", ",".join(map(str, values))] if values else []

@@ -83,15 +83,21 @@ class Study:
         return self.results["mode"] == "as-published"
 
     @property
-    def chosen(self) -> list[Kind]:
-        """The models that were asked for by name, none where all were."""
-        decoders, betas = self.results["decoders"], self.results["betas"]
-        return [*map(Kind, decoders or ()), *(Kind(GRID, float(beta)) for beta in betas or ())]
+    def only(self) -> list[str]:
+        """The tables and figures that were asked for, none where all were."""
+        named = [one["only"] for one in self.results["asked"]]
+        return [] if None in named else list(dict.fromkeys(name for names in named for name in names))
 
     @property
     def asked(self) -> str:
         """Which part of the study was asked for, "" where all of it."""
-        return ", ".join([*(self.results["only"] or ()), *map(str, self.chosen)])
+        parts = [", ".join([*(one["only"] or ()), *map(str, _named(one))]) for one in self.results["asked"]]
+        return "; ".join(parts) if all(parts) else ""
+
+    def asks_for(self, kind: Kind) -> bool:
+        """Whether a model is among those that were asked for by name, or all were."""
+        option, name = ("betas", f"{kind.beta:g}") if kind.decoder == GRID else ("decoders", kind.decoder)
+        return any(one[option] is None or name in one[option] for one in self.results["asked"])
 
     @property
     def set(self) -> str:
@@ -223,6 +229,11 @@ def latent(name: str) -> Read:
         return found["value"] if found else None
 
     return read
+
+
+def _named(one: Entry) -> list[Kind]:
+    """The models that one command asked for by name."""
+    return [*map(Kind, one["decoders"] or ()), *(Kind(GRID, float(beta)) for beta in one["betas"] or ())]
 
 
 def _negative(found: Entry | None) -> float | None:

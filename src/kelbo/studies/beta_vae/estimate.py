@@ -37,10 +37,10 @@ def estimate(
     slow = REFERENCE / rates["dsprites-mlp"].trained if "dsprites-mlp" in rates else 1.0
     training = measuring = 0.0
     for entry in entries:
-        state, rate = entry.state[0], rates[entry.plan.name]
-        if state in ("failed", "unfinished"):
+        rate = rates[entry.plan.name]
+        if entry.has_steps_to_do:
             training += (entry.plan.steps - entry.steps) * entry.plan.part.batch_size / rate.trained
-        if state in ("failed", "unfinished") or (state == "done" and _is_left(entry.title, left)):
+        if entry.has_steps_to_do or (entry.state[0] == "done" and _is_left(entry.title, left)):
             measuring += _measuring(plan, entry, rate, slow)
     baselines = [b for b in plan.baselines if _is_left(b.name, left)]
     measuring += sum(slow * (BASELINE + 2 * _scoring(plan, b.role, b.measures)) for b in baselines)

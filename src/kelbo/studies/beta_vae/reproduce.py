@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from kelbo.reports.beta_vae.page import write_study_page
 from kelbo.runs.study import Study
@@ -17,7 +18,7 @@ from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirk
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
-from kelbo.studies.lanes import unfinished
+from kelbo.studies.lanes import require_some_done, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
@@ -28,17 +29,23 @@ WHOLE = "study"
 """the group of what is measured of no lane and no baseline"""
 
 
-def begin(plan: Plan, out: Path) -> Study:
-    """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
-    definition = {"study": "beta-vae", "budget": plan.budget.name, "mode": plan.mode}
-    study = Study.begin(out, definition, list(plan.budget.steps))
+def begin(plan: Plan, out: Path, *, new: bool = True) -> Study:
+    """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
+    else."""
+    study = Study.begin(out, _definition(plan), list(plan.budget.steps), new=new)
     require_same_sweeps(plan, study)
     return study
+
+
+def _definition(plan: Plan) -> dict[str, Any]:
+    return {"study": "beta-vae", "budget": plan.budget.name, "mode": plan.mode}
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
     count, study = workers or workers_here(2**10), Study(out)
+    study.require(_definition(plan), list(plan.budget.steps))
+    require_same_sweeps(plan, study)
     entries = entries_of(plan, study)
     left = {named for named, _ in _jobs(plan, study, entries)}
     if not (left or unfinished(entries)):
@@ -66,7 +73,7 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted
     after a signal: what is done is kept, and the same call goes on.
     """
-    study = begin(plan, out)
+    study = begin(plan, out, new=training)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
@@ -74,6 +81,8 @@ def reproduce(
         todo = unfinished(entries)
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
+        if not training:
+            require_some_done(entries, out)
         if todo and training:
             with timed(study, "training"), watching(len(todo)) as watch:
                 train(plan, study, todo, watch=watch, workers=workers, how=how)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -20,6 +20,10 @@ from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_
 Mode = Literal["corrected", "as-published"]
 DECODERS, BETAS, PUBLISHED = "decoders", "betas", "analytic"
 """the sweeps: over decoders, over β, and over the decoders that the release clips softly"""
+FRAMING = frozenset({"crop", "resize", "unreadable", "held_out"})
+"""settings that leave a set the one that the paper prints numbers of"""
+OTHERS_TO_SAY = {"kind": "--data", "root": "--data-root, or --data folder:PATH,"}
+"""settings that have an option of their own"""
 
 
 class LanePlan(NamedTuple):
@@ -56,16 +60,19 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """set: its name; root: of its files; recipe: of its lanes but for decoder, β and seed; settings: of the set, as they
-    were given.
-    left_out: (what, why).
+    """What is done of the study on one set.
 
-    features: the network of Fréchet distances that was asked for; None: a classifier of the set's own labels.
+    asked     by one command, or by several into one folder
+    set, root  its name, and of its files
+    recipe    of every lane but for decoder, β and seed
+    left_out  what, and why
+    features  the network of Fréchet distances that was asked for; None: a classifier of the set's own labels
+    settings  of the set, as they were given, sorted
     """
 
     budget: Budget
     mode: Mode
-    asked: Asked
+    asked: tuple[Asked, ...]
     set: str
     root: Path | None
     recipe: Recipe
@@ -89,6 +96,11 @@ class Plan:
         return self.budget.steps[self.set]
 
     @property
+    def role(self) -> study.Role | None:
+        """The set that the paper prints numbers of; None for another, and where settings make its images others."""
+        return study.SETS[self.set].role if {_field(one) for one in self.settings} <= FRAMING else None
+
+    @property
     def title(self) -> str:
         """The set as a user names it."""
         return f"folder:{self.root}" if self.set == "folder" else self.set
@@ -99,10 +111,19 @@ class Plan:
         there = len(split_of(self.images, self.split))
         return min(there, self.budget.images or there)
 
-    def asking(self, asked: Asked) -> Plan:
-        """The same plan for another part of the study."""
+    def asking(self, asked: Iterable[Asked]) -> Plan:
+        """The same plan for all that was asked for, but for what adds nothing to the rest."""
+        kept = list(dict.fromkeys(asked))
+        whole = self._of(kept)
+        for one in list(kept):
+            fewer = self._of([other for other in kept if other != one]) if len(kept) > 1 else None
+            if fewer is not None and (fewer.sweeps, fewer.left_out) == (whole.sweeps, whole.left_out):
+                kept, whole = list(fewer.asked), fewer
+        return whole
+
+    def _of(self, asked: Sequence[Asked]) -> Plan:
         sweeps, left_out = _sweeps(self.budget, self.mode, asked, self.recipe, self.images)
-        return replace(self, asked=asked, sweeps=sweeps, left_out=left_out)
+        return replace(self, asked=tuple(asked), sweeps=sweeps, left_out=left_out)
 
     def lanes(self) -> Iterator[tuple[SweepPlan, LanePlan]]:
         """Every lane with its sweep."""
@@ -118,7 +139,7 @@ class Plan:
             own += [lane.seed] if lane.seed not in own else []
         return {
             "set": self.set,
-            "role": found.role,
+            "role": self.role,
             "note": images.note,
             "shape": list(images.shape),
             "levels": images.levels,
@@ -166,21 +187,36 @@ def plan_of(
     an unknown set, setting, precision or mode, and where the network does not fit the images; DataError where these are
     missing or broken.
     """
+    for setting in settings:
+        _require_of_images(setting)
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
-    name, folder = study.parse_set(data)
-    place = None if name == "digits" else folder or root  # digits come with scikit-learn
+    of, folder = study.parse_set(data)
+    place = None if of == "digits" else folder or root  # digits come with scikit-learn
     place = place.resolve() if place else None
-    changes = [f"data.{setting}" for setting in settings] + ([f"training.precision={precision}"] if precision else [])
-    recipe = change(study.set_recipe(name, place, budget.steps[name]), changes)
+    changes = [f"data.{setting}" for setting in settings]
+    changes += [] if precision is None else [f"training.precision={precision}"]
+    recipe = change(study.set_recipe(of, place, budget.steps[of]), changes)
     images = build.data(recipe)
     build.model(recipe, images)  # refuses images that the network does not take
-    sweeps, left_out = _sweeps(budget, mode, asked, recipe, images)
-    return Plan(budget, mode, asked, name, place, recipe, images, sweeps, left_out, features, tuple(settings))
+    bare = Plan(budget, mode, (), of, place, recipe, images, (), (), features, tuple(sorted(settings)))
+    return bare.asking([asked])
+
+
+def _field(setting: str) -> str:
+    """Of a setting as it was given: "crop" of "crop=74"."""
+    return setting.partition("=")[0].strip()
+
+
+def _require_of_images(setting: str) -> None:
+    if "=" not in setting or not _field(setting):
+        raise RecipeError(f"--set takes a setting of the images and its value, crop=74 say; got {setting!r}.")
+    if _field(setting) in OTHERS_TO_SAY:
+        raise RecipeError(f"--set {setting} would be another set; {OTHERS_TO_SAY[_field(setting)]} names it.")
 
 
 def _decoders(
-    budget: Budget, asked: Asked, recipe: Recipe, images: ImageSet
+    budget: Budget, asked: Sequence[Asked], recipe: Recipe, images: ImageSet
 ) -> tuple[list[str], list[str], tuple[tuple[str, str], ...]]:
     """The decoders that can speak of these images; those of them that are trained; why not the others.
 
@@ -188,7 +224,7 @@ def _decoders(
     """
     able, kept, left_out = [], [], []
     for decoder in study.DECODERS:
-        named = asked.decoders is not None and decoder in asked.decoders
+        named = any(decoder in (one.decoders or ()) for one in asked)
         try:
             likelihood = build.likelihood(change(recipe, [f"likelihood.kind={decoder}"]), images.levels)
         except RecipeError as error:
@@ -208,7 +244,7 @@ def _decoders(
 
 
 def _sweeps(
-    budget: Budget, mode: Mode, asked: Asked, recipe: Recipe, images: ImageSet
+    budget: Budget, mode: Mode, asked: Sequence[Asked], recipe: Recipe, images: ImageSet
 ) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
     """The sweeps of what was asked for, and the decoders that are left out."""
     able, kept, left_out = _decoders(budget, asked, recipe, images)
@@ -227,13 +263,12 @@ def _sweeps(
     return tuple(found), left_out
 
 
-def _lanes(budget: Budget, asked: Asked, path: str, values: Sequence[str]) -> Iterator[LanePlan]:
+def _lanes(budget: Budget, asked: Sequence[Asked], path: str, values: Sequence[str]) -> Iterator[LanePlan]:
     short = path.rpartition(".")[2]
     for value in values:
         grid = path == "objective.beta"
         decoder, beta = (study.GRID, value) if grid else (value, "1")
-        name = None if grid else decoder
-        measures = measures_of(asked.targets, name, beta) if asked.has(name, beta) else None
+        measures = measures_of(asked, None if grid else decoder, beta)
         if measures is None:
             continue
         for seed in budget.main if grid or decoder in study.SIGMA else budget.others:

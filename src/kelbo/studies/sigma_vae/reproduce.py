@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kelbo.errors import RunError
 from kelbo.reports.sigma_vae.page import write_study_page
@@ -11,7 +13,7 @@ from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.features import Features
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import require_same_sweeps, unfinished
+from kelbo.studies.lanes import require_same_sweeps, require_some_done, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate
@@ -19,34 +21,51 @@ from kelbo.studies.sigma_vae.lanes import SLOW, Entry, entries_of, train
 from kelbo.studies.sigma_vae.measure import measure_lane, wants_of
 from kelbo.studies.sigma_vae.plan import BETAS, DECODERS, PUBLISHED, Plan
 from kelbo.studies.sigma_vae.results import results_of
-from kelbo.studies.sigma_vae.wanted import Asked
+from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked
 from kelbo.sweeps.jobs import Job, Outcome
 from kelbo.sweeps.queue import workers_here
 from kelbo.sweeps.way import How
 
+SWEEPS = (DECODERS, BETAS, PUBLISHED)
 
-def begin(plan: Plan, out: Path) -> Study:
-    """The study's folder, made or found. RunError where it is another study's, of other images, or something else."""
-    definition = {
+
+def begin(plan: Plan, out: Path, *, new: bool = True) -> Study:
+    """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
+    else."""
+    study = Study.begin(out, _definition(plan), SWEEPS, new=new)
+    _require_same_sweeps(plan, study)
+    return study
+
+
+def _definition(plan: Plan) -> dict[str, Any]:
+    """What all that is asked for in one folder has in common: its numbers stand side by side."""
+    return {
         "study": "sigma-vae",
         "data": plan.title,
         "budget": plan.budget.name,
         "mode": plan.mode,
         "seeds": list(plan.budget.main),
+        "settings": list(plan.settings),
+        "precision": plan.recipe.training.precision,
     }
-    study = Study.begin(out, definition, [DECODERS, BETAS, PUBLISHED])
-    _require_same_sweeps(plan, study)
-    return study
 
 
 def _require_same_sweeps(plan: Plan, study: Study) -> None:
-    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
+    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.asking([EVERYTHING]).sweeps})
+
+
+def _with_features(plan: Plan, study: Study) -> Plan:
+    """The plan with the features that an earlier command named, where this one names none."""
+    told = study.told() if study.definition_path.exists() else {}
+    return replace(plan, features=plan.features or told.get("features"))
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
     count, study = workers or workers_here(2**10), Study(out)
+    study.require(_definition(plan), SWEEPS)
     _require_same_sweeps(plan, study)
+    plan = _with_features(plan, study)
     entries = entries_of(plan, study)
     todo, networks = unfinished(entries), features.jobs(plan, study)
     left = {entry.title for entry in todo}
@@ -78,15 +97,19 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted
     after a signal: what is done is kept, and the same call goes on.
     """
-    study = begin(plan, out)
+    study = begin(plan, out, new=training)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
-        entries = entries_of(plan, study)
+        plan, before = _with_features(plan, study), study.told().get("features")
+        shown = _asked_so_far(plan, study)
+        entries, there = entries_of(plan, study), entries_of(shown, study)
         todo, networks = unfinished(entries), features.jobs(plan, study)
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
-        todo = todo if training else []
+        if not training:
+            require_some_done(entries, out)
+            todo = []
         if todo or networks:
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
                 outcomes = train(plan, study, todo, watch=watch, workers=workers, how=how)
@@ -94,21 +117,21 @@ def reproduce(
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
-        network, shown = features.features_of(plan, study), plan.asking(_asked_so_far(plan, study))
-        there = entries_of(shown, study)
+        network = features.features_of(plan, study)
         save_results(study, results_of(shown, study, there, {}, network))
-        jobs = [job for _, job in _jobs(plan, study, entries, network)]
+        measured = entries if plan.features == before else there  # one page has one network of distances
+        jobs = [job for _, job in _jobs(plan, study, measured, network)]
         faults = measure(study, jobs, workers, say, watching)
         save_results(study, results_of(shown, study, there, faults, network))
         return write_study_page(out, plan.root)
 
 
-def _asked_so_far(plan: Plan, study: Study) -> Asked:
-    """What this command and those before it asked for: numbers that are there stay on the page when less is asked for."""
-    before = study.told().get("asked")
-    asked = plan.asked if before is None else plan.asked.beside(Asked(*(names and tuple(names) for names in before)))
-    study.ask(asked)
-    return asked
+def _asked_so_far(plan: Plan, study: Study) -> Plan:
+    """The plan of this command and those before it: numbers that are there stay on the page when less is asked for."""
+    before = [Asked(*(names and tuple(names) for names in one)) for one in study.told().get("asked", ())]
+    shown = plan.asking([*before, *plan.asked])
+    study.ask(shown.asked, plan.features)
+    return shown
 
 
 def require_network(outcomes: list[Outcome]) -> None:

@@ -44,7 +44,7 @@ def results_of(
         "format": FORMAT,
         "budget": plan.budget.name,
         "mode": plan.mode,
-        **{option: names and list(names) for option, names in plan.asked._asdict().items()},
+        "asked": [{option: names and list(names) for option, names in one._asdict().items()} for one in plan.asked],
         "seeds": None if plan.budget in BUDGETS.values() else list(plan.budget.main),
         "settings": list(plan.settings),
         "features": plan.features,

@@ -40,7 +40,7 @@ TARGETS: dict[str, Target] = {
 
 
 class Asked(NamedTuple):
-    """The part of the study that was asked for; None where all.
+    """The part of the study that one command asks for; None where all.
 
     only: tables and figures; decoders: beside the grid's; betas: of the grid, as texts
     """
@@ -48,10 +48,6 @@ class Asked(NamedTuple):
     only: tuple[str, ...] | None = None
     decoders: tuple[str, ...] | None = None
     betas: tuple[str, ...] | None = None
-
-    def beside(self, other: Asked) -> Asked:
-        """What either asks for."""
-        return asked_for(*(None if a is None or b is None else (*a, *b) for a, b in zip(self, other, strict=True)))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -74,8 +70,16 @@ def asked_for(
     return Asked(
         _chosen("--only", only, tuple(TARGETS)),
         _chosen("--decoders", decoders, DECODERS),
-        _chosen("--betas", betas, BETAS),
+        _chosen("--betas", None if betas is None else [_as_listed(beta) for beta in betas], BETAS),
     )
+
+
+def _as_listed(beta: str) -> str:
+    """A number of the grid as lanes are named by it, "1" for "1.0"; another text as it is."""
+    try:
+        return next((known for known in BETAS if float(known) == float(beta)), beta)
+    except ValueError:
+        return beta
 
 
 def _chosen(option: str, names: Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...] | None:
@@ -88,14 +92,16 @@ def _chosen(option: str, names: Sequence[str] | None, there: Sequence[str]) -> t
     return tuple(name for name in there if name in names)
 
 
-def measures_of(targets: Sequence[str], decoder: str | None, beta: str = "1") -> frozenset[Measure] | None:
-    """What is measured of a lane (decoder None: one of the grid) for these targets; None where none needs it."""
-    asked = [
-        found
-        for found in map(TARGETS.__getitem__, targets)
-        if (beta in found.betas if decoder is None else decoder in found.decoders)
+def measures_of(asked: Sequence[Asked], decoder: str | None, beta: str = "1") -> frozenset[Measure] | None:
+    """What is measured of a lane (decoder None: one of the grid) for all that was asked for; None where nothing needs it."""
+    needing = [
+        target
+        for one in asked
+        if one.has(decoder, beta)
+        for target in map(TARGETS.__getitem__, one.targets)
+        if (beta in target.betas if decoder is None else decoder in target.decoders)
     ]
-    measures: frozenset[Measure] = frozenset(measure for found in asked for measure in found.measures)
-    if not asked:
+    measures: frozenset[Measure] = frozenset(measure for target in needing for measure in target.measures)
+    if not needing:
         return None
     return measures if decoder in ANALYTIC else measures - FLATTERED
