@@ -1,6 +1,7 @@
 """A study is a folder of sweeps and of what was measured of them. Only here, in `sweep` and in `record` are paths joined.
 
-study.json              which study it is, at which budget and in which mode, what was asked for, how long it took so far
+study.json              which study it is, at which budget and in which mode, what was asked for, where it was trained and how
+                        long it took so far
 SWEEP/                  a sweep's folder
 measures/SWEEP/X.json   what was measured of one lane or baseline
 features/SET.safetensors  a classifier whose features distances are taken through, where the study trained one
@@ -11,7 +12,7 @@ report.html, report/    the page and its pictures
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from kelbo.runs.files import read_json, write_json
 from kelbo.runs.sweep import Sweep
 
 FORMAT = 1
-KEPT = ("begun", "seconds", "asked", "features")
+KEPT = ("begun", "seconds", "asked", "features", "machine")
 """what study.json holds beside the study's definition"""
 
 
@@ -118,6 +119,10 @@ class Study:
     def ask(self, asked: Sequence[Any], features: str | None) -> None:
         """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
         write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
+
+    def trained_on(self, machine: Mapping[str, Any]) -> None:
+        """Keep on which machine its lanes were trained."""
+        write_json(self.definition_path, self.told() | {"machine": machine})
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

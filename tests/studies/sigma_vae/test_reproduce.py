@@ -13,6 +13,7 @@ from kelbo.runs.study import Study
 from kelbo.studies import course
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae import reproduce as module
+from kelbo.studies.sigma_vae import results as known
 from kelbo.studies.sigma_vae.reproduce import begin, expected, reproduce
 
 
@@ -118,6 +119,13 @@ def test_a_study_of_other_training_is_refused_whatever_part_of_it_is_asked_for(o
     for refusing in (begin, expected):
         with pytest.raises(RunError, match=words):
             refusing(elsewhere, study[0])
+
+
+def test_the_machine_is_the_one_that_trained_and_not_the_one_that_measured(study, tmp_path, monkeypatch):
+    out, trained = shutil.copytree(study[0], tmp_path / "digits"), results(study[0])["machine"]
+    monkeypatch.setattr(known, "describe", lambda: trained | {"processor": "another"})
+    reproduce(small(), out, training=False)
+    assert results(out)["machine"] == trained
 
 
 def test_without_training_a_folder_without_a_study_is_refused_and_not_made(tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kelbo.machine import describe
 from kelbo.reports.beta_vae.page import write_study_page
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
@@ -84,6 +85,7 @@ def reproduce(
         if not training:
             require_some_done(entries, out)
         if todo and training:
+            study.trained_on(describe())
             with timed(study, "training"), watching(len(todo)) as watch:
                 train(plan, study, todo, watch=watch, workers=workers, how=how)
         for entry in entries:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
+from kelbo.machine import describe
 from kelbo.reports.sigma_vae.page import write_study_page
 from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
@@ -111,6 +112,7 @@ def reproduce(
             require_some_done(entries, out)
             todo = []
         if todo or networks:
+            study.trained_on(describe())
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
                 outcomes = train(plan, study, todo, watch=watch, workers=workers, how=how)
             require_network(outcomes)

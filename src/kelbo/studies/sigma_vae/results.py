@@ -49,7 +49,7 @@ def results_of(
         "settings": list(plan.settings),
         "features": plan.features,
         "data": plan.title,
-        "machine": describe(),
+        "machine": told.get("machine") or describe(),
         "begun": told["begun"],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {
