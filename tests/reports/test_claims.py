@@ -125,6 +125,26 @@ def test_what_is_missing_keeps_a_claim_from_being_reproduced_but_not_from_failin
     assert outcome(BELOW, missing=missing).outcome == "not reproduced"
 
 
+@pytest.mark.parametrize("estimate", [ABOVE, BELOW])
+def test_a_number_that_is_held_keeps_its_interval_decides_nothing_and_says_why_once(estimate):
+    held = [Evidence(f"held {k}", estimate, "points", above=0, held="it is on its way") for k in range(2)]
+    found = judge(CLAIM, [*held, Evidence("free", ABOVE, "points", above=0)], missing=["CIFAR-10 was left out"])
+    assert [part.side for part in found.evidence] == ["open", "open", "for"]
+    assert (found.evidence[0].value, found.evidence[0].interval) == (held[0]._replace(held="").value, held[0].interval)
+    assert held[0].interval
+    assert (found.outcome, found.so_far) == ("not tested", "")
+    assert found.missing == ("CIFAR-10 was left out", "it is on its way")
+    assert found.why.startswith("CIFAR-10 was left out; it is on its way. ")
+    assert judge(CLAIM, [*held, Evidence("free", BELOW, "points", above=0)]).outcome == "not reproduced"
+
+
+def test_a_number_that_is_held_is_not_said_to_have_an_interval_that_does_not_decide():
+    held = Evidence("held", ABOVE, "points", above=0, held="it is on its way")
+    assert "do not decide" not in judge(CLAIM, [held], trained=0.01).why
+    assert "It is on its way." in judge(CLAIM, [held], trained=0.01).why
+    assert "do not decide" in judge(CLAIM, [held, held._replace(estimate=ACROSS, held="")], trained=0.01).why
+
+
 def test_nothing_measured_is_not_tested_and_says_why():
     assert outcome(missing=["its files are not here"]).why == "Its files are not here."
     assert outcome().outcome == "not tested"

@@ -16,23 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from kelbo.reports.numbers import decimals_of, fixed, plain
+from kelbo.reports.evidence import Estimate, Evidence
+from kelbo.reports.numbers import plain
 
 Key = TypeVar("Key")
 Outcome = Literal["reproduced", "not reproduced", "not tested"]
-Unit = Literal["percent", "points", "distance", "intensity", "nats", "correlation", "ratio", "gap", "relative"]
 
 ENOUGH = 0.1
 """Share of the paper's training steps below which a trained model neither confirms a claim nor speaks against it."""
-
-
-class Estimate(NamedTuple):
-    """A number with its central 95 % interval, None where there is none. how: what the interval is of."""
-
-    value: float
-    low: float | None
-    high: float | None
-    how: str
 
 
 def student(values: Sequence[float] | Mapping[Any, float], of: str = "seeds") -> Estimate | None:
@@ -85,62 +76,6 @@ def deviation_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[
     ratio = above / below
     low, high = (math.sqrt(ratio / float(stats.f.ppf(p, m, n))) for p in (0.975, 0.025))
     return Estimate(math.sqrt(ratio), low, high, f"F, {m} and {n} degrees of freedom")
-
-
-class Evidence(NamedTuple):
-    """One number of a test. The claim puts it above `above` and below `below`, both in the number's own unit."""
-
-    label: str
-    estimate: Estimate
-    unit: Unit
-    above: float = -math.inf
-    below: float = math.inf
-
-    @property
-    def side(self) -> Literal["for", "against", "open"]:
-        """Where the interval lies; "open" where it has both sides in it, or there is none."""
-        _, low, high, _ = self.estimate
-        if low is None or high is None:
-            return "open"
-        if low > self.above and high < self.below:
-            return "for"
-        return "against" if high < self.above or low > self.below else "open"
-
-    @property
-    def leans(self) -> bool:
-        """Whether the number itself is on the claim's side."""
-        return self.above < self.estimate.value < self.below
-
-    @property
-    def value(self) -> str:
-        """The number with its unit."""
-        word = {"percent": " %", "points": " points", "nats": " nats", "ratio": " times"}.get(self.unit, "")
-        shown = self._written(self.estimate.value)
-        return ("+" if self.unit == "points" and self.estimate.value >= 0.0005 else "") + shown + word
-
-    @property
-    def interval(self) -> str:
-        """Its interval's ends in the same unit; "" where there is none, or it has no width."""
-        _, low, high, _ = self.estimate
-        if low is None or high is None or not self._width:
-            return ""
-        if self.unit == "percent":  # Student's interval knows nothing of a share's ends
-            low, high = max(0.0, low), min(1.0, high)
-        return f"{self._written(low)} to {self._written(high)}"
-
-    def _written(self, value: float) -> str:
-        if self.unit in ("percent", "points"):
-            return fixed(round(100 * value, 1) + 0.0, 1)  # no −0.0
-        if self.unit == "ratio" or not self._width:
-            return plain(value)
-        return fixed(value, decimals_of(self._width / 2))
-
-    @property
-    def _width(self) -> float:
-        """Of the interval; 0 where there is none, or rounding alone has made it."""
-        value, low, high, _ = self.estimate
-        width = 0.0 if low is None or high is None else high - low
-        return width if width > 1e-9 * abs(value) else 0.0
 
 
 @dataclass(frozen=True)
@@ -197,10 +132,12 @@ def judge(
     """The verdict on a claim.
 
     missing: what the test lacks and why, a phrase each; a claim whose test lacks a part is not reproduced by the rest.
-    trained: share of `steps` behind the evidence; None where no model was trained for it. note: said in any case.
+    Evidence that is held lacks what it is held for. trained: share of `steps` behind the evidence; None where no model was
+    trained for it. note: said in any case.
     """
-    outcome, why = _outcome(evidence, missing, trained, steps)
-    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on, tuple(missing))
+    lacking = (*missing, *dict.fromkeys(part.held for part in evidence if part.held))
+    outcome, why = _outcome(evidence, lacking, trained, steps)
+    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on, lacking)
 
 
 def _outcome(
@@ -239,7 +176,8 @@ def _so_far(evidence: Sequence[Evidence]) -> str:
     if "against" in sides:
         return f"So far on the other side, interval and all: {_labels(evidence, 'against')}."
     if "open" in sides:
-        return f"{_lean(evidence)} The intervals do not decide it."
+        wide = any(part.side == "open" and not part.held for part in evidence)
+        return _lean(evidence) + " The intervals do not decide it." * wide
     return f"So far {'the interval is' if len(evidence) == 1 else 'all intervals are'} on the claim’s side."
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kelbo.reports.claims import Estimate, Evidence, Unit
+from kelbo.reports.evidence import Estimate, Evidence, Unit
 
 
 @dataclass
@@ -17,10 +18,17 @@ class Gathered:
     absent: list[str] = field(default_factory=list)
 
     def add(
-        self, label: str, found: Estimate | None, unit: Unit, above: float = -np.inf, below: float = np.inf
+        self,
+        label: str,
+        found: Estimate | None,
+        unit: Unit,
+        above: float = -np.inf,
+        below: float = np.inf,
+        *,
+        models: tuple[Hashable, ...] = (),
     ) -> None:
-        """One number, None where it is not there; and the side on which the claim puts it."""
+        """One number, None where it is not there; the side on which the claim puts it; and the models it is made of."""
         if found is None:
             self.absent.append(label)
         else:
-            self.evidence.append(Evidence(label, found, unit, above, below))
+            self.evidence.append(Evidence(label, found, unit, above, below, models))
