@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, welch
+from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, sentence, welch
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae import printed as paper
@@ -47,9 +48,10 @@ def verdict(
 ) -> Verdict:
     """The verdict on what was gathered of these models. of: the sets whose numbers the paper prints for it."""
     lacking = list(missing)
-    if found.absent and not missing:
-        lacking = [absence(study, kind) for kind in kinds if not study.lanes(kind)]
-        lacking = lacking or [f"there are no numbers of {listed(found.absent)}"]
+    if found.absent:
+        lacking += [absence(study, kind) for kind in kinds if not study.lanes(kind)] or [
+            f"there are no numbers of {listed(found.absent)}"
+        ]
     evidence, still = found.evidence, unlearned(study) if SHARED in kinds else ""
     if still:  # a σ on its way down says nothing against a claim on where it arrives
         evidence = [
@@ -59,7 +61,7 @@ def verdict(
     said = [note, *(same_code(study, kind) for kind in dict.fromkeys(kinds))]
     if evidence and of and study.plan["role"] not in of:
         said.append(f"Printed for {listed([PRINTED_SETS[name] for name in of])}; ours are of {study.set}.")
-    return judge(
+    judged = judge(
         claim,
         evidence,
         missing=list(dict.fromkeys(lacking)),
@@ -68,6 +70,10 @@ def verdict(
         note=" ".join(filter(None, said)),
         steps=study.steps,
     )
+    if judged.outcome == "not reproduced" and judged.missing:
+        # numbers that the page shows may have had no say in it
+        return replace(judged, why=f"{judged.why} {sentence('; '.join(judged.missing))}")
+    return judged
 
 
 def trained(study: Study, kinds: Sequence[Kind]) -> float | None:
