@@ -8,7 +8,7 @@ from itertools import pairwise
 from kelbo.reports.claims import Claim, Estimate, Verdict, student
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.sigma_vae import printed as paper
-from kelbo.reports.sigma_vae.judging import OPTIMAL, SHARED, apart, at_the_edge, best, difference, unlearned, verdict
+from kelbo.reports.sigma_vae.judging import OPTIMAL, SHARED, apart, at_the_edge, best, difference, verdict
 from kelbo.reports.sigma_vae.results import (
     GAUSSIAN,
     Entry,
@@ -57,10 +57,10 @@ def effective_beta_near(study: Study) -> Verdict:
         chosen = best(study, read)
         for kind in (SHARED, OPTIMAL):
             label = f"{kind} / {chosen}, {words}" if chosen else f"{kind} / best β {words}"
-            found.add(label, chosen and _ratio(study, kind, chosen.beta), "ratio", 1 / STEP, STEP)
+            ratio = _ratio(study, kind, chosen.beta) if chosen else None
+            found.add(label, ratio, "ratio", 1 / STEP, STEP, models=(kind, chosen))
         kinds += [chosen] if chosen else []
         notes.append(at_the_edge(study, chosen))
-    notes.append(unlearned(study))
     return verdict(study, claim, found, kinds, " ".join(dict.fromkeys(filter(None, notes))), of=("svhn",))
 
 
@@ -96,9 +96,10 @@ def bound_below_grid(study: Study) -> Verdict:
     )
     words = "the higher" if len(known) == 2 else str(next(iter(known), "σ-VAE"))
     for kind in study.grid:
-        found.add(f"{kind} − {words}", apart(study.reading(kind, loss), higher), "nats", above=0)
+        gap = apart(study.reading(kind, loss), higher)
+        found.add(f"{kind} − {words}", gap, "nats", above=0, models=(kind, *known))
     found.absent += [str(kind) for kind in (SHARED, OPTIMAL) if kind not in known]
-    return verdict(study, claim, found, [*study.grid, SHARED, OPTIMAL], unlearned(study), of=("svhn",))
+    return verdict(study, claim, found, [*study.grid, SHARED, OPTIMAL], of=("svhn",))
 
 
 def optimal_learns_faster(study: Study) -> Verdict:
@@ -111,15 +112,15 @@ def optimal_learns_faster(study: Study) -> Verdict:
         "At a quarter of the steps, shared σ − optimal σ > 0: −ELBO, and |ln σ/RMSE at the end|, how far σ is from the error "
         "where it settles; paired by seed",
     )
-    found = Gathered()
-    for label, read in (("−ELBO", _early_loss), ("|ln σ/RMSE at the end|", _early_distance)):
-        found.add(label, difference(study, SHARED, OPTIMAL, read), "nats" if read is _early_loss else "gap", above=0)
+    found, both = Gathered(), (SHARED, OPTIMAL)
+    found.add("−ELBO", difference(study, *both, _early_loss), "nats", above=0, models=both)
+    found.add("|ln σ/RMSE at the end|", difference(study, *both, _early_distance), "gap", above=0, models=both)
     note = (
         "−ELBO is of training batches, with their own σ where that is in closed form; σ there is the running mean over "
         "batches, which lags."
     )
     note = note if found.evidence else ""
-    return verdict(study, claim, found, [SHARED, OPTIMAL], note)
+    return verdict(study, claim, found, both, note)
 
 
 def _early(lane: Entry) -> Entry | None:
@@ -163,8 +164,8 @@ def printed_bounds(study: Study) -> Verdict:
     for kind, read in tests:
         number = row[kind.decoder].nats or 0.0
         gaps = {seed: value - number for seed, value in study.reading(kind, read).items()}
-        margin = WITHIN * abs(number)
-        found.add(f"{_short(kind)} − printed {_minus(number)}", student(gaps), "nats", above=-margin, below=margin)
+        margin, label = WITHIN * abs(number), f"{_short(kind)} − printed {_minus(number)}"
+        found.add(label, student(gaps), "nats", above=-margin, below=margin, models=(kind,))
     splits = {lane["bound"]["split"] for kind in (SHARED, GAUSSIAN) for lane in study.lanes(kind) if lane["bound"]}
     note = (
         f"Ours are of the {' and '.join(sorted(splits))} split; the released code’s “test” images are training images."
@@ -182,7 +183,7 @@ def averaging_collapses(study: Study) -> Verdict:
         f"Rate below {COLLAPSED:g} nat",
     )
     found = Gathered()
-    found.add("rate", student(study.reading(MSE, rate)), "nats", below=COLLAPSED)
+    found.add("rate", student(study.reading(MSE, rate)), "nats", below=COLLAPSED, models=(MSE,))
     return verdict(study, claim, found, [MSE])
 
 

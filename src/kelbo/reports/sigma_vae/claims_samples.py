@@ -15,7 +15,6 @@ from kelbo.reports.sigma_vae.judging import (
     best,
     difference,
     printed_fids,
-    unlearned,
     verdict,
 )
 from kelbo.reports.sigma_vae.results import GAUSSIAN, SIGMA_VAES, Kind, Study, loss, of_samples
@@ -43,7 +42,8 @@ def gaussian_worst(study: Study) -> Verdict:
     )
     found = Gathered()
     for kind in (SHARED, OPTIMAL):
-        found.add(f"Gaussian − {kind}", difference(study, GAUSSIAN, kind, of_samples), "distance", above=0)
+        gap = difference(study, GAUSSIAN, kind, of_samples)
+        found.add(f"Gaussian − {kind}", gap, "distance", above=0, models=(GAUSSIAN, kind))
     return verdict(study, claim, found, [GAUSSIAN, SHARED, OPTIMAL])
 
 
@@ -58,7 +58,7 @@ def tuning_helps(study: Study) -> Verdict:
     )
     found, chosen = Gathered(), study.least(of_samples, [kind for kind in study.grid if kind != GAUSSIAN])
     gap = difference(study, GAUSSIAN, chosen, of_samples) if chosen else None
-    found.add(f"{GAUSSIAN} − {chosen or 'best β'}", gap, "distance", above=0)
+    found.add(f"{GAUSSIAN} − {chosen or 'best β'}", gap, "distance", above=0, models=(GAUSSIAN, chosen))
     kinds = [GAUSSIAN, chosen] if chosen else study.grid
     return verdict(study, claim, found, kinds, CHOSEN if found.evidence else "")
 
@@ -78,8 +78,8 @@ def no_worse_than_tuned(study: Study) -> Verdict:
     for kind in (SHARED, OPTIMAL):
         margin = -AS_GOOD * (least or 0.0)
         gap = difference(study, chosen, kind, of_samples) if chosen else None
-        found.add(f"{chosen or 'best β'} − {kind}", gap, "distance", above=margin)
-    note = " ".join(filter(None, [CHOSEN if found.evidence else "", at_the_edge(study, chosen), unlearned(study)]))
+        found.add(f"{chosen or 'best β'} − {kind}", gap, "distance", above=margin, models=(chosen, kind))
+    note = " ".join(filter(None, [CHOSEN if found.evidence else "", at_the_edge(study, chosen)]))
     return verdict(study, claim, found, [*([chosen] if chosen else study.grid), SHARED, OPTIMAL], note)
 
 
@@ -93,10 +93,10 @@ def per_pixel(study: Study) -> Verdict:
         f"−ln p, MNIST: {nats[0]} against {nats[1]}. " + printed_fids("per_pixel_gaussian", "shared_gaussian"),
         "Per-pixel − shared σ: −ELBO < 0 and distance of samples > 0; paired by seed",
     )
-    found = Gathered()
-    found.add("−ELBO", difference(study, PER_PIXEL, SHARED, loss), "nats", below=0)
-    found.add("distance", difference(study, PER_PIXEL, SHARED, of_samples), "distance", above=0)
-    return verdict(study, claim, found, [PER_PIXEL, SHARED])
+    found, both = Gathered(), (PER_PIXEL, SHARED)
+    found.add("−ELBO", difference(study, *both, loss), "nats", below=0, models=both)
+    found.add("distance", difference(study, *both, of_samples), "distance", above=0, models=both)
+    return verdict(study, claim, found, both)
 
 
 def bernoulli_alike(study: Study) -> Verdict:
@@ -118,7 +118,7 @@ def bernoulli_alike(study: Study) -> Verdict:
     gaussian = {seed: FAR_BELOW * x for seed, x in study.reading(GAUSSIAN, of_samples).items()}
     for kind in (BERNOULLI, SHARED):
         gap = apart(study.reading(kind, of_samples), gaussian)
-        found.add(f"{kind} − {FAR_BELOW:g} × Gaussian", gap, "distance", below=0)
+        found.add(f"{kind} − {FAR_BELOW:g} × Gaussian", gap, "distance", below=0, models=(kind, GAUSSIAN))
     return verdict(study, claim, found, [BERNOULLI, SHARED, GAUSSIAN])
 
 
@@ -138,7 +138,7 @@ def better_than_masses(study: Study) -> Verdict:
     for kind in MASSES:
         for sigma_vae in (SHARED, OPTIMAL):
             gap = difference(study, kind, sigma_vae, of_samples)
-            found.add(f"{kind} − {sigma_vae}", gap, "distance", above=0)
+            found.add(f"{kind} − {sigma_vae}", gap, "distance", above=0, models=(kind, sigma_vae))
     note = ""
     if study.plan["role"] == "cifar10":
         least = cifar["bitwise_categorical"].fid
@@ -165,4 +165,4 @@ def _alike(found: Gathered, study: Study, kind: Kind, other: Kind) -> None:
     reference = study.mean(other, of_samples)
     margin = ABOUT * reference if reference is not None else np.inf
     gap: Estimate | None = difference(study, kind, other, of_samples)
-    found.add(f"{kind} − {other}", gap, "distance", above=-margin, below=margin)
+    found.add(f"{kind} − {other}", gap, "distance", above=-margin, below=margin, models=(kind, other))

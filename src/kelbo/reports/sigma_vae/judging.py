@@ -16,8 +16,6 @@ PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": 
 
 SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
 
-ON_ITS_WAY = (str(SHARED), "the higher")
-"""words of evidence that shared σ is part of"""
 UNLEARNED = 1.25
 """σ over its error, above which it is still being learned."""
 
@@ -52,12 +50,9 @@ def verdict(
         lacking += [absence(study, kind) for kind in kinds if not study.lanes(kind)] or [
             f"there are no numbers of {listed(found.absent)}"
         ]
-    evidence, still = found.evidence, unlearned(study) if SHARED in kinds else ""
-    if still:  # a σ on its way down says nothing against a claim on where it arrives
-        evidence = [
-            one for one in evidence if one.side != "against" or not any(word in one.label for word in ON_ITS_WAY)
-        ]
-        lacking += [still.rstrip(".")] if len(evidence) < len(found.evidence) else []
+    # a σ on its way down says nothing of where it arrives, neither for a claim nor against it
+    still = unlearned(study).rstrip(".")
+    evidence = [one._replace(held=still) if SHARED in one.models else one for one in found.evidence]
     said = [note, *(same_code(study, kind) for kind in dict.fromkeys(kinds))]
     if evidence and of and study.plan["role"] not in of:
         said.append(f"Printed for {listed([PRINTED_SETS[name] for name in of])}; ours are of {study.set}.")
