@@ -3,9 +3,11 @@
 import pytest
 from tests.reports.sigma_vae.maker import asked, study_results
 
+from kelbo.reports.sigma_vae import judging
 from kelbo.reports.sigma_vae.claims import claims
 from kelbo.reports.sigma_vae.judging import SHARED
 from kelbo.reports.sigma_vae.results import Study
+from kelbo.studies.sigma_vae import measure
 
 
 def by_id(results):
@@ -389,7 +391,20 @@ def test_every_number_names_the_models_that_it_is_made_of(kind):
             assert part.models
 
 
-def test_seeds_whose_encoder_died_are_named():
+def test_seeds_whose_encoder_died_are_named_with_the_cut_that_says_so():
     results = study_results(role="mnist")
-    lanes(results, decoder="shared_gaussian")[0]["constant"] = True
-    assert "gives every image the same code" in by_id(results)["gaussian-worse"].why
+    assert "posterior" not in by_id(results)["gaussian-worse"].why
+    lanes(results, decoder="shared_gaussian", seed=1)[0]["constant"] = True
+    for seed in (0, 2):
+        lanes(results, decoder="fixed_gaussian", beta=1.0, seed=seed)[0]["constant"] = True
+    told = (
+        "Encoders that give every image the same posterior (each latent’s mean spreads by less than 1e−6 over images): "
+        "β\u00a0=\u00a01 (seeds 0, 2), Shared σ (seed 1)."
+    )
+    assert told in by_id(results)["gaussian-worse"].why
+    assert by_id(results)["information-falls"].why.count("same posterior") == 1
+    assert "same posterior" not in by_id(results)["per-image-alike"].why
+
+
+def test_the_cut_of_a_lost_encoder_is_the_studys():
+    assert judging.CONSTANT == measure.CONSTANT

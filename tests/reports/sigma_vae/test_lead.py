@@ -92,6 +92,16 @@ def test_a_shared_sigma_that_is_still_being_learned_is_said_to_be():
     assert "not come down" not in words(study_results())
 
 
+def test_lost_encoders_are_counted_with_the_cut_that_says_so():
+    results = study_results()
+    assert "same posterior" not in words(results)
+    for lane in results["lanes"][:2]:
+        lane["constant"] = True
+    results["lanes"][2] |= {"constant": True, "state": "diverged"}
+    told = "2 of 44 encoders give every image the same posterior (each latent’s mean spreads by less than 1e−6 over images)."
+    assert told in words(results)
+
+
 def test_ratios_are_told_from_the_smallest_to_the_largest():
     results = study_results()
     for lane in results["lanes"]:

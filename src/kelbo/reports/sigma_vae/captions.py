@@ -40,7 +40,7 @@ CAPTIONS = {
     ),
     "fig4": Caption(
         "Figure 4 · Information and marginal KL over β",
-        "The rate in two parts: what the latents tell of which image it was, and how far all codes together are from the "
+        "The rate in two parts: what the latents tell of which image it was, and how far the aggregate posterior is from the "
         "prior. Samples are drawn from the prior, so the second part is what they suffer from.",
     ),
     "pit": Caption(

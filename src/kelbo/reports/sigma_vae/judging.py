@@ -18,6 +18,11 @@ SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
 
 UNLEARNED = 1.25
 """σ over its error, above which it is still being learned."""
+CONSTANT = 1e-6
+"""spread over images of every latent's mean, below which the study counts a lane's encoder as lost"""
+SAME_POSTERIOR = (
+    f"give every image the same posterior (each latent’s mean spreads by less than {plain(CONSTANT, 1)} over images)"
+)
 
 
 def difference(study: Study, first: Kind, second: Kind, read: Read) -> Estimate | None:
@@ -53,7 +58,7 @@ def verdict(
     # a σ on its way down says nothing of where it arrives, neither for a claim nor against it
     still = unlearned(study).rstrip(".")
     evidence = [one._replace(held=still) if SHARED in one.models else one for one in found.evidence]
-    said = [note, *(same_code(study, kind) for kind in dict.fromkeys(kinds))]
+    said = [note, same_posterior(study, kinds)]
     if evidence and of and study.plan["role"] not in of:
         said.append(f"Printed for {listed([PRINTED_SETS[name] for name in of])}; ours are of {study.set}.")
     judged = judge(
@@ -118,11 +123,13 @@ def best(study: Study, read: Callable[..., float | None]) -> Kind | None:
     return study.least(read, study.grid)
 
 
-def same_code(study: Study, kind: Kind) -> str:
-    """Which seeds of a model ended with an encoder that gives every image the same code; "" where none did."""
-    seeds = [str(lane["seed"]) for lane in study.lanes(kind) if lane.get("constant")]
-    which = f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
-    return f"Of {kind}, {which} give{'s' * (len(seeds) == 1)} every image the same code." if seeds else ""
+def same_posterior(study: Study, kinds: Sequence[Kind]) -> str:
+    """Which seeds of these models ended with an encoder that gives every image the same posterior; "" where none did."""
+    lost_by = {
+        kind: [str(lane["seed"]) for lane in study.lanes(kind) if lane.get("constant")] for kind in dict.fromkeys(kinds)
+    }
+    told = [f"{kind} (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})" for kind, seeds in lost_by.items() if seeds]
+    return f"Encoders that {SAME_POSTERIOR}: {', '.join(told)}." if told else ""
 
 
 def unlearned(study: Study) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kelbo.reports.claims import percent
 from kelbo.reports.numbers import plain
-from kelbo.reports.sigma_vae.judging import apart, best, unlearned
+from kelbo.reports.sigma_vae.judging import SAME_POSTERIOR, apart, best, unlearned
 from kelbo.reports.sigma_vae.results import OF_THE_PAPER, Kind, Read, Study, effective_beta, loss, of_samples
 from kelbo.reports.study_page import hardware
 
@@ -24,7 +24,7 @@ def lead(study: Study) -> Iterator[str]:
             "and all is measured on training images. So does the released code, and the bounds below are flattered by it."
         )
     yield _run(study)
-    told = " ".join(filter(None, [_best_beta(study), _effective(study), unlearned(study), _same_code(study)]))
+    told = " ".join(filter(None, [_best_beta(study), _effective(study), unlearned(study), _same_posterior(study)]))
     yield from filter(None, [told, _winners(study)])
 
 
@@ -44,11 +44,11 @@ def _run(study: Study) -> str:
     return f"{begun} {finished} were trained for {plan['steps']:,} steps, {percent(share)} of {study.steps}{ours}."
 
 
-def _same_code(study: Study) -> str:
+def _same_posterior(study: Study) -> str:
     """How many encoders died: training goes on, and nothing of the image reaches the decoder any more."""
     lanes = [lane for lane in study.results["lanes"] if lane["state"] == "done"]
     dead = sum(bool(lane.get("constant")) for lane in lanes)
-    return f"{dead} of {len(lanes)} encoders give every image the same code." if dead else ""
+    return f"{dead} of {len(lanes)} encoders {SAME_POSTERIOR}." if dead else ""
 
 
 def _best_beta(study: Study) -> str:
