@@ -116,7 +116,7 @@ class Study:
         told["seconds"].setdefault("estimated", seconds)
         write_json(self.definition_path, told)
 
-    def ask(self, asked: Sequence[Any], features: str | None) -> None:
+    def ask(self, asked: Sequence[Any] | None, features: str | None) -> None:
         """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
         write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
 

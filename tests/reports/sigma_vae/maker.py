@@ -177,6 +177,7 @@ class _Maker:
             "error": None,
             "steps": self.steps,
             "as_published": self.mode == "as-published" and decoder in ANALYTIC,
+            "constant": False,
             "bound": None,
             "unit_bound": None,
             "fitted": None,

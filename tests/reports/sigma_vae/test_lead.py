@@ -98,8 +98,8 @@ def test_lost_encoders_are_counted_with_the_cut_that_says_so():
     for lane in results["lanes"][:2]:
         lane["constant"] = True
     results["lanes"][2] |= {"constant": True, "state": "diverged"}
-    told = "2 of 44 encoders give every image the same posterior (each latent’s mean spreads by less than 1e−6 over images)."
-    assert told in words(results)
+    told = "(each latent’s mean spreads by less than 1e−6 over images): 2."
+    assert f"Of 44 encoders, those that give every image the same posterior {told}" in words(results)
 
 
 def test_ratios_are_told_from_the_smallest_to_the_largest():

@@ -120,7 +120,7 @@ def optimal_learns_faster(study: Study) -> Verdict:
         "batches, which lags."
     )
     note = note if found.evidence else ""
-    return verdict(study, claim, found, both, note)
+    return verdict(study, claim, found, both, note, arrived=False)
 
 
 def _early(lane: Entry) -> Entry | None:

@@ -9,7 +9,7 @@ from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae import printed as paper
-from kelbo.reports.sigma_vae.results import SIGMA_VAES, BySeed, Kind, Read, Study, rmse, sigma
+from kelbo.reports.sigma_vae.results import SIGMA_VAES, BySeed, Entry, Kind, Read, Study, rmse, sigma
 
 PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": "BAIR", "mnist": "MNIST"}
 
@@ -48,15 +48,19 @@ def verdict(
     *,
     of: Sequence[str] = (),
     missing: Sequence[str] = (),
+    arrived: bool = True,
 ) -> Verdict:
-    """The verdict on what was gathered of these models. of: the sets whose numbers the paper prints for it."""
+    """The verdict on what was gathered of these models.
+
+    of: the sets whose numbers the paper prints for it. arrived: whether the claim is on where a learned σ arrives: one that is
+    still on its way there then says nothing, neither for it nor against it.
+    """
     lacking = list(missing)
     if found.absent:
         lacking += [absence(study, kind) for kind in kinds if not study.lanes(kind)] or [
             f"there are no numbers of {listed(found.absent)}"
         ]
-    # a σ on its way down says nothing of where it arrives, neither for a claim nor against it
-    still = unlearned(study).rstrip(".")
+    still = unlearned(study).rstrip(".") if arrived else ""
     evidence = [one._replace(held=still) if SHARED in one.models else one for one in found.evidence]
     said = [note, same_posterior(study, kinds)]
     if evidence and of and study.plan["role"] not in of:
@@ -133,11 +137,17 @@ def same_posterior(study: Study, kinds: Sequence[Kind]) -> str:
 
 
 def unlearned(study: Study) -> str:
-    """That shared σ is still far above the error that it should come down to; "" where it is not."""
+    """That shared σ of some seed is still far above the error that it should come down to; "" where it is of none."""
     known, error = study.mean(SHARED, sigma), study.mean(SHARED, rmse)
-    if known is None or not error or known < UNLEARNED * error:
+    ratios = study.reading(SHARED, _over_error).values()
+    if known is None or error is None or max(ratios, default=0.0) < UNLEARNED:
         return ""
     return f"Shared σ has not come down to its error yet: it is {plain(known, 2)}, and the error {plain(error, 2)}."
+
+
+def _over_error(lane: Entry) -> float | None:
+    known, error = sigma(lane), rmse(lane)
+    return known / error if known is not None and error else None
 
 
 def at_the_edge(study: Study, kind: Kind | None) -> str:

@@ -45,10 +45,9 @@ def _run(study: Study) -> str:
 
 
 def _same_posterior(study: Study) -> str:
-    """How many encoders died: training goes on, and nothing of the image reaches the decoder any more."""
-    lanes = [lane for lane in study.results["lanes"] if lane["state"] == "done"]
-    dead = sum(bool(lane.get("constant")) for lane in lanes)
-    return f"{dead} of {len(lanes)} encoders {SAME_POSTERIOR}." if dead else ""
+    """How many encoders tell nothing of the image to the decoder."""
+    known = [lane["constant"] for lane in study.results["lanes"] if lane["state"] == "done" and lane["bound"]]
+    return f"Of {len(known)} encoders, those that {SAME_POSTERIOR}: {sum(known)}." if any(known) else ""
 
 
 def _best_beta(study: Study) -> str:

@@ -122,7 +122,8 @@ class BaselinePlan(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """only: the tables and figures that were asked for, None where all. left_out: (what, why)."""
+    """only: the tables and figures that were asked for, None where all. left_out: (what, why). named: the features that were
+    asked for, None where each set's default."""
 
     budget: Budget
     mode: Mode
@@ -132,6 +133,11 @@ class Plan:
     baselines: tuple[BaselinePlan, ...]
     left_out: tuple[tuple[str, str], ...]
     features: dict[str, Features]
+    named: str | None = None
+
+    def asking(self, only: Sequence[str] | None, features: str | None = None) -> Plan:
+        """The same plan for other tables and figures; features: through these where the plan names none."""
+        return plan_of(self.budget, self.mode, only, self.root, self.named or features)
 
     @property
     def as_published(self) -> bool:
@@ -230,6 +236,7 @@ def plan_of(
             role: features_for(role, CIFAR_SHAPE, features, root, legacy=mode == "as-published")
             for role in sorted(distances)
         },
+        features,
     )
 
 

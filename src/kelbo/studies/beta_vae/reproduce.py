@@ -47,8 +47,9 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     count, study = workers or workers_here(2**10), Study(out)
     study.require(_definition(plan), list(plan.budget.steps))
     require_same_sweeps(plan, study)
+    plan = _with_features(plan, study)
     entries = entries_of(plan, study)
-    left = {named for named, _ in _jobs(plan, study, entries)}
+    left = {named for named, _ in _jobs(plan, _asked_so_far(plan, study), study)}
     if not (left or unfinished(entries)):
         return Estimate(0.0, 0.0, count)
     recipes = {sweep.name: sweep.recipe for sweep in plan.sweeps}
@@ -78,7 +79,10 @@ def reproduce(
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
-        entries = entries_of(plan, study)
+        plan, features = _with_features(plan, study), study.told().get("features")
+        shown = _asked_so_far(plan, study)
+        study.ask(shown.only, plan.named)
+        entries, there = entries_of(plan, study), entries_of(shown, study)
         todo = unfinished(entries)
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
@@ -91,22 +95,40 @@ def reproduce(
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
-        _write(plan, study, entries, {})
-        jobs = [job for _, job in _jobs(plan, study, entries)]
+        _write(shown, study, there, {})
+        measured = plan if plan.named == features else shown  # one page has one network of distances
+        jobs = [job for _, job in _jobs(measured, shown, study)]
         faults = measure(study, jobs, workers, say, watching)
-        _write(plan, study, entries, faults)
+        _write(shown, study, there, faults)
         return write_study_page(out)
 
 
-def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[tuple[str, Job]]:
-    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read."""
-    if plan.wants("quirks"):
-        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries)
+def _with_features(plan: Plan, study: Study) -> Plan:
+    """The plan with the features that an earlier command named, where this one names none."""
+    named = study.told().get("features") if study.definition_path.exists() else None
+    return plan.asking(plan.only, named) if named and plan.named is None else plan
+
+
+def _asked_so_far(plan: Plan, study: Study) -> Plan:
+    """The plan of this command and those before it: numbers that are there stay on the page when less is asked for."""
+    told = study.told() if study.definition_path.exists() else {}
+    before = told.get("asked", plan.only)
+    return plan.asking(None if plan.only is None or before is None else list(dict.fromkeys([*before, *plan.only])))
+
+
+def _jobs(plan: Plan, shown: Plan, study: Study) -> Iterator[tuple[str, Job]]:
+    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read.
+
+    shown: the plan of this command and those before it, on whose lanes hangs what the quirks are measured of.
+    """
+    entries, there = entries_of(plan, study), entries_of(shown, study)
+    if shown.wants("quirks"):
+        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(shown, there)
         if "quirks" not in parts_in(place, wants.of):
             yield "quirks", Job("measure quirks", measure_quirks, (place, wants))
     for baseline in plan.baselines:
         place = study.measure("baselines", baseline.name)
-        wants = baseline_wants(plan, baseline, before(plan, entries, baseline.role, baseline.seed))
+        wants = baseline_wants(plan, baseline, before(plan, there, baseline.role, baseline.seed))
         if set(wants.keys()) - parts_in(place, wants.of).keys():
             yield baseline.name, Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
     for entry in entries:
