@@ -23,6 +23,17 @@ def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
     assert "budget 'minutes' instead of 'hours'" in error
 
 
+def test_a_table_that_is_there_stays_when_another_is_asked_for(kelbo, tmp_path, monkeypatch):
+    monkeypatch.setenv("KELBO_DATA", str(tmp_path / "nothing"))
+    for table in ("table4", "table3"):  # without CIFAR-10's files, of no runs either
+        assert kelbo("reproduce", "beta-vae", "--only", table, "--out", tmp_path / "study")[0] == 0
+    results = json.loads((tmp_path / "study" / "results.json").read_text())
+    assert results["only"] == ["table3", "table4"]
+    assert results["architectures"]
+    page = (tmp_path / "study" / "report.html").read_text()
+    assert "kelbo reproduce beta-vae --budget minutes --only table3,table4" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -33,6 +44,12 @@ def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
         (["sigma-vae", "--seeds", "a"], "--seeds takes whole numbers"),
         (["beta-vae", "--set", "size=32"], "--set is for sigma-vae"),
         (["sigma-vae", "--data", "digits", "--set", "crop=74"], "data.crop"),
+        (["sigma-vae", "--data", "digits", "--set", "size"], "--set takes a setting of the images"),
+        (["sigma-vae", "--data", "digits", "--set", "kind=mnist"], "--data names it"),
+        (["sigma-vae", "--data", "digits", "--precision", ""], "precision"),
+        (["sigma-vae", "--data", "digits", "--how", "stack", "--workers", "2"], "--workers 2 is of the queue"),
+        (["sigma-vae", "--data", "digits", "--no-train"], "holds no study yet"),
+        (["beta-vae", "--only", "table1", "--no-train"], "holds no study yet"),
         (["sigma-vae", "--data", "imagenet"], "--data takes mnist, fashion-mnist, svhn"),
         (["sigma-vae", "--data", "folder"], "folder:PATH; got 'folder'"),
         (["sigma-vae", "--data", "digits", "--only", "fig99"], "no 'fig99'; --only takes table1, table2"),

@@ -81,13 +81,13 @@ def reproduce(
             study.expect(estimated)
         plan, features = _with_features(plan, study), study.told().get("features")
         shown = _asked_so_far(plan, study)
-        study.ask(shown.only, plan.named)
         entries, there = entries_of(plan, study), entries_of(shown, study)
         todo = unfinished(entries)
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if not training:
             require_some_done(entries, out)
+        study.ask(shown.only, plan.named)
         if todo and training:
             study.trained_on(describe())
             with timed(study, "training"), watching(len(todo)) as watch:

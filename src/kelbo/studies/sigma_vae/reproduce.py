@@ -111,6 +111,7 @@ def reproduce(
         if not training:
             require_some_done(entries, out)
             todo = []
+        study.ask(shown.asked, plan.features)
         if todo or networks:
             study.trained_on(describe())
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
@@ -131,9 +132,7 @@ def reproduce(
 def _asked_so_far(plan: Plan, study: Study) -> Plan:
     """The plan of this command and those before it: numbers that are there stay on the page when less is asked for."""
     before = [Asked(*(names and tuple(names) for names in one)) for one in study.told().get("asked", ())]
-    shown = plan.asking([*before, *plan.asked])
-    study.ask(shown.asked, plan.features)
-    return shown
+    return plan.asking([*before, *plan.asked])
 
 
 def require_network(outcomes: list[Outcome]) -> None:

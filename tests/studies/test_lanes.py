@@ -1,0 +1,31 @@
+"""How a study's lanes are parted between one program and a queue."""
+
+import pytest
+
+from kelbo.errors import RecipeError
+from kelbo.recipes import change, find
+from kelbo.studies.lanes import _parted
+from kelbo.sweeps.jobs import Job
+from kelbo.sweeps.lane import train_lane
+
+
+def jobs_of(tmp_path, *settings):
+    return [
+        Job(f"lane {number}", train_lane, (change(find("digits"), own), tmp_path / str(number)))
+        for number, own in enumerate(settings)
+    ]
+
+
+def test_lanes_that_stack_go_together_and_the_others_to_the_queue(tmp_path):
+    learned, alike, other = jobs = jobs_of(
+        tmp_path, ["seed=1"], ["seed=2", "objective.beta=4"], ["likelihood.kind=shared_gaussian"]
+    )
+    assert _parted(jobs, "stack", None) == ([[learned, alike]], [other])
+    assert _parted(jobs, "queue", None) == ([], jobs)
+
+
+def test_stacking_is_refused_where_no_two_lanes_can_be(tmp_path):
+    jobs = jobs_of(tmp_path, ["seed=1"], ["likelihood.kind=shared_gaussian"])
+    with pytest.raises(RecipeError, match="No two of the 2 lanes that are left can be stacked"):
+        _parted(jobs, "stack", None)
+    assert _parted([], "stack", None) == ([], [])
