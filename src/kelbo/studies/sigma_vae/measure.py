@@ -33,7 +33,7 @@ BATCH = 128
 
 
 CONSTANT = 1e-6
-"""spread over images of every latent's mean, below which the encoder says nothing of the image: all images have one code"""
+"""spread over images of every latent's mean, below which the encoder says nothing of the image"""
 
 
 class Wants(NamedTuple):
