@@ -61,19 +61,7 @@ def evaluate(
         "bits_per_dim_reason": reason,
         "reconstruction": _reconstruction(scores),
         "latents": _latents(scores) if model.has_rate else None,
-        "decoder": {
-            "likelihood": type(likelihood).__name__,
-            "kind": likelihood.kind,
-            "normalized": _normalized(model) and (likelihood.kind == "density" or speaks_of(likelihood, images.levels)),
-            "sigma": math.sqrt(scores.variance.mean()),
-            "rmse": math.sqrt(scores.squared_error.mean()),
-            "floored": None if scores.floored is None else float(scores.floored.mean()),
-            **(
-                equivalents(float(scores.variance.mean()), weigh(_mean_bound(scores)))
-                if model.has_rate
-                else {"equivalent_sigma": None, "equivalent_beta": None}
-            ),
-        },
+        "decoder": _decoder(model, images.levels, scores, weigh),
         "settings": {
             "images": len(images),
             "shape": list(images.shape),
@@ -83,6 +71,21 @@ def evaluate(
             "batch_size": batch_size,
             "seed": seed,
         },
+    }
+
+
+def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
+    """What its distribution is, how large a σ it predicts beside its error, and to what σ and β the run amounts."""
+    likelihood, variance = model.likelihood, float(scores.variance.mean())
+    none = {"equivalent_sigma": None, "equivalent_beta": None}
+    return {
+        "likelihood": type(likelihood).__name__,
+        "kind": likelihood.kind,
+        "normalized": _normalized(model) and (likelihood.kind == "density" or speaks_of(likelihood, levels)),
+        "sigma": math.sqrt(variance),
+        "rmse": math.sqrt(scores.squared_error.mean()),
+        "floored": None if scores.floored is None else float(scores.floored.mean()),
+        **(equivalents(variance, weigh(_mean_bound(scores))) if model.has_rate else none),
     }
 
 
