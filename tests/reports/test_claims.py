@@ -142,6 +142,18 @@ def test_a_number_that_is_held_is_not_said_to_have_an_interval_that_does_not_dec
     held = Evidence("held", ABOVE, "points", above=0, held="it is on its way")
     assert "do not decide" not in judge(CLAIM, [held], trained=0.01).why
     assert "It is on its way." in judge(CLAIM, [held], trained=0.01).why
+
+
+def test_a_number_that_is_held_leans_to_neither_side():
+    held, free = (Evidence("a", BELOW, "points", above=0, held=held) for held in ("it is on its way", ""))
+    for trained in (0.01, 1.0):
+        alone = judge(CLAIM, [held], trained=trained)
+        assert alone.leaning == "held"
+        assert "side" not in alone.why
+        beside = judge(CLAIM, [held, Evidence("b", ACROSS, "points", above=0)], trained=trained)
+        assert beside.leaning == "for"
+        assert "So far the other number is on the claim’s side." in beside.why
+    assert judge(CLAIM, [free], trained=0.01).leaning == "against"
     assert "do not decide" in judge(CLAIM, [held, held._replace(estimate=ACROSS, held="")], trained=0.01).why
 
 

@@ -1,8 +1,10 @@
 """What the pages of all studies say in the same words: durations, shares, hardware, how the claims stand."""
 
+from dataclasses import replace
+
 import pytest
 
-from kelbo.reports.claims import Claim, Verdict
+from kelbo.reports.claims import Claim, Estimate, Evidence, Verdict
 from kelbo.reports.study_page import command, duration, hardware, outcome_cards, runs_card, span, trained_card
 
 
@@ -31,13 +33,16 @@ def test_cards_count_outcomes_and_what_became_of_the_runs():
     verdicts = [Verdict(claim, outcome, (), "") for outcome in ("reproduced", "not tested", "not tested")]
     assert [card.value for card in outcome_cards(verdicts)] == ["1", "0", "2"]
     assert outcome_cards(verdicts)[2].note == "So far 2 have no numbers."
+    held = Evidence("σ", Estimate(1.0, 0.5, 1.5, "paired"), "nats", above=0, held="it is on its way")
+    verdicts[2] = replace(verdicts[2], evidence=(held,))
+    assert outcome_cards(verdicts)[2].note == "So far 1 have numbers that say nothing yet, 1 have no numbers."
     rates = [{"state": "done", "bound": {"rate": {"mean": rate}}} for rate in (0.2, 30.0)]
     card = runs_card([*rates, {"state": "failed", "bound": None}])
     assert (card.value, card.unit, card.note) == ("2", "of 3 finished", "1 failed, 1 collapsed: a rate below 1 nat")
 
 
 def test_a_command_has_only_what_is_not_so_by_default():
-    results = {"budget": "hours", "mode": "corrected", "only": None}
-    assert command("some", results, ["--data svhn"]) == "kelbo reproduce some --data svhn --budget hours"
-    results |= {"mode": "as-published", "only": ["table1", "fig3"]}
-    assert command("some", results) == "kelbo reproduce some --budget hours --mode as-published --only table1,fig3"
+    results = {"budget": "hours", "mode": "corrected"}
+    assert command("some", results, None, ["--data svhn"]) == "kelbo reproduce some --data svhn --budget hours"
+    again = command("some", results | {"mode": "as-published"}, ["table1", "fig3"])
+    assert again == "kelbo reproduce some --budget hours --mode as-published --only table1,fig3"

@@ -4,7 +4,7 @@ import pytest
 
 from kelbo.errors import RecipeError
 from kelbo.recipes import change, find
-from kelbo.studies.lanes import _parted
+from kelbo.studies.lanes import _parted, require_stackable
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import train_lane
 
@@ -24,8 +24,10 @@ def test_lanes_that_stack_go_together_and_the_others_to_the_queue(tmp_path):
     assert _parted(jobs, "queue", None) == ([], jobs)
 
 
-def test_stacking_is_refused_where_no_two_lanes_can_be(tmp_path):
-    jobs = jobs_of(tmp_path, ["seed=1"], ["likelihood.kind=shared_gaussian"])
-    with pytest.raises(RecipeError, match="No two of the 2 lanes that are left can be stacked"):
-        _parted(jobs, "stack", None)
-    assert _parted([], "stack", None) == ([], [])
+def test_stacking_is_refused_where_no_two_lanes_can_be():
+    one, like_it, other = (change(find("digits"), own) for own in ([], ["seed=2"], ["likelihood.kind=shared_gaussian"]))
+    with pytest.raises(RecipeError, match="No two of the 2 lanes asked for can be stacked"):
+        require_stackable("stack", [one, other])
+    require_stackable("stack", [one, other, like_it])
+    require_stackable("stack", [])
+    require_stackable("auto", [one, other])

@@ -89,9 +89,7 @@ def reproduce(
     from rich.console import Console
 
     from kelbo.errors import RecipeError
-    from kelbo.sweeps.way import Asked
 
-    Asked(how, workers=workers).require_sound()
     own = {
         "--data": data,
         "--set": settings,

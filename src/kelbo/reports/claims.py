@@ -113,10 +113,12 @@ class Verdict:
         return "agrees so far, parts missing" if self.missing else "agrees so far"
 
     @property
-    def leaning(self) -> Literal["for", "against", "both", "none"]:
-        """On which side of the claim the numbers themselves are, whatever their intervals."""
-        leans = {part.leans for part in self.evidence}
-        return "both" if len(leans) > 1 else "none" if not leans else "for" if leans.pop() else "against"
+    def leaning(self) -> Literal["for", "against", "both", "held", "none"]:
+        """On which side of the claim the numbers themselves are, whatever their intervals; "held" where all of them are."""
+        leans = {part.leans for part in self.evidence if not part.held}
+        if not leans:
+            return "held" if self.evidence else "none"
+        return "both" if len(leans) > 1 else "for" if leans.pop() else "against"
 
 
 def judge(
@@ -137,7 +139,7 @@ def judge(
     """
     lacking = (*missing, *dict.fromkeys(part.held for part in evidence if part.held))
     outcome, why = _outcome(evidence, lacking, trained, steps)
-    return Verdict(claim, outcome, tuple(evidence), " ".join(filter(None, [why, note])), on, lacking)
+    return Verdict(claim, outcome, tuple(evidence), _sentences(why, note), on, lacking)
 
 
 def _outcome(
@@ -146,16 +148,16 @@ def _outcome(
     if not evidence:
         return "not tested", sentence("; ".join(missing) or "the measurement was not made")
     if trained is not None and trained < ENOUGH:
-        return "not tested", (
-            f"Trained for {percent(trained)} of {steps}; below {percent(ENOUGH)} neither outcome would say "
-            f"anything. {_so_far(evidence)}" + (f" {sentence('; '.join(missing))}" if missing else "")
+        brief = (
+            f"Trained for {percent(trained)} of {steps}; below {percent(ENOUGH)} neither outcome would say anything."
         )
+        return "not tested", _sentences(brief, _so_far(evidence), sentence("; ".join(missing)) if missing else "")
     sides = [part.side for part in evidence]
     shortfall = f" Trained for {percent(trained)} of {steps}." if trained is not None and trained < 1 else ""
     if "against" in sides:
         return "not reproduced", f"On the other side: {_labels(evidence, 'against')}.{shortfall}"
     if missing:
-        return "not tested", f"{sentence('; '.join(missing))} {_lean(evidence)}{shortfall}"
+        return "not tested", _sentences(sentence("; ".join(missing)), _lean(evidence)) + shortfall
     if "open" in sides:
         return "not tested", f"{_undecided(evidence)}{shortfall}"
     all_are = "The interval is" if len(sides) == 1 else "All intervals are"
@@ -177,16 +179,23 @@ def _so_far(evidence: Sequence[Evidence]) -> str:
         return f"So far on the other side, interval and all: {_labels(evidence, 'against')}."
     if "open" in sides:
         wide = any(part.side == "open" and not part.held for part in evidence)
-        return _lean(evidence) + " The intervals do not decide it." * wide
+        return _sentences(_lean(evidence), "The intervals do not decide it." * wide)
     return f"So far {'the interval is' if len(evidence) == 1 else 'all intervals are'} on the claim’s side."
 
 
 def _lean(evidence: Sequence[Evidence]) -> str:
-    leaning = sum(part.leans for part in evidence)
-    if leaning in (0, len(evidence)):
+    told = [part for part in evidence if not part.held]
+    if not told:
+        return ""
+    leaning, other = sum(part.leans for part in told), " other" * (len(told) < len(evidence))
+    if leaning in (0, len(told)):
         side = "the claim’s" if leaning else "the other"
-        return f"So far {'the number is' if len(evidence) == 1 else 'all numbers are'} on {side} side."
-    return f"So far {leaning} of {len(evidence)} numbers are on the claim’s side."
+        return f"So far {f'the{other} number is' if len(told) == 1 else f'all{other} numbers are'} on {side} side."
+    return f"So far {leaning} of {len(told)}{other} numbers are on the claim’s side."
+
+
+def _sentences(*texts: str) -> str:
+    return " ".join(filter(None, texts))
 
 
 def _labels(evidence: Sequence[Evidence], side: str) -> str:

@@ -123,6 +123,7 @@ def _leanings(verdicts: Sequence[Verdict]) -> str:
         "for": "lean to the claim",
         "against": "lean against it",
         "both": "go both ways",
+        "held": "have numbers that say nothing yet",
         "none": "have no numbers",
     }
     told = ", ".join(f"{leaning[key]} {word}" for key, word in words.items() if leaning[key])
@@ -153,6 +154,11 @@ def command(
     parts += ["--mode", results["mode"]] if results["mode"] != "corrected" else []
     parts += ["--only", ",".join(only)] if only else []
     return " ".join([*parts, *after])
+
+
+def features_option(named: str | None) -> list[str]:
+    """The network of distances as a command names it; a file's place is nobody's business."""
+    return ["--features", "FILE" if Path(named).is_absolute() else named] if named else []
 
 
 def provenance(results: Entry) -> dict[str, dict[str, str]]:

@@ -101,8 +101,8 @@ class Study:
         return self.path / "logs" / f"{name.replace('/', '-')}.log"
 
     def told(self) -> dict[str, Any]:
-        """The study's definition, when it was begun and how long its parts took so far."""
-        return read_json(self.definition_path)
+        """The study's definition, when it was begun, and what was kept of it so far; nothing where it is not begun."""
+        return read_json(self.definition_path) if self.definition_path.exists() else {}
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that one part took."""
@@ -121,8 +121,8 @@ class Study:
         write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
 
     def trained_on(self, machine: Mapping[str, Any]) -> None:
-        """Keep on which machine its lanes were trained."""
-        write_json(self.definition_path, self.told() | {"machine": machine})
+        """Keep on which machine its lanes were trained, the first where there are several; each lane knows its own."""
+        write_json(self.definition_path, {"machine": machine} | self.told())
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from kelbo.errors import RecipeError
 from kelbo.evaluation.feature_network import FeatureNetwork, Shape
 from kelbo.evaluation.features import classifier_path, feature_network, features_folder
 from kelbo.evaluation.inception import INCEPTION_FILE, NAME
@@ -25,6 +26,15 @@ class Features(NamedTuple):
         """The network. Raises as `kelbo.evaluation.features.feature_network` does."""
         resize = "legacy" if self.legacy else None
         return feature_network(self.name, self.shape, device, root=self.root, resize=resize)
+
+
+def settled(asked: str | None) -> str | None:
+    """A network as a user named it, of a file the whole path: a study keeps it. RecipeError for no name."""
+    if asked is not None and not asked.strip():
+        raise RecipeError(
+            "--features names nothing; it takes inception-2015, a data set's name, random-SEED, or a file."
+        )
+    return str(Path(asked).resolve()) if asked and Path(asked).is_file() else asked
 
 
 def features_for(own: str, shape: Shape, asked: str | None, root: Path | None, *, legacy: bool = False) -> Features:

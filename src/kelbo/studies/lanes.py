@@ -83,6 +83,15 @@ def require_some_done(entries: Sequence[Entry], out: Path) -> None:
         raise RunError(f"None of the {len(entries)} lanes asked for is trained in {out}. Leave out --no-train.")
 
 
+def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
+    """RecipeError where lanes shall be stacked and no two of these can be."""
+    if how == "stack" and recipes and all(len(group) < 2 for group in groups(recipes)):
+        raise RecipeError(
+            f"No two of the {len(recipes)} lanes asked for can be stacked: they differ in more than seed, β and the like. "
+            "Leave out --how stack."
+        )
+
+
 class Planned(Protocol):
     """A sweep as a study plans it, and as `lay` takes it."""
 
@@ -132,8 +141,8 @@ def train_entries(
 
     A job has its entry's title for a name. beside: other jobs of the study, which are worked off first. how: "stack" trains
     lanes that can be stacked as one program, and the others by the queue; "auto" stacks where there is an accelerator and a
-    short probe finds it faster. RecipeError where lanes shall be stacked and no two can be, RunError where another process
-    runs a sweep of theirs, NotSaved where the disk is full, Interrupted after a signal, once what was running is saved.
+    short probe finds it faster. RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
+    Interrupted after a signal, once what was running is saved.
     """
     todo = {entry.title: entry for entry, _ in jobs}
 
@@ -168,11 +177,6 @@ def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[li
         recipes = [job.arguments[0] for job in group]
         stack = len(group) > 1 and (how == "stack" or choose(recipes, workers=workers).how == "stack")
         stacks, queue = ([*stacks, group], queue) if stack else (stacks, queue + group)
-    if how == "stack" and lanes and not stacks:
-        raise RecipeError(
-            f"No two of the {len(lanes)} lanes that are left can be stacked: they differ in more than seed, β and the like. "
-            "Leave out --how stack."
-        )
     return stacks, queue
 
 

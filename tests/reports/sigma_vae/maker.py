@@ -54,7 +54,7 @@ def study_results(
     by_decoder = {key: list(seeds if key in ("shared_gaussian", "optimal_gaussian") else few) for key in decoders}
     return {
         "study": "sigma-vae",
-        "format": 1,
+        "format": 2,
         "budget": "hours",
         "mode": mode,
         "asked": [asked()],

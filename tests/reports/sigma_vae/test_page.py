@@ -210,9 +210,9 @@ def test_a_damaged_file_is_told_and_no_page_is_left(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
-@pytest.mark.parametrize("change", [{"study": "beta-vae"}, {"format": 2}, {"study": None}])
+@pytest.mark.parametrize("change", [{"study": "beta-vae"}, {"format": 1}, {"study": None}])
 def test_results_of_another_study_or_version_are_refused(results, tmp_path, change):
-    with pytest.raises(RunError, match="this version writes pages of 'sigma-vae' in format 1"):
+    with pytest.raises(RunError, match="this version writes pages of 'sigma-vae' in format 2"):
         written(tmp_path, results | change)
     assert not (tmp_path / "report.html").exists()
 

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 
 from kelbo.data import dsprites
-from kelbo.errors import DataMissing, RecipeError
+from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes.beta_study import PARTS
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.budget import BUDGETS, budget_of
 from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.plan import plan_of
+from kelbo.studies.beta_vae.reproduce import begin, expected
 from kelbo.studies.beta_vae.training import entries_of
 from kelbo.studies.beta_vae.wanted import TARGETS, chosen
+from kelbo.studies.lanes import lay_out
 from kelbo.studies.probe import Estimate, Rate
 
 
@@ -73,6 +75,17 @@ def test_official_files_are_taken_where_they_lie(tmp_path):
     assert sources["3dshapes-conv"].kind == "rendered"
 
 
+def test_lanes_of_other_images_are_refused_whatever_is_asked_for(tmp_path):
+    """results.json tells of the images that this command finds, and shows what earlier ones trained on."""
+    root, out = tmp_path / "data", tmp_path / "study"
+    (root / "dsprites").mkdir(parents=True)
+    lay_out(plan_of(BUDGETS["minutes"], only=["fig5"]).sweeps, begin(plan_of(BUDGETS["minutes"], only=["fig5"]), out))
+    (root / "dsprites" / dsprites.FILE).touch()
+    for refusing in (begin, expected):
+        with pytest.raises(RunError, match="of another recipe: data.kind: shapes2d → dsprites"):
+            refusing(plan_of(BUDGETS["minutes"], only=["table4"], root=root), out)
+
+
 def test_cifar_is_trained_on_as_many_images_as_its_files_hold(tmp_path):
     folder = tmp_path / "cifar-100-python"
     folder.mkdir()
@@ -88,7 +101,7 @@ def test_cifar_is_trained_on_as_many_images_as_its_files_hold(tmp_path):
     assert plan.told()["measures"]["features"] == "random-0"
     assert [what for what, _ in plan.left_out] == ["cifar10-conv"]
     with pytest.raises(DataMissing, match="no feature network 'mine'"):
-        plan_of(BUDGETS["minutes"], root=tmp_path, features="mine")
+        plan_of(BUDGETS["minutes"], only=["table4"], features="mine")  # though that compares nothing
 
 
 def test_only_trains_the_lanes_that_a_figure_shows():

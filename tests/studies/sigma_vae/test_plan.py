@@ -119,17 +119,18 @@ def test_a_decoder_that_was_named_stays_when_everything_is_asked_for():
         ("size", "crop=74 say; got 'size'"),
         ("kind=fashion-mnist", "--data names it"),
         ("root=there", "would be another set"),
+        ("size=16,size=32", "--set size is given 2 times"),
     ],
 )
 def test_settings_that_would_be_another_set_are_refused(setting, words):
     with pytest.raises(RecipeError, match=words):
-        plan(settings=[setting])
+        plan(settings=setting.split(","))
 
 
 def test_numbers_of_the_paper_are_not_of_images_that_settings_changed():
-    of_mnist = replace(plan(), set="mnist")
-    assert replace(of_mnist, settings=("crop=20", "held_out=0.2")).role == "mnist"
-    assert replace(of_mnist, settings=("bits=1", "crop=20")).role is None
+    of_celeba = replace(plan(), set="celeba")
+    assert replace(of_celeba, settings=("crop=20", "held_out=0.2")).role == "celeba"
+    assert replace(of_celeba, settings=("bits=1", "crop=20")).role is None
 
 
 def test_a_value_of_the_grid_is_the_same_however_it_is_written():
@@ -195,6 +196,8 @@ def test_settings_of_the_images_reach_every_lane():
     found = plan(settings=["size=16"])
     assert found.images.shape == (1, 16, 16)
     assert {sweep.recipe_of(lane).data.size for sweep, lane in found.lanes()} == {16}
+    assert found.settings == ("size=16",)
+    assert plan(settings=["size=8", " held_out = 0.10"]).settings == ()  # as they are anyway
 
 
 def test_digits_need_no_root_and_take_none(tmp_path):

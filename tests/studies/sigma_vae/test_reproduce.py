@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.studies.sigma_vae.tiny import BUDGET, plan
 
-from kelbo.errors import RunError
+from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.runs.study import Study
 from kelbo.studies import course
@@ -121,10 +121,11 @@ def test_a_study_of_other_training_is_refused_whatever_part_of_it_is_asked_for(o
             refusing(elsewhere, study[0])
 
 
-def test_the_machine_is_the_one_that_trained_and_not_the_one_that_measured(study, tmp_path, monkeypatch):
+def test_the_machine_is_the_one_that_trained_first(study, tmp_path, monkeypatch):
     out, trained = shutil.copytree(study[0], tmp_path / "digits"), results(study[0])["machine"]
-    monkeypatch.setattr(known, "describe", lambda: trained | {"processor": "another"})
-    reproduce(small(), out, training=False)
+    for place in (module, known):
+        monkeypatch.setattr(place, "describe", lambda: trained | {"processor": "another"})
+    reproduce(plan("fig3", decoders=["optimal_gaussian"], betas=["1"], budget=replace(BUDGET, main=(0,))), out)
     assert results(out)["machine"] == trained
 
 
@@ -146,11 +147,53 @@ def test_features_that_were_named_once_are_those_of_a_later_command_and_of_all_l
     out, seeds = shutil.copytree(study[0], tmp_path / "digits"), replace(BUDGET, main=(0,))
     reproduce(plan("table1", decoders=["optimal_gaussian"], betas=["1"], budget=seeds, features="random-0"), out)
     reproduce(plan("fig9", budget=seeds), out)
-    found = results(out)
-    distances = {lane["decoder"]: lane["distances"] for lane in found["lanes"]}
-    assert found["features"] == "random-0"
-    assert distances["optimal_gaussian"]["features"] == "random-0"
-    assert distances["shared_gaussian"] is None  # Fig. 9 has none
+    assert results(out)["features"] == "random-0"
+    assert distances(out) == {"optimal_gaussian": "random-0"}
+    reproduce(plan("table1", decoders=["shared_gaussian"], betas=["1"], budget=seeds, features="random-1"), out)
+    assert distances(out) == {"optimal_gaussian": "random-1", "shared_gaussian": "random-1"}
+
+
+def test_what_was_stopped_while_it_measured_through_another_network_goes_on_with_all_lanes(
+    study, tmp_path, monkeypatch
+):
+    out, seeds = shutil.copytree(study[0], tmp_path / "digits"), replace(BUDGET, main=(0,))
+    reproduce(plan("table1", decoders=["optimal_gaussian"], betas=["1"], budget=seeds, features="random-0"), out)
+    other = plan("fig9", budget=seeds, features="random-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "measure", stop)
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(other, out)
+    assert distances(out) == {}
+    assert expected(other, out).measuring > 0
+    reproduce(other, out)
+    assert distances(out) == {"optimal_gaussian": "random-1"}
+
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+
+def distances(out):
+    """By decoder, through which network; of the grid's lanes none."""
+    known = {
+        lane["decoder"]: lane["distances"] for lane in results(out)["lanes"] if lane["decoder"] != "fixed_gaussian"
+    }
+    return {decoder: found["features"] for decoder, found in known.items() if found}
+
+
+def test_a_network_that_cannot_be_opened_is_not_kept(study, tmp_path):
+    out = shutil.copytree(study[0], tmp_path / "digits")
+    with pytest.raises(DataMissing, match="no feature network 'typo'"):
+        reproduce(plan("fig9", budget=replace(BUDGET, main=(0,)), features="typo"), out)
+    assert expected(small(), out).seconds == 0
+
+
+def test_lanes_that_cannot_be_stacked_are_refused_and_not_kept(study, tmp_path):
+    out = shutil.copytree(study[0], tmp_path / "digits")
+    before = (out / "study.json").read_text()
+    with pytest.raises(RecipeError, match="No two of the 3 lanes"):
+        reproduce(small(), out, how="stack")
+    assert (out / "study.json").read_text() == before
 
 
 def test_lanes_of_another_recipe_are_refused(study):

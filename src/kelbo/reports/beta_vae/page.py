@@ -118,7 +118,8 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
 
 def command(results: Entry) -> str:
     """The command line that runs the study as these results have it."""
-    return study_page.command(STUDY, results, results["only"])
+    features = study_page.features_option(results.get("features"))
+    return study_page.command(STUDY, results, results["only"], after=features)
 
 
 def _quirk(quirk: Entry, drawn: Mapping[str, Shown | None]) -> Quirk:

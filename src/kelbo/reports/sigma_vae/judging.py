@@ -95,10 +95,11 @@ def absence(study: Study, kind: Kind) -> str:
     planned = study.planned(kind)
     if planned:
         return f"no run of {kind} finished ({lost(study, kind)})"
-    if not study.asks_for(kind):
+    asked = study.asked_of(kind)
+    if asked is None:
         return f"{kind} was not asked for"
     return f"{kind} was not run: " + (
-        f"only {', '.join(study.only)} was asked for" if study.only else "it is no part of this budget"
+        f"only {', '.join(asked)} was asked for" if asked else "it is no part of this budget"
     )
 
 
@@ -138,11 +139,13 @@ def same_posterior(study: Study, kinds: Sequence[Kind]) -> str:
 
 def unlearned(study: Study) -> str:
     """That shared σ of some seed is still far above the error that it should come down to; "" where it is of none."""
-    known, error = study.mean(SHARED, sigma), study.mean(SHARED, rmse)
-    ratios = study.reading(SHARED, _over_error).values()
-    if known is None or error is None or max(ratios, default=0.0) < UNLEARNED:
+    ratios = study.reading(SHARED, _over_error)
+    seed = max(ratios, key=lambda seed: ratios[seed], default=None)
+    if seed is None or ratios[seed] < UNLEARNED:
         return ""
-    return f"Shared σ has not come down to its error yet: it is {plain(known, 2)}, and the error {plain(error, 2)}."
+    known, error = (plain(study.reading(SHARED, read)[seed], 2) for read in (sigma, rmse))
+    of = f" of seed {seed}" * (min(ratios.values()) < UNLEARNED)
+    return f"Shared σ{of} has not come down to its error yet: it is {known}, and the error {error}."
 
 
 def _over_error(lane: Entry) -> float | None:

@@ -39,7 +39,7 @@ def _run(study: Study) -> str:
     if not lanes:
         return f"{begun} No model was trained."
     share = plan["steps"] / plan["paper_steps"]
-    ours = "" if plan["role"] in OF_THE_PAPER else ", which is ours here"
+    ours = "" if plan["set"] in OF_THE_PAPER else ", which is ours here"
     finished = f"All {lanes} models" if done == lanes else f"{done} of {lanes} models"
     return f"{begun} {finished} were trained for {plan['steps']:,} steps, {percent(share)} of {study.steps}{ours}."
 

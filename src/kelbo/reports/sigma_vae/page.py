@@ -19,7 +19,7 @@ from kelbo.reports.sigma_vae.tables import tables
 from kelbo.reports.templates import template
 from kelbo.runs.study import Study as Kept
 
-STUDY, FORMAT = "sigma-vae", 1
+STUDY, FORMAT = "sigma-vae", 2
 
 
 def write_study_page(folder: Path, root: Path | None = None) -> Path:
@@ -78,13 +78,13 @@ def _cards(study: Study, verdicts: list[Verdict]) -> list[Card]:
 
 def command(results: Entry) -> str:
     """The commands that run the study as these results have it, a line each. A folder of pictures or a file is not named."""
-    data, features = results["data"], results["features"]
+    data = results["data"]
     before = ["--data", "folder:PATH" if data.startswith("folder:") else shlex.quote(data)]
     before += [word for setting in results["settings"] for word in ("--set", shlex.quote(setting))]
     precision = results["plan"]["precision"]
     after = _option("seeds", results["seeds"])
     after += ["--precision", precision] if precision != "32-true" else []
-    after += ["--features", "FILE" if "/" in features else features] if features else []
+    after += study_page.features_option(results["features"])
     some = [[*_option("decoders", one["decoders"]), *_option("betas", one["betas"])] for one in results["asked"]]
     return "\n".join(
         study_page.command(STUDY, results, one["only"], before, [*lanes, *after])

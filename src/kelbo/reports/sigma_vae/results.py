@@ -83,32 +83,30 @@ class Study:
         return self.results["mode"] == "as-published"
 
     @property
-    def only(self) -> list[str]:
-        """The tables and figures that were asked for, none where all were."""
-        named = [one["only"] for one in self.results["asked"]]
-        return [] if None in named else list(dict.fromkeys(name for names in named for name in names))
-
-    @property
     def asked(self) -> str:
         """Which part of the study was asked for, "" where all of it."""
         parts = [", ".join([*(one["only"] or ()), *map(str, _named(one))]) for one in self.results["asked"]]
         return "; ".join(parts) if all(parts) else ""
 
-    def asks_for(self, kind: Kind) -> bool:
-        """Whether a model is among those that were asked for by name, or all were."""
+    def asked_of(self, kind: Kind) -> list[str] | None:
+        """The tables and figures that were asked for of a model, none where all were; None where it was not asked for."""
         option, name = ("betas", f"{kind.beta:g}") if kind.decoder == GRID else ("decoders", kind.decoder)
-        return any(one[option] is None or name in one[option] for one in self.results["asked"])
+        named = [one["only"] for one in self.results["asked"] if one[option] is None or name in one[option]]
+        if not named:
+            return None
+        return [] if None in named else list(dict.fromkeys(target for targets in named for target in targets))
 
     @property
     def set(self) -> str:
         """What its images are called."""
         name: str = self.plan["set"]
-        return SETS.get(name, name)
+        changed = self.results["settings"] if self.plan["role"] is None else ()
+        return SETS.get(name, name) + (f" with {', '.join(changed)}" if changed else "")
 
     @property
     def steps(self) -> str:
         """Whose steps a share of the schedule is of: the released code's on two sets, ours elsewhere."""
-        return "the paper’s steps" if self.plan["role"] in OF_THE_PAPER else "the full schedule"
+        return "the paper’s steps" if self.plan["set"] in OF_THE_PAPER else "the full schedule"
 
     @property
     def betas(self) -> tuple[float, ...]:

@@ -41,7 +41,7 @@ def plan(study: Study) -> StudyTable:
         rows.append(Row("Decoders at β\u00a0=\u00a01", _planned(study, kinds, seeds)))
     height, width = p["shape"][1:]
     channels = {1: "grey", 3: "colour"}.get(p["shape"][0], f"{p['shape'][0]}-channel")
-    whose = "The paper’s" if p["role"] in OF_THE_PAPER else "The full schedule, ours as is the network"
+    whose = "The paper’s" if p["set"] in OF_THE_PAPER else "The full schedule, ours as is the network"
     images = (
         f"{_images(study)} {p['images']:,} {channels} images of {height}×{width} "
         f"pixels at {p['levels']} levels, and {p['test_images']:,} for tests."

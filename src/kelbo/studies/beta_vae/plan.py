@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple, get_args
 from kelbo.errors import RecipeError
 from kelbo.metrics.classifiers import Classifier
 from kelbo.recipes.beta_study import EPOCHS, PARTS, Part, part_recipe
+from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.studies.beta_vae.budget import Budget, L
 from kelbo.studies.beta_vae.quirks import CLASSIFIERS
 from kelbo.studies.beta_vae.scoring import FACTORS, Wanted
 from kelbo.studies.beta_vae.sets import Source, source_of
 from kelbo.studies.beta_vae.wanted import TARGETS, Measure, Need, chosen
-from kelbo.studies.features import Features, features_for
+from kelbo.studies.features import Features, features_for, settled
 
 Mode = Literal["corrected", "as-published"]
 MAIN: dict[Mode, Classifier] = {"corrected": "logistic", "as-published": "linear"}
@@ -65,6 +66,10 @@ class SweepPlan:
     def over(self) -> list[str]:
         """What the sweep varies, as `kelbo sweep --over` takes it."""
         return [f"objective.beta={','.join(self.betas)}"]
+
+    def recipe_of(self, lane: LanePlan) -> Recipe:
+        """A lane's recipe."""
+        return change(self.recipe, [f"objective.beta={lane.beta}", f"seed={lane.seed}"])
 
     @property
     def has_factors(self) -> bool:
@@ -137,7 +142,17 @@ class Plan:
 
     def asking(self, only: Sequence[str] | None, features: str | None = None) -> Plan:
         """The same plan for other tables and figures; features: through these where the plan names none."""
-        return plan_of(self.budget, self.mode, only, self.root, self.named or features)
+        names, named = None if only is None else chosen(only), self.named or features
+        same = (names, named) == (self.only, self.named)
+        return self if same else plan_of(self.budget, self.mode, names, self.root, named)
+
+    def whole(self) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
+        """The sweeps of all tables and figures, and what of them cannot be trained, with the reason."""
+        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root)
+
+    def follows(self, sweep: SweepPlan) -> bool:
+        """Whether distances are read while a sweep's lanes train."""
+        return sweep.part.role in self.features
 
     @property
     def as_published(self) -> bool:
@@ -205,12 +220,28 @@ def plan_of(
     """
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
-    names = chosen(only)
-    targets = [TARGETS[name] for name in names]
+    names, named = chosen(only), settled(features)
+    sweeps, left_out = _sweeps(budget, mode, names, root)
+
+    def through(role: str) -> Features:
+        return features_for(role, CIFAR_SHAPE, named, root, legacy=mode == "as-published")
+
+    roles = sorted({sweep.part.role for sweep in sweeps if not sweep.has_factors})
+    if named and not roles:
+        through("cifar10")  # refuses a network that cannot be opened, though nothing is compared through it yet
+    baselines, distances = tuple(_baselines(budget, names, root)), {role: through(role) for role in roles}
+    asked = names if only is not None else None
+    return Plan(budget, mode, asked, root, sweeps, baselines, left_out, distances, named)
+
+
+def _sweeps(
+    budget: Budget, mode: Mode, names: Sequence[str], root: Path | None
+) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
+    """The sweeps that these tables and figures need, and those that cannot be trained, with the reason."""
     sweeps: list[SweepPlan] = []
     left_out: list[tuple[str, str]] = []
     for name, part in PARTS.items():
-        needs = tuple(need for target in targets for need in target.lanes if need.part == name)
+        needs = tuple(need for target in names for need in TARGETS[target].lanes if need.part == name)
         if not needs:
             continue
         if name not in budget.steps:
@@ -223,21 +254,7 @@ def plan_of(
         betas, seeds = budget.betas, part.seeds[: budget.seeds]
         steps, compared = budget.steps[name], seeds[: budget.compared]
         sweeps.append(SweepPlan(name, part, source, betas, seeds, steps, needs, compared, mode == "as-published"))
-    distances = {s.part.role for s in sweeps if not s.has_factors}
-    return Plan(
-        budget,
-        mode,
-        names if only is not None else None,
-        root,
-        tuple(sweeps),
-        tuple(_baselines(budget, names, root)),
-        tuple(left_out),
-        {
-            role: features_for(role, CIFAR_SHAPE, features, root, legacy=mode == "as-published")
-            for role in sorted(distances)
-        },
-        features,
-    )
+    return tuple(sweeps), tuple(left_out)
 
 
 def _baselines(budget: Budget, names: Sequence[str], root: Path | None) -> Iterator[BaselinePlan]:

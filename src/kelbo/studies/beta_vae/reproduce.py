@@ -8,6 +8,7 @@ from typing import Any
 
 from kelbo.machine import describe
 from kelbo.reports.beta_vae.page import write_study_page
+from kelbo.runs.files import read_json
 from kelbo.runs.study import Study
 from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
 from kelbo.studies.beta_vae.estimate import estimate
@@ -19,7 +20,7 @@ from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirk
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
-from kelbo.studies.lanes import require_some_done, unfinished
+from kelbo.studies.lanes import require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
@@ -47,13 +48,14 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     count, study = workers or workers_here(2**10), Study(out)
     study.require(_definition(plan), list(plan.budget.steps))
     require_same_sweeps(plan, study)
-    plan = _with_features(plan, study)
-    entries = entries_of(plan, study)
-    left = {named for named, _ in _jobs(plan, _asked_so_far(plan, study), study)}
-    if not (left or unfinished(entries)):
+    shown, todo = _asked_so_far(plan, study), {entry.title for entry in unfinished(entries_of(plan, study))}
+    there = entries_of(shown, study)
+    left = {named for named, _ in _jobs(shown, study, there)}
+    if not (left or todo):
         return Estimate(0.0, 0.0, count)
-    recipes = {sweep.name: sweep.recipe for sweep in plan.sweeps}
-    return estimate(plan, entries, probe(recipes, workers), count, left)
+    there = [entry for entry in there if entry.title in todo or entry.state[0] == "done"]
+    recipes = {sweep.name: sweep.recipe for sweep in shown.sweeps}
+    return estimate(shown, there, probe(recipes, workers), count, left)
 
 
 def reproduce(
@@ -67,19 +69,18 @@ def reproduce(
     watching: Watching = quietly,
     estimated: float | None = None,
 ) -> Path:
-    """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
+    """Train what `plan` asks for in the folder `out`, measure that and what was asked for before, and return the page.
 
     workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). training: where
     False, lanes are left as they are, and what is trained already is measured. say: hears what is done, in lines. estimated:
     seconds that were said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the
-    others go on. RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted
-    after a signal: what is done is kept, and the same call goes on.
+    others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
+    none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out, new=training)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
-        plan, features = _with_features(plan, study), study.told().get("features")
         shown = _asked_so_far(plan, study)
         entries, there = entries_of(plan, study), entries_of(shown, study)
         todo = unfinished(entries)
@@ -87,48 +88,43 @@ def reproduce(
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if not training:
             require_some_done(entries, out)
-        study.ask(shown.only, plan.named)
+        require_stackable(how, [entry.plan.recipe_of(entry.lane) for entry in entries if not shown.follows(entry.plan)])
+        study.ask(shown.only, shown.named)
         if todo and training:
             study.trained_on(describe())
             with timed(study, "training"), watching(len(todo)) as watch:
-                train(plan, study, todo, watch=watch, workers=workers, how=how)
+                train(shown, study, todo, watch=watch, workers=workers, how=how)
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
         _write(shown, study, there, {})
-        measured = plan if plan.named == features else shown  # one page has one network of distances
-        jobs = [job for _, job in _jobs(measured, shown, study)]
+        jobs = [job for _, job in _jobs(shown, study, there)]
         faults = measure(study, jobs, workers, say, watching)
         _write(shown, study, there, faults)
         return write_study_page(out)
 
 
-def _with_features(plan: Plan, study: Study) -> Plan:
-    """The plan with the features that an earlier command named, where this one names none."""
-    named = study.told().get("features") if study.definition_path.exists() else None
-    return plan.asking(plan.only, named) if named and plan.named is None else plan
-
-
 def _asked_so_far(plan: Plan, study: Study) -> Plan:
-    """The plan of this command and those before it: numbers that are there stay on the page when less is asked for."""
-    told = study.told() if study.definition_path.exists() else {}
-    before = told.get("asked", plan.only)
-    return plan.asking(None if plan.only is None or before is None else list(dict.fromkeys([*before, *plan.only])))
+    """The plan of this command and those before it, and through the features that one of them named: numbers that are there
+    stay on the page when less is asked for."""
+    told, so_far = study.told(), plan.only
+    if "asked" in told:
+        so_far = told["asked"]
+    elif study.results_path.exists():  # of a study that was begun before it was kept what was asked for
+        so_far = read_json(study.results_path)["only"]
+    only = None if plan.only is None or so_far is None else [*so_far, *plan.only]
+    return plan.asking(only, told.get("features"))
 
 
-def _jobs(plan: Plan, shown: Plan, study: Study) -> Iterator[tuple[str, Job]]:
-    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read.
-
-    shown: the plan of this command and those before it, on whose lanes hangs what the quirks are measured of.
-    """
-    entries, there = entries_of(plan, study), entries_of(shown, study)
-    if shown.wants("quirks"):
-        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(shown, there)
+def _jobs(plan: Plan, study: Study, entries: list[Entry]) -> Iterator[tuple[str, Job]]:
+    """What is still to be measured, by name: the longest first, then set by set, since a set takes seconds to read."""
+    if plan.wants("quirks"):
+        place, wants = study.measure(WHOLE, "quirks"), _quirk_wants(plan, entries)
         if "quirks" not in parts_in(place, wants.of):
             yield "quirks", Job("measure quirks", measure_quirks, (place, wants))
     for baseline in plan.baselines:
         place = study.measure("baselines", baseline.name)
-        wants = baseline_wants(plan, baseline, before(plan, there, baseline.role, baseline.seed))
+        wants = baseline_wants(plan, baseline, before(plan, entries, baseline.role, baseline.seed))
         if set(wants.keys()) - parts_in(place, wants.of).keys():
             yield baseline.name, Job(f"measure PCA and ICA of {baseline.name}", measure_baselines, (place, wants))
     for entry in entries:

@@ -38,6 +38,7 @@ def results_of(
         "budget": plan.budget.name,
         "mode": plan.mode,
         "only": None if plan.only is None else list(plan.only),
+        "features": plan.named,
         "machine": told.get("machine") or describe(),
         "begun": told["begun"],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

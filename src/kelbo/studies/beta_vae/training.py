@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from kelbo.errors import RunError
 from kelbo.machine import find_device
 from kelbo.recipes.follow import follow
 from kelbo.recipes.schema import Recipe
@@ -50,8 +51,14 @@ def entries_of(plan: Plan, study: Study) -> list[Entry]:
 
 
 def require_same_sweeps(plan: Plan, study: Study) -> None:
-    """RunError where a sweep lies there that was laid out for other recipes: its lanes are no lanes of this plan."""
-    lanes.require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.sweeps})
+    """RunError where a sweep lies there that was laid out for other recipes, or on images that are not there any more."""
+    sweeps, left_out = plan.whole()
+    lanes.require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in sweeps})
+    for name, why in left_out:
+        if Sweep(study.sweep(name)).definition_path.exists():
+            raise RunError(
+                f"{study.sweep(name)} was trained on images that are not found now: {why}. Name by --data-root where they were."
+            )
 
 
 def train(

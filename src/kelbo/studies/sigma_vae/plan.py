@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from kelbo.recipes import sigma_study as study
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
+from kelbo.studies.features import settled
 from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_of
 
@@ -67,7 +69,7 @@ class Plan:
     recipe    of every lane but for decoder, β and seed
     left_out  what, and why
     features  the network of Fréchet distances that was asked for; None: a classifier of the set's own labels
-    settings  of the set, as they were given, sorted
+    settings  of the set that are not as the study has them, "crop=74" say
     """
 
     budget: Budget
@@ -98,7 +100,7 @@ class Plan:
     @property
     def role(self) -> study.Role | None:
         """The set that the paper prints numbers of; None for another, and where settings make its images others."""
-        return study.SETS[self.set].role if {_field(one) for one in self.settings} <= FRAMING else None
+        return study.SETS[self.set].role if {one.partition("=")[0] for one in self.settings} <= FRAMING else None
 
     @property
     def title(self) -> str:
@@ -187,32 +189,38 @@ def plan_of(
     an unknown set, setting, precision or mode, and where the network does not fit the images; DataError where these are
     missing or broken.
     """
-    for setting in settings:
-        _require_of_images(setting)
+    _require_of_images(settings)
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
     of, folder = study.parse_set(data)
     place = None if of == "digits" else folder or root  # digits come with scikit-learn
     place = place.resolve() if place else None
-    changes = [f"data.{setting}" for setting in settings]
+    changes = [f"data.{setting.strip()}" for setting in settings]
     changes += [] if precision is None else [f"training.precision={precision}"]
-    recipe = change(study.set_recipe(of, place, budget.steps[of]), changes)
+    unset = study.set_recipe(of, place, budget.steps[of])
+    recipe = change(unset, changes)
     images = build.data(recipe)
     build.model(recipe, images)  # refuses images that the network does not take
-    bare = Plan(budget, mode, (), of, place, recipe, images, (), (), features, tuple(sorted(settings)))
+    bare = Plan(budget, mode, (), of, place, recipe, images, (), (), settled(features), _changed(unset, recipe))
     return bare.asking([asked])
 
 
-def _field(setting: str) -> str:
-    """Of a setting as it was given: "crop" of "crop=74"."""
-    return setting.partition("=")[0].strip()
+def _changed(unset: Recipe, recipe: Recipe) -> tuple[str, ...]:
+    """The settings of the images that differ, as `--set` takes them."""
+    before, after = (one.data.model_dump(mode="json", exclude={"root"}) for one in (unset, recipe))
+    changed = {key: value for key, value in after.items() if value != before[key]}
+    return tuple(f"{key}={v if isinstance(v, str) else json.dumps(v)}" for key, v in sorted(changed.items()))
 
 
-def _require_of_images(setting: str) -> None:
-    if "=" not in setting or not _field(setting):
-        raise RecipeError(f"--set takes a setting of the images and its value, crop=74 say; got {setting!r}.")
-    if _field(setting) in OTHERS_TO_SAY:
-        raise RecipeError(f"--set {setting} would be another set; {OTHERS_TO_SAY[_field(setting)]} names it.")
+def _require_of_images(settings: Sequence[str]) -> None:
+    fields = [setting.partition("=")[0].strip() for setting in settings]
+    for field, setting in zip(fields, settings, strict=True):
+        if "=" not in setting or not field:
+            raise RecipeError(f"--set takes a setting of the images and its value, crop=74 say; got {setting!r}.")
+        if field in OTHERS_TO_SAY:
+            raise RecipeError(f"--set {setting} would be another set; {OTHERS_TO_SAY[field]} names it.")
+        if fields.count(field) > 1:
+            raise RecipeError(f"--set {field} is given {fields.count(field)} times. Give it once.")
 
 
 def _decoders(

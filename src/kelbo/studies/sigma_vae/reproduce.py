@@ -14,7 +14,7 @@ from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.features import Features
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import require_same_sweeps, require_some_done, unfinished
+from kelbo.studies.lanes import require_same_sweeps, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate
@@ -57,8 +57,7 @@ def _require_same_sweeps(plan: Plan, study: Study) -> None:
 
 def _with_features(plan: Plan, study: Study) -> Plan:
     """The plan with the features that an earlier command named, where this one names none."""
-    told = study.told() if study.definition_path.exists() else {}
-    return replace(plan, features=plan.features or told.get("features"))
+    return replace(plan, features=plan.features or study.told().get("features"))
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
@@ -67,16 +66,18 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     study.require(_definition(plan), SWEEPS)
     _require_same_sweeps(plan, study)
     plan = _with_features(plan, study)
-    entries = entries_of(plan, study)
-    todo, networks = unfinished(entries), features.jobs(plan, study)
-    left = {entry.title for entry in todo}
-    if not networks:
-        left |= {entry.title for entry, _ in _jobs(plan, study, entries, features.features_of(plan, study))}
-    if not (left or networks):
-        return Estimate(0.0, 0.0, count)
-    recipes = {entry.lane.decoder: entry.plan.recipe_of(entry.lane) for entry in entries if entry.title in left}
-    rates = probe(recipes, workers)
-    return estimate(plan, [e for e in entries if e.title in left or networks], rates, count, bool(networks))
+    shown = _asked_so_far(plan, study)
+    there, networks = entries_of(shown, study), features.jobs(shown, study)
+    left = {entry.title for entry in unfinished(entries_of(plan, study))}
+    if networks:
+        left |= {entry.title for entry in there if entry.state[0] == "done"}
+    else:
+        left |= {entry.title for entry, _ in _jobs(shown, study, there, features.features_of(shown, study))}
+        if not left:
+            return Estimate(0.0, 0.0, count)
+    there = [entry for entry in there if entry.title in left]
+    rates = probe({entry.lane.decoder: entry.plan.recipe_of(entry.lane) for entry in there}, workers)
+    return estimate(shown, there, rates, count, bool(networks))
 
 
 def reproduce(
@@ -90,40 +91,41 @@ def reproduce(
     watching: Watching = quietly,
     estimated: float | None = None,
 ) -> Path:
-    """Train and measure what `plan` asks for in the folder `out`, or what is left of it, and return the page.
+    """Train what `plan` asks for in the folder `out`, measure that and what was asked for before, and return the page.
 
     workers: processes, by default what the machine has. how: whether lanes are stacked (see `train_entries`). training: where
     False, lanes are left as they are, and what is trained already is measured. say: hears what is done, in lines. estimated:
     seconds that were said beforehand, for the page. A lane that diverges or fails is told of in the results and the page; the
-    others go on. RunError where `out` holds another study or is being worked on; NotSaved where the disk is full; Interrupted
-    after a signal: what is done is kept, and the same call goes on.
+    others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
+    none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
     study = begin(plan, out, new=training)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
-        plan, before = _with_features(plan, study), study.told().get("features")
-        shown = _asked_so_far(plan, study)
+        shown = _asked_so_far(_with_features(plan, study), study)
         entries, there = entries_of(plan, study), entries_of(shown, study)
-        todo, networks = unfinished(entries), features.jobs(plan, study)
+        todo, networks = unfinished(entries), features.jobs(shown, study)
+        require_stackable(how, [entry.plan.recipe_of(entry.lane) for entry in entries])
+        features.features_of(shown, study)  # refuses a network that cannot be opened, before it is kept
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if not training:
             require_some_done(entries, out)
             todo = []
-        study.ask(shown.asked, plan.features)
-        if todo or networks:
+        study.ask(shown.asked, shown.features)
+        if todo:
             study.trained_on(describe())
+        if todo or networks:
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
-                outcomes = train(plan, study, todo, watch=watch, workers=workers, how=how)
+                outcomes = train(shown, study, todo, watch=watch, workers=workers, how=how)
             require_network(outcomes)
         for entry in entries:
             if entry.state[0] != "done":
                 say(f"{entry.title} {entry.state[0]}: {entry.state[1]}")
-        network = features.features_of(plan, study)
+        network = features.features_of(shown, study)
         save_results(study, results_of(shown, study, there, {}, network))
-        measured = entries if plan.features == before else there  # one page has one network of distances
-        jobs = [job for _, job in _jobs(plan, study, measured, network)]
+        jobs = [job for _, job in _jobs(shown, study, there, network)]
         faults = measure(study, jobs, workers, say, watching)
         save_results(study, results_of(shown, study, there, faults, network))
         return write_study_page(out, plan.root)

@@ -15,7 +15,7 @@ from kelbo.studies.sigma_vae.lanes import Entry
 from kelbo.studies.sigma_vae.measure import Wants, wants_of
 from kelbo.studies.sigma_vae.plan import PUBLISHED, Plan
 
-FORMAT = 1
+FORMAT = 2
 CURVE = ("step", "distortion", "rate", "elbo", "sigma", "rmse")
 BOUND = (
     "constant",
