@@ -151,7 +151,7 @@ def _outcome(
         brief = (
             f"Trained for {percent(trained)} of {steps}; below {percent(ENOUGH)} neither outcome would say anything."
         )
-        return "not tested", _sentences(brief, _so_far(evidence), sentence("; ".join(missing)) if missing else "")
+        return "not tested", _sentences(brief, sentence("; ".join(missing)) if missing else "", _so_far(evidence))
     sides = [part.side for part in evidence]
     shortfall = f" Trained for {percent(trained)} of {steps}." if trained is not None and trained < 1 else ""
     if "against" in sides:

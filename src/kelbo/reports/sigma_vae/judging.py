@@ -20,9 +20,7 @@ UNLEARNED = 1.25
 """σ over its error, above which it is still being learned."""
 CONSTANT = 1e-6
 """spread over images of every latent's mean, below which the study counts a lane's encoder as lost"""
-SAME_POSTERIOR = (
-    f"give every image the same posterior (each latent’s mean spreads by less than {plain(CONSTANT, 1)} over images)"
-)
+SAME_POSTERIOR = "give every image the same posterior"
 
 
 def difference(study: Study, first: Kind, second: Kind, read: Read) -> Estimate | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kelbo.reports.claims import percent
 from kelbo.reports.numbers import plain
-from kelbo.reports.sigma_vae.judging import SAME_POSTERIOR, apart, best, unlearned
+from kelbo.reports.sigma_vae.judging import CONSTANT, SAME_POSTERIOR, apart, best, unlearned
 from kelbo.reports.sigma_vae.results import OF_THE_PAPER, Kind, Read, Study, effective_beta, loss, of_samples
 from kelbo.reports.study_page import hardware
 
@@ -47,7 +47,8 @@ def _run(study: Study) -> str:
 def _same_posterior(study: Study) -> str:
     """How many encoders tell nothing of the image to the decoder."""
     known = [lane["constant"] for lane in study.results["lanes"] if lane["state"] == "done" and lane["bound"]]
-    return f"Of {len(known)} encoders, those that {SAME_POSTERIOR}: {sum(known)}." if any(known) else ""
+    cut = f"(each latent’s mean spreads by less than {plain(CONSTANT, 1)} over images)"
+    return f"Of {len(known)} encoders, those that {SAME_POSTERIOR} {cut}: {sum(known)}." if any(known) else ""
 
 
 def _best_beta(study: Study) -> str:
