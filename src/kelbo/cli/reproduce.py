@@ -107,7 +107,7 @@ def reproduce(
     of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
     folder = out or Path("runs") / (f"{study}{of}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
     if not dry_run:
-        found.begin(found.plan, folder, new=training)
+        found.begin(found.plan, folder, new=training, how=how)
     console = Console(highlight=False)
     found.tell(console, found.plan, folder)
     seconds = _estimate(console, found, folder, workers) if training else None

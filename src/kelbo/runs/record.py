@@ -117,8 +117,12 @@ class Run:
         """The pictures of one kind, oldest first."""
         return sorted((self.path / "pictures").glob(f"*-{name}.png"))
 
+    @property
+    def provenance_path(self) -> Path:
+        return self.path / "provenance.json"
+
     def provenance(self) -> dict[str, Any]:
-        return read_json(self.path / "provenance.json")
+        return read_json(self.provenance_path)
 
     def save_evaluation(self, name: str, record: dict[str, Any]) -> Path:
         """Write one evaluation's record, replacing an earlier one of the same name."""

@@ -120,9 +120,13 @@ class Study:
         """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
         write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
 
-    def trained_on(self, machine: Mapping[str, Any]) -> None:
-        """Keep on which machine its lanes were trained, the first where there are several; each lane knows its own."""
-        write_json(self.definition_path, {"machine": machine} | self.told())
+    def trained_on(self, machine: Mapping[str, Any], *, first: bool) -> None:
+        """Keep on which machine its lanes were trained, the first where there are several; each lane knows its own.
+
+        first: whether nothing was trained before.
+        """
+        told = self.told()
+        write_json(self.definition_path, told | {"machine": machine if first else told.get("machine", machine)})
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

@@ -22,6 +22,11 @@ class Features(NamedTuple):
     root: Path | None
     legacy: bool
 
+    @property
+    def title(self) -> str:
+        """Its name; of a file without its place."""
+        return Path(self.name).stem if Path(self.name).is_absolute() else self.name
+
     def open(self, device: torch.device | None = None) -> FeatureNetwork:
         """The network. Raises as `kelbo.evaluation.features.feature_network` does."""
         resize = "legacy" if self.legacy else None

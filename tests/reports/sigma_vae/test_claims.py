@@ -352,7 +352,7 @@ def test_one_seed_on_its_way_is_not_hidden_by_one_whose_encoder_tells_nothing():
     ):
         lane |= {"sigma": sigma, "rmse": error}
     why = by_id(results)["effective-beta"].why
-    assert "Shared σ of seed 1 has not come down to its error yet: it is 0.10, and the error 0.070." in why
+    assert "Shared σ has not come down to its error yet: it is 0.10, and the error 0.070 (seed 1)." in why
 
 
 def test_that_a_sigma_comes_down_slowly_is_decided_while_it_does():

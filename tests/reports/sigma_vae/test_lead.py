@@ -88,7 +88,7 @@ def test_a_shared_sigma_that_is_still_being_learned_is_said_to_be():
     for lane in results["lanes"]:
         if lane["decoder"] == "shared_gaussian":
             lane["sigma"] = 0.5
-    assert "Shared σ has not come down to its error yet: it is 0.50, and the error 0.070." in words(results)
+    assert "Shared σ has not come down to its error yet: it is 0.50, and the error 0.070 (seed 0)." in words(results)
     assert "not come down" not in words(study_results())
 
 

@@ -188,12 +188,21 @@ def test_a_network_that_cannot_be_opened_is_not_kept(study, tmp_path):
     assert expected(small(), out).seconds == 0
 
 
-def test_lanes_that_cannot_be_stacked_are_refused_and_not_kept(study, tmp_path):
-    out = shutil.copytree(study[0], tmp_path / "digits")
-    before = (out / "study.json").read_text()
+def test_lanes_that_cannot_be_stacked_are_refused_before_anything_is_kept(tmp_path):
     with pytest.raises(RecipeError, match="No two of the 3 lanes"):
-        reproduce(small(), out, how="stack")
-    assert (out / "study.json").read_text() == before
+        reproduce(small(), tmp_path / "digits", how="stack", estimated=7.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_images_are_refused_whatever_is_asked_for(study, tmp_path):
+    out = shutil.copytree(study[0], tmp_path / "digits")
+    for one in out.glob("*/lanes/*/provenance.json"):
+        told = json.loads(one.read_text())
+        told["data"]["splits"]["train"]["fingerprint"] = "another"
+        one.write_text(json.dumps(told))
+    for refusing in (begin, expected):
+        with pytest.raises(RunError, match="The data of .* have changed"):
+            refusing(plan("table3", decoders=["bernoulli"], budget=replace(BUDGET, main=(0,))), out)
 
 
 def test_lanes_of_another_recipe_are_refused(study):

@@ -142,8 +142,8 @@ def unlearned(study: Study) -> str:
     if seed is None or ratios[seed] < UNLEARNED:
         return ""
     known, error = (plain(study.reading(SHARED, read)[seed], 2) for read in (sigma, rmse))
-    of = f" of seed {seed}" * (min(ratios.values()) < UNLEARNED)
-    return f"Shared σ{of} has not come down to its error yet: it is {known}, and the error {error}."
+    of = f" (seed {seed})" * (len(ratios) > 1)
+    return f"Shared σ has not come down to its error yet: it is {known}, and the error {error}{of}."
 
 
 def _over_error(lane: Entry) -> float | None:

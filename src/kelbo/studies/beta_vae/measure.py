@@ -47,7 +47,7 @@ class Wants(NamedTuple):
     @property
     def distances(self) -> str:
         features = self.features
-        name = f"{features.name} {features.weights[:16]}{' legacy' * features.legacy}" if features else ""
+        name = f"{features.title} {features.weights[:16]}{' legacy' * features.legacy}" if features else ""
         drawn = ", drawn posteriors" if self.sampled else ""
         return f"distances of {self.clouds} {self.split} images, {name}{drawn}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -146,9 +146,10 @@ class Plan:
         same = (names, named) == (self.only, self.named)
         return self if same else plan_of(self.budget, self.mode, names, self.root, named)
 
-    def whole(self) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
-        """The sweeps of all tables and figures, and what of them cannot be trained, with the reason."""
-        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root)
+    def whole(self, names: Collection[str]) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
+        """Those of the sweeps of all tables and figures, and which of them cannot be trained, with the reason."""
+        parts = {name: part for name, part in PARTS.items() if name in names}
+        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root, parts)
 
     def follows(self, sweep: SweepPlan) -> bool:
         """Whether distances are read while a sweep's lanes train."""
@@ -189,7 +190,7 @@ class Plan:
     def told(self) -> dict[str, Any]:
         """As results.json has it."""
         main, budget = self._score(FACTORS[0], MAIN[self.mode], L), self.budget
-        names = {role: features.name for role, features in self.features.items()}
+        names = {role: features.title for role, features in self.features.items()}
         same = len(set(names.values())) == 1
         return {
             "sweeps": [sweep.told() for sweep in self.sweeps],
@@ -235,12 +236,12 @@ def plan_of(
 
 
 def _sweeps(
-    budget: Budget, mode: Mode, names: Sequence[str], root: Path | None
+    budget: Budget, mode: Mode, names: Sequence[str], root: Path | None, parts: Mapping[str, Part] = PARTS
 ) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
-    """The sweeps that these tables and figures need, and those that cannot be trained, with the reason."""
+    """The sweeps of these parts that the tables and figures need, and those that cannot be trained, with the reason."""
     sweeps: list[SweepPlan] = []
     left_out: list[tuple[str, str]] = []
-    for name, part in PARTS.items():
+    for name, part in parts.items():
         needs = tuple(need for target in names for need in TARGETS[target].lanes if need.part == name)
         if not needs:
             continue

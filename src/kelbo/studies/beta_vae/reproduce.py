@@ -31,9 +31,11 @@ WHOLE = "study"
 """the group of what is measured of no lane and no baseline"""
 
 
-def begin(plan: Plan, out: Path, *, new: bool = True) -> Study:
+def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Study:
     """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
-    else."""
+    else; RecipeError where lanes shall be stacked and no two can be."""
+    if new:
+        require_stackable(how, [s.recipe_of(lane) for s in plan.sweeps if not plan.follows(s) for lane in s.lanes()])
     study = Study.begin(out, _definition(plan), list(plan.budget.steps), new=new)
     require_same_sweeps(plan, study)
     return study
@@ -53,8 +55,9 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     left = {named for named, _ in _jobs(shown, study, there)}
     if not (left or todo):
         return Estimate(0.0, 0.0, count)
-    there = [entry for entry in there if entry.title in todo or entry.state[0] == "done"]
-    recipes = {sweep.name: sweep.recipe for sweep in shown.sweeps}
+    there = [entry for entry in there if entry.title in todo | left]
+    needed = {"dsprites-mlp", *(entry.plan.name for entry in there)}  # the first tells how fast this machine is
+    recipes = {sweep.name: sweep.recipe for sweep in shown.sweeps if sweep.name in needed}
     return estimate(shown, there, probe(recipes, workers), count, left)
 
 
@@ -77,7 +80,7 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
     none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
-    study = begin(plan, out, new=training)
+    study = begin(plan, out, new=training, how=how)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
@@ -88,10 +91,9 @@ def reproduce(
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
         if not training:
             require_some_done(entries, out)
-        require_stackable(how, [entry.plan.recipe_of(entry.lane) for entry in entries if not shown.follows(entry.plan)])
         study.ask(shown.only, shown.named)
         if todo and training:
-            study.trained_on(describe())
+            study.trained_on(describe(), first=all(entry.steps == 0 for entry in there))
             with timed(study, "training"), watching(len(todo)) as watch:
                 train(shown, study, todo, watch=watch, workers=workers, how=how)
         for entry in entries:

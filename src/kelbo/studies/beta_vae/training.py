@@ -52,12 +52,20 @@ def entries_of(plan: Plan, study: Study) -> list[Entry]:
 
 def require_same_sweeps(plan: Plan, study: Study) -> None:
     """RunError where a sweep lies there that was laid out for other recipes, or on images that are not there any more."""
-    sweeps, left_out = plan.whole()
+    laid = [name for name in plan.budget.steps if Sweep(study.sweep(name)).definition_path.exists()]
+    sweeps, left_out = plan.whole(laid)  # a sweep that is not there yet may be of any images
     lanes.require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in sweeps})
     for name, why in left_out:
-        if Sweep(study.sweep(name)).definition_path.exists():
+        raise RunError(
+            f"{study.sweep(name)} was trained on images that are not found now: {why}. Name by --data-root where they were."
+        )
+    for sweep in sweeps:
+        runs = (Sweep(study.sweep(sweep.name)).run(lane.name) for lane in sweep.lanes())
+        known = [run.provenance()["data"]["splits"]["train"]["images"] for run in runs if run.provenance_path.exists()]
+        if sweep.source.kind == "files" and known and known[0] != sweep.source.images:
             raise RunError(
-                f"{study.sweep(name)} was trained on images that are not found now: {why}. Name by --data-root where they were."
+                f"The lanes in {study.sweep(sweep.name)} are of {known[0]:,} images; there are now {sweep.source.images:,}. "
+                "Name by --data-root where the old ones are, or choose another --out."
             )
 
 

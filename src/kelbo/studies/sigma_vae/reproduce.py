@@ -9,6 +9,7 @@ from typing import Any
 
 from kelbo.errors import RunError
 from kelbo.machine import describe
+from kelbo.recipes.guards import require_same_data
 from kelbo.reports.sigma_vae.page import write_study_page
 from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
@@ -30,9 +31,11 @@ from kelbo.sweeps.way import How
 SWEEPS = (DECODERS, BETAS, PUBLISHED)
 
 
-def begin(plan: Plan, out: Path, *, new: bool = True) -> Study:
+def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Study:
     """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
-    else."""
+    else; RecipeError where lanes shall be stacked and no two can be."""
+    if new:
+        require_stackable(how, [sweep.recipe_of(lane) for sweep, lane in plan.lanes()])
     study = Study.begin(out, _definition(plan), SWEEPS, new=new)
     _require_same_sweeps(plan, study)
     return study
@@ -52,7 +55,12 @@ def _definition(plan: Plan) -> dict[str, Any]:
 
 
 def _require_same_sweeps(plan: Plan, study: Study) -> None:
-    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in plan.asking([EVERYTHING]).sweeps})
+    whole = plan.asking([EVERYTHING])
+    require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in whole.sweeps})
+    # the seed draws what is held out of a set without a test split
+    alike = [entry.run for entry in entries_of(whole, study) if entry.lane.seed == plan.recipe.seed]
+    for run in [run for run in alike if run.provenance_path.exists()][:1]:
+        require_same_data(run, plan.images)
 
 
 def _with_features(plan: Plan, study: Study) -> Plan:
@@ -99,14 +107,13 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
     none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
-    study = begin(plan, out, new=training)
+    study = begin(plan, out, new=training, how=how)
     with study.held(), going_on():
         if estimated is not None:
             study.expect(estimated)
         shown = _asked_so_far(_with_features(plan, study), study)
         entries, there = entries_of(plan, study), entries_of(shown, study)
         todo, networks = unfinished(entries), features.jobs(shown, study)
-        require_stackable(how, [entry.plan.recipe_of(entry.lane) for entry in entries])
         features.features_of(shown, study)  # refuses a network that cannot be opened, before it is kept
         if len(todo) < len(entries):
             say(f"{len(entries) - len(todo)} of {len(entries)} lanes are trained already, or diverged")
@@ -115,7 +122,7 @@ def reproduce(
             todo = []
         study.ask(shown.asked, shown.features)
         if todo:
-            study.trained_on(describe())
+            study.trained_on(describe(), first=all(entry.steps == 0 for entry in there))
         if todo or networks:
             with timed(study, "training"), watching(len(todo) + len(networks)) as watch:
                 outcomes = train(shown, study, todo, watch=watch, workers=workers, how=how)
