@@ -178,6 +178,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     from kelbo.data.roots import data_root
+    from kelbo.runs.study import Study
 
     console.print(f"β-VAE study, {_how(plan, plan.only or ())}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
@@ -196,8 +197,9 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
         console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
     console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
     _tell_left_out(console, plan)
-    if plan.features:
-        names = ", ".join(f"{network.name} ({role})" for role, network in plan.features.items())
+    through = plan.asking(plan.only, Study(folder).told().get("features")).features  # that an earlier command named stay
+    if through:
+        names = ", ".join(f"{network.title} ({role})" for role, network in through.items())
         console.print(f"Fréchet distances through {names}", soft_wrap=True, markup=False)
 
 
