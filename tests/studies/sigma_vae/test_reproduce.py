@@ -13,8 +13,9 @@ from kelbo.runs.study import Study
 from kelbo.studies import course
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae import reproduce as module
-from kelbo.studies.sigma_vae import results as known
+from kelbo.studies.sigma_vae.lanes import entries_of
 from kelbo.studies.sigma_vae.reproduce import begin, expected, reproduce
+from kelbo.studies.sigma_vae.wanted import asked_for
 
 
 def small():
@@ -121,14 +122,6 @@ def test_a_study_of_other_training_is_refused_whatever_part_of_it_is_asked_for(o
             refusing(elsewhere, study[0])
 
 
-def test_the_machine_is_the_one_that_trained_first(study, tmp_path, monkeypatch):
-    out, trained = shutil.copytree(study[0], tmp_path / "digits"), results(study[0])["machine"]
-    for place in (module, known):
-        monkeypatch.setattr(place, "describe", lambda: trained | {"processor": "another"})
-    reproduce(plan("fig3", decoders=["optimal_gaussian"], betas=["1"], budget=replace(BUDGET, main=(0,))), out)
-    assert results(out)["machine"] == trained
-
-
 def test_without_training_a_folder_without_a_study_is_refused_and_not_made(tmp_path):
     with pytest.raises(RunError, match="holds no study yet"):
         reproduce(small(), tmp_path / "digits", training=False)
@@ -143,6 +136,7 @@ def test_without_training_and_with_no_lane_done_nothing_is_trained(study, tmp_pa
     assert not list(out.glob("features/*"))
 
 
+@pytest.mark.slow
 def test_features_that_were_named_once_are_those_of_a_later_command_and_of_all_lanes(study, tmp_path):
     out, seeds = shutil.copytree(study[0], tmp_path / "digits"), replace(BUDGET, main=(0,))
     reproduce(plan("table1", decoders=["optimal_gaussian"], betas=["1"], budget=seeds, features="random-0"), out)
@@ -153,6 +147,7 @@ def test_features_that_were_named_once_are_those_of_a_later_command_and_of_all_l
     assert distances(out) == {"optimal_gaussian": "random-1", "shared_gaussian": "random-1"}
 
 
+@pytest.mark.slow
 def test_what_was_stopped_while_it_measured_through_another_network_goes_on_with_all_lanes(
     study, tmp_path, monkeypatch
 ):
@@ -179,6 +174,16 @@ def distances(out):
         lane["decoder"]: lane["distances"] for lane in results(out)["lanes"] if lane["decoder"] != "fixed_gaussian"
     }
     return {decoder: found["features"] for decoder, found in known.items() if found}
+
+
+def test_what_earlier_commands_asked_for_is_measured_through_the_network_that_a_later_one_names(study):
+    whole, kept = small(), Study(study[0])
+    shown = replace(
+        whole.asking([*whole.asked, asked_for(["table1"], ["optimal_gaussian"], ["1"])]), features="random-1"
+    )
+    jobs = module._jobs(shown, kept, entries_of(shown, kept), features.features_of(shown, kept))
+    # Fig. 9 and flattery have no distances, and β = 1 is not trained
+    assert [job.name for _, job in jobs] == ["measure decoders/kind=optimal_gaussian,seed=0"]
 
 
 def test_a_network_that_cannot_be_opened_is_not_kept(study, tmp_path):
