@@ -197,7 +197,8 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
         console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
     console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
     _tell_left_out(console, plan)
-    through = plan.asking(plan.only, Study(folder).told().get("features")).features  # that an earlier command named stay
+    # features that an earlier command named stay
+    through = plan.asking(plan.only, Study(folder).told().get("features")).features
     if through:
         names = ", ".join(f"{network.title} ({role})" for role, network in through.items())
         console.print(f"Fréchet distances through {names}", soft_wrap=True, markup=False)
