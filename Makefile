@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 2
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -24,8 +25,8 @@ demo: $(READY) ## train a calibrated VAE on real digits and write its page (abou
 	@$(BIN)/kelbo evaluate runs/demo
 	@$(BIN)/kelbo report runs/demo
 
-test: $(READY) ## run the quick tests
-	@$(BIN)/pytest
+test: $(READY) ## run the quick tests, by two processes (WORKERS=N for N)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-all: $(READY) ## run every test, the slow ones too
 	@$(BIN)/pytest -m ''
