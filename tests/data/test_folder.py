@@ -49,37 +49,6 @@ def test_many_threads_put_every_picture_in_its_place(tmp_path):
     np.testing.assert_array_equal(whole(folder(tmp_path, 4))[:, 0, 0, 0], np.arange(200))
 
 
-@pytest.mark.parametrize("splits", [("train", "test"), ("train", "validation"), ("train", "validation", "test")])
-def test_sub_folders_named_as_splits_are_the_splits(tmp_path, splits):
-    for count, name in enumerate(splits, start=1):
-        for i in range(count):
-            save(tmp_path / name / f"{i}.png", np.full((4, 4, 3), 10 * count + i, np.uint8))
-    image_set = folder(tmp_path, 4)
-    assert {name: len(images) for name, images in image_set.splits.items()} == dict(
-        zip(splits, (1, 2, 3), strict=False)
-    )
-    assert image_set.splits[splits[1]].take(torch.tensor([1]))[0, 0, 0, 0] == 21
-    assert image_set.note.endswith("splits by sub-folder")
-
-
-@pytest.mark.parametrize("name", ["train", "test"])
-def test_one_such_sub_folder_alone_is_a_folder_like_any_other(tmp_path, name):
-    for i in range(10):
-        save(tmp_path / name / f"{i}.png", picture())
-    (tmp_path / "test").mkdir(exist_ok=name == "test")
-    if name == "train":
-        (tmp_path / "test").rmdir()
-    splits = folder(tmp_path, 8, held_out=0.3).splits
-    assert {name: len(images) for name, images in splits.items()} == {"train": 7, "test": 3}
-
-
-def test_an_empty_split_is_missing_data(tmp_path):
-    save(tmp_path / "train/a.png", picture())
-    (tmp_path / "test").mkdir()
-    with pytest.raises(DataMissing, match=r"/test holds no pictures \(\.png, \.jpg, \.jpeg, \.webp, \.bmp\)"):
-        folder(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("crop", "kept"),
     [

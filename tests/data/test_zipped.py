@@ -64,7 +64,7 @@ def test_top_folders_named_as_splits_are_the_splits_also_below_one_folder_around
     members = {f"{around}train/{i}.png": png() for i in range(3)} | {f"{around}test/x/0.png": png()}
     image_set = folder(pack(tmp_path / "x.zip", members), 8)
     assert {split: len(images) for split, images in image_set.splits.items()} == {"train": 3, "test": 1}
-    assert image_set.note.endswith("splits by sub-folder")
+    assert image_set.sources == {"train": f"{around}train/", "test": f"{around}test/"}
 
 
 def test_hidden_files_and_files_of_other_kinds_are_passed_over(tmp_path):

@@ -44,7 +44,11 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
         "shape": list(image_set.shape),
         "levels": image_set.levels,
         "splits": {
-            split: {"images": len(images), "fingerprint": images.fingerprint()}
+            split: {
+                "images": len(images),
+                "from": image_set.sources.get(split),
+                "fingerprint": images.fingerprint(),
+            }
             for split, images in image_set.splits.items()
         },
     }
@@ -54,7 +58,8 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     channels, height, width = image_set.shape
     typer.echo(f"{image_set.name}: {channels} × {height} × {width}, {image_set.levels} levels; {image_set.note}")
     for split, values in answer["splits"].items():
-        typer.echo(f"  {split}: {values['images']:,} images, fingerprint {values['fingerprint']}")
+        source = f" from {values['from']}" if values["from"] else ""
+        typer.echo(f"  {split}: {values['images']:,} images{source}, fingerprint {values['fingerprint']}")
 
 
 @app.command()

@@ -179,7 +179,7 @@ class ImageSet:
     labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
     attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
     subsets of it and share its pixels. note says in one line where the pixels come from and how the splits were made; a report
-    prints it.
+    prints it. sources says of each split where it is from: a folder, a file, a draw.
     """
 
     name: str
@@ -189,6 +189,7 @@ class ImageSet:
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     attribute_names: tuple[str, ...] = ()
     whole: FactorImages | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def train(self) -> Images:
@@ -221,6 +222,12 @@ def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImag
         "train": SubsetImages(images, order[held:].sort().values),
         "test": SubsetImages(images, order[:held].sort().values),
     }
+
+
+def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
+    """The sources of the splits that `hold_out` makes. of: what they are drawn from, where that is not everything."""
+    whence = f" of {of}" if of else ""
+    return {"train": f"the rest{whence}", "test": f"{fraction:g}{whence} held out by seed {seed}"}
 
 
 def quantized(image_set: ImageSet, bits: int) -> ImageSet:

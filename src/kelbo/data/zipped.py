@@ -21,8 +21,9 @@ ENCRYPTED = 0x1
 def zipped(archive: Path) -> Iterator[dict[str, Picture]]:
     """The pictures of an archive by their names in it, sorted; they can be read while the block lasts.
 
-    Hidden files, `__MACOSX` and files of other kinds are passed over. Raises DataCorrupt where the archive is damaged,
-    holds one name twice, or a picture's name leads out of it.
+    Names are parted by "/", also where the archive parts them by a backslash. Hidden files, `__MACOSX` and files of other
+    kinds are passed over. Raises DataCorrupt where the archive is damaged, holds one name twice, or a picture's name leads
+    out of it.
     """
     try:
         opened = zipfile.ZipFile(archive)
@@ -33,10 +34,23 @@ def zipped(archive: Path) -> Iterator[dict[str, Picture]]:
         for member in sorted(opened.infolist(), key=lambda member: member.filename):
             if not _is_picture(archive, member):
                 continue
-            if member.filename in pictures:
-                raise DataCorrupt(f"{archive} holds {member.filename!r} twice. Make the archive anew.")
-            pictures[member.filename] = _picture(archive, opened, member)
+            name = PureWindowsPath(member.filename).as_posix()
+            if name in pictures:
+                raise DataCorrupt(f"{archive} holds {name!r} twice. Make the archive anew.")
+            pictures[name] = _picture(archive, opened, member)
         yield pictures
+
+
+def folders_of(archive: Path) -> set[str]:
+    """The folders that the archive's names tell of, whether or not they have entries of their own; hidden ones not."""
+    with zipfile.ZipFile(archive) as opened:
+        names = [(PureWindowsPath(member.filename), member.is_dir()) for member in opened.infolist()]
+    folders = {parent for path, is_folder in names for parent in (*path.parents, *([path] if is_folder else []))}
+    return {path.as_posix() for path in folders if path.parts and not _is_hidden(path)}
+
+
+def _is_hidden(path: PureWindowsPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _is_picture(archive: Path, member: zipfile.ZipInfo) -> bool:
@@ -48,7 +62,7 @@ def _is_picture(archive: Path, member: zipfile.ZipInfo) -> bool:
             f"{archive} holds {member.filename!r}, a name that leads out of the archive. Nothing was read; "
             "use an archive that you trust."
         )
-    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return not _is_hidden(path)
 
 
 def _picture(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> Picture:

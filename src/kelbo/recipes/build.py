@@ -102,6 +102,7 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
                 resize=spec.resize,
                 mode=spec.mode,
                 unreadable=spec.unreadable,
+                splits=spec.splits,
                 held_out=spec.held_out,
                 split_seed=seed,
                 cache=cache_root(),

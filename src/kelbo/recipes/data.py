@@ -104,6 +104,8 @@ class Pictures(Fitted):
     kind: Literal["folder"] = "folder"
     root: Path
     """a folder of PNG, JPEG, WebP or BMP files, searched through, or a .zip of them"""
+    splits: Literal["auto", "named", "none"] = "auto"
+    """auto takes folders named train, val, test and the like; named leaves out what lies in none; none draws test images"""
 
 
 class Hub(Fitted):

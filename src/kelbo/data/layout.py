@@ -1,0 +1,164 @@
+"""Pictures divided by the names of the folders that they lie in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import NamedTuple
+
+from kelbo.data.splits import IF_NONE, Splits, check_splits, named, settled, sources_of, splits_among
+from kelbo.errors import DataCorrupt, DataMissing
+
+_LETTERS = re.compile(r"[A-Za-z]*")
+Parents = tuple[str, ...]
+"""Names of the folders around a picture, the outermost first."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """Places of the pictures by split, each in the order given, or of all as "all".
+
+    sources: where each split lies, for people. left_out: how many pictures lie in no split.
+    """
+
+    parts: Mapping[str, list[int]]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    left_out: int = 0
+
+
+class _Level(NamedTuple):
+    """depth: how many folders lie around the splits' ones. called: names of those, each with its split."""
+
+    depth: int
+    called: Mapping[str, str]
+
+
+def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), splits: Splits = "auto") -> Division:
+    """Divide pictures by their folders' names.
+
+    paths:   of the pictures below `place`, parted by "/"
+    folders: all folders below `place`, so that a split without pictures is seen
+    splits:  "auto" takes folders that are named as splits, be they at the top, below folders around everything, or in
+             each class's folder, and refuses what only looks like splits; "named" leaves out what lies in none of them;
+             "none" divides nothing
+
+    Raises DataCorrupt where the layout looks like splits but cannot be taken as such; DataMissing where a split holds no
+    pictures; ValueError for another `splits`.
+    """
+    check_splits(splits)
+    parents = [tuple(path.split("/")[:-1]) for path in paths]
+    level = None if splits == "none" else _level(parents, place)
+    if level is None:
+        if splits == "named":
+            raise DataCorrupt(
+                f'{place} has no folders named as splits, train and test say, which splits="named" takes.'
+            )
+        if splits == "auto":
+            _require_no_split_in_file_names(paths, place)
+        return Division({"all": [*range(len(paths))]})
+    homes = [_home(parent, level) for parent in parents]
+    outside = [path for path, home in zip(paths, homes, strict=True) if home is None]
+    if outside and splits == "auto":
+        raise _beside(place, level, outside, len(paths))
+    seen = {home for home in homes if home}
+    _require_each_split_once(seen, level, place)
+    _require_pictures(folders, seen, level, place)
+    return _divided(homes, level, place, len(outside))
+
+
+def _level(parents: Sequence[Parents], place: str) -> _Level | None:
+    """The outermost level that looks like splits."""
+    around, alone = _shared(parents), None
+    for depth in range(max(map(len, parents), default=0)):
+        names = {parent[depth] if len(parent) > depth else "" for parent in parents}
+        called = splits_among(names, place)
+        if len({*called.values()}) > 1:
+            return _Level(depth, called)
+        # deep below classes one folder called "test" may be anything; around all, at the top or in each class, it is a split
+        if called and alone is None and (depth <= around or called.keys() == names):
+            alone = _Level(depth, called)
+    return alone
+
+
+def _shared(parents: Sequence[Parents]) -> int:
+    """How many folders lie around everything."""
+    first, last = min(parents, default=()), max(parents, default=())
+    return next(
+        (depth for depth, (one, other) in enumerate(zip(first, last, strict=False)) if one != other),
+        min(len(first), len(last)),
+    )
+
+
+def _home(parent: Parents, level: _Level) -> Parents | None:
+    """The split's folder that a picture lies in."""
+    inside = len(parent) > level.depth and parent[level.depth] in level.called
+    return parent[: level.depth + 1] if inside else None
+
+
+def _divided(homes: Sequence[Parents | None], level: _Level, place: str, left_out: int) -> Division:
+    parts: dict[str, list[int]] = {}
+    at: dict[str, set[Parents]] = {}
+    for number, home in enumerate(homes):
+        if home:
+            split = level.called[home[-1]]
+            parts.setdefault(split, []).append(number)
+            at.setdefault(split, set()).add(home)
+    called = {_told(some): split for split, some in at.items()}
+    chosen = settled(called, place)
+    return Division(
+        {split: parts[called[name]] for split, name in chosen.items()}, sources_of(chosen, called), left_out
+    )
+
+
+def _told(some: set[Parents]) -> str:
+    """Folders for people: one by its path, several by their names."""
+    names = sorted({home[-1] for home in some})
+    path = "/".join(next(iter(some))) + "/"
+    return path if len(some) == 1 else f"the {len(some)} folders {' and '.join(f'*/{name}/' for name in names)}"
+
+
+def _beside(place: str, level: _Level, outside: Sequence[str], count: int) -> DataCorrupt:
+    split = ", ".join(f"{name}/" for name in level.called)
+    return DataCorrupt(
+        f"{place} looks like splits ({split}), but {len(outside):,} of its {count:,} pictures lie in none of them, "
+        f'{outside[0]} first. Move them away, or set splits to "named" (data.splits in a recipe) to leave them out. '
+        f"{IF_NONE}"
+    )
+
+
+def _require_each_split_once(seen: set[Parents], level: _Level, place: str) -> None:
+    """DataCorrupt where one folder holds two folders that are one split."""
+    known: dict[tuple[Parents, str], str] = {}
+    for home in sorted(seen):
+        split = level.called[home[-1]]
+        if (other := known.setdefault((home[:-1], split), home[-1])) != home[-1]:
+            within = "/".join((place, *home[:-1]))
+            raise DataCorrupt(
+                f"{within} holds both {other}/ and {home[-1]}/ as the {split} split. Merge them, or move one away. {IF_NONE}"
+            )
+
+
+def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level, place: str) -> None:
+    """DataMissing where a split's folder, beside the others, holds no pictures."""
+    around = {home[:-1] for home in seen}
+    for folder in sorted(folders):
+        parts = PurePath(folder).parts
+        if len(parts) == level.depth + 1 and parts[:-1] in around and parts not in seen:
+            said = named(parts[-1])
+            if said and not said.rest:
+                raise DataMissing(
+                    f"{place}/{folder} is named as a split but holds no pictures. Fill it, or remove it. {IF_NONE}"
+                )
+
+
+def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
+    """DataCorrupt where the pictures' own names tell splits: train_0001.png beside test_0001.png."""
+    firsts = {_LETTERS.match(path.rpartition("/")[2])[0] for path in paths}  # type: ignore[index]  # it matches all
+    said = [named(first) for first in firsts]
+    if all(said) and len({one.split for one in said if one}) > 1:
+        raise DataCorrupt(
+            f"The pictures in {place} are called {' and '.join(f'{first}…' for first in sorted(firsts))}, as splits are, but "
+            f"lie together. Move them into folders of these names. {IF_NONE}"
+        )

@@ -1,0 +1,106 @@
+"""Which images are for training, validation and testing, as names of folders, arrays or hub splits say.
+
+The words are those that the library `datasets` of the Hugging Face hub looks for in names of files and folders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, get_args
+
+from kelbo.errors import DataCorrupt
+
+Splits = Literal["auto", "named", "none"]
+_WORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+WORDS = {word: split for split, words in _WORDS.items() for word in words}
+SPLITS = (*_WORDS,)
+_AROUND = r"(?:x|images?|imgs?|pictures?|photos?|data|dataset|set|split|\d{4})"
+_SPLIT = re.compile(rf"(?:{_AROUND}[ ._-]?)*({'|'.join(WORDS)})(?:[ ._-]?{_AROUND})*")
+_TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
+IF_NONE = 'If these are no splits, set splits to "none" (data.splits in a recipe), which draws test images from all.'
+
+
+class Named(NamedTuple):
+    """The split that a name stands for. rest: the name with that word left open; "" where it says nothing else."""
+
+    split: str
+    rest: str
+
+
+def check_splits(splits: str) -> None:
+    if splits not in get_args(Splits):
+        raise ValueError(f"splits must be one of {', '.join(get_args(Splits))}; got {splits!r}.")
+
+
+def named(name: str) -> Named | None:
+    """The split that a name stands for in any case ("Train", "val2017", "x_test", "DIV2K_train_HR"); None where it is none."""
+    if exact := _SPLIT.fullmatch(name.casefold().strip()):
+        return Named(WORDS[exact[1]], "")
+    tokens = _TOKEN.findall(name)
+    places = [place for place, token in enumerate(tokens) if token.casefold() in WORDS]
+    if len(places) != 1:
+        return None
+    split = WORDS[tokens[places[0]].casefold()]
+    tokens[places[0]] = "*"
+    return Named(split, "".join(tokens).casefold())
+
+
+def splits_among(names: Iterable[str], place: str) -> dict[str, str]:
+    """The names that stand for splits, each with its split.
+
+    These are the names that say nothing else ("train", "Test"); where there are none, those that differ in the split
+    alone ("a_train", "a_test"). DataCorrupt where several groups do ("trainA", "testA", "trainB", "testB").
+    """
+    found = {name: said for name in sorted(set(names)) if (said := named(name))}
+    if exact := {name: said.split for name, said in found.items() if not said.rest}:
+        return exact
+    groups: dict[str, dict[str, str]] = {}
+    for name, said in found.items():
+        groups.setdefault(said.rest, {})[name] = said.split
+    groups = {rest: group for rest, group in groups.items() if len({*group.values()}) > 1}
+    if len(groups) > 1:
+        listed = "; ".join(", ".join(group) for group in groups.values())
+        raise DataCorrupt(f"{place} holds several groups of splits: {listed}. Keep one of them there. {IF_NONE}")
+    return next(iter(groups.values()), {})
+
+
+def settled(called: Mapping[str, str], place: str) -> dict[str, str]:
+    """Which of these places is which split, "all" where there is "train" alone. called: places, each with its split.
+
+    A validation split without a test split is taken as "test": evaluation reports on images that were not trained on,
+    and these are the only ones. DataCorrupt where two places are one split, or none is "train".
+    """
+    by_split: dict[str, str] = {}
+    for name, split in called.items():
+        if split in by_split:
+            raise DataCorrupt(
+                f"{place} holds both {by_split[split]} and {name} as the {split} split. Merge them, or move one away. "
+                f"{IF_NONE}"
+            )
+        by_split[split] = name
+    if "train" not in by_split:
+        seen = " and ".join(f"{name} ({split})" for name, split in called.items())
+        raise DataCorrupt(
+            f"{place} holds {seen}, but no train split. Name a place that has one, or rename it. {IF_NONE}"
+        )
+    if len(by_split) == 1:
+        return {"all": by_split["train"]}
+    if "test" not in by_split:
+        by_split["test"] = by_split.pop("validation")
+    return {split: by_split[split] for split in SPLITS if split in by_split}
+
+
+def sources_of(chosen: Mapping[str, str], called: Mapping[str, str]) -> dict[str, str]:
+    """Where each split is from, for people. chosen: what `settled` made of `called`."""
+    no_test = {"test": " (there is no test split)"} if called.get(chosen.get("test", "")) == "validation" else {}
+    return {split: f"{name}{no_test.get(split, '')}" for split, name in chosen.items()}
+
+
+def told(sources: Mapping[str, str]) -> str:
+    """The splits' sources as a part of a set's note."""
+    return ", ".join(f"{split} from {source}" for split, source in sources.items())
