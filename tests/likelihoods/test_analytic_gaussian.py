@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from kelbo.errors import RecipeError, RunError
 from kelbo.likelihoods import OptimalGaussian, PerImageGaussian, SharedGaussian
@@ -107,6 +108,50 @@ def test_after_many_batches_the_running_estimate_forgets_by_its_momentum():
         likelihood.log_prob(x, torch.full((2, 3), error))
     expected = ((1 + 4) / 2 + 9) / 4 + 16 / 2
     assert likelihood.variance(x)[0, 0].item() == pytest.approx(expected)
+
+
+@BOTH
+@pytest.mark.parametrize("broken", [1e20, math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_running_statistic_takes_in_nothing_that_is_not_finite(family, pair, broken, first):
+    x, output = pair
+    likelihood, expected = family(), family()
+    likelihood.log_prob(x, x + 2 * (output - x) if not first else output + broken)
+    likelihood.log_prob(x, output + broken if not first else x + 2 * (output - x))
+    likelihood.log_prob(x, output)
+    for scale in (2, 1):
+        expected.log_prob(x, x + scale * (output - x))
+    assert torch.equal(likelihood.running_variance, expected.running_variance)
+    assert likelihood.batches == 2
+
+
+@BOTH
+def test_one_broken_image_keeps_its_whole_batch_out_of_the_running_statistic(family, pair):
+    x, output = (part.detach().clone() for part in pair)
+    likelihood = family()
+    likelihood.log_prob(x, output)
+    kept = likelihood.running_variance.clone()
+    output[3, 1, 2, 2] = 1e30
+    likelihood.log_prob(x, output)
+    assert torch.equal(likelihood.running_variance, kept)
+    assert likelihood.batches == 1
+
+
+@BOTH
+@pytest.mark.parametrize("as_published", [False, True])
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_running_statistic_counts_a_step_once_where_activations_are_computed_again(
+    family, as_published, reentrant, pair
+):
+    x, output = pair
+    likelihood, plain = family(as_published=as_published), family(as_published=as_published)
+    again = checkpoint(lambda raw: likelihood.log_prob(x, raw), output, use_reentrant=reentrant)
+    again.sum().backward()
+    assert likelihood.batches == 1
+    torch.testing.assert_close(output.grad, loss_gradient(plain, x, output).neg())
+    assert torch.equal(likelihood.running_variance, plain.running_variance)
+    likelihood.log_prob(x, output)
+    assert likelihood.batches == 2
 
 
 @BOTH

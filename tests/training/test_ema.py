@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -39,6 +40,22 @@ def test_buffers_are_copied_not_averaged():
     model.seen += 7
     ema.update(model, 1)
     assert ema.weights["seen"] == 7
+
+
+@pytest.mark.parametrize("broken", [torch.inf, torch.nan])
+@pytest.mark.parametrize("place", ["layer.weight", "layer.bias", "seen"])
+def test_a_running_average_takes_in_nothing_that_is_not_finite(place, broken):
+    model = Counted()
+    ema, other = Ema(model, 0.9), Counted()
+    before = {name: value.clone() for name, value in ema.weights.items()}
+    with torch.no_grad():
+        other.state_dict()[place].view(-1)[0] = broken
+    ema.update(other, 100)
+    for name, value in ema.weights.items():
+        assert torch.equal(value, before[name]), name
+    model.seen += 3
+    ema.update(model, 101)
+    assert ema.weights["seen"] == 3
 
 
 def test_the_average_loads_in_place_of_the_weights():

@@ -6,9 +6,11 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from kelbo.errors import Divergence
 from kelbo.evaluation import sample
 from kelbo.recipes import change, find
 from kelbo.recipes.experiment import open_run, train
+from kelbo.runs import Run
 
 TINY = ["model.network.width=16", "training.batch_size=32", "training.log_every=2", "training.pictures_every=4"]
 
@@ -86,3 +88,18 @@ def test_networks_run_in_bfloat16_where_the_recipe_says_so(tmp_path):
     a, b = (np.array([row["loss"] for row in run.journal.rows()]) for run in (half, full))
     assert (a != b).any()
     np.testing.assert_allclose(a, b, rtol=0.05)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
+def test_no_memory_that_is_not_finite_is_ever_saved(tmp_path, optimizer):
+    """An optimiser whose memory of a weight is infinite never moves that weight again, while every loss looks well."""
+
+    def overflow(state, bound, loss):
+        if state.step == 3:
+            memory = next(iter(state.optimizer.state.values()))
+            next(value for name, value in memory.items() if name in ("sum", "exp_avg_sq")).view(-1)[5] = torch.inf
+
+    recipe = tiny(f"optimizer.kind={optimizer}", "training.steps=8", "training.checkpoint_every=2")
+    with pytest.raises(Divergence, match="After step 4 the optimiser's .* of the weight encoder.* is not finite"):
+        train(recipe, tmp_path / "run", hooks=[overflow])
+    assert Run(tmp_path / "run").checkpoint_steps() == [2]

@@ -5,14 +5,15 @@ Given the errors e of a batch, the σ that maximises the likelihood is known: σ
 
 A σ that looks at x makes no distribution over x: in one dimension exp(log_prob) is 1 / (√(2πe)·|x - mean|), whose
 integral diverges. That is harmless as a training loss, it is the ordinary Gaussian bound at its best σ, and dishonest as
-a measure. So in evaluation mode σ is frozen at a running estimate of the *training* errors, and `normalized` says which
-of the two is in force.
+a measure. So in evaluation mode σ is fixed: a running estimate of the *training* errors, or what `settle` was given.
+`normalized` says which of the two is in force.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -31,7 +32,9 @@ class AnalyticGaussian(Gaussian):
     momentum:     of the running estimate, an exponential average of the batches' mean squared errors (the paper asks
                   for a running average and gives no momentum). The first 1 / (1 - momentum) batches are averaged
                   evenly, so the first one initialises it. Buffers `running_variance` and `batches` hold it; only
-                  log_prob in training mode moves them. Each process of a distributed run sees its own batches.
+                  log_prob in training mode moves them, once a forward pass: not when checkpointed activations are computed
+                  again in the backward pass, and not by a batch whose σ² is not finite. Of several processes, all take in
+                  the mean over their batches.
     as_published: what the authors' release does: ln σ clipped softly, which at ln σ = -5 makes σ 37 % too large, and
                   the evaluated images' own error even in evaluation mode. Never `normalized`.
 
@@ -76,7 +79,8 @@ class AnalyticGaussian(Gaussian):
             return self._bounded(self._running())
         variance = self.mean_square(error)
         if self.training:
-            variance = self._observe(variance)
+            variance = self._over_processes(variance)
+            self._observe(variance.detach())
         return self._bounded(variance.detach() if self.detach else variance)
 
     def _bounded(self, variance: Tensor) -> Tensor:
@@ -86,14 +90,21 @@ class AnalyticGaussian(Gaussian):
             return soft_clip(0.5 * variance.clamp(min=torch.finfo(torch.float32).tiny).log(), floor)
         return 0.5 * variance.clamp(min=math.exp(2 * (LOG_SCALE_FLOOR + self.log_range))).log()
 
-    def _observe(self, variance: Tensor) -> Tensor:
-        """Move the running estimate by this step's σ², over all processes; returns the σ² to use."""
-        mean = mean_over_processes(variance.detach().mean())
-        with torch.no_grad():
-            self.batches += 1
-            weight = (1 / self.batches).clamp(min=1 - self.momentum)
-            self.running_variance += weight * (mean - self.running_variance)
-        return mean if variance.ndim == 0 and processes() > 1 else variance
+    def _over_processes(self, variance: Tensor) -> Tensor:
+        """The σ² of all processes' images, with its gradient, where σ is of the whole batch; as it is where of each image."""
+        return mean_over_processes(variance) if variance.ndim == 0 else variance
+
+    @torch.no_grad()
+    def _observe(self, variance: Tensor) -> None:
+        """Take this step's σ² into the running estimate."""
+        if _recomputing():
+            return
+        mean = variance if variance.ndim == 0 else mean_over_processes(variance.mean())
+        finite = mean.isfinite()
+        self.batches += finite
+        weight = (1 / self.batches.clamp(min=1)).clamp(min=1 - self.momentum)
+        # no branch on a value: nothing waits for the device, and stacked lanes are one program
+        self.running_variance += torch.where(finite, weight * (mean - self.running_variance), 0.0)
 
     def _running(self) -> Tensor:
         if self.batches == 0:
@@ -110,12 +121,35 @@ def processes() -> int:
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
-    """The mean of a value without gradient over all processes, each of which must call this."""
-    if processes() == 1:
-        return value
-    value = value.clone()
-    dist.all_reduce(value)
-    return value / processes()
+    """The mean of a value over all processes, each of which must call this, and where it has a gradient go backward too.
+
+    The gradient that a process gets is the mean of the processes' gradients of that mean. Averaging the processes'
+    gradients of their parameters, as DistributedDataParallel does, then gives that of one process with all the images.
+    """
+    return value if processes() == 1 else _MeanOverProcesses.apply(value)  # pyright: ignore[reportReturnType]
+
+
+class _MeanOverProcesses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004
+        return _all_reduced(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        return _all_reduced(gradient)
+
+
+def _all_reduced(value: Tensor) -> Tensor:
+    total = value.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total / processes()
+
+
+def _recomputing() -> bool:
+    """Whether this forward pass runs inside a backward pass: activation checkpointing computes a step's values again."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._current_graph_task_id() != -1
 
 
 class OptimalGaussian(AnalyticGaussian):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,12 @@ FORMAT = 1
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     """Write a checkpoint of `state` and remove all but the newest `keep`. Every process must call it.
 
-    Raises Divergence where a weight is not finite (such a state is never written) and NotSaved where the disk refuses; the
+    Raises Divergence where any of it is not finite (such a state is never written) and NotSaved where the disk refuses; the
     checkpoints before are kept either way.
     """
     place = run.checkpoint(state.step)
     partial = place.with_name(f".{place.name}.partial")
-    _refuse_broken_weights(run, state)
+    _refuse_broken_state(run, state)
 
     def begin() -> None:
         shutil.rmtree(partial, ignore_errors=True)
@@ -208,12 +208,23 @@ def _set_generators(states: dict[str, Tensor]) -> None:
             torch.cuda.set_rng_state(states[f"cuda{i}"], i)
 
 
-def _refuse_broken_weights(run: Run, state: TrainState) -> None:
-    for name, value in state.network.state_dict().items():
+def _refuse_broken_state(run: Run, state: TrainState) -> None:
+    for what, value in _everything(state):
         if not torch.isfinite(value).all():
-            raise Divergence(
-                f"After step {state.step} the weight {name} is not finite; that state is not saved. {last_good(run)}"
-            )
+            raise Divergence(f"After step {state.step} {what} is not finite; that state is not saved. {last_good(run)}")
+
+
+def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
+    """All that training goes on from, each with what to call it."""
+    yield from ((f"the weight {name}", value) for name, value in state.network.state_dict().items())
+    if state.ema is not None:
+        yield from ((f"the average of the weight {name}", value) for name, value in state.ema.weights.items())
+    names = {parameter: name for name, parameter in state.network.named_parameters()}
+    for parameter, memory in state.optimizer.state.items():
+        for name, value in memory.items():
+            if isinstance(value, Tensor):
+                yield f"the optimiser's {name} of the weight {names.get(parameter, '?')}", value
+    yield from ((f"the objective's {name}", value) for name, value in state.objective_state.items())
 
 
 def last_good(run: Run) -> str:

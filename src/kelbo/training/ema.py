@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class Ema:
     """average ← d·average + (1 - d)·weights after step n, d = min(decay, (1 + n) / (10 + n)); buffers are copied.
 
     The rising d forgets the random weights that a run begins with: with a constant one, 0.999 say, a fifth of them would
-    still be in the average after 1,500 steps.
+    still be in the average after 1,500 steps. Weights of which one is not finite are left out: the average would never recover.
 
     `weights` has the same names as the model's state dict, so it loads in its place.
     """
@@ -30,11 +31,16 @@ class Ema:
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after `step` steps, in one fused pass over all of them."""
         average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
-        parameters = dict(model.named_parameters())
-        average([self.weights[name] for name in parameters], list(parameters.values()), 0)
-        for name, buffer in model.named_buffers():
-            if name in self.weights:
-                self.weights[name].copy_(buffer)
+        now, names = model.state_dict(), [name for name, _ in model.named_parameters()]
+        finite = get_total_norm([value for value in now.values() if value.is_floating_point()]).isfinite()
+        if finite.device.type == "cpu":
+            if not finite:
+                return
+        else:  # which a branch would wait for
+            now = {name: torch.where(finite, now[name], own) for name, own in self.weights.items()}
+        average([self.weights[name] for name in names], [now[name] for name in names], 0)
+        for name in now.keys() - set(names):
+            self.weights[name].copy_(now[name])
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
         self.update(state.network, state.step)
