@@ -29,6 +29,27 @@ def test_one_that_was_imported_before_stays():
     )
 
 
+def test_training_needs_no_metrics_library():
+    code = """
+import sys
+from importlib import metadata
+known = metadata.version
+def version(name):
+    if name == "torchmetrics":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.version = version
+class Hidden:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] == "torchmetrics":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+import kelbo.recipes.experiment, kelbo.metrics, lightning_fabric.utilities.imports as i
+print(i._TORCHMETRICS_GREATER_EQUAL_1_0_0)
+"""
+    assert answer(code) == "False"
+
+
 def test_fabric_still_knows_which_version_there_is():
     code = "import kelbo.fabric, lightning_fabric.utilities.imports as i; print(i._TORCHMETRICS_GREATER_EQUAL_1_0_0)"
     assert answer(code) == "True"

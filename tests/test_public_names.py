@@ -51,6 +51,7 @@ SURFACE = {
         "PRDC",
         "Points",
         "RateParts",
+        "SSIM_DEFINITION",
         "SSIM_WINDOW",
         "Sap",
         "Score",

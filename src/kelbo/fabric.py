@@ -1,13 +1,14 @@
 """Lightning Fabric, the engine under the training loop, imported without a metrics library that it only looks at.
 
-On import Fabric asks for torchmetrics' version by importing all of it, and SciPy's signal processing and Matplotlib with
-it: a second and about 100 MB in every process. A module that knows its version and nothing else answers as well. It is
-gone again afterwards, so that `import torchmetrics` gives the real one.
+If torchmetrics is installed, Fabric asks for its version by importing all of it, and SciPy's signal processing and
+Matplotlib with it: a second and about 100 MB in every process. A module that knows its version and nothing else answers
+as well. It is removed afterwards, so that `import torchmetrics` gives the real one.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import metadata
 from types import ModuleType
 
@@ -16,13 +17,16 @@ __all__ = ["Fabric"]
 _NAME = "torchmetrics"
 
 
-class _Version(ModuleType):
-    __version__ = metadata.version(_NAME)
+class _StandIn(ModuleType):
+    __version__ = "0"
 
 
-_stand_in = sys.modules.setdefault(_NAME, _Version(_NAME))
+if _NAME not in sys.modules:
+    with suppress(metadata.PackageNotFoundError):  # then Fabric finds that out by itself
+        _StandIn.__version__ = metadata.version(_NAME)
+        sys.modules[_NAME] = _StandIn(_NAME)
 try:
     from lightning_fabric import Fabric
 finally:
-    if isinstance(_stand_in, _Version):
+    if isinstance(sys.modules.get(_NAME), _StandIn):
         del sys.modules[_NAME]

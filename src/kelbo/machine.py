@@ -15,7 +15,7 @@ import torch
 from kelbo.errors import RecipeError
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
-RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scikit-learn", "torchmetrics", "pillow")
+RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scipy", "scikit-learn", "pillow")
 
 
 @cache

@@ -10,6 +10,7 @@ from kelbo.data.images import ArrayImages
 from kelbo.errors import UnitError
 from kelbo.evaluation import encode, evaluate, interpolate, per_example, reconstruct, sample, traverse
 from kelbo.likelihoods import Bernoulli, Categorical, FixedGaussian, OptimalGaussian
+from kelbo.metrics import SSIM_DEFINITION, ssim
 from kelbo.models import VAE
 from kelbo.networks import HigginsDecoder, HigginsEncoder
 from kelbo.units import intensities
@@ -101,6 +102,14 @@ def test_ssim_is_left_out_with_its_reason_where_images_are_too_small():
     record = evaluate(model(FixedGaussian(), shape), images(shape=shape))["reconstruction"]
     assert record["ssim"] is None
     assert "11-pixel window" in record["ssim_reason"]
+
+
+def test_a_record_names_the_definition_of_its_ssim_and_has_that_of_the_reconstruction():
+    vae, data = model(FixedGaussian()), images()
+    x = intensities(data.spread(COUNT))
+    entry = evaluate(vae, data)["reconstruction"]["ssim"]
+    assert entry["definition"] == SSIM_DEFINITION
+    assert entry["mean"] == pytest.approx(ssim(x.numpy(), reconstruct(vae, x)).mean(), rel=1e-6)
 
 
 def test_psnr_is_that_of_the_reconstruction_from_the_posteriors_mean():

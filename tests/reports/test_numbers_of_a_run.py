@@ -4,6 +4,8 @@ import copy
 
 import pytest
 
+from kelbo.evaluation.suite import OTHER_SSIM
+from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes.experiment import evaluate_run
 from kelbo.reports.cards import bits_card, cards
 from kelbo.reports.table import comparison
@@ -31,6 +33,17 @@ def test_a_number_that_does_not_exist_has_its_reason(record):
     assert (shown["SSIM"].value, shown["SSIM"].note) == ("none", "Images are smaller than its 11-pixel window.")
     assert shown["Bits/dim"].value == "none"
     assert "--dequantize" in shown["Bits/dim"].note
+
+
+def test_a_number_of_an_older_definition_does_not_stand_beside_those_of_this_one(record):
+    entry, old = {"mean": 0.8, "standard_error": 0.1, "unit": "mean over images"}, copy.deepcopy(record)
+    record["reconstruction"]["ssim"] = entry | {"definition": SSIM_DEFINITION}
+    old["reconstruction"]["ssim"] = entry
+    assert by_title(record)["SSIM"].value == "0.80"
+    assert (by_title(old)["SSIM"].value, by_title(old)["SSIM"].error) == ("none", "")
+    assert OTHER_SSIM[1:] in by_title(old)["SSIM"].note
+    row = next(row for row in comparison({"test": record, "test-old": old}, step=6).rows if row.quantity == "SSIM")
+    assert [(cell.value, cell.note) for cell in row.cells] == [("0.80", ""), ("–", OTHER_SSIM)]
 
 
 def test_an_elbo_that_is_no_bound_says_so(record):

@@ -76,6 +76,16 @@ def test_figures_come_in_both_themes(tiny_page):
     assert all("prefers-color-scheme: dark" in attributes["media"] for attributes in dark)
 
 
+def test_a_record_of_an_older_definition_is_measured_anew_for_the_page(trained):
+    experiment = trained()
+    record = evaluate_run(experiment)
+    old = {"mean": 0.9, "standard_error": 0.1, "unit": "mean over images"}
+    record["reconstruction"]["ssim"] = old
+    experiment.run.save_evaluation("test", record)
+    write_page(experiment)
+    assert experiment.run.evaluations()["test"]["reconstruction"]["ssim"] is None  # images smaller than a window
+
+
 def test_the_headline_is_the_test_record(tiny, tiny_page):
     record = tiny.run.evaluations()["test"]
     assert record["settings"]["images"] == 180

@@ -15,6 +15,8 @@ from rich.console import Console
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import scores_of_codes
+from kelbo.evaluation.suite import OTHER_SSIM
+from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes import change, find
 from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.recipes.features import open_for
@@ -109,6 +111,18 @@ def test_a_summary_is_mean_spread_and_students_interval_over_seeds(whole):
         interval = scipy.stats.t.interval(0.95, 2, np.mean(values), np.std(values, ddof=1) / 3**0.5)
         assert np.allclose((row.low, row.high), interval)
         assert row.note == "training or test images differ"  # digits are split by the seed
+
+
+def test_a_number_of_an_older_definition_is_left_out_of_the_mean_with_its_reason(sweep):
+    for lane, ssim in zip(sweep.lanes, ({"mean": 0.5, "definition": SSIM_DEFINITION}, {"mean": 0.9}), strict=True):
+        record = evaluated(sweep, lane)
+        record["reconstruction"]["ssim"] = {"standard_error": 0.01, "unit": "mean over images", **ssim}
+        write_json(sweep.run(lane).path / "evaluations" / "test.json", record)
+    table = rows(sweep)
+    assert [row.value for row in table if row.quantity == "ssim"] == [0.5, None]
+    row = only(summary(table), "ssim", "evaluation test", **{"objective.beta": 1})
+    assert (row.n, row.excluded, row.mean, row.sd) == (1, 1, 0.5, None)
+    assert row.note == f"1 {OTHER_SSIM}"
 
 
 def test_diverged_lanes_are_listed_without_numbers_they_lack_and_left_out_of_means(tmp_path):

@@ -23,12 +23,13 @@ from kelbo.metrics.mig import InformationGap, continuous_mig, mig
 from kelbo.metrics.modularity import Explicitness, Modularity, explicitness, modularity
 from kelbo.metrics.mutual_information import mutual_information
 from kelbo.metrics.prdc import PRDC, prdc_of
-from kelbo.metrics.reconstruction import SSIM_WINDOW, squared_error, ssim
+from kelbo.metrics.reconstruction import SSIM_DEFINITION, SSIM_WINDOW, squared_error, ssim
 from kelbo.metrics.sap import Sap, sap
 from kelbo.metrics.udr import Udr, udr
 
 __all__ = [
     "PRDC",
+    "SSIM_DEFINITION",
     "SSIM_WINDOW",
     "BetaScore",
     "Coverage",

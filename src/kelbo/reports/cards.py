@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kelbo.evaluation.suite import Record
+from kelbo.evaluation.suite import Record, ssim_of
 from kelbo.reports.numbers import plain, with_error
 from kelbo.reports.wording import calibration
 from kelbo.units import bits_per_dim
@@ -30,15 +30,14 @@ class Card:
 
 def cards(record: Record, bits: Record) -> list[Card]:
     """The headline of a test `record`; `bits` is the record to take bits/dim from, the same where none has any."""
+    ssim, no_ssim = ssim_of(record)
     return [
         _elbo(record),
         _measured("Rate", record["rate"], "what the latents carry", NO_BOUND),
         _measured("Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
         _measured("PSNR", record["reconstruction"]["psnr"], "of reconstructions"),
-        _measured(
-            "SSIM", record["reconstruction"]["ssim"], "of reconstructions", record["reconstruction"]["ssim_reason"]
-        ),
+        _measured("SSIM", ssim, "of reconstructions", no_ssim),
         _active(record),
         _sigma(record),
         _beta(record),

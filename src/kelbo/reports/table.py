@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kelbo.evaluation.suite import Record
+from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
 from kelbo.reports.numbers import plain, with_error
 from kelbo.units import bits_per_dim
 
@@ -51,7 +51,7 @@ def comparison(records: dict[str, Record], step: int) -> Table:
         _measured("Importance-weighted bound", found, lambda record: record["importance_weighted"]),
         Row("Bits/dim", "bits", [_bits(record) for record in found]),
         _measured("PSNR", found, lambda record: record["reconstruction"]["psnr"]),
-        _measured("SSIM", found, lambda record: record["reconstruction"]["ssim"]),
+        _ssim(found),
         Row("Active units", "latents", [_active(record) for record in found]),
         *(_decoder(title, unit, name, found) for title, unit, name in DECODER),
     ]
@@ -89,6 +89,13 @@ def _cell(value: Record | None, unit: str) -> Cell:
         value["unit"] if value["unit"] != unit else "",
     ]
     return Cell(mean, error, "; ".join(filter(None, notes)))
+
+
+def _ssim(records: list[Record]) -> Row:
+    row = _measured("SSIM", records, lambda record: ssim_of(record)[0])
+    whys = [ssim_of(record)[1] == OTHER_SSIM for record in records]
+    cells = [replace(cell, note=OTHER_SSIM) if other else cell for cell, other in zip(row.cells, whys, strict=True)]
+    return replace(row, cells=cells)
 
 
 def _checkpoint(record: Record, step: int) -> Cell:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
+from kelbo.evaluation.suite import OTHER_SSIM, ssim_of
 from kelbo.runs import Run
 
 Entry = Mapping[str, Any]
@@ -42,6 +43,9 @@ JOURNAL = {
 DECODER = {"sigma": INTENSITY, "rmse": INTENSITY, "equivalent_sigma": INTENSITY, "equivalent_beta": ""}
 CALIBRATION = ("total_variation", "kolmogorov_smirnov", "wasserstein", "miscalibration_area")
 SHARES = ("precision", "recall", "coverage")
+
+LEFT_OUT = "left out"
+"""the condition that says why a number that a record holds is not among the others"""
 
 NO_CONDITIONS = ("run", "recipe", "step", "device", "batch_size")
 """settings of a record that differ between runs, or change no number"""
@@ -94,10 +98,13 @@ def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
         return Number(quantity, known(value), unit, source, step, conditions)
 
     measured = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
-    measured |= {name: record["reconstruction"][name] for name in ("psnr", "ssim")}
+    ssim, no_ssim = ssim_of(record)
+    measured |= {"psnr": record["reconstruction"]["psnr"], "ssim": ssim}
     for quantity, entry in measured.items():
         if entry is not None:
             yield number(quantity, entry["mean"], entry["unit"])
+    if no_ssim == OTHER_SSIM:
+        yield number("ssim", None, "mean over images")._replace(conditions={LEFT_OUT: no_ssim})
     if record["bits_per_dim"] is not None:
         yield number("bits_per_dim", record["bits_per_dim"], "bits/dim")
     if record["latents"] is not None:

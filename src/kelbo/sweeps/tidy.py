@@ -14,7 +14,7 @@ from kelbo.errors import Damaged
 from kelbo.metrics.intervals import of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
-from kelbo.sweeps.measured import SHARE, Number, numbers
+from kelbo.sweeps.measured import LEFT_OUT, SHARE, Number, numbers
 
 Setting = bool | int | float | str
 
@@ -137,7 +137,7 @@ def _summary(group: list[Row]) -> Summary:
 
 def _excluded(group: list[Row]) -> list[str]:
     why = Counter(
-        row.state if row.state != "done" else "not measured"
+        row.state if row.state != "done" else row.conditions.get(LEFT_OUT, "not measured")
         for row in group
         if row.state != "done" or row.value is None
     )
