@@ -18,7 +18,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch.distributed as dist
 
@@ -68,6 +68,17 @@ def once(fabric: Fabric | None, action: Callable[[], object]) -> None:
     error = fabric.broadcast(error)
     if error is not None:
         raise error
+
+
+def from_first(fabric: Fabric | None, action: Callable[[], Result]) -> Result:
+    """Do something in the first process and give every process its result; where it fails, every process raises the error."""
+    if fabric is None or fabric.world_size == 1:
+        return action()
+    told = _error_of(action) if fabric.is_global_zero else None
+    result, error = cast(tuple[Result, Exception | None], fabric.broadcast(told))
+    if error is not None:
+        raise error
+    return result
 
 
 def together(fabric: Fabric | None, action: Callable[[], Result]) -> list[Result]:

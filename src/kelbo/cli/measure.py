@@ -48,7 +48,7 @@ def evaluate(
     fabric = launch_where_asked(device, accelerator, devices, num_nodes)
     rank, world = place(fabric)
     with failing_together(fabric):
-        experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root)
+        experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root, fabric=fabric)
         network = (
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
         )

@@ -69,8 +69,8 @@ def doctor(run: RunPath, device: Device = None, data_root: DataRoot = None, as_j
     from kelbo.recipes.experiment import open_run
 
     experiment = open_run(run, device=device, data_root=data_root)
-    data, rows = experiment.data, experiment.run.journal.rows()
-    found = examine(experiment.model, data.train, data.test, rows, experiment.weigh)
+    data = experiment.data
+    found = examine(experiment.model, data.train, data.test, experiment.rows(), experiment.weigh)
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in found], indent=2, allow_nan=False))
         return

@@ -27,10 +27,11 @@ from kelbo.recipes.running import running
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
+from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
-from kelbo.training import Hook, StopOnSignal, fit
-from kelbo.training.checkpoint import load_weights, objective_state
+from kelbo.training import Hook, StopOnSignal, fit, opened
 from kelbo.training.hooks import Sink
+from kelbo.training.opened import Kept
 from kelbo.training.watch import Say, silent
 from kelbo.units import intensities
 
@@ -83,19 +84,39 @@ def _train(
 
 @dataclass(frozen=True)
 class Experiment:
-    """A trained run brought back: its model in evaluation mode on a device, its data and its recipe."""
+    """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
+
+    kept: what the checkpoint says that the weights are from. All of it was read when the run was opened, so that a run that
+    trains on changes nothing here.
+    """
 
     run: Run
     recipe: Recipe
     model: Model
     data: ImageSet
-    step: int
-    averaged: bool = False
-    """whether the weights are their moving average"""
+    kept: Kept
+
+    @property
+    def step(self) -> int:
+        return self.kept.step
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the weights are their moving average."""
+        return self.kept.averaged
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are, as records have it."""
+        return "moving average" if self.averaged else "last step"
 
     def weigh(self, bound: Bound) -> float:
-        """The weight of the rate in the run's objective at this bound, with the objective's memory as it was saved."""
-        return weight_of_rate(build.objective(self.recipe), bound, objective_state(self.run))
+        """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
+        return weight_of_rate(build.objective(self.recipe), bound, self.kept.memory)
+
+    def rows(self) -> list[Row]:
+        """The journal up to this checkpoint: a run that trains on has later rows."""
+        return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]
 
     @property
     def device(self) -> torch.device:
@@ -121,14 +142,20 @@ class Experiment:
 
 
 def open_run(
-    path: Path, *, device: str | None = None, average: bool = True, data_root: Path | None = None
+    path: Path,
+    *,
+    device: str | None = None,
+    average: bool = True,
+    data_root: Path | None = None,
+    fabric: Fabric | None = None,
 ) -> Experiment:
     """Bring back the run in `path` from its newest checkpoint.
 
     device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one;
     what the likelihood tracked of training errors is then estimated anew with it. data_root: where the data lie now, if they
-    were moved. Raises RunError where `path` is no run, has no checkpoint or its data have changed, DataError where they have
-    gone, RecipeError where there is no such device.
+    were moved. fabric: of several processes all have the checkpoint that the first one reads. The run may be in training:
+    what is read is of one checkpoint. Raises RunError where `path` is no run, has no checkpoint or its data have changed,
+    DataError where they have gone, RecipeError where there is no such device.
     """
     keep_freed_memory()
     run = Run.open(path)
@@ -139,11 +166,10 @@ def open_run(
     data = build.data(recipe)
     require_same_data(run, data)
     model = build.model(recipe, data)
-    step = load_weights(run, model, place, average)
-    averaged = average and recipe.training.ema is not None
-    if averaged and model.likelihood.forget():
+    kept = opened.load(run, model, place, average, fabric)
+    if kept.averaged and model.likelihood.forget():
         track_again(model, data, recipe.training.batch_size)
-    return Experiment(run, recipe, model.eval(), data, step, averaged)
+    return Experiment(run, recipe, model.eval(), data, kept)
 
 
 def track_again(model: Model, data: ImageSet, batch_size: int, batches: int = 100) -> None:
@@ -189,7 +215,7 @@ def evaluate_run(
         "split": split,
         "data": experiment.data.name,
         "device": str(experiment.device),
-        "weights": "moving average" if experiment.averaged else "last step",
+        "weights": experiment.weights,
     }
     parts = [split, f"iw{samples}" if samples else "", "dequantized" if dequantized else ""]
     once(fabric, lambda: experiment.run.save_evaluation("-".join(filter(None, parts)), record))

@@ -103,17 +103,21 @@ def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
 
 
 def progress(experiment: Experiment) -> list[Labelled]:
-    """The run's pictures over time, a row a moment from the first to the last: each column is one image, or one z."""
-    run, side = experiment.run, experiment.data.shape[1:]
+    """The run's pictures up to this checkpoint, a row a moment: each column is one image, or one z."""
+    side = experiment.data.shape[1:]
     strips = []
-    if paths := spread(run.pictures("reconstructions"), MOMENTS):
+    if paths := spread(_pictures(experiment, "reconstructions"), MOMENTS):
         grids = [cut(path, side, rows=2) for path in paths]
         rows, labels = [grids[0][0], *(grid[1] for grid in grids)], [("original", ""), *map(_moment, paths)]
         strips.append(_strip("progress-reconstructions", "Reconstructions of the same test images", rows, labels))
-    if paths := spread(run.pictures("samples"), MOMENTS):
+    if paths := spread(_pictures(experiment, "samples"), MOMENTS):
         rows = [cut(path, side, rows=4)[0] for path in paths]
         strips.append(_strip("progress-samples", "The same draws from the prior", rows, [*map(_moment, paths)]))
     return strips
+
+
+def _pictures(experiment: Experiment, name: str) -> list[Path]:
+    return [path for path in experiment.run.pictures(name) if _step(path) <= experiment.step]
 
 
 def column(rows: list[Row], name: str) -> Array:
@@ -136,4 +140,9 @@ def _strip(name: str, title: str, rows: list[np.ndarray], labels: list[tuple[str
 
 
 def _moment(path: Path) -> tuple[str, str]:
-    return f"{int(path.name.partition('-')[0]):,}", "steps"
+    return f"{_step(path):,}", "steps"
+
+
+def _step(path: Path) -> int:
+    """Of a picture that training wrote."""
+    return int(path.name.partition("-")[0])

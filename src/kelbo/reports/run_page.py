@@ -35,7 +35,7 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         name=experiment.recipe.name,
         folder=run.path.resolve().name,
         sentence=trained(experiment),
-        warnings=run.warnings(),
+        warnings=[warned for warned in run.warnings() if warned["step"] <= experiment.step],
         step=experiment.step,
         images=records["test"]["settings"]["images"],
         latents=experiment.model.latent_dims,
@@ -58,10 +58,14 @@ def _records(experiment: Experiment) -> dict[str, Record]:
     """All of the run's records, the one on the test split that of the checkpoint the page shows, as this version measures."""
     records = experiment.run.evaluations()
     test = records.get("test")
-    if test is None or test["settings"]["step"] != experiment.step or ssim_of(test)[1] == OTHER_SSIM:
-        evaluate_run(experiment)
-        records = experiment.run.evaluations()
+    if test is None or not _is_of(test, experiment) or ssim_of(test)[1] == OTHER_SSIM:
+        records = records | {"test": evaluate_run(experiment)}
     return records
+
+
+def _is_of(record: Record, experiment: Experiment) -> bool:
+    settings = record["settings"]
+    return (settings["step"], settings["weights"]) == (experiment.step, experiment.weights)
 
 
 def _with_bits(records: dict[str, Record], step: int) -> Record:
@@ -80,7 +84,7 @@ def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any
         "factor_sweeps": factor_sweeps(experiment, whole) if whole else None,
         "factor_codes": codes_of_sweeps(experiment, whole) if whole else None,
         "rates": gallery.rates(record) if has_rate else None,
-        "curves": gallery.training_curves(experiment.run.journal.rows(), has_rate),
+        "curves": gallery.training_curves(experiment.rows(), has_rate),
         "scores": score_groups(scores, experiment),
         "score_pictures": score_pictures(scores, experiment),
         "progress": gallery.progress(experiment),
@@ -107,7 +111,6 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
     """What the run recorded about itself, as titled lists of words."""
     known, run = experiment.run.provenance(), experiment.run
     machine, data = dict(known["machine"]), known["data"]
-    saved = run.checkpoint(experiment.step) / "state.json"
     hardware = {
         key: machine.pop(key) for key in ("processor", "accelerators", "threads", "device", "processes", "system")
     }
@@ -117,7 +120,7 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
             "recipe’s fingerprint": known["recipe"],
             "seed": known["seed"],
             "begun": date(datetime.fromisoformat(known["begun"])),
-            "last checkpoint": date(datetime.fromtimestamp(saved.stat().st_mtime, UTC)),
+            "checkpoint": date(experiment.kept.saved),
             "step": f"{experiment.step:,}",
         },
         "Data": {"name": data["name"], "note": data["note"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +19,21 @@ class Entry(NamedTuple):
 
 
 def index(folder: Path) -> list[Entry]:
-    """Every run in `folder` and below it, by path; empty where there is none."""
-    found = [Run(path.parent) for path in sorted(folder.rglob("recipe.toml"))]
-    return [Entry(run, _last(run), max(run.checkpoint_steps(), default=None)) for run in found]
+    """Every run in `folder` and below it, by path; empty where there is none. What vanishes meanwhile is left out."""
+    return [
+        Entry(run, _last(run), max(run.checkpoint_steps(), default=None)) for run in sorted(_found(folder), key=_path)
+    ]
+
+
+def _found(folder: Path) -> Iterator[Run]:
+    for place, folders, files in os.walk(folder):
+        if "recipe.toml" in files:
+            yield Run(Path(place))
+            folders[:] = [name for name in folders if name != "checkpoints"]
+
+
+def _path(run: Run) -> Path:
+    return run.path
 
 
 def _last(run: Run) -> dict[str, float | int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from kelbo.recipes.sets import split_of
 from kelbo.runs import Run, write_json
 from kelbo.runs.files import read_json
 from kelbo.sweeps.lane import Tell
-from kelbo.training.checkpoint import newest
+from kelbo.training.opened import digest
 
 FORMAT = 1
 """of what is kept; numbers of another one are measured anew"""
@@ -30,8 +29,7 @@ Parts = dict[str, Any]
 
 def fingerprint(run: Run) -> str:
     """Of a run's newest weights: SHA-256 of their file. RunError where it has none."""
-    with (newest(run) / "weights.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(run)
 
 
 def parts_in(place: Path, of: str) -> Parts:

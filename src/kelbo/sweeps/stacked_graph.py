@@ -27,8 +27,8 @@ class Graph:
         self.graph = torch.cuda.CUDAGraph()
         device = step.fabric.device
         for lane in step.lanes:
-            memory = lane.state.objective_state
-            lane.state.objective_state = {name: value.to(device) for name, value in memory.items()}
+            for memory in (lane.state.objective_state, lane.state.objective_used):
+                memory |= {name: value.to(device) for name, value in memory.items()}
         self.groups = [group for lane in step.lanes for group in lane.state.optimizer.param_groups]
         self.rates = [torch.zeros((), device=device) for _ in self.groups]
         self.filled: list[float | None] = [None] * len(self.groups)

@@ -96,6 +96,7 @@ class Step:
                 )
             lane.state.optimizer.step()
             for name, value in memory.items():  # in place, where a CUDA graph looks for it
+                lane.state.objective_used[name].copy_(lane.state.objective_state[name])
                 lane.state.objective_state[name].copy_(value)
         self.stack.hand_out_gradients()  # of which there are none now, so their memory is free for the next
         return [

@@ -75,12 +75,13 @@ def rows(sweep: Sweep) -> list[Row]:
     """
     lanes = sweep.definition()["lanes"]
     settings = typed([lane["settings"] for lane in lanes])
+    # before their numbers: a lane that ends meanwhile has numbers of a run that was not done
+    states = [state_of(sweep, lane["name"]) for lane in lanes]
     found = [_numbers_of(sweep.run(lane["name"])) for lane in lanes]
     columns = {(number.quantity, number.source): number.unit for of_lane in found for number in of_lane}
     table = []
-    for lane, varied, of_lane in zip(lanes, settings, found, strict=True):
+    for lane, varied, state, of_lane in zip(lanes, settings, states, found, strict=True):
         has = {(number.quantity, number.source): number for number in of_lane}
-        state = state_of(sweep, lane["name"])
         for (quantity, source), unit in (columns or {("", ""): ""}).items():
             number = has.get((quantity, source), Number(quantity, None, unit, source, None, {}))
             table.append(Row(lane["name"], varied, lane["seed"], state=state, **number._asdict()))

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
 from kelbo.fabric import Fabric
 from kelbo.processes import once, together
-from kelbo.protocols import Model, State
+from kelbo.protocols import Model
 from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
 from kelbo.training.state import TrainState
@@ -47,7 +47,7 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     def finish() -> None:
         _write_state(partial, state, fabric.world_size)
         if place.exists():  # written by a run that was cut off later and resumed from an earlier step
-            shutil.rmtree(place)
+            _remove(place)
         partial.rename(place)
         sync_folder(place.parent)
 
@@ -56,7 +56,7 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
 
     def thin_out() -> None:
         for step in run.checkpoint_steps()[:-keep]:
-            shutil.rmtree(run.checkpoint(step))
+            _remove(run.checkpoint(step))
 
     what = f"The checkpoint of step {state.step}"
     try:
@@ -67,6 +67,14 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     once(fabric, thin_out)
+
+
+def _remove(place: Path) -> None:
+    """Remove a checkpoint: renamed first, so that a reader finds all of it or none."""
+    removed = place.with_name(f".{place.name}.removed.partial")
+    shutil.rmtree(removed, ignore_errors=True)
+    place.rename(removed)
+    shutil.rmtree(removed)
 
 
 def saving(run: Run, what: str, action: Callable[[], object]) -> None:
@@ -86,6 +94,7 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
         _write(folder / "ema.safetensors", state.ema.weights)
     tensors, groups = _flatten(state.optimizer)
     tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
+    tensors |= {f"used.{name}": value for name, value in state.objective_used.items()}
     _write(folder / "training.safetensors", tensors)
     write_json(folder / "state.json", {"format": FORMAT, "step": state.step, "processes": processes, "groups": groups})
 
@@ -93,18 +102,19 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
 def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     """Bring `state` to the run's newest checkpoint. RunError where there is none or it cannot be read."""
     place = newest(run)
-    header = _header(place)
+    header = header_of(place)
     if header["processes"] != fabric.world_size:
         raise RunError(
             f"{run.path} was trained by {header['processes']} processes and each has its own noise; this is "
             f"{fabric.world_size}. Resume it with as many."
         )
     device = fabric.device
-    _load(state.network, place / "weights.safetensors", device)
+    path = place / "weights.safetensors"
+    load_into(state.network, read_tensors(path, device), path)
     if state.ema is not None:
-        for name, value in _read(place / "ema.safetensors", device).items():
+        for name, value in read_tensors(place / "ema.safetensors", device).items():
             state.ema.weights[name].copy_(value)
-    tensors = _read(place / "training.safetensors", device)
+    tensors = read_tensors(place / "training.safetensors", device)
     _unflatten(state.optimizer, tensors, header["groups"])
     state.objective_state = {
         name.removeprefix("objective."): value.to(state.objective_state[name.removeprefix("objective.")].device)
@@ -112,40 +122,30 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
         if name.startswith("objective.")
     }
     state.step = header["step"]
-    _set_generators(_read(place / f"generators-{fabric.global_rank}.safetensors", torch.device("cpu")))
-
-
-def load_weights(run: Run, model: Model, device: torch.device, average: bool = True) -> int:
-    """Load the newest weights, the moving average where `average` and the run kept one. Returns their step."""
-    place = newest(run)
-    averaged = place / "ema.safetensors"
-    path = averaged if average and averaged.exists() else place / "weights.safetensors"
-    _load(model.to(device), path, device)
-    return _header(place)["step"]
-
-
-def objective_state(run: Run) -> State:
-    """The objective's memory at the newest checkpoint."""
-    tensors = _read(newest(run) / "training.safetensors", torch.device("cpu"))
-    return {name.removeprefix("objective."): value for name, value in tensors.items() if name.startswith("objective.")}
+    _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors", torch.device("cpu")))
 
 
 def newest(run: Run) -> Path:
     """The folder of the newest complete checkpoint. RunError where there is none."""
     steps = run.checkpoint_steps()
     if not steps:
-        raise RunError(f"{run.path} has no checkpoint: it ended before its first. Train it again in a new folder.")
+        raise RunError(
+            f"{run.path} has no checkpoint yet. If the run is in training, wait for the first one. If it ended before that, "
+            "go on with it by --resume, or train it again in a new folder."
+        )
     return run.checkpoint(steps[-1])
 
 
-def _load(model: Model, path: Path, device: torch.device) -> None:
+def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
+    """Give a model the weights that `path` held. Damaged where they are not of this model."""
     try:
-        model.load_state_dict(_read(path, device))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise Damaged(f"{path} holds other weights than the run's recipe asks for: {error}") from error
 
 
-def _header(place: Path) -> dict[str, Any]:
+def header_of(place: Path) -> dict[str, Any]:
+    """What a checkpoint's folder says of itself. Damaged where it cannot be read."""
     header = read_json(place / "state.json")
     if header.get("format") != FORMAT:
         raise Damaged(f"{place} has checkpoint format {header.get('format')}; this kelbo reads {FORMAT}.")
@@ -159,7 +159,8 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Tensor]:
+def read_tensors(path: Path, device: torch.device) -> dict[str, Tensor]:
+    """A checkpoint's file of named tensors. Damaged where it cannot be read."""
     try:
         return load_file(path, device=str(device))
     except (OSError, SafetensorError) as error:

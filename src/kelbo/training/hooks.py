@@ -13,7 +13,7 @@ from kelbo.errors import Divergence
 from kelbo.fabric import Fabric
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
 from kelbo.processes import once
-from kelbo.protocols import Objective
+from kelbo.protocols import Objective, State
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
@@ -56,14 +56,16 @@ class Scalars:
         self.probe = intensities(probe, levels)
         self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
         self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
+        self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
         self.since = time.perf_counter()
 
     def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
         values = (bound.distortion.mean(), bound.rate.sum(-1).mean(), loss)
         if self.filled == len(self.table):
-            self.table = torch.cat([self.table, torch.zeros_like(self.table)])
+            self.table = _doubled(self.table)
         self.table[self.filled] = torch.stack([value.detach().float() for value in values])
+        self._remember(state.objective_used)
         self.filled += 1
         # by the step, so that a resumed run has its rows where the other has; the last row before the last checkpoint, after
         # which nobody trains that could write it
@@ -72,6 +74,14 @@ class Scalars:
             self.check(state)
         if due:
             self._emit(state)
+
+    def _remember(self, used: State) -> None:
+        for name, value in used.items():
+            if name not in self.memories:
+                self.memories[name] = value.new_zeros(len(self.table), *value.shape)
+            table = self.memories[name].to(value.device)
+            self.memories[name] = _doubled(table) if self.filled == len(table) else table
+            self.memories[name][self.filled] = value
 
     def finish(self, state: TrainState) -> None:
         """The row of the steps since the last one, at the end of a run."""
@@ -126,14 +136,30 @@ class Scalars:
             readout["floored"] = float(floored.float().mean())
         if not model.has_rate:
             return readout
-        # the mean over the interval's steps: an objective with a kink (capacity) pulls one way and then the other
-        steps = self.table[: self.filled].cpu().split(1)
-        weights = [
-            weight_of_rate(self.objective, Bound(rate=row[:, 1:2], distortion=row[:, 0]), state.objective_state)
-            for row in steps[:: -(-len(steps) // 64)]
-        ]
-        beta = sum(weights) / len(weights)
+        beta = self._weight()
         return readout | {"beta": beta, **equivalents(variance, beta)}
+
+    def _weight(self) -> float:
+        """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.
+
+        Of long intervals 64 steps speak, evenly spread from the first to the last.
+        """
+        rows = self.table[: self.filled].cpu()
+        memories = {name: table[: self.filled].cpu() for name, table in self.memories.items()}
+        chosen = torch.linspace(0, self.filled - 1, min(self.filled, 64), dtype=torch.float64).round().long().tolist()
+        weights = [
+            weight_of_rate(
+                self.objective,
+                Bound(rate=rows[i : i + 1, 1:2], distortion=rows[i : i + 1, 0]),
+                {name: table[i] for name, table in memories.items()},
+            )
+            for i in chosen
+        ]
+        return sum(weights) / len(weights)
+
+
+def _doubled(table: Tensor) -> Tensor:
+    return torch.cat([table, torch.zeros_like(table)])
 
 
 class Checkpoints:

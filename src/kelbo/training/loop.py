@@ -37,7 +37,8 @@ def fit(
         if state.step >= steps:
             break
         bound = over_processes(fabric, state.model(intensities(images, levels)))
-        loss, state.objective_state = objective(bound, state.objective_state)
+        state.objective_used = state.objective_state
+        loss, state.objective_state = objective(bound, state.objective_used)
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         if clip is not None:

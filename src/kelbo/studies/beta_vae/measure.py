@@ -82,7 +82,11 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     keys = wants.keys()
     if set(keys) <= parts.keys():
         return
-    measures = _measures(open_run(run), wants)
+    experiment = open_run(run)
+    if experiment.kept.digest != of:  # it trained on since
+        of = experiment.kept.digest
+        parts = parts_in(place, of)
+    measures = _measures(experiment, wants)
     measure_missing(place, of, {key: measures[key] for key in keys}, parts, tell=tell)
 
 

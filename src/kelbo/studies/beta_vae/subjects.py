@@ -44,7 +44,10 @@ class QuirkWants(NamedTuple):
     @property
     def of(self) -> str:
         """All that the numbers depend on."""
-        weights = [fingerprint(Run(lane.run)) for lane in self.lanes]
+        return self.made_of([fingerprint(Run(lane.run)) for lane in self.lanes])
+
+    def made_of(self, weights: list[str]) -> str:
+        """All that numbers of these weights depend on."""
         return f"{weights} {self.codes} {self.images} {self.fitted} {self.effort}"
 
 
@@ -64,10 +67,10 @@ def looked_at(entries: list[Entry]) -> tuple[Looked, ...]:
 
 def measure_quirks(place: Path, wants: QuirkWants, *, tell: Tell) -> None:
     """Every quirk that these lanes allow, kept at `place`; nothing is done where they are there already."""
-    of = wants.of
-    if "quirks" in parts_in(place, of):
+    if "quirks" in parts_in(place, wants.of):
         return
     subjects = [subject(lane, wants) for lane in wants.lanes]
+    of = wants.made_of([one.experiment.kept.digest for one in subjects if one.experiment])  # of what was opened
     told = [0]
 
     def count(_name: str, _set: str) -> None:

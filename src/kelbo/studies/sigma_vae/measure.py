@@ -120,6 +120,9 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     if set(keys) <= parts.keys():
         return
     experiment = open_run(run, data_root=wants.root)
+    if experiment.kept.digest != of:  # it trained on since
+        of = experiment.kept.digest
+        parts = parts_in(place, of)
     if wants.solved and experiment.model.likelihood.forget():
         track_again(experiment.model, experiment.data, experiment.recipe.training.batch_size)
         experiment.model.eval()

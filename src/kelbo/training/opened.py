@@ -1,0 +1,96 @@
+"""A checkpoint read as one thing: all that is told of a run's weights is from one folder, also while the run trains on.
+
+Training removes old checkpoints, so the newest folder may be gone before all its files are read. Then the newest one is
+read from the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from kelbo.errors import Damaged, RunError
+from kelbo.fabric import Fabric
+from kelbo.processes import from_first
+from kelbo.protocols import Model, State
+from kelbo.runs.record import Run
+from kelbo.training.checkpoint import header_of, load_into, newest, read_tensors
+
+TRIES = 100
+"""times that a checkpoint may be removed while it is read, before the reader gives up"""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a checkpoint says beside its weights.
+
+    step      after which it was written
+    averaged  whether the weights that were read are the moving average
+    memory    the objective's, as the last step's loss used it
+    saved     when it was written
+    digest    SHA-256 of its file of weights (those of the last step)
+    """
+
+    step: int
+    averaged: bool
+    memory: State
+    saved: datetime
+    digest: str
+
+
+def load(run: Run, model: Model, device: torch.device, average: bool = True, fabric: Fabric | None = None) -> Kept:
+    """Load the newest checkpoint's weights into `model` on `device`; the moving average where `average` and it has one.
+
+    fabric: of several processes the first reads, and all have the same checkpoint. RunError where there is none or it
+    cannot be read, Damaged where it holds other weights than the model has.
+    """
+    kept, weights, path = from_first(fabric, lambda: _of_newest(run, lambda place: _read(place, average)))
+    load_into(model.to(device), weights, path)
+    return kept
+
+
+def digest(run: Run) -> str:
+    """SHA-256 of the newest checkpoint's file of weights. RunError where there is none."""
+    return _of_newest(run, _digest)
+
+
+def _of_newest(run: Run, read: Callable[[Path], Result]) -> Result:
+    """What `read` makes of the newest checkpoint's folder, all of it from that one folder."""
+    for _ in range(TRIES):
+        place = newest(run)
+        try:
+            number = place.stat().st_ino
+            found = read(place)
+            if place.stat().st_ino == number:
+                return found
+        except (OSError, Damaged):
+            if place.exists() and newest(run) == place:
+                raise
+    raise RunError(f"The checkpoints of {run.path} are replaced faster than one can be read. Try again later.")
+
+
+def _read(place: Path, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
+    cpu, header, averaged = torch.device("cpu"), header_of(place), place / "ema.safetensors"
+    path = averaged if average and averaged.exists() else place / "weights.safetensors"
+    training = read_tensors(place / "training.safetensors", cpu)
+    # checkpoints of older versions have the memory for the next step alone
+    names = {key.partition(".")[0] for key in training}
+    prefix = "used." if "used" in names else "objective."
+    memory = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}
+    saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
+    kept = Kept(header["step"], path == averaged, memory, saved, _digest(place))
+    return kept, read_tensors(path, cpu), path
+
+
+def _digest(place: Path) -> str:
+    with (place / "weights.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
