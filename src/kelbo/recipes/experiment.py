@@ -22,7 +22,12 @@ from kelbo.processes import failing_together, once
 from kelbo.protocols import Model
 from kelbo.recipes import build
 from kelbo.recipes.files import change, load
-from kelbo.recipes.guards import require_same_data, require_same_recipe, require_whole_shares
+from kelbo.recipes.guards import (
+    require_same_data,
+    require_same_precision,
+    require_same_recipe,
+    require_whole_shares,
+)
 from kelbo.recipes.running import running
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
@@ -51,7 +56,7 @@ def train(
     """Train `recipe` in the folder `out` and return the run.
 
     resume: go on from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
-    training.steps. fabric: where and in which precision to train; by default one device, the best there is. sinks take
+    training.steps. fabric: where to train, in the recipe's precision; by default one device, the best there is. sinks take
     each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
     σ is not its error, say) as text, once; the run keeps them too.
 
@@ -67,6 +72,7 @@ def _train(
     recipe: Recipe, out: Path, resume: bool, fabric: Fabric, sinks: Sequence[Sink], hooks: Sequence[Hook], say: Say
 ) -> Run:
     keep_freed_memory()
+    require_same_precision(recipe, fabric)
     require_whole_shares(recipe, fabric.world_size)
     if resume:
         require_same_recipe(recipe, out)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kelbo.data.images import ImageSet
 from kelbo.errors import Damaged, RecipeError, RunError
+from kelbo.fabric import Fabric
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -59,4 +60,14 @@ def require_whole_shares(recipe: Recipe, processes: int) -> None:
         raise RecipeError(
             f"training.batch_size is {recipe.training.batch_size}, which {processes} processes cannot share evenly. "
             f"Choose a multiple of {processes}."
+        )
+
+
+def require_same_precision(recipe: Recipe, fabric: Fabric) -> None:
+    """RecipeError where the engine computes in another precision than the recipe, which the run would then misreport."""
+    asked, given = recipe.training.precision, fabric.strategy.precision.precision
+    if asked != given:
+        raise RecipeError(
+            f"training.precision is {asked!r}, but the given Fabric computes in {given!r}. Make it with "
+            f"Fabric(precision={asked!r}), or change the recipe's training.precision."
         )

@@ -15,6 +15,7 @@ from kelbo.errors import RecipeError
 from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
+from kelbo.recipes.guards import require_same_precision
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import seeded
 from kelbo.sweeps.queue import cores, workers_here
@@ -41,8 +42,9 @@ class Choice(NamedTuple):
 def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: int | None = None) -> Choice:
     """The faster way for lanes that stack, by a short probe of each on this machine; the queue for others.
 
-    fabric: one device, the best there is by default. workers: processes of the queue; by default as many as `work_off` would
-    start. Raises RecipeError and DataError where not even the first lane can be made.
+    fabric: one device, in the recipes' precision; the best there is by default. workers: processes of the queue; by default
+    as many as `work_off` would start. Raises RecipeError and DataError where not even the first lane can be made, and
+    RecipeError if fabric computes in another precision.
     """
     if len(recipes) < 2:
         return Choice("queue", "There is no second lane to stack.")
@@ -51,6 +53,7 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     except RecipeError as error:
         return Choice("queue", str(error).split(" Stacked lanes", 1)[0])
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
+    require_same_precision(recipes[0], fabric)
     workers = min(workers or workers_here(len(recipes)), len(recipes))
     threads = max(1, cores() // workers)
     keep_freed_memory()

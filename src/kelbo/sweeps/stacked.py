@@ -17,7 +17,7 @@ from kelbo.bound import Bound
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
 from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
-from kelbo.recipes.guards import require_same_data, require_same_recipe
+from kelbo.recipes.guards import require_same_data, require_same_precision, require_same_recipe
 from kelbo.recipes.running import Running, running
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -45,12 +45,12 @@ def train_stacked(
     """Train each recipe in its folder, all as one program, and say what became of each, in their order.
 
     A folder that holds a run is gone on with from its newest checkpoint, whatever step the others are at; a finished one is not
-    touched. names: by which `watch` hears of them; the folders' by default. fabric: one device, the best there is by default.
-    graph: record the step as a CUDA graph.
+    touched. names: by which `watch` hears of them; the folders' by default. fabric: one device, in the recipes' precision; the
+    best there is by default. graph: record the step as a CUDA graph.
 
-    A lane that diverges, or whose folder cannot be gone on with, fails alone. Raises RecipeError where the lanes differ in
-    more than lanes can (`stackable`) or graph has no CUDA device, DataError, NotSaved where the disk refuses (what was saved
-    before is kept), and Interrupted after SIGINT or SIGTERM, once every lane is saved.
+    A lane that diverges, or whose folder cannot be gone on with, fails alone. Raises RecipeError if the lanes differ in more
+    than lanes can (`stackable`), if fabric computes in another precision, or if graph has no CUDA device; DataError; NotSaved
+    if the disk refuses (what was saved before is kept); and Interrupted after SIGINT or SIGTERM, once every lane is saved.
     """
     stackable(recipes)
     if not recipes:
@@ -58,6 +58,7 @@ def train_stacked(
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
     if fabric.world_size > 1:
         raise RecipeError(f"Stacked lanes are one process; these are {fabric.world_size}. Use --how queue.")
+    require_same_precision(recipes[0], fabric)
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     keep_freed_memory()

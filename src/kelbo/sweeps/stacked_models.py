@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch.func import functional_call
 
 from kelbo.bound import Bound
 from kelbo.protocols import Model
+from kelbo.sweeps.stacked_precision import LanesAutocast
 
 
 class Stack:
@@ -28,8 +30,12 @@ class Stack:
         }
 
     def __call__(self, x: Tensor) -> Bound:
-        """Every model's bound of its own intensities x (L, B, C, H, W): rate (L, B, G), distortion (L, B)."""
-        return torch.vmap(self._one)(self.parameters, self.buffers, x)
+        """Every model's bound of its own intensities x (L, B, C, H, W): rate (L, B, G), distortion (L, B).
+
+        Under autocast, layers compute in its precision.
+        """
+        with LanesAutocast() if torch.is_autocast_enabled(x.device.type) else nullcontext():
+            return torch.vmap(self._one)(self.parameters, self.buffers, x)
 
     def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Bound:
         return functional_call(self.template, (parameters, buffers), (x,))
