@@ -136,12 +136,18 @@ def test_only_lanes_are_worked_off_together():
         work_off_stacked([Job("sum", sum, ([1],))])
 
 
-def test_lanes_with_other_seeds_hold_out_other_images_of_the_same_pixels(small):
+def test_lanes_with_other_seeds_share_their_images_and_their_test_images(small):
     pool = Pool(torch.device("cpu"))
     one, two = (pool.of(change(small, [f"seed={seed}"])) for seed in (1, 2))
+    assert one is two
+
+
+def test_lanes_that_draw_by_their_own_seeds_hold_out_other_images_of_the_same_pixels(small):
+    pool = Pool(torch.device("cpu"))
+    one, two = (pool.of(change(small, [f"seed={seed}", "data.split_seed=seed"])) for seed in (1, 2))
     assert one.train.parent is two.train.parent is one.test.parent
     assert one.test.fingerprint() != two.test.fingerprint()
-    assert pool.of(change(small, ["seed=1", "objective.beta=9"])) is one
+    assert pool.of(change(small, ["seed=1", "data.split_seed=seed", "objective.beta=9"])) is one
 
 
 @pytest.mark.parametrize(

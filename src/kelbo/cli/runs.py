@@ -23,7 +23,7 @@ def list_runs(folder: Annotated[Path, typer.Argument(help="Searched through.")] 
 
     table = Table("run", "recipe", "step", "of", "elbo", "rate", "distortion", "σ", box=None)
     for entry in index(folder):
-        recipe, last = load(entry.run.recipe_path), entry.last
+        recipe, last = load(entry.run.recipe_path, kept=True), entry.last
         numbers = [_short(last.get(name)) for name in ("elbo", "rate", "distortion", "sigma")]
         table.add_row(str(entry.run.path), recipe.name, str(last.get("step", 0)), str(recipe.training.steps), *numbers)
     Console().print(table if table.row_count else f"no runs below {folder}")

@@ -74,7 +74,7 @@ def _recipe(
     if name:
         recipe = find(name)
     elif resume and out:
-        recipe = load(Run.open(out).recipe_path)
+        recipe = load(Run.open(out).recipe_path, kept=True)
     else:
         raise RecipeError("Say what to train: `kelbo train RECIPE`, or `kelbo train --resume --out RUN`.")
     return changed(recipe, settings, steps, seed, data_root)

@@ -23,7 +23,7 @@ from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.images import Images, ImageSet, hold_out, quantized
+from kelbo.data.images import Images, ImageSet, drawn, hold_out, quantized
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def data(recipe: Recipe) -> ImageSet:
     """The recipe's images. Raises DataError where they are missing or broken, RecipeError where bits do not fit."""
     try:
-        image_set = image_data(recipe.data, recipe.seed)
+        image_set = image_data(recipe.data, recipe.split_seed)
     except KelboError:
         raise
     except ValueError as error:  # an option that the reader finds impossible for these very images
@@ -61,11 +61,11 @@ def data(recipe: Recipe) -> ImageSet:
     return image_set
 
 
-def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
-    """Read or render one data set; `seed` draws the held-out split of sets that come without one."""
+def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
+    """Read or render one data set; `split_seed` draws the test images of sets that come without any."""
     match spec:
         case d.Digits():
-            return digits(spec.size, spec.held_out, seed)
+            return digits(spec.size, spec.held_out, split_seed)
         case d.Mnist():
             read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
             return read(data_root(spec.root), pad=spec.pad)
@@ -92,7 +92,7 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
                 layout=spec.layout,
                 levels=spec.levels,
                 held_out=spec.held_out,
-                split_seed=seed,
+                split_seed=split_seed,
             )
         case d.Pictures():
             return folder(
@@ -104,15 +104,16 @@ def image_data(spec: d.Data, seed: int = 0) -> ImageSet:
                 unreadable=spec.unreadable,
                 splits=spec.splits,
                 held_out=spec.held_out,
-                split_seed=seed,
+                split_seed=split_seed,
                 cache=cache_root(),
             )
         case d.Hub():
-            return _hub(spec, seed)
+            return _hub(spec, split_seed)
         case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d() | d.Arm():
             whole, note = _with_factors(spec)
-            splits = hold_out(whole.images, spec.held_out, seed)
-            return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole)
+            splits = hold_out(whole.images, spec.held_out, split_seed)
+            sources = drawn(spec.held_out, split_seed)
+            return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole, sources=sources)
 
 
 def _with_factors(
@@ -142,7 +143,7 @@ def _rendered(kind: str) -> tuple[FactorImages, str]:
             return arm(), "rendered robot arm with MPI3D's seven factors"
 
 
-def _hub(spec: d.Hub, seed: int) -> ImageSet:
+def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
     if (spec.dataset is None) == (spec.root is None):
         raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
     return hub(
@@ -156,7 +157,7 @@ def _hub(spec: d.Hub, seed: int) -> ImageSet:
         mode=spec.mode,
         unreadable=spec.unreadable,
         held_out=spec.held_out,
-        split_seed=seed,
+        split_seed=split_seed,
     )
 
 

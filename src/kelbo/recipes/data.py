@@ -22,7 +22,14 @@ class DataSpec(Spec):
     """fraction held out for testing, of sets that come without a test split"""
 
 
-class Digits(DataSpec):
+class Drawn(DataSpec):
+    """images without a split of their own, or that may have none: test images are drawn"""
+
+    split_seed: Annotated[int, Field(ge=0)] | Literal["seed"] = 0
+    """of that draw, the same for all seeds of a recipe; "seed" is the recipe's own, so that each seed has other test images"""
+
+
+class Digits(Drawn):
     kind: Literal["digits"] = "digits"
     size: Literal[8, 16, 32, 64] = 16
     """pixels; the 8×8 originals are enlarged by repeating pixels"""
@@ -73,7 +80,7 @@ class Frey(DataSpec):
     """folder of frey_rawface.mat or frey_faces.npz; by default $KELBO_DATA, else ./data; the film's end is held out"""
 
 
-class Arrays(DataSpec):
+class Arrays(Drawn):
     kind: Literal["array"] = "array"
     root: Path
     """the .npy or .npz file"""
@@ -86,7 +93,7 @@ class Arrays(DataSpec):
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
 
-class Fitted(DataSpec):
+class Fitted(Drawn):
     """pictures of any size, brought to one"""
 
     size: int | None = Field(default=64, ge=4)
@@ -122,19 +129,19 @@ class Hub(Fitted):
     """column of the pictures; by default the only one"""
 
 
-class Dsprites(DataSpec):
+class Dsprites(Drawn):
     kind: Literal["dsprites"] = "dsprites"
     root: Path | None = None
     """folder of the official .npz archive; by default $KELBO_DATA, else ./data"""
 
 
-class ThreeDShapes(DataSpec):
+class ThreeDShapes(Drawn):
     kind: Literal["3dshapes"] = "3dshapes"
     root: Path | None = None
     """folder of the official 3dshapes.h5; by default $KELBO_DATA, else ./data"""
 
 
-class Mpi3d(DataSpec):
+class Mpi3d(Drawn):
     kind: Literal["mpi3d"] = "mpi3d"
     root: Path | None = None
     """folder of the official .npz archives; by default $KELBO_DATA, else ./data"""
@@ -142,15 +149,15 @@ class Mpi3d(DataSpec):
     """simply rendered, rendered to look real, or photographed"""
 
 
-class Shapes2d(DataSpec):
+class Shapes2d(Drawn):
     kind: Literal["shapes2d"] = "shapes2d"
 
 
-class Shapes3d(DataSpec):
+class Shapes3d(Drawn):
     kind: Literal["shapes3d"] = "shapes3d"
 
 
-class Arm(DataSpec):
+class Arm(Drawn):
     kind: Literal["arm"] = "arm"
 
 
@@ -172,6 +179,18 @@ Data = Annotated[
     | Arm,
     Field(discriminator="kind"),
 ]
+
+
+def split_seed_of(data: Data, seed: int) -> int:
+    """The seed that draws test images, for a recipe of the seed `seed`."""
+    asked = getattr(data, "split_seed", 0)
+    return seed if asked == "seed" else asked
+
+
+def untold(data: Data) -> set[str]:
+    """Settings that a fingerprint leaves out: where files lie, and a draw by the recipe's own seed, which was once the rule."""
+    return {"root"} | ({"split_seed"} if getattr(data, "split_seed", None) == "seed" else set())
+
 
 # what `kelbo data list` says of each kind: its images, and where they come from
 SETS: dict[str, tuple[str, str]] = {

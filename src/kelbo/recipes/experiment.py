@@ -75,7 +75,7 @@ def _train(
     require_same_precision(recipe, fabric)
     require_whole_shares(recipe, fabric.world_size)
     if resume:
-        require_same_recipe(recipe, out)
+        recipe = require_same_recipe(recipe, out)
     data = build.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
@@ -165,7 +165,7 @@ def open_run(
     """
     keep_freed_memory()
     run = Run.open(path)
-    recipe = load(run.recipe_path)
+    recipe = load(run.recipe_path, kept=True)
     place = find_device(device)
     if data_root is not None:
         recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])

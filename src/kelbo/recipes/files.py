@@ -12,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from kelbo.errors import RecipeError
+from kelbo.recipes.data import Drawn
 from kelbo.recipes.schema import Recipe
 
 Table = dict[str, Any]
@@ -22,22 +23,26 @@ def dump(recipe: Recipe) -> str:
     return tomli_w.dumps(_each(recipe.model_dump(mode="json"), lambda value: "none" if value is None else value))
 
 
-def load(path: Path) -> Recipe:
-    """Read a recipe from a TOML file. RecipeError where it is not TOML or not a recipe."""
+def load(path: Path, *, kept: bool = False) -> Recipe:
+    """Read a recipe from a TOML file. kept: see `parse_text`. RecipeError where it is not TOML or not a recipe."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a recipe in TOML: {error}") from error
-    return parse_text(text, path)
+    return parse_text(text, path, kept=kept)
 
 
-def parse_text(text: str, place: Path) -> Recipe:
-    """A recipe from TOML that was found in `place`. RecipeError where it is not TOML or not a recipe."""
+def parse_text(text: str, place: Path, *, kept: bool = False) -> Recipe:
+    """A recipe from TOML that was found in `place`. RecipeError where it is not TOML or not a recipe.
+
+    kept: whether a run or a sweep keeps it. All settings are told there, so one that is absent was none yet when it was
+    written, and is what was the rule then: test images were drawn by the recipe's own seed.
+    """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{place} is not a recipe in TOML: {error}") from error
-    return parse(table)
+    return parse(_as_written(table) if kept else table)
 
 
 def parse(table: Table) -> Recipe:
@@ -80,6 +85,29 @@ def differences(before: Recipe, after: Recipe) -> list[str]:
         for path in sorted(old.keys() | new.keys())
         if old.get(path, ...) != new.get(path, ...)
     ]
+
+
+def going_on(recipe: Recipe, before: Recipe) -> Recipe:
+    """The recipe for going on with what `before` began: where that draws test images by its own seed, so does this.
+
+    An earlier version knew no other way, and a command that is given again to go on with its run does not say so.
+    """
+    if _split_seed(before) != "seed" or _split_seed(recipe) != 0:
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split_seed": "seed"})})
+
+
+def _split_seed(recipe: Recipe) -> int | str | None:
+    return getattr(recipe.data, "split_seed", None)
+
+
+def _as_written(table: Table) -> Table:
+    """A kept recipe's table with what was the rule when it was written."""
+    data = table.get("data")
+    specs = [spec for spec in _specs(Recipe.model_fields["data"].annotation) if issubclass(spec, Drawn)]
+    if not isinstance(data, dict) or not any(data.get("kind") in _kinds(spec) for spec in specs):
+        return table
+    return {**table, "data": {"split_seed": "seed", **data}}
 
 
 def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:

@@ -7,17 +7,18 @@ from pathlib import Path
 from kelbo.data.images import ImageSet
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.fabric import Fabric
-from kelbo.recipes.files import differences, load
+from kelbo.recipes.files import differences, going_on, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 
 
-def require_same_recipe(recipe: Recipe, out: Path) -> None:
-    """RunError with the differences where the run in `out` is not this recipe's, but for more steps.
+def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
+    """The recipe as the run in `out` goes on with it. RunError with the differences where it is not that run's, but for steps.
 
     Steps can be raised only where the learning rate does not depend on their number.
     """
-    before = load(Run.open(out).recipe_path)
+    before = load(Run.open(out).recipe_path, kept=True)
+    recipe = going_on(recipe, before)
     steps = recipe.training.steps
     same = before.model_copy(update={"training": before.training.model_copy(update={"steps": steps})})
     changed = differences(same, recipe)
@@ -30,6 +31,7 @@ def require_same_recipe(recipe: Recipe, out: Path) -> None:
             f"The run in {out} has another recipe: {'; '.join(changed)}{why}. Resume it with its own (only training.steps "
             "may be raised, under a constant schedule), or train the new one in another folder."
         )
+    return recipe
 
 
 def require_same_data(run: Run, data: ImageSet) -> None:

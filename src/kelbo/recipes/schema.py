@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kelbo.recipes.data import SETS as SETS
-from kelbo.recipes.data import Data, Spec
+from kelbo.recipes.data import Data, Spec, split_seed_of, untold
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -241,7 +241,12 @@ class Recipe(Spec):
     seed: int = Field(default=0, ge=0)
 
     @property
+    def split_seed(self) -> int:
+        """Of the draw of test images, where the data come without a test split."""
+        return split_seed_of(self.data, self.seed)
+
+    @property
     def fingerprint(self) -> str:
         """Names the experiment whatever its seed and wherever its files lie, so replicas group by themselves."""
-        body = self.model_dump(mode="json", exclude={"seed": True, "name": True, "data": {"root"}})
+        body = self.model_dump(mode="json", exclude={"seed": True, "name": True, "data": untold(self.data)})
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from kelbo.errors import NotSaved, RecipeError, RunError
 from kelbo.machine import find_device
-from kelbo.recipes.files import differences, load, parse_text
+from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study import Study
@@ -20,7 +20,7 @@ from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.queue import work_off
 from kelbo.sweeps.stackable import groups
 from kelbo.sweeps.stacked import work_off_stacked
-from kelbo.sweeps.sweep import lay, status_of
+from kelbo.sweeps.sweep import lay, recipe_of, status_of
 from kelbo.sweeps.way import How
 
 
@@ -114,13 +114,19 @@ def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
     return recipes
 
 
+def drawn_by_seed(folders: Iterable[Path]) -> bool:
+    """Whether some of these sweeps draw test images by each lane's own seed: an earlier version knew no other way."""
+    laid = [sweep for folder in folders if (sweep := Sweep(folder)).definition_path.exists()]
+    return any(getattr(recipe_of(sweep).data, "split_seed", 0) == "seed" for sweep in laid)
+
+
 def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
     """RunError where a sweep's folder was laid out for another recipe: its lanes are none of this study's."""
     for folder, recipe in recipes.items():
         sweep = Sweep(folder)
         if not sweep.definition_path.exists():
             continue
-        before = parse_text(Sweep.open(folder).definition()["recipe"], sweep.definition_path)
+        before = recipe_of(sweep)
         if changed := differences(before, recipe):
             raise RunError(
                 f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
@@ -193,7 +199,7 @@ def seconds_of(entry: Entry) -> float:
     """Of one process that trained the lane, by the rates in its journal."""
     spent, last, batch = 0.0, 0, None
     for row in entry.run.journal.rows():
-        batch = batch or load(entry.run.recipe_path).training.batch_size
+        batch = batch or load(entry.run.recipe_path, kept=True).training.batch_size
         step, rate = int(row["step"] or 0), row.get("images_per_second")
         if rate:
             spent += (step - last) * batch / rate

@@ -143,7 +143,7 @@ class _Together:
     def _begin_one(self, name: str, recipe: Recipe, folder: Path, pool: Pool, runs: ExitStack, lanes: int) -> None:
         resume = Run(folder).recipe_path.exists()
         if resume:
-            require_same_recipe(recipe, folder)
+            recipe = require_same_recipe(recipe, folder)
             if finished(recipe, folder):
                 return self._end(name)
         data = pool.of(recipe)

@@ -1,4 +1,4 @@
-"""The data of lanes that differ in their seed, and so in what is held out, but not in their pixels."""
+"""The data of lanes, whose seeds may draw other test images but no other pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kelbo.recipes.schema import Recipe
 
 
 class Pool:
-    """Data sets by seed. Equal pixels are held once, on the device where they fit there."""
+    """Data sets by the seed that draws their test images. Equal pixels are held once, on the device where they fit there."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -21,12 +21,12 @@ class Pool:
         self.pixels: dict[tuple[type[Images], str], Images] = {}
 
     def of(self, recipe: Recipe) -> ImageSet:
-        """The recipe's images, but for its seed the same in every call. Raises DataError as `build.data` does."""
-        if recipe.seed not in self.sets:
+        """The recipe's images: of all recipes the same, but for the draw. Raises DataError as `build.data` does."""
+        if recipe.split_seed not in self.sets:
             data = build.data(recipe)
             splits = {name: self._held(images) for name, images in data.splits.items()}
-            self.sets[recipe.seed] = replace(data, splits=splits, whole=None)
-        return self.sets[recipe.seed]
+            self.sets[recipe.split_seed] = replace(data, splits=splits, whole=None)
+        return self.sets[recipe.split_seed]
 
     def _held(self, images: Images) -> Images:
         if isinstance(images, SubsetImages):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import Interrupted, RunError, SweepFailed
-from kelbo.recipes.files import differences, dump, parse_text
+from kelbo.recipes.files import differences, dump, going_on, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, grid
@@ -52,6 +52,8 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
 
     RunError where the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
     """
+    before = found(out) if resume and Sweep(out).definition_path.exists() else None
+    recipe = recipe if before is None else going_on(recipe, recipe_of(before.sweep))
     lanes = grid(recipe, over, seeds)
     definition = {
         "recipe": dump(recipe),
@@ -59,10 +61,10 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
         "seeds": [*dict.fromkeys(lane.seed for lane in lanes)],
         "lanes": _lines(lanes),
     }
-    if not (resume and Sweep(out).definition_path.exists()):
+    if before is None:
         return Laid(Sweep.create(out, definition), lanes)
-    sweep = Sweep.open(out)
-    if sweep.definition()["lanes"] != definition["lanes"]:
+    sweep = before.sweep
+    if _lines(before.lanes) != definition["lanes"]:
         raise RunError(
             f"The sweep in {out} has other lanes: it is {_told(sweep.definition())}; now asked for is {_told(definition)}"
             f"{_changed(sweep, recipe)}. Resume it with its own (`kelbo sweep --resume --out {out}`), or choose another --out."
@@ -74,7 +76,12 @@ def found(out: Path) -> Laid:
     """The sweep in a folder. RunError where there is none."""
     sweep = Sweep.open(out)
     told = sweep.definition()
-    return Laid(sweep, grid(parse_text(told["recipe"], sweep.definition_path), told["over"], told["seeds"]))
+    return Laid(sweep, grid(recipe_of(sweep), told["over"], told["seeds"]))
+
+
+def recipe_of(sweep: Sweep) -> Recipe:
+    """What a sweep's lanes are made of. RunError or RecipeError where the folder does not tell."""
+    return parse_text(Sweep.open(sweep.path).definition()["recipe"], sweep.definition_path, kept=True)
 
 
 def train_lanes(
@@ -96,7 +103,7 @@ def train_lanes(
     """
     sweep = laid.sweep
     with sweep.held(), _going_on(sweep):
-        if sweep.definition()["lanes"] != _lines(laid.lanes):
+        if _lines(found(sweep.path).lanes) != _lines(laid.lanes):
             raise RunError(f"Another command has just laid another sweep in {sweep.path}. Choose another --out.")
         jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
 
@@ -161,8 +168,8 @@ def _lines(lanes: Sequence[Lane]) -> list[dict[str, Any]]:
 
 def _changed(sweep: Sweep, recipe: Recipe) -> str:
     """In what the sweep's recipe differs from this one, if it does."""
-    found = differences(parse_text(sweep.definition()["recipe"], sweep.definition_path), recipe)
-    return f"; of the recipe {', '.join(found)}" if found else ""
+    changed = differences(recipe_of(sweep), recipe)
+    return f"; of the recipe {', '.join(changed)}" if changed else ""
 
 
 def _told(definition: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def state_of(sweep: Sweep, lane: str) -> str:
     run, status = sweep.run(lane), (sweep.status(lane) or {}).get("state")
     if not run.recipe_path.exists():
         return status or "not begun"
-    if status == "done" or load(run.recipe_path).training.steps in run.checkpoint_steps():
+    if status == "done" or load(run.recipe_path, kept=True).training.steps in run.checkpoint_steps():
         return "done"
     return status or "unfinished"
 

@@ -12,8 +12,8 @@ import torch
 from kelbo.data.images import ArrayImages, Images, ImageSet, SubsetImages
 from kelbo.evaluation.codes import drawn
 from kelbo.recipes import build
+from kelbo.recipes.data import Data, split_seed_of, untold
 from kelbo.recipes.experiment import open_run
-from kelbo.recipes.schema import Data
 from kelbo.recipes.scores import factor_codes
 from kelbo.runs import Run
 from kelbo.seeds import generator
@@ -58,7 +58,7 @@ class BaselineWants(NamedTuple):
         """All that the codes depend on, and with them the scores."""
         before = fingerprint(Run(self.vae)) if self.vae else ""
         fitted = "as published" if self.as_published else f"fitted to {self.fitted}"
-        data = self.data.model_dump_json(exclude={"root"})
+        data = self.data.model_dump_json(exclude=untold(self.data))
         return f"{data}, seed {self.seed}, {self.latents} latents, {fitted}, {self.codes or 'all'} codes, {before}"
 
     def keys(self) -> list[str]:
@@ -85,7 +85,7 @@ def measure_baselines(place: Path, wants: BaselineWants, *, tell: Tell) -> None:
     parts = parts_in(place, of)
     if all(key in parts for key in wants.keys()):  # noqa: SIM118  a method, not a mapping's
         return
-    data = build.image_data(wants.data, wants.seed)
+    data = build.image_data(wants.data, split_seed_of(wants.data, wants.seed))
     encoders = {kind: fit(kind, data, wants.latents, wants.seed, wants.fitted, wants.as_published) for kind in KINDS}
     images, table = images_of(data, wants.codes)
     codes = {kind: encoder.encode(images) for kind, encoder in encoders.items()}

@@ -139,17 +139,22 @@ class Plan:
     left_out: tuple[tuple[str, str], ...]
     features: dict[str, Features]
     named: str | None = None
+    by_seed: bool = False
+
+    def drawing_by_seed(self) -> Plan:
+        """The same plan with test images drawn by each lane's own seed."""
+        return plan_of(self.budget, self.mode, self.only, self.root, self.named, by_seed=True)
 
     def asking(self, only: Sequence[str] | None, features: str | None = None) -> Plan:
         """The same plan for other tables and figures; features: through these where the plan names none."""
         names, named = None if only is None else chosen(only), self.named or features
         same = (names, named) == (self.only, self.named)
-        return self if same else plan_of(self.budget, self.mode, names, self.root, named)
+        return self if same else plan_of(self.budget, self.mode, names, self.root, named, by_seed=self.by_seed)
 
     def whole(self, names: Collection[str]) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
         """Those of the sweeps of all tables and figures, and which of them cannot be trained, with the reason."""
         parts = {name: part for name, part in PARTS.items() if name in names}
-        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root, parts)
+        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root, parts, by_seed=self.by_seed)
 
     def follows(self, sweep: SweepPlan) -> bool:
         """Whether distances are read while a sweep's lanes train."""
@@ -214,15 +219,18 @@ def plan_of(
     only: Sequence[str] | None = None,
     root: Path | None = None,
     features: str | None = None,
+    *,
+    by_seed: bool = False,
 ) -> Plan:
     """What is to be done. root: below which official files are looked for. features: the network of Fréchet distances.
+    by_seed: each lane's own seed draws its test images, as all did in an earlier version.
 
     RecipeError for an unknown mode, table or figure; DataError where files are there but broken, or the network is not.
     """
     if mode not in get_args(Mode):
         raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
     names, named = chosen(only), settled(features)
-    sweeps, left_out = _sweeps(budget, mode, names, root)
+    sweeps, left_out = _sweeps(budget, mode, names, root, by_seed=by_seed)
 
     def through(role: str) -> Features:
         return features_for(role, CIFAR_SHAPE, named, root, legacy=mode == "as-published")
@@ -230,13 +238,19 @@ def plan_of(
     roles = sorted({sweep.part.role for sweep in sweeps if not sweep.has_factors})
     if named and not roles:
         through("cifar10")  # refuses a network that cannot be opened, though nothing is compared through it yet
-    baselines, distances = tuple(_baselines(budget, names, root)), {role: through(role) for role in roles}
+    baselines, distances = tuple(_baselines(budget, names, root, by_seed)), {role: through(role) for role in roles}
     asked = names if only is not None else None
-    return Plan(budget, mode, asked, root, sweeps, baselines, left_out, distances, named)
+    return Plan(budget, mode, asked, root, sweeps, baselines, left_out, distances, named, by_seed)
 
 
 def _sweeps(
-    budget: Budget, mode: Mode, names: Sequence[str], root: Path | None, parts: Mapping[str, Part] = PARTS
+    budget: Budget,
+    mode: Mode,
+    names: Sequence[str],
+    root: Path | None,
+    parts: Mapping[str, Part] = PARTS,
+    *,
+    by_seed: bool,
 ) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
     """The sweeps of these parts that the tables and figures need, and those that cannot be trained, with the reason."""
     sweeps: list[SweepPlan] = []
@@ -248,7 +262,7 @@ def _sweeps(
         if name not in budget.steps:
             left_out.append((name, f"the budget {budget.name} has no steps for it"))
             continue
-        source = source_of(part, root)
+        source = source_of(part, root, by_seed=by_seed)
         if isinstance(source, str):
             left_out.append((name, source))
             continue
@@ -258,12 +272,12 @@ def _sweeps(
     return tuple(sweeps), tuple(left_out)
 
 
-def _baselines(budget: Budget, names: Sequence[str], root: Path | None) -> Iterator[BaselinePlan]:
+def _baselines(budget: Budget, names: Sequence[str], root: Path | None, by_seed: bool) -> Iterator[BaselinePlan]:
     """PCA and ICA of every set that some target scores them on and some part of the budget trains on."""
     roles = {role: name for name, part in PARTS.items() if name in budget.steps for role in [part.role]}
     for role, name in roles.items():
         wanted = [TARGETS[target] for target in names if role in TARGETS[target].baselines]
-        source = source_of(PARTS[name], root) if wanted else ""
+        source = source_of(PARTS[name], root, by_seed=by_seed) if wanted else ""
         if isinstance(source, str):
             continue
         measures: tuple[Measure, ...] = ("scores", "pairs") if any(t.pairs for t in wanted) else ("scores",)

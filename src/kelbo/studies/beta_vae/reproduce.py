@@ -20,7 +20,7 @@ from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirk
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
-from kelbo.studies.lanes import require_some_done, require_stackable, unfinished
+from kelbo.studies.lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
@@ -34,11 +34,18 @@ WHOLE = "study"
 def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Study:
     """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
     else; RecipeError where lanes shall be stacked and no two can be."""
+    plan = as_laid(plan, out)
     if new:
         require_stackable(how, [s.recipe_of(lane) for s in plan.sweeps if not plan.follows(s) for lane in s.lanes()])
     study = Study.begin(out, _definition(plan), list(plan.budget.steps), new=new)
     require_same_sweeps(plan, study)
     return study
+
+
+def as_laid(plan: Plan, out: Path) -> Plan:
+    """The plan with its test images drawn as the lanes in `out` drew them, where an earlier version began it."""
+    by_seed = not plan.by_seed and drawn_by_seed(map(Study(out).sweep, plan.budget.steps))
+    return plan.drawing_by_seed() if by_seed else plan
 
 
 def _definition(plan: Plan) -> dict[str, Any]:
@@ -47,7 +54,7 @@ def _definition(plan: Plan) -> dict[str, Any]:
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
-    count, study = workers or workers_here(2**10), Study(out)
+    count, study, plan = workers or workers_here(2**10), Study(out), as_laid(plan, out)
     study.require(_definition(plan), list(plan.budget.steps))
     require_same_sweeps(plan, study)
     shown, todo = _asked_so_far(plan, study), {entry.title for entry in unfinished(entries_of(plan, study))}
@@ -80,6 +87,7 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
     none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
+    plan = as_laid(plan, out)
     study = begin(plan, out, new=training, how=how)
     with study.held(), going_on():
         if estimated is not None:

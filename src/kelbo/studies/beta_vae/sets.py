@@ -10,7 +10,7 @@ from kelbo.data.cifar import CIFAR10, CIFAR100
 from kelbo.data.roots import data_root
 from kelbo.recipes import build
 from kelbo.recipes.beta_study import Part, official
-from kelbo.recipes.schema import Data
+from kelbo.recipes.data import Data, Drawn
 
 HELD_OUT = 0.1
 """of a set with factors, as recipes have it by default"""
@@ -29,8 +29,18 @@ class Source(NamedTuple):
     note: str
 
 
-def source_of(part: Part, root: Path | None) -> Source | str:
-    """The images of a part, or why it is left out. `root`: below which official files are looked for."""
+def source_of(part: Part, root: Path | None, *, by_seed: bool = False) -> Source | str:
+    """The images of a part, or why it is left out.
+
+    root: below which official files are looked for. by_seed: each lane's own seed draws its test images.
+    """
+    source = _source(part, root)
+    if isinstance(source, str) or not (by_seed and isinstance(source.data, Drawn)):
+        return source
+    return source._replace(data=source.data.model_copy(update={"split_seed": "seed"}))
+
+
+def _source(part: Part, root: Path | None) -> Source | str:
     if is_there(part.role, root):
         data = official(part.role, root.resolve() if root else None)
         if part.role in ("cifar10", "cifar100"):

@@ -127,6 +127,11 @@ class Plan:
         sweeps, left_out = _sweeps(self.budget, self.mode, asked, self.recipe, self.images)
         return replace(self, asked=tuple(asked), sweeps=sweeps, left_out=left_out)
 
+    def drawing_by_seed(self) -> Plan:
+        """The same plan with test images drawn by each lane's own seed. Raises as reading the images does."""
+        recipe = change(self.recipe, ["data.split_seed=seed"])
+        return replace(self, recipe=recipe, images=build.data(recipe)).asking(self.asked)
+
     def lanes(self) -> Iterator[tuple[SweepPlan, LanePlan]]:
         """Every lane with its sweep."""
         return ((sweep, lane) for sweep in self.sweeps for lane in sweep.lanes)

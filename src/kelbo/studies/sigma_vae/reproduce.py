@@ -15,7 +15,7 @@ from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.features import Features
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import require_same_sweeps, require_some_done, require_stackable, unfinished
+from kelbo.studies.lanes import drawn_by_seed, require_same_sweeps, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate
@@ -34,11 +34,18 @@ SWEEPS = (DECODERS, BETAS, PUBLISHED)
 def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Study:
     """The study's folder, made (where `new`) or found. RunError where it is another study's, of other images, or something
     else; RecipeError where lanes shall be stacked and no two can be."""
+    plan = as_laid(plan, out)
     if new:
         require_stackable(how, [sweep.recipe_of(lane) for sweep, lane in plan.lanes()])
     study = Study.begin(out, _definition(plan), SWEEPS, new=new)
     _require_same_sweeps(plan, study)
     return study
+
+
+def as_laid(plan: Plan, out: Path) -> Plan:
+    """The plan with its test images drawn as the lanes in `out` drew them, where an earlier version began it."""
+    drawn = getattr(plan.recipe.data, "split_seed", None) == 0 and drawn_by_seed(map(Study(out).sweep, SWEEPS))
+    return plan.drawing_by_seed() if drawn else plan
 
 
 def _definition(plan: Plan) -> dict[str, Any]:
@@ -57,8 +64,8 @@ def _definition(plan: Plan) -> dict[str, Any]:
 def _require_same_sweeps(plan: Plan, study: Study) -> None:
     whole = plan.asking([EVERYTHING])
     require_same_sweeps({study.sweep(sweep.name): sweep.recipe for sweep in whole.sweeps})
-    # the seed draws what is held out of a set without a test split
-    alike = [entry.run for entry in entries_of(whole, study) if entry.lane.seed == plan.recipe.seed]
+    drawn = {entry.run: entry.plan.recipe_of(entry.lane).split_seed for entry in entries_of(whole, study)}
+    alike = [run for run, seed in drawn.items() if seed == plan.recipe.split_seed]
     for run in [run for run in alike if run.provenance_path.exists()][:1]:
         require_same_data(run, plan.images)
 
@@ -70,7 +77,7 @@ def _with_features(plan: Plan, study: Study) -> Plan:
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
-    count, study = workers or workers_here(2**10), Study(out)
+    count, study, plan = workers or workers_here(2**10), Study(out), as_laid(plan, out)
     study.require(_definition(plan), SWEEPS)
     _require_same_sweeps(plan, study)
     plan = _with_features(plan, study)
@@ -107,6 +114,7 @@ def reproduce(
     others go on. RunError where `out` holds another study or is being worked on; RecipeError where lanes shall be stacked and
     none can be; NotSaved where the disk is full; Interrupted after a signal: what is done is kept, and the same call goes on.
     """
+    plan = as_laid(plan, out)
     study = begin(plan, out, new=training, how=how)
     with study.held(), going_on():
         if estimated is not None:

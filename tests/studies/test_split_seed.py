@@ -1,0 +1,62 @@
+"""A study that an earlier version began goes on with the test images that its lanes have; a new one has the same for all."""
+
+import json
+import re
+
+import pytest
+
+from kelbo.recipes import change
+from kelbo.studies.beta_vae import baselines
+from kelbo.studies.beta_vae import plan as beta_plan
+from kelbo.studies.beta_vae import reproduce as beta_vae
+from kelbo.studies.beta_vae.budget import BUDGETS
+from kelbo.studies.lanes import lay_out
+from kelbo.studies.sigma_vae import plan as sigma_plan
+from kelbo.studies.sigma_vae import reproduce as sigma_vae
+from kelbo.studies.sigma_vae.budget import Budget
+from kelbo.sweeps.sweep import lay
+
+TINY = Budget("tiny", {"digits": 6}, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("KELBO_DATA", str(tmp_path / "nothing"))
+
+
+def begun_by_an_earlier_version(study, sweeps):
+    """Its sweeps as such a version laid them: the recipes knew no split_seed."""
+    for sweep in sweeps:
+        laid = lay(change(sweep.recipe, ["data.split_seed=seed"]), sweep.over, sweep.seeds, study.sweep(sweep.name))
+        told = laid.sweep.definition()
+        told["recipe"] = re.sub(r"(?m)^split_seed.*\n", "", told["recipe"])
+        laid.sweep.definition_path.write_text(json.dumps(told))
+
+
+def test_a_sigma_vae_study_of_an_earlier_version_keeps_its_test_images(tmp_path):
+    plan = sigma_plan.plan_of(TINY, "digits")
+    study = sigma_vae.begin(plan, tmp_path / "new")
+    assert {recipe.split_seed for recipe in lay_out(plan.sweeps, study).values()} == {0}
+    assert sigma_vae.as_laid(plan, tmp_path / "new") is plan
+
+    old = tmp_path / "old"
+    begun_by_an_earlier_version(sigma_vae.begin(plan, old), plan.sweeps)
+    study, kept = sigma_vae.begin(plan, old), sigma_vae.as_laid(plan, old)
+    assert {recipe.seed: recipe.split_seed for recipe in lay_out(kept.sweeps, study).values()} == {1: 1, 2: 2}
+    assert kept.recipe.data.split_seed == "seed"
+    assert kept.settings == plan.settings
+
+
+def test_a_beta_vae_study_of_an_earlier_version_keeps_its_test_images_and_its_baselines_numbers(tmp_path):
+    plan = beta_plan.plan_of(BUDGETS["minutes"], only=["fig3"])
+    assert {sweep.recipe_of(lane).split_seed for sweep in plan.sweeps for lane in sweep.lanes()} == {0}
+    begun_by_an_earlier_version(beta_vae.begin(plan, tmp_path), plan.sweeps)
+    study, kept = beta_vae.begin(plan, tmp_path), beta_vae.as_laid(plan, tmp_path)
+    recipes = lay_out(kept.sweeps, study).values()
+    assert all(recipe.split_seed == recipe.seed for recipe in recipes)
+    assert kept.asking(None).by_seed
+    known = [baselines.baseline_wants(kept, baseline, None) for baseline in kept.baselines]
+    assert known
+    assert all("split_seed" not in wants.of for wants in known)
+    new = [baselines.baseline_wants(plan, baseline, None).of for baseline in plan.baselines]
+    assert all("split_seed" in of for of in new)
