@@ -3,7 +3,9 @@
     python benchmarks/layers_speed.py             # writes benchmarks/results/layers_speed.json
 
 A transposed convolution of 256 maps of 32 channels (backward pass with and without the bias's gradient; forward pass to few
-channels as a matrix product), and a linear layer of 256 rows by MKL and by oneDNN. Medians in one process, in turns.
+channels as a matrix product), and a linear layer of 256 rows by MKL and by oneDNN. Then whole networks as PyTorch calls their
+layers and as they are called here, a small one too, where asking whether a layer is plain costs most. Medians in one process,
+in turns.
 """
 
 from __future__ import annotations
@@ -26,6 +28,47 @@ def medians(variants: dict[str, Callable[[], object]]) -> dict[str, float]:
             if number >= 2:
                 times[name].append(1000 * (time.perf_counter() - begun))
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def networks() -> dict[str, dict[str, float]]:
+    """Whole networks with layers called by PyTorch and called here."""
+    import copy
+
+    import torch
+    from torch import nn
+
+    from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder
+    from kelbo.networks.layers import Layers
+
+    def twin(network: nn.Module) -> nn.Module:
+        other = copy.deepcopy(network)
+        for module in other.modules():
+            if isinstance(module, Layers):
+                module.__class__ = nn.Sequential
+        return other
+
+    def step(network: nn.Module, x: torch.Tensor, training: bool) -> None:
+        with torch.set_grad_enabled(training):
+            out = network(x)
+        if training:
+            out.sum().backward()
+
+    cases = {
+        "MLP of 32 units, 8 rows, training": (HigginsEncoder((1, 8, 8), 4, 32), torch.rand(8, 1, 8, 8), True),
+        "MLP of 1,200 units, 256 rows, training": (HigginsEncoder((1, 32, 32), 10), torch.rand(256, 1, 32, 32), True),
+        "encoder of 32x32, 256 rows, inference": (BurgessEncoder((1, 32, 32), 10), torch.rand(256, 1, 32, 32), False),
+        "decoder of 32x32, 256 rows, training": (BurgessDecoder((1, 32, 32), 10, 1), torch.randn(256, 10), True),
+    }
+    milliseconds = {}
+    for name, (network, x, training) in cases.items():
+        other = twin(network)
+        milliseconds[name] = medians(
+            {
+                "called by PyTorch": lambda n=other, x=x, t=training: step(n, x, t),
+                "called here": lambda n=network, x=x, t=training: step(n, x, t),
+            }
+        )
+    return milliseconds
 
 
 def main() -> None:
@@ -74,6 +117,7 @@ def main() -> None:
                 "oneDNN": lambda: Product.apply(rows, matrix, bias),
             }
         )
+    milliseconds |= networks()
     path = Path(__file__).parent / "results" / "layers_speed.json"
     write_json(path, {"what": __doc__.splitlines()[0], "milliseconds": milliseconds, "machine": describe()})
     for part, times in milliseconds.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
-    {"bound", "units", "seeds", "errors"},
+    {"bound", "units", "seeds", "errors", "eager"},
     {"protocols", "machine", "fabric"},  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"processes"},  # and this one speaks of Fabric
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},

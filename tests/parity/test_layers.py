@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.layers import Deconvolution, Product, _fuses, through
+from kelbo.networks.layers import Deconvolution, Layers, Product, _fuses
 
 
 def plain(encoder, x):
@@ -20,21 +20,21 @@ def test_an_encoder_in_inference_equals_its_plain_layers(encoder):
     size = 28 if isinstance(encoder, RybkinEncoder) else 64 if encoder.features[0].in_channels == 1 else 32
     x = torch.rand(9, encoder.features[0].in_channels, size, size)
     with torch.no_grad():
-        assert _fuses(encoder.features[0], x)
+        assert _fuses(encoder.features[0], encoder.features[1], x)
         torch.testing.assert_close(encoder(x), plain(encoder, x), rtol=1e-6, atol=1e-6)
 
 
 def test_the_fast_path_stays_out_of_training_autocast_compiling_and_vmap():
-    layer, x = nn.Conv2d(2, 3, 3), torch.rand(1, 2, 8, 8)
-    assert not _fuses(layer, x)
+    layer, relu, x = nn.Conv2d(2, 3, 3), nn.ReLU(), torch.rand(1, 2, 8, 8)
+    assert not _fuses(layer, relu, x)
     with torch.no_grad():
-        assert _fuses(layer, x)
-        assert not _fuses(layer.double(), x.double())
+        assert _fuses(layer, relu, x)
+        assert not _fuses(layer.double(), relu, x.double())
         layer.float()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert not _fuses(layer, x)
-        layers = nn.Sequential(layer, nn.ReLU())
-        lanes = torch.vmap(lambda batch: through(layers, batch))(torch.stack([x, 2 * x]))
+            assert not _fuses(layer, relu, x)
+        layers = Layers(layer, relu)
+        lanes = torch.vmap(layers)(torch.stack([x, 2 * x]))
         torch.testing.assert_close(lanes[1], layers(2 * x))
 
 
@@ -140,17 +140,8 @@ def test_networks_in_lanes_equal_each_by_itself_and_so_do_their_gradients(make, 
 
 def test_the_gradient_of_stacked_weights_lies_as_the_weights_do():
     """So that it is handed to the optimisers as it is, without a copy."""
-    layers, weight = nn.Sequential(nn.Linear(7, 4)), torch.randn(3, 4, 7, requires_grad=True)
+    layers, weight = Layers(nn.Linear(7, 4)), torch.randn(3, 4, 7, requires_grad=True)
     bias = torch.randn(3, 4, requires_grad=True)
-    out = vmap(lambda w, b, x: functional_call(Through(layers), {"layers.0.weight": w, "layers.0.bias": b}, (x,)))
+    out = vmap(lambda w, b, x: functional_call(layers, {"0.weight": w, "0.bias": b}, (x,)))
     (gradient,) = torch.autograd.grad(out(weight, bias, torch.randn(3, 5, 7)).sum(), weight)
     assert gradient.is_contiguous()
-
-
-class Through(nn.Module):
-    def __init__(self, layers):
-        super().__init__()
-        self.layers = layers
-
-    def forward(self, x):
-        return through(self.layers, x)

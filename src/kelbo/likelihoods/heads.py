@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kelbo.eager import has_values
 from kelbo.errors import RecipeError, UnitError
 from kelbo.protocols import Likelihood
 
@@ -82,7 +83,7 @@ def require_intensities(likelihood: Likelihood, x: Tensor) -> None:
     Only the first batch in training mode and the first in evaluation mode are looked at, since an accelerator has to be
     waited for.
     """
-    if likelihood.training in likelihood.looked_at or not _has_values(x):
+    if likelihood.training in likelihood.looked_at or not has_values(x):
         return
     low, high = (float(end) for end in x.detach().float().aminmax())
     if not (low >= -BEYOND and high <= 1 + BEYOND):  # so that NaN is refused too
@@ -91,12 +92,6 @@ def require_intensities(likelihood: Likelihood, x: Tensor) -> None:
             "Give it (x + 1) / 2 of images on [-1, 1], x / 255 of 8-bit levels; log_prob takes the images first."
         )
     likelihood.looked_at.add(likelihood.training)
-
-
-def _has_values(x: Tensor) -> bool:
-    """Whether there is something to look at: not where a program is traced, lanes are stacked or memory is only planned."""
-    batched = torch._C._functorch.is_batchedtensor  # pyright: ignore[reportAttributeAccessIssue]
-    return not (torch.compiler.is_compiling() or x.is_meta or batched(x)) and x.numel() > 0
 
 
 def choose(log_probs: Tensor) -> Tensor:

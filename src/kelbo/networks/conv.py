@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from kelbo.networks.layers import channels_last, laid_out, through
+from kelbo.networks.layers import Layers, channels_last, laid_out
 
 Shape = tuple[int, int, int]
 
@@ -33,10 +33,10 @@ class BurgessEncoder(nn.Module):
         super().__init__()
         count = halvings(shape[1])
         final = shape[1] >> count
-        self.features = nn.Sequential()
+        self.features = Layers()
         for before, after in pairwise([shape[0]] + [channels] * count):
             self.features += nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(inplace=True))
-        self.head = nn.Sequential(
+        self.head = Layers(
             nn.Flatten(),
             nn.Linear(channels * final * final, hidden),
             nn.ReLU(inplace=True),
@@ -47,7 +47,7 @@ class BurgessEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return through(self.head, through(self.features, laid_out(x)))
+        return self.head(self.features(laid_out(x)))
 
 
 class BurgessDecoder(nn.Module):
@@ -58,7 +58,7 @@ class BurgessDecoder(nn.Module):
         count = halvings(shape[1])
         final = shape[1] >> count
         self.start = (channels, final, final)
-        self.head = nn.Sequential(
+        self.head = Layers(
             nn.Linear(latents, hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
@@ -66,7 +66,7 @@ class BurgessDecoder(nn.Module):
             nn.Linear(hidden, channels * final * final),
             nn.ReLU(inplace=True),
         )
-        self.features = nn.Sequential()
+        self.features = Layers()
         for _ in range(count - 1):
             self.features += nn.Sequential(
                 nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.ReLU(inplace=True)
@@ -75,8 +75,8 @@ class BurgessDecoder(nn.Module):
         channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:
-        start = through(self.head, z).unflatten(1, self.start)
-        return through(self.features, laid_out(start))
+        start = self.head(z).unflatten(1, self.start)
+        return self.features(laid_out(start))
 
 
 class RybkinEncoder(nn.Module):
@@ -84,7 +84,7 @@ class RybkinEncoder(nn.Module):
 
     def __init__(self, shape: Shape, latents: int, channels: int = 32) -> None:
         super().__init__()
-        self.features = nn.Sequential(
+        self.features = Layers(
             nn.Conv2d(shape[0], channels, 3, stride=1, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, 2 * channels, 4, stride=2, padding=1),
@@ -92,11 +92,11 @@ class RybkinEncoder(nn.Module):
             nn.Conv2d(2 * channels, 4 * channels, 5, stride=2, padding=2),
             nn.ReLU(inplace=True),
         )
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * channels * 7 * 7, 2 * latents))
+        self.head = Layers(nn.Flatten(), nn.Linear(4 * channels * 7 * 7, 2 * latents))
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return through(self.head, through(self.features, laid_out(x)))
+        return self.head(self.features(laid_out(x)))
 
 
 class RybkinDecoder(nn.Module):
@@ -106,7 +106,7 @@ class RybkinDecoder(nn.Module):
         super().__init__()
         self.start = (4 * channels, 7, 7)
         self.head = nn.Linear(latents, 4 * channels * 7 * 7)
-        self.features = nn.Sequential(
+        self.features = Layers(
             nn.ConvTranspose2d(4 * channels, 2 * channels, 6, stride=2, padding=2),
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(2 * channels, channels, 6, stride=2, padding=2),
@@ -117,4 +117,4 @@ class RybkinDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return through(self.features, laid_out(start))
+        return self.features(laid_out(start))

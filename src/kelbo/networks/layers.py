@@ -1,18 +1,24 @@
-"""Layers as the hardware likes them; what they compute is what torch's own compute."""
+"""Layers as the hardware likes them; what they compute, and what can be seen of it, is as with torch's own."""
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
+from torch.nn.modules import module as torch_module
 
+from kelbo.eager import in_lanes, is_eager, is_ordinary, under_a_mode
 from kelbo.machine import is_amd
 
 FEW_CHANNELS = 2
 """a transposed convolution to so few channels is quicker as one matrix product (measured on CPUs; at three it is a draw)"""
+
+_CALL = nn.Module.__call__
+_FORWARD = {kind: kind.forward for kind in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.ReLU)}
 
 
 def channels_last(module: nn.Module) -> None:
@@ -21,10 +27,22 @@ def channels_last(module: nn.Module) -> None:
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Images (B, C, H, W) channels-last; under vmap all lanes' images as one, as a convolution in groups likes them."""
-    if torch._C._are_functorch_transforms_active():
-        return _LaidOut.apply(x)  # pyright: ignore[reportReturnType]
-    return x.contiguous(memory_format=torch.channels_last)
+    """Images (B, C, H, W) channels-last; under vmap all lanes' images as one, as a convolution in groups likes them.
+
+    They stay as they are inside of other transforms of `torch.func`, where no layout can be asked for, and where a program is
+    compiled or exported: the layout of the weights, which is channels-last too, decides there.
+    """
+    if not torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+        return _laid_out(x)
+    return x
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():
+        return x
+    if not torch._C._are_functorch_transforms_active():
+        return x.contiguous(memory_format=torch.channels_last)
+    return _LaidOut.apply(x) if in_lanes(x) else x  # pyright: ignore[reportReturnType]
 
 
 class _LaidOut(torch.autograd.Function):
@@ -48,26 +66,37 @@ class _LaidOut(torch.autograd.Function):
         return _LaidOut.apply(lanes.flatten(1, 2)).unflatten(1, (info.batch_size, -1)), 1  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
-def through(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """`layers(x)`, with what is slow on a CPU done otherwise.
+class Layers(nn.Sequential):
+    """`nn.Sequential`, with what is slow on a CPU done otherwise.
 
     In inference each Conv2d takes the ReLU that follows it along in one kernel: that spares a pass over every feature map,
     which is what a compiled and frozen network gains too, without the minute of compiling, and is equal to the last bit.
     Transposed convolutions go through `Deconvolution`; linear layers through `Product` on AMD's processors, and everywhere
     where vmap holds weights of several lanes.
+
+    A layer is called as PyTorch calls it wherever the difference could be seen: if it has hooks (pruning and the older
+    `weight_norm` and `spectral_norm` are hooks), a parametrisation, or a forward of its own, and whenever
+    `kelbo.eager.is_eager` says no (tracing, scripting, export, compiling, modes, transforms).
     """
-    modules = list(layers)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+            return _through(list(self), input)
+        for layer in self:
+            input = layer(input)
+        return input
+
+
+def _through(modules: list[nn.Module], x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():
+        return reduce(lambda value, layer: layer(value), modules, x)
     while modules:
         layer = modules.pop(0)
-        if isinstance(layer, nn.ConvTranspose2d) and _is_plain(layer, x) and layer.bias is not None:
+        if isinstance(layer, nn.ConvTranspose2d) and _goes_around(layer, x) and layer.bias is not None:
             x = Deconvolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.output_padding)  # pyright: ignore[reportAssignmentType]
-        elif (
-            isinstance(layer, nn.Linear)
-            and x.ndim == 2
-            and (_is_stacked(layer, x) or (is_amd() and _is_plain(layer, x)))
-        ):
+        elif isinstance(layer, nn.Linear) and (_is_stacked(layer, x) or (is_amd() and _goes_around(layer, x))):
             x = Product.apply(x, layer.weight, layer.bias)  # pyright: ignore[reportAssignmentType]
-        elif modules and isinstance(modules[0], nn.ReLU) and isinstance(layer, nn.Conv2d) and _fuses(layer, x):
+        elif modules and isinstance(layer, nn.Conv2d) and _fuses(layer, modules[0], x):
             modules.pop(0)
             x = torch.ops.mkldnn._convolution_pointwise(
                 x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups, "relu", [], ""
@@ -134,11 +163,12 @@ class Product(torch.autograd.Function):
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Any, ...]:
         x, weight = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
         (gradient,), wanted = gradients, ctx.needs_input_grad  # pyright: ignore[reportAttributeAccessIssue]
+        product = Product.apply if torch.is_grad_enabled() else _product  # oneDNN's has no derivative of its own
         return (
-            _product(gradient, weight.mT, None) if wanted[0] else None,
+            product(gradient, weight.mT, None) if wanted[0] else None,
             gradient.mT @ x if wanted[1] else None,
             gradient.sum(-2) if wanted[2] else None,
         )
@@ -162,29 +192,67 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
 
-def _fuses(layer: nn.Conv2d, x: Tensor) -> bool:
-    """Whether torch's fused kernel applies: no gradient to keep, and what `_is_plain` says."""
-    return not torch.is_grad_enabled() and _is_plain(layer, x) and not isinstance(layer.padding, str)
+def _fuses(layer: nn.Conv2d, following: nn.Module, x: Tensor) -> bool:
+    """Whether torch's fused kernel stands for both: no gradient to keep, and what `_goes_around` says."""
+    return (
+        not torch.is_grad_enabled()
+        and isinstance(following, nn.ReLU)
+        and _is_untouched(following)
+        and not isinstance(layer.padding, str)
+        and _goes_around(layer, x)
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    )
 
 
 def _is_stacked(layer: nn.Linear, x: Tensor) -> bool:
     """Whether vmap, and nothing else around it, holds one weight for each lane."""
-    batched = torch._C._functorch.is_batchedtensor  # pyright: ignore[reportAttributeAccessIssue]
-    return batched(layer.weight) and not torch.is_autocast_enabled(x.device.type) and not torch.compiler.is_compiling()
-
-
-def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, x: Tensor) -> bool:
-    """Float32 on a CPU with oneDNN; no autocast, tracing or vmap. A convolution has zeros around, one group and no holes."""
-    usual = isinstance(layer, nn.Linear) or (
-        layer.padding_mode == "zeros" and layer.groups == 1 and layer.dilation == (1, 1)
-    )
     return (
-        usual
-        and x.device.type == "cpu"
-        and x.dtype == layer.weight.dtype == torch.float32
+        _is_untouched(layer)  # first, since a parametrisation works anew whenever its weight is asked for
+        and in_lanes(layer.weight)
+        and x.ndim == 2
+        and not under_a_mode()
+        and not torch.is_autocast_enabled(x.device.type)
+    )
+
+
+def _goes_around(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, x: Tensor) -> bool:
+    """Whether a kernel of ours may stand for the layer: an untouched one in float32, on a CPU with oneDNN, run eagerly.
+
+    A convolution has zeros around, one group and no holes. Shapes that do not fit are left to the layer, to say so.
+    """
+    return _is_untouched(layer) and is_eager() and _is_usual(layer, x, layer.weight, layer.bias)
+
+
+def _is_usual(layer: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        plain = layer.padding_mode == "zeros" and layer.groups == 1 and layer.dilation == (1, 1)
+        fits = plain and x.ndim == 4 and x.shape[1] == weight.shape[0 if layer.transposed else 1]
+    else:
+        fits = x.ndim == 2 and x.shape[1] == weight.shape[1]
+    return (
+        fits
+        and _is_float_on_cpu(x)
+        and _is_float_on_cpu(weight)
+        and (bias is None or _is_float_on_cpu(bias))
         and not torch.is_autocast_enabled("cpu")
         and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
+        and torch._C._get_mkldnn_enabled()
+    )
+
+
+def _is_float_on_cpu(value: Tensor) -> bool:
+    return is_ordinary(value) and value.dtype is torch.float32 and value.is_cpu
+
+
+def _is_untouched(layer: nn.Module) -> bool:
+    """Whether calling the layer is torch's own forward and nothing else: no hooks, no subclass, nothing replaced."""
+    kind = type(layer)
+    return (
+        kind in _FORWARD
+        and kind.forward is _FORWARD[kind]
+        and "forward" not in layer.__dict__
+        and kind.__call__ is _CALL
+        and layer._compiled_call_impl is None
+        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+        and not torch_module._has_any_global_hook()
     )

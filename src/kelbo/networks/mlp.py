@@ -6,12 +6,12 @@ import math
 
 from torch import Tensor, nn
 
-from kelbo.networks.layers import through
+from kelbo.networks.layers import Layers
 
 Shape = tuple[int, int, int]
 
 
-class HigginsEncoder(nn.Sequential):
+class HigginsEncoder(Layers):
     """Images (B, C, H, W) to posterior parameters (B, 2K): two hidden layers of `width`, ReLU."""
 
     def __init__(self, shape: Shape, latents: int, width: int = 1200) -> None:
@@ -24,9 +24,6 @@ class HigginsEncoder(nn.Sequential):
             nn.Linear(width, 2 * latents),
         )
 
-    def forward(self, input: Tensor) -> Tensor:
-        return through(self, input)
-
 
 class HigginsDecoder(nn.Module):
     """Latents (B, K) to likelihood parameters (B, P, H, W): three hidden layers of `width`, tanh, a linear output."""
@@ -34,7 +31,7 @@ class HigginsDecoder(nn.Module):
     def __init__(self, shape: Shape, latents: int, output_channels: int, width: int = 1200) -> None:
         super().__init__()
         self.output_shape = (output_channels, *shape[1:])
-        self.layers = nn.Sequential(
+        self.layers = Layers(
             nn.Linear(latents, width),
             nn.Tanh(),
             nn.Linear(width, width),
@@ -45,4 +42,4 @@ class HigginsDecoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        return through(self.layers, z).unflatten(1, self.output_shape)
+        return self.layers(z).unflatten(1, self.output_shape)
