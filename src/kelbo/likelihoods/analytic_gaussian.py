@@ -135,8 +135,8 @@ class _MeanOverProcesses(torch.autograd.Function):
         return _all_reduced(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
-        return _all_reduced(gradient)
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        return _all_reduced(gradients[0])
 
 
 def _all_reduced(value: Tensor) -> Tensor:

@@ -220,7 +220,7 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
     yield from ((f"the weight {name}", value) for name, value in state.network.state_dict().items())
     if state.ema is not None:
         yield from ((f"the average of the weight {name}", value) for name, value in state.ema.weights.items())
-    names = {parameter: name for name, parameter in state.network.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in state.network.named_parameters()}
     for parameter, memory in state.optimizer.state.items():
         for name, value in memory.items():
             if isinstance(value, Tensor):
