@@ -22,7 +22,7 @@ DECODERS = ("shared_gaussian", "optimal_gaussian")
 
 
 def ours(decoder: str, seed: int, root: Path | None, precision: str) -> float:
-    """The rate of kelbo's run."""
+    """The rate of kelbo's run. TypeError of one without a rate, which has not collapsed."""
     from kelbo.recipes import change
     from kelbo.recipes.experiment import train
     from kelbo.recipes.sigma_study import set_recipe
@@ -31,7 +31,7 @@ def ours(decoder: str, seed: int, root: Path | None, precision: str) -> float:
     settings += [f"training.log_every={LAST}", f"training.checkpoint_every={STEPS}", f"training.pictures_every={STEPS}"]
     with TemporaryDirectory() as folder:
         run = train(change(set_recipe("mnist", root, STEPS), settings), Path(folder) / "run")
-        return run.journal.rows()[-1]["rate"] or 0.0
+        return float(run.journal.rows()[-1]["rate"])
 
 
 def plain(decoder: str, seed: int, root: Path | None, precision: str) -> float:

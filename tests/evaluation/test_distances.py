@@ -65,6 +65,15 @@ def test_an_autoencoder_has_reconstructions_but_no_samples(images):
     }
 
 
+def test_an_interval_that_halves_of_a_few_images_cannot_tell_is_null():
+    few = ArrayImages(np.random.default_rng(0).integers(0, 256, (9, *SHAPE), dtype=np.uint8))
+    found = image_distances(model(), feature_network("random-0", SHAPE), few, replicates=3)["sample"]
+    for name in ("precision", "recall", "density", "coverage"):
+        assert (found[name]["low"], found[name]["high"], found[name]["replicates"]) == (None, None, 1)
+        assert found[name]["value"] is not None
+    assert 0 <= found["frechet"]["low"] < found["frechet"]["high"]
+
+
 def test_a_handful_of_images_is_refused():
     few = ArrayImages(np.zeros((7, *SHAPE), np.uint8))
     with pytest.raises(ScoreError, match="at least 8 images; the split has 7"):

@@ -55,6 +55,10 @@ def test_a_sound_model_is_told_so():
     assert {about: severity for about, (severity, _) in told.items() if severity != "fine"} == {}
 
 
+def test_one_image_is_called_neither_a_collapse_nor_a_generalisation():
+    assert not {"latents", "generalisation", "prior"} & set(severities(vae(), test=images(count=1, seed=1)))
+
+
 def test_an_ignored_code_is_a_collapse():
     severity, advice = severities(vae(encoder=Reads(scale=1.0, stretch=0.0)))["latents"]
     assert severity == "problem"

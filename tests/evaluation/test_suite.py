@@ -1,5 +1,6 @@
 """Numbers of the evaluation against the same numbers computed plainly."""
 
+import json
 import math
 
 import numpy as np
@@ -45,6 +46,37 @@ def test_the_last_short_batch_counts_like_every_other():
 def test_per_latent_rates_sum_to_the_rate():
     record = evaluate(model(FixedGaussian()), images())
     assert sum(record["latents"]["rate_per_latent"]) == pytest.approx(record["rate"]["mean"], rel=1e-5)
+
+
+def entries(record):
+    """Every dictionary within a record."""
+    yield record
+    for value in record.values():
+        if isinstance(value, dict):
+            yield from entries(value)
+
+
+def test_an_error_that_does_not_exist_is_null_and_not_zero():
+    vae, one = model(Categorical(256)), ArrayImages(images().spread(1).numpy())
+    record = json.loads(json.dumps(evaluate(vae, one, samples=2), allow_nan=False))
+    errors = [entry["standard_error"] for entry in entries(record) if "standard_error" in entry]
+    assert errors == [None] * 6  # ELBO, rate, distortion, importance-weighted bound, PSNR, SSIM
+    assert record["bits_per_dim"] == pytest.approx(-record["elbo"]["mean"] / (144 * math.log(2)))
+    assert (record["latents"]["active_units"], record["latents"]["active"]) == (None, None)
+    two = evaluate(vae, ArrayImages(images().spread(2).numpy()))
+    assert all(entry["standard_error"] > 0 for entry in entries(two) if "standard_error" in entry)
+
+
+def test_the_psnr_of_an_exact_reconstruction_is_not_cut_to_a_number():
+    vae = model(FixedGaussian())
+    with torch.no_grad():
+        for parameter in vae.decoder.parameters():
+            parameter.zero_()
+    black = ArrayImages(np.zeros((3, *SHAPE), np.uint8))
+    made = evaluate(vae, black)["reconstruction"]
+    assert made["psnr"] is None
+    assert made["psnr_reason"].startswith("3 images are reconstructed exactly")
+    assert made["ssim"]["mean"] == 1
 
 
 def test_a_mass_over_the_datas_own_levels_has_bits_per_dim():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kelbo.errors import ScoreError
 from kelbo.metrics import active_units, importance_weighted_bound, mean_and_error
 
 
@@ -11,8 +12,16 @@ def test_the_standard_error_is_that_of_the_mean():
     assert error == pytest.approx(0.02, rel=0.05)
 
 
-def test_a_single_example_has_no_error():
-    assert mean_and_error(np.array([2.0])) == (2.0, 0.0)
+def test_a_single_example_has_no_error_rather_than_one_of_zero():
+    mean, error = mean_and_error(np.array([2.0]))
+    assert mean == 2.0
+    assert np.isnan(error)
+    assert mean_and_error(np.array([2.0, 2.0])) == (2.0, 0.0)
+
+
+def test_a_single_example_shows_of_no_latent_whether_it_moves():
+    with pytest.raises(ScoreError, match="at least 2 rows"):
+        active_units(np.ones((1, 3)))
 
 
 def test_sums_are_exact_where_float32_would_lose_them():

@@ -18,8 +18,9 @@ def test_a_number_has_three_significant_digits_and_no_whole_one_is_lost(value, t
         (-171.153, 1.0055, ("−171.2", "1.0")),
         (0.88607, 0.0051, ("0.8861", "0.0051")),
         (-123456.7, 321.0, ("−123,457", "321")),
-        (3.0, 0.0, ("3.00", "")),
-        (0.5, 1e-9, ("0.50000", "0.00000")),
+        (3.0, 0.0, ("3.00", "0")),
+        (0.5, 1e-9, ("0.50000", "1.0e−9")),
+        (3.14159, None, ("3.142", "–")),
     ],
 )
 def test_a_mean_is_shown_to_its_errors_second_digit(mean, error, shown):

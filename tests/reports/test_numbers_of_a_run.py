@@ -1,13 +1,19 @@
 """Cards and table, from records."""
 
 import copy
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.reports.conftest import Page
 
+from kelbo.cli.measure import _print as printed
+from kelbo.data.images import ArrayImages
 from kelbo.evaluation.suite import OTHER_SSIM
 from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes.experiment import evaluate_run
 from kelbo.reports.cards import bits_card, cards
+from kelbo.reports.run_page import write_page
 from kelbo.reports.table import comparison
 from kelbo.units import bits_per_dim
 
@@ -44,6 +50,42 @@ def test_a_number_of_an_older_definition_does_not_stand_beside_those_of_this_one
     assert OTHER_SSIM[1:] in by_title(old)["SSIM"].note
     row = next(row for row in comparison({"test": record, "test-old": old}, step=6).rows if row.quantity == "SSIM")
     assert [(cell.value, cell.note) for cell in row.cells] == [("0.80", ""), ("–", OTHER_SSIM)]
+
+
+def single(experiment, **how):
+    """The record of one test image."""
+    one = ArrayImages(experiment.data.test.spread(1).numpy(), experiment.data.levels)
+    data = replace(experiment.data, splits=experiment.data.splits | {"test": one})
+    return evaluate_run(replace(experiment, data=data), **how)
+
+
+@pytest.mark.parametrize("error", [None, 0.0], ids=["as now", "as older records had it"])
+def test_an_error_that_does_not_exist_is_a_dash_on_a_page(trained, error):
+    record = single(trained(), dequantized=True)
+    for entry in (record["elbo"], record["rate"], record["distortion"], record["reconstruction"]["psnr"]):
+        assert entry["standard_error"] is None
+        entry["standard_error"] = error
+    shown = by_title(record)
+    assert [shown[title].error for title in ("ELBO", "Rate", "Distortion", "PSNR", "Bits/dim")] == ["–"] * 5
+    assert shown["Active units"].value == "none"
+    rows = {row.quantity: row.cells[0] for row in comparison({"test": record}, step=6).rows}
+    assert [rows[name].error for name in ("ELBO", "Rate", "Distortion", "PSNR", "Bits/dim")] == ["–"] * 5
+    assert "Active units" not in rows
+
+
+def test_a_page_of_one_test_image_is_written_without_zeros_for_errors(trained):
+    experiment = trained()
+    single(experiment)
+    text = Page(write_page(experiment).read_text()).text
+    assert "± –" in text
+    assert "± 0" not in text
+
+
+def test_an_error_that_does_not_exist_is_a_dash_on_the_console(trained, capsys):
+    printed(Path("runs/one"), "test", single(trained()))
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(("│ elbo", "│ rate"))]
+    assert len(shown) == 2
+    assert all("–" in line and "0.000" not in line for line in shown)
 
 
 def test_an_elbo_that_is_no_bound_says_so(record):

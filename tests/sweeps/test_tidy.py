@@ -24,6 +24,17 @@ def test_settings_have_the_types_of_their_values(texts, values):
     assert [type(value) for value in found] == [type(value) for value in values]
 
 
+def test_a_deviation_and_an_interval_over_one_seed_do_not_exist():
+    row = Row("a", {}, 0, "elbo", 1.5, "nats per image", "evaluation test", 5, "done", {})
+    (found,) = summary([row])
+    assert (found.n, found.mean, found.median) == (1, 1.5, 1.5)
+    assert (found.sd, found.low, found.high) == (None, None, None)
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as capture:
+        console.print(printed([found]))
+    assert "1.5 ± –" in capture.get()
+
+
 def test_what_is_excluded_stands_beside_the_count():
     common = {
         "settings": {"objective.beta": 1.0},

@@ -88,20 +88,24 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("", "mean", "± standard error", "unit", title=f"{run}, {split} split")
+
+    def add(name: str, value: Any) -> None:
+        error = value["standard_error"]
+        table.add_row(name, f"{value['mean']:.3f}", "–" if error is None else f"{error:.3f}", value["unit"])
+
     for name in ("elbo", "rate", "distortion", "importance_weighted"):
         if value := record[name]:
-            table.add_row(
-                name.replace("_", " "), f"{value['mean']:.3f}", f"{value['standard_error']:.3f}", value["unit"]
-            )
+            add(name.replace("_", " "), value)
     if record["bits_per_dim"] is not None:
         table.add_row("bits per dim", f"{record['bits_per_dim']:.4f}", "", "bits/dim")
     else:
         table.add_row("bits per dim", "none", "", record["bits_per_dim_reason"])
     for name, value in record["reconstruction"].items():
         if isinstance(value, dict):
-            table.add_row(name.upper(), f"{value['mean']:.3f}", f"{value['standard_error']:.3f}", value["unit"])
+            add(name.upper(), value)
     if latents := record["latents"]:
-        table.add_row("active units", str(latents["active_units"]), "", f"of {latents['dims']} latents")
+        active = latents["active_units"]
+        table.add_row("active units", "–" if active is None else str(active), "", f"of {latents['dims']} latents")
     decoder = record["decoder"]
     table.add_row("decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}")
     if decoder["equivalent_beta"] is not None:

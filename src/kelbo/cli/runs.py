@@ -55,4 +55,4 @@ def show(run: RunPath, as_json: Json = False) -> None:
 
 
 def _short(value: float | int | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "–" if value is None else f"{value:.4g}"

@@ -164,7 +164,7 @@ def _table(scores: dict[str, Any], title: str) -> Table:
     for name, entry in scores.items():
         if "value" in entry:
             low, high = entry.get("low"), entry.get("high")
-            interval = "" if low is None else f"{low:.4g} … {high:.4g}"
+            interval = f"{low:.4g} … {high:.4g}" if low is not None and high is not None else "–" * ("low" in entry)
             told = f"{entry['replicates']} × {entry['settings']['replicates']}" if "settings" in entry else ""
             told = f"at most {entry['cap']:.2f}, log N" if "cap" in entry else told
             told = "a covariance is singular: compare at this N only" if entry.get("rank_deficient") else told
@@ -177,7 +177,7 @@ def _calibration(told: dict[str, Any], title: str) -> Table:
 
     table = Table("calibration", "should be", "is", "± standard error", title=f"{told['images']:,} images, {title}")
     for level, entry in told["coverage"].items():
-        error = "" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
+        error = "–" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
         shares = f"{100 * float(level):g} %", f"{100 * entry['share']:.1f} %"
         table.add_row("pixels in the central interval", *shares, error)
     table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * told['total_variation']:.1f} %", "")

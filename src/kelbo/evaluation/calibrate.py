@@ -13,6 +13,7 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.reference import evenly
 from kelbo.metrics.calibration import central_coverage, transform, uniformity, variance_bins
+from kelbo.metrics.intervals import known
 from kelbo.protocols import Model
 from kelbo.seeds import generator, seeded
 from kelbo.units import dequantize, intensities
@@ -52,7 +53,7 @@ def calibration(
         "wasserstein": told.wasserstein,
         "miscalibration_area": told.miscalibration_area,
         "coverage": {
-            f"{level:g}": {"share": share, "standard_error": float(mistake) if np.isfinite(mistake) else None}
+            f"{level:g}": {"share": share, "standard_error": known(mistake)}
             for level, share, mistake in zip(cover.levels, cover.shares, cover.standard_errors, strict=True)
         },
         "by_variance": _by_variance(variance, error),
@@ -99,5 +100,5 @@ def _by_variance(variance: np.ndarray, error: np.ndarray) -> dict[str, Any]:
         "predicted": bins.predicted.tolist(),
         "observed": bins.observed.tolist(),
         "ratio": bins.ratio.tolist(),
-        "standard_error": [float(error) if np.isfinite(error) else None for error in bins.standard_error],
+        "standard_error": [known(error) for error in bins.standard_error],
     }

@@ -16,7 +16,7 @@ from kelbo.metrics.classifiers import Classifier
 from kelbo.metrics.dci import dci
 from kelbo.metrics.factor_score import factor_score
 from kelbo.metrics.infomec import infomec
-from kelbo.metrics.intervals import Score, half_samples, of_halves, of_replicates
+from kelbo.metrics.intervals import Score, half_samples, known, of_halves, of_replicates
 from kelbo.metrics.irs import irs
 from kelbo.metrics.mig import continuous_mig, mig
 from kelbo.metrics.modularity import explicitness, modularity
@@ -114,9 +114,13 @@ def _require_fitting(codes: Codes) -> None:
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    """A score without NaN, which JSON has not: ends are None where one replicate tells no interval."""
-    low, high = (None if np.isnan(end) else float(end) for end in (score.low, score.high))
-    return {"value": float(score.value), "low": low, "high": high, "replicates": score.replicates}
+    """A score as JSON: the ends are None where one replicate tells no interval."""
+    return {
+        "value": float(score.value),
+        "low": known(score.low),
+        "high": known(score.high),
+        "replicates": score.replicates,
+    }
 
 
 def _interval(

@@ -14,7 +14,7 @@ from kelbo.errors import ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import Score, by_half_samples
+from kelbo.metrics.intervals import Score, by_half_samples, known, of_replicates
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model
@@ -71,7 +71,7 @@ def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replic
     size = min(1000, len(real) // 2)  # of a whole cloud nothing is left to tell the error by
     kernel = kernel_distance(real, cloud, size=size, seed=seed)
     return {
-        "frechet": _entry(spread)
+        "frechet": _entry(spread._replace(low=max(0.0, spread.low)))
         | {"called": network.distance, "rank_deficient": distance.rank_deficient, "method": distance.method},
         "kernel": _entry(_of_error(kernel.distance, kernel.standard_error))
         | {"called": f"Kernel distance ({network.name})", "subset": size},
@@ -92,11 +92,15 @@ def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) 
 
     found = {}
     for name in PRDC._fields:
-        score = by_half_samples(
-            lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed
-        )
+        try:
+            score = by_half_samples(
+                lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed
+            )
+        except ScoreError:  # a half has too few points for so many neighbours: no interval
+            score = of_replicates([getattr(both(np.arange(len(real))), name)])
         most = np.inf if name == "density" else 1.0  # the others are shares
-        found[name] = _entry(score._replace(low=max(0.0, score.low), high=min(most, score.high))) | {"nearest": NEAREST}
+        low, high = (float(np.clip(end, 0, most)) for end in (score.low, score.high))  # NaN stays NaN, unlike by max()
+        found[name] = _entry(score._replace(low=low, high=high)) | {"nearest": NEAREST}
     return found
 
 
@@ -105,5 +109,9 @@ def _of_error(value: float, error: float) -> Score:
 
 
 def _entry(score: Score) -> dict[str, Any]:
-    low, high = (None if np.isnan(end) else end for end in (score.low, score.high))
-    return {"value": score.value, "low": low, "high": high, "replicates": score.replicates}
+    return {
+        "value": score.value,
+        "low": known(score.low),
+        "high": known(score.high),
+        "replicates": score.replicates,
+    }

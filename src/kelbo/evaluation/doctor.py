@@ -20,6 +20,9 @@ from kelbo.units import intensities
 LOOKED_AT = 2_000
 """images of each split; enough to see what is worth a word, in seconds"""
 
+LEAST = 3
+"""images that the rate's parts need"""
+
 FLOORED = 0.01
 """share of the pixels whose σ lies on its floor that is worth a word"""
 
@@ -68,7 +71,7 @@ def examine(
         likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
         test=evaluate(model, test, weigh=weigh),
-        latents=scores_of_latents(model, test) if model.has_rate else None,
+        latents=scores_of_latents(model, test) if model.has_rate and len(test) >= LEAST else None,
         pit=calibration(model, test, count=500),
         brightest=float(intensities(train.spread(1000), train.levels).max()),
         outside=float(((mean < -0.02) | (mean > 1.02)).float().mean()),
@@ -83,6 +86,8 @@ def used_latents(seen: Examined) -> list[Finding]:
     if latents is None:
         return [Finding("fine", "latents", "A plain autoencoder: its code is a point and has no rate.")]
     active, dims = latents["active_units"], latents["dims"]
+    if active is None:
+        return []  # of a single image
     told = f"{active} of {dims} latents move with the data; the rate is {rate['mean']:.2f} nats per image"
     if active == 0:
         advice = (
@@ -255,8 +260,10 @@ def generalises(seen: Examined) -> list[Finding]:
     if seen.test["elbo"] is None:
         return []
     train, test = seen.train["elbo"], seen.test["elbo"]
-    gap = train["mean"] - test["mean"]
-    error = math.hypot(train["standard_error"], test["standard_error"])
+    gap, errors = train["mean"] - test["mean"], (train["standard_error"], test["standard_error"])
+    if None in errors:
+        return []  # of a single image
+    error = math.hypot(*errors)
     told = (
         f"ELBO {test['mean']:.1f} on test images, {train['mean']:.1f} on training ones, {gap:.1f} ± {error:.1f} apart"
     )

@@ -15,6 +15,7 @@ from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.fabric import Fabric
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
+from kelbo.metrics.intervals import known
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
 from kelbo.units import bits_per_dim, psnr
@@ -125,8 +126,9 @@ def _unit(model: Model, levels: int, dequantized: bool) -> str:
 
 
 def _with_error(values: np.ndarray, unit: str) -> Record:
+    """unit: of both. The standard error is None for a single image."""
     mean, error = mean_and_error(values)
-    return {"mean": mean, "standard_error": error, "unit": unit}
+    return {"mean": mean, "standard_error": known(error), "unit": unit}
 
 
 def _importance_weighted(scores: PerExample, unit: str) -> Record:
@@ -139,9 +141,11 @@ def _mean_bound(scores: PerExample) -> Bound:
 
 def _reconstruction(scores: PerExample) -> Record:
     """Of the reconstruction from the posterior's mean."""
-    decibels = np.array([psnr(max(error, 1e-12)) for error in scores.squared_error])
+    decibels = np.array([psnr(error) for error in scores.squared_error])
+    exact = int(np.isinf(decibels).sum())
     return {
-        "psnr": _with_error(decibels, "dB, mean over images"),
+        "psnr": None if exact else _with_error(decibels, "dB, mean over images"),
+        "psnr_reason": f"{exact:,} images are reconstructed exactly, so their PSNR is infinite" if exact else None,
         "ssim": None
         if scores.ssim is None
         else _with_error(scores.ssim, "mean over images") | {"definition": SSIM_DEFINITION},
@@ -163,10 +167,11 @@ def ssim_of(record: Mapping[str, Any]) -> tuple[Record | None, str | None]:
 
 
 def _latents(scores: PerExample) -> Record:
-    active = active_units(scores.means)
+    """One image shows of no latent whether it moves with the data: the active ones are None then."""
+    active = active_units(scores.means) if len(scores.means) > 1 else None
     return {
-        "dims": len(active),
-        "active_units": int(active.sum()),
-        "active": active.tolist(),
+        "dims": scores.means.shape[1],
+        "active_units": None if active is None else int(active.sum()),
+        "active": None if active is None else active.tolist(),
         "rate_per_latent": scores.rates.mean(0).tolist(),
     }

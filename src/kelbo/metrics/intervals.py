@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,11 @@ class Score(NamedTuple):
     low: float
     high: float
     replicates: int
+
+
+def known(value: float | None) -> float | None:
+    """A number as a record holds it: None for None, NaN and ±∞, which JSON does not have."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def of_replicates(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Score:

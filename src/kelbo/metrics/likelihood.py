@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kelbo.metrics.checks import finite_table
+
 Array = NDArray[np.floating]
 
 
 def mean_and_error(values: Array) -> tuple[float, float]:
-    """The mean of per-example values (N,) and its standard error (0 for a single example), in float64."""
+    """The mean of per-example values (N,) and its standard error, in float64; the error is NaN for a single example."""
     values = np.asarray(values, np.float64)
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return float(values.mean()), float(error)
 
 
@@ -28,6 +30,7 @@ def importance_weighted_bound(log_weights: Array) -> Array:
 def active_units(means: Array, threshold: float = 0.01) -> NDArray[np.bool_]:
     """Which latents move with the data: variance over examples of the posterior mean above `threshold`.
 
-    means: posterior means (N, K). Returns (K,). Definition and threshold of Burda et al. (2016), section 5.2.
+    means: posterior means (N, K). Returns (K,). Definition and threshold of Burda et al. (2016), section 5.2: the variance
+    is divided by N. ScoreError if there are fewer than 2 examples, which do not vary.
     """
-    return np.asarray(means, np.float64).var(0) > threshold
+    return finite_table("means", means).var(0) > threshold

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
 from kelbo.evaluation.suite import Record, ssim_of
-from kelbo.reports.numbers import plain, with_error
+from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
 from kelbo.reports.wording import calibration
-from kelbo.units import bits_per_dim
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
 
@@ -30,14 +27,14 @@ class Card:
 
 def cards(record: Record, bits: Record) -> list[Card]:
     """The headline of a test `record`; `bits` is the record to take bits/dim from, the same where none has any."""
-    ssim, no_ssim = ssim_of(record)
+    made, (ssim, no_ssim) = record["reconstruction"], ssim_of(record)
     return [
         _elbo(record),
-        _measured("Rate", record["rate"], "what the latents carry", NO_BOUND),
-        _measured("Distortion", record["distortion"], "what the latents leave to pay for"),
+        _measured(record, "Rate", record["rate"], "what the latents carry", NO_BOUND),
+        _measured(record, "Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
-        _measured("PSNR", record["reconstruction"]["psnr"], "of reconstructions"),
-        _measured("SSIM", ssim, "of reconstructions", no_ssim),
+        _measured(record, "PSNR", made["psnr"], "of reconstructions", made.get("psnr_reason")),
+        _measured(record, "SSIM", ssim, "of reconstructions", no_ssim),
         _active(record),
         _sigma(record),
         _beta(record),
@@ -48,16 +45,14 @@ def bits_card(record: Record) -> Card:
     """bits/dim with its standard error, or why the record has none."""
     if record["bits_per_dim"] is None:
         return Card("Bits/dim", "none", note=_sentence(record["bits_per_dim_reason"]))
-    error = bits_per_dim(record["elbo"]["standard_error"], int(np.prod(record["settings"]["shape"])))
-    mean, shown = with_error(record["bits_per_dim"], error)
     note = "an upper bound, of dequantised intensities" if record["settings"]["dequantized"] else "an upper bound"
-    return Card("Bits/dim", mean, shown, "bits", note)
+    return Card("Bits/dim", *bits_with_error(record), "bits", note)
 
 
-def _measured(title: str, value: Record | None, note: str, reason: str | None = None) -> Card:
+def _measured(record: Record, title: str, value: Record | None, note: str, reason: str | None = None) -> Card:
     if value is None:
         return Card(title, "none", note=_sentence(reason or ""))
-    mean, error = with_error(value["mean"], value["standard_error"])
+    mean, error = with_error(value["mean"], error_of(record, value))
     unit, *rest = re.split("[,;] ", value["unit"], maxsplit=1)
     return Card(title, mean, error, "" if unit == "mean over images" else unit, "; ".join([note, *rest]))
 
@@ -66,7 +61,7 @@ def _elbo(record: Record) -> Card:
     note = "−(rate + distortion); larger is better"
     if record["decoder"]["kind"] == "density":
         note += ". Of a density over intensities: it may be above 0 and compares only on the same data"
-    card = _measured("ELBO", record["elbo"], note, NO_BOUND)
+    card = _measured(record, "ELBO", record["elbo"], note, NO_BOUND)
     return Card(card.title, card.value, card.error, card.unit, card.note, wide=True)
 
 
@@ -74,6 +69,8 @@ def _active(record: Record) -> Card:
     latents = record["latents"]
     if latents is None:
         return Card("Active units", "none", note=NO_BOUND)
+    if latents["active_units"] is None or record["settings"]["images"] < 2:
+        return Card("Active units", "none", note="One image does not show which latents move with the data.")
     return Card(
         "Active units",
         str(latents["active_units"]),

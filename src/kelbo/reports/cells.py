@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kelbo.reports.numbers import plain, with_error
+from kelbo.reports.numbers import NONE, plain, with_error
 
 
 @dataclass(frozen=True)
 class Cell:
-    """error: a standard deviation over seeds, "" where there is none. notes: below, what the paper prints first. mark: of
-    something that is not as printed, or of a footnote."""
+    """error: a standard deviation over seeds, NONE of one seed, "" of a cell that can have none. notes: below, what the paper
+    prints first. mark: of something that is not as printed, or of a footnote."""
 
-    value: str = "–"
+    value: str = NONE
     error: str = ""
     notes: tuple[str, ...] = ()
     mark: str = ""
@@ -53,11 +53,14 @@ class StudyTable:
 
 
 def with_deviation(values: Sequence[float]) -> tuple[str, str]:
-    """Mean and standard deviation as words, the latter "" of one value or of values that rounding alone tells apart."""
+    """Mean and standard deviation as words, the latter NONE of one value, 0 of values that rounding alone tells apart."""
     if not values:
-        return "–", ""
-    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return with_error(mean, deviation) if deviation > 1e-9 * abs(mean) else (plain(mean, 4), "")
+        return NONE, ""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return with_error(mean, None)
+    deviation = float(np.std(values, ddof=1))
+    return with_error(mean, deviation) if deviation > 1e-9 * abs(mean) else (plain(mean, 4), "0")
 
 
 def some(*notes: str) -> tuple[str, ...]:

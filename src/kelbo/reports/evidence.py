@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
-from kelbo.reports.numbers import decimals_of, fixed, plain
+from kelbo.reports.numbers import NONE, decimals_of, fixed, plain
 
 Unit = Literal["percent", "points", "distance", "intensity", "nats", "correlation", "ratio", "gap", "relative"]
 
@@ -58,9 +58,11 @@ class Evidence(NamedTuple):
 
     @property
     def interval(self) -> str:
-        """Its interval's ends in the same unit; "" where there is none, or it has no width."""
+        """Its interval's ends in the same unit; NONE if there is none, "" if it has no width."""
         _, low, high, _ = self.estimate
-        if low is None or high is None or not self._width:
+        if low is None or high is None:
+            return NONE
+        if not self._width:
             return ""
         if self.unit == "percent":  # Student's interval knows nothing of a share's ends
             low, high = max(0.0, low), min(1.0, high)

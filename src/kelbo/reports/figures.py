@@ -130,13 +130,16 @@ def curves(
     return figure
 
 
-def rate_bars(rates: Array, active: NDArray[np.bool_], *, theme: Theme) -> Figure:
-    """Mean KL of each latent, the largest first, active ones coloured. rates: nats, (K,); active: (K,)."""
+def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -> Figure:
+    """Mean KL of each latent, the largest first, active ones coloured; all alike if it is not known which are active.
+
+    rates: nats, (K,); active: (K,).
+    """
     order = np.argsort(-rates, kind="stable")
     with style(theme):
         figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(rates))), 2.6), layout="constrained")
         axes = figure.subplots()
-        colours = [theme.first if active[k] else theme.faint for k in order]
+        colours = [theme.first if active is None or active[k] else theme.faint for k in order]
         axes.bar(range(len(order)), rates[order], width=0.72, color=colours)
         axes.set_ylabel("KL, nats")
         axes.set_xlim(-0.7, len(order) - 0.3)
@@ -147,6 +150,8 @@ def rate_bars(rates: Array, active: NDArray[np.bool_], *, theme: Theme) -> Figur
         else:
             axes.set_xticks([])
             axes.set_xlabel(f"{len(order)} latents, the most used first")
+        if active is None:
+            return figure
         counts = {"active": (theme.first, int(active.sum())), "inactive": (theme.faint, int((~active).sum()))}
         axes.legend(
             handles=[Patch(color=colour, label=f"{name} ({n})") for name, (colour, n) in counts.items() if n],

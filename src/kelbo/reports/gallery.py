@@ -91,7 +91,7 @@ def traversals(experiment: Experiment, record: Record) -> Labelled:
 def rates(record: Record) -> Picture:
     """The KL of each latent as bars."""
     latents = record["latents"]
-    nats, active = np.array(latents["rate_per_latent"]), np.array(latents["active"], bool)
+    nats, active = np.array(latents["rate_per_latent"]), latents["active"] and np.array(latents["active"], bool)
     alt = f"Bars of the mean KL of {len(nats)} latents; the largest is {plain(float(nats.max()), 2)} nats"
     return of_figure("rates", alt, lambda theme: rate_bars(nats, active, theme=theme))
 

@@ -85,7 +85,7 @@ def coverage(levels: Array, shares: Array, errors: Array, histogram: Array, *, t
         figure, axes = _small("Central intervals", "pixels inside", theme)
         axes.plot([0, 1], [0, 1], color=theme.second, linewidth=1.2)
         axes.plot(np.arange(len(inside) + 1) / max(half, 1), [0, *inside], color=theme.first)
-        margins = 1.96 * np.nan_to_num(errors)
+        margins = 1.96 * errors
         axes.errorbar(levels, shares, margins, fmt="o", markersize=4, color=theme.first, capsize=2, elinewidth=1)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
@@ -99,7 +99,7 @@ def errors_by_variance(predicted: Array, observed: Array, errors: Array, *, them
 
     The axes span at most five decades: bins below are off the scale, and counted.
     """
-    margins = 1.96 * np.nan_to_num(errors) * predicted
+    margins = 1.96 * errors * predicted
     # an error bar that reaches to 0 has no end on a logarithmic axis
     margins = np.stack([np.minimum(margins, 0.999 * observed), margins])
     most = 1.6 * max(predicted.max(), observed.max())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kelbo.errors import RunError
+from kelbo.metrics.intervals import known
 from kelbo.recipes.experiment import Experiment
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
@@ -206,11 +206,6 @@ def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = ""
         return ScoreRow(*told, plain(scale * value) + unit, ends, how, count, of)
     ends = f"{fixed(scale * low, decimals)} to {fixed(scale * high, decimals)}{unit}"
     return ScoreRow(*told, fixed(scale * value, decimals) + unit, ends, how, count, of)
-
-
-def known(value: Any) -> float | None:
-    """A number that is one: None of None, and of what is not finite."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _words(facts: Entry) -> Iterator[str]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
-from kelbo.reports.numbers import plain, with_error
-from kelbo.units import bits_per_dim
+from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
 
 
 @dataclass(frozen=True)
@@ -77,13 +74,13 @@ def _reasons(names: list[str], records: list[Record]) -> dict[str, list[str]]:
 def _measured(quantity: str, records: list[Record], read: Callable[[Record], Record | None]) -> Row:
     values = [read(record) for record in records]
     unit = next((value["unit"] for value in values if value), "")
-    return Row(quantity, unit, [_cell(value, unit) for value in values])
+    return Row(quantity, unit, [_cell(record, value, unit) for record, value in zip(records, values, strict=True)])
 
 
-def _cell(value: Record | None, unit: str) -> Cell:
+def _cell(record: Record, value: Record | None, unit: str) -> Cell:
     if value is None:
         return Cell()
-    mean, error = with_error(value["mean"], value["standard_error"])
+    mean, error = with_error(value["mean"], error_of(record, value))
     notes = [
         f"{value['samples']:,} samples" if "samples" in value else "",
         value["unit"] if value["unit"] != unit else "",
@@ -106,13 +103,14 @@ def _checkpoint(record: Record, step: int) -> Cell:
 def _bits(record: Record) -> Cell:
     if record["bits_per_dim"] is None:
         return Cell("none")
-    error = bits_per_dim(record["elbo"]["standard_error"], int(np.prod(record["settings"]["shape"])))
-    return Cell(*with_error(record["bits_per_dim"], error), "dequantised" if record["settings"]["dequantized"] else "")
+    return Cell(*bits_with_error(record), "dequantised" if record["settings"]["dequantized"] else "")
 
 
 def _active(record: Record) -> Cell:
     latents = record["latents"]
-    return Cell(f"{latents['active_units']} of {latents['dims']}") if latents else Cell()
+    if latents is None or latents["active_units"] is None or record["settings"]["images"] < 2:
+        return Cell()
+    return Cell(f"{latents['active_units']} of {latents['dims']}")
 
 
 def _decoder(title: str, unit: str, name: str, records: list[Record]) -> Row:

@@ -13,6 +13,7 @@ from kelbo.errors import Damaged, NotSaved
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.reference import evenly
 from kelbo.metrics import mean_and_error
+from kelbo.metrics.intervals import known
 from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run, write_json
@@ -73,7 +74,7 @@ def told(values: PerExample, split: str) -> dict[str, Any]:
     return {"split": split, "images": len(values.rate)} | {name: with_error(each) for name, each in nats.items()}
 
 
-def with_error(values: np.ndarray) -> dict[str, float]:
-    """The mean of values and its standard error, as JSON."""
+def with_error(values: np.ndarray) -> dict[str, float | None]:
+    """The mean of values and its standard error, as JSON; the error is None for a single value."""
     mean, error = mean_and_error(values)
-    return {"mean": float(mean), "standard_error": float(error)}
+    return {"mean": mean, "standard_error": known(error)}

@@ -157,7 +157,7 @@ def _told(row: Summary) -> tuple[str, str, str]:
     if row.mean is None or row.median is None:
         return "–", "–", "–"
     if row.sd is None or row.low is None or row.high is None:
-        return _digits(row.mean, 0), _digits(row.median, 0), "–"
+        return f"{_digits(row.mean, 0)} ± –", _digits(row.median, 0), "–"
     mean, sd, median, low, high = (_digits(x, row.sd) for x in (row.mean, row.sd, row.median, row.low, row.high))
     return f"{mean} ± {sd}", median, f"{low} to {high}"
 

@@ -50,7 +50,7 @@ def test_table_1_has_our_mean_deviation_and_median_above_the_printed_ones(study_
 
 def test_one_seed_has_no_deviation(study_results):
     for cells in rows(table(study_results(seeds=(123,)), "table1")).values():
-        assert cells[0].error == ""
+        assert cells[0].error == "–"
         assert cells[0].value == cells[1].value
         assert cells[5].value == "1"
 
@@ -116,7 +116,7 @@ def test_table_3_names_distances_exactly_and_keeps_samples_apart(study_results):
 
 def test_a_single_distance_has_its_own_interval_over_images(study_results):
     cell = table(study_results(seeds=(123,)), "table3").groups[0].rows[0].cells[0]
-    assert (cell.value, cell.error) == ("197.8", "")
+    assert (cell.value, cell.error) == ("197.8", "–")
     assert cell.notes == ("printed 197.8", "196 to 200 over images")
 
 

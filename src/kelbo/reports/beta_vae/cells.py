@@ -11,7 +11,7 @@ from kelbo.reports.beta_vae.printed import Printed
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.cells import Cell
 from kelbo.reports.claims import sentence
-from kelbo.reports.numbers import fixed
+from kelbo.reports.numbers import NONE, fixed
 
 OF_PERCENT = 1
 """Decimals of a score in percent."""
@@ -23,7 +23,7 @@ def scored(values: Iterable[float], printed: Printed | None) -> Cell:
     notes = (f"printed {printed}",) if printed else ()
     if not len(x):
         return Cell(notes=notes)
-    error = fixed(float(x.std(ddof=1)), OF_PERCENT) if len(x) > 1 else ""
+    error = fixed(float(x.std(ddof=1)), OF_PERCENT) if len(x) > 1 else NONE
     return Cell(fixed(float(x.mean()), OF_PERCENT), error, notes)
 
 

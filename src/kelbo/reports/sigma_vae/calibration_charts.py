@@ -85,7 +85,7 @@ def coverages(found: Sequence[Calibrated], *, theme: Theme) -> Figure:
         right.axhline(0, color=theme.ink, linewidth=0.9, linestyle=DASHED)
         for each in found:
             levels, inside = _whole(each)
-            hue, margins = colour(each.decoder, theme), 1.96 * np.nan_to_num(each.errors)
+            hue, margins = colour(each.decoder, theme), 1.96 * each.errors
             look = {"fmt": MARKERS.get(each.decoder, "o"), "markersize": 3, "color": hue, "elinewidth": 0.9}
             left.plot(levels, inside, color=hue, linewidth=1.4)
             right.plot(levels, inside - levels, color=hue, linewidth=1.4)
@@ -124,7 +124,7 @@ def by_variance(axes: Axes, decoder: str, bins: Bins, shared: Bins | None, *, th
     everything = np.concatenate([*bins[:2], *(shared[:2] if shared else ())])
     most = 1.8 * float(everything.max())
     least = max(float(everything.min()) / 1.8, most * SPAN)
-    hue, margins = colour(decoder, theme), 1.96 * np.nan_to_num(bins.errors) * bins.predicted
+    hue, margins = colour(decoder, theme), 1.96 * bins.errors * bins.predicted
     # an error bar that reaches to 0 has no end on a logarithmic axis
     bars = np.stack([np.minimum(margins, 0.999 * bins.observed), margins])
     axes.plot([least, most], [least, most], color=theme.ink, linewidth=0.9, linestyle=DASHED, label="as it should be")

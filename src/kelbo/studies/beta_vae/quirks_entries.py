@@ -11,6 +11,7 @@ import numpy as np
 
 from kelbo.data.images import Images
 from kelbo.metrics import Score, of_replicates
+from kelbo.metrics.intervals import known
 from kelbo.recipes.experiment import Experiment
 
 NAMES = {"pca": "PCA", "ica": "ICA"}
@@ -117,7 +118,7 @@ SMALL = Effort(linear_steps=6_000, mlp_steps=300, mig_rows=2_000, encoded=3_000,
 def value_of(score: Score, unit: str) -> Value:
     """A score as JSON has it; an accuracy's interval ends at 0 and 1."""
     least, most = (0.0, 1.0) if unit == "accuracy" else (-math.inf, math.inf)
-    low, high = (None if math.isnan(end) else float(min(max(end, least), most)) for end in (score.low, score.high))
+    low, high = (known(float(np.clip(end, least, most))) for end in (score.low, score.high))
     return {"value": float(score.value), "low": low, "high": high}
 
 
@@ -133,9 +134,10 @@ def compared(label: str, published: Sequence[float], corrected: Sequence[float],
     }
 
 
-def measured(mean: float, standard_error: float) -> Value:
-    """A mean over many examples with its normal 95 % interval."""
-    return {"value": mean, "low": mean - 1.96 * standard_error, "high": mean + 1.96 * standard_error}
+def measured(mean: float, standard_error: float | None) -> Value:
+    """A mean over many examples with its normal 95 % interval; none if the error does not exist (None or NaN)."""
+    margin = 1.96 * (math.nan if standard_error is None else standard_error)
+    return {"value": mean, "low": known(mean - margin), "high": known(mean + margin)}
 
 
 def entry(name: str, subject: Subject | None, rows: list[Row], note: str = "") -> Entry:

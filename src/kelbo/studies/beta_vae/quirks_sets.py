@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,6 @@ def _of_errors(label: str, distortion: Any) -> Any:
     train, test = (
         measured(distortion[split]["mean"], distortion[split]["standard_error"]) for split in ("train", "test")
     )
-    errors = np.hypot(distortion["train"]["standard_error"], distortion["test"]["standard_error"])
-    apart = measured(train["value"] - test["value"], float(errors))
+    errors = [distortion[split]["standard_error"] for split in ("train", "test")]
+    apart = measured(train["value"] - test["value"], None if None in errors else math.hypot(*errors))
     return {"label": label, "published": train, "corrected": test, "difference": apart, "unit": "nats per image"}

@@ -14,6 +14,8 @@ from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.latents import scores_of_latents
 from kelbo.evaluation.reference import evenly
+from kelbo.metrics import mean_and_error
+from kelbo.metrics.intervals import known
 from kelbo.objectives.equivalents import equivalents
 from kelbo.recipes.experiment import Experiment, open_run, track_again
 from kelbo.recipes.sets import split_of
@@ -152,7 +154,7 @@ def bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
             "bound": told(values, wants.split),
             "bits": _bits(experiment, wants),
             "rmse": math.sqrt(values.squared_error.mean()),
-            "constant": bool(values.means.std(0).max() < CONSTANT),
+            "constant": bool(values.means.std(0).max() < CONSTANT) if len(values.means) > 1 else None,
             "sigma": math.sqrt(values.variance.mean()),
             **equivalents(float(values.variance.mean()), 1.0),  # every lane's β is 1 beside the σ that it amounts to
             "unit_bound": None,
@@ -181,12 +183,9 @@ def _bits(experiment: Experiment, wants: Wants) -> dict[str, Any] | None:
     if not likelihood.normalized or (mass and likelihood.levels != data.levels):
         return None
     values = _measured(experiment, wants.split, wants.images, dequantized=not mass)
-    found, dims = with_error(values.distortion + values.rate), math.prod(data.shape)
-    return {
-        "value": bits_per_dim(found["mean"], dims),
-        "standard_error": bits_per_dim(found["standard_error"], dims),
-        "dequantized": not mass,
-    }
+    dims = math.prod(data.shape)
+    mean, error = (bits_per_dim(nats, dims) for nats in mean_and_error(values.distortion + values.rate))
+    return {"value": mean, "standard_error": known(error), "dequantized": not mass}
 
 
 def _distances(experiment: Experiment, wants: Wants) -> dict[str, Any]:
