@@ -201,12 +201,33 @@ def test_an_empty_folder_is_named(kelbo, tmp_path):
 
 
 def test_a_picture_of_another_size_is_named(kelbo, tmp_path):
-    code, _, err = kelbo(
+    code, out, err = kelbo(
         "data", "check", "folder", "--data-root", folder_of(tmp_path, 16, 16, 20), "--set", "size=none"
     )
     assert code == 1
-    assert "2.png" in err
-    assert "20" in err
+    assert "2.png is 20×20 pixels" in out
+    assert "1 of 3 pictures" in err
+
+
+def test_data_check_lists_every_refused_picture_and_training_the_first_of_them(kelbo, tmp_path):
+    pictures = folder_of(tmp_path, 16, 16, *[20] * 30)
+    settings = ["--data-root", pictures, "--set"]
+    code, out, err = kelbo("data", "check", "folder", *settings, "size=none")
+    assert (code, out.count("are expected"), err.count("30 of 32 pictures cannot be used")) == (1, 30, 1)
+    code, out, _ = kelbo("data", "check", "folder", *settings, "size=none", "--json")
+    assert (code, len(json.loads(out)["refused"]), json.loads(out)["of"]) == (1, 30, 32)
+    code, _, err = kelbo("train", "folder-sigma", *settings, "data.size=null", "--out", tmp_path / "r")
+    assert (code, err.count("are expected")) == (1, 5)
+    assert "25 more, which `kelbo data check` lists" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_data_check_lists_every_picture_that_is_skipped(kelbo, tmp_path):
+    settings = ["--data-root", folder_of(tmp_path, 16, 16, 20, 20), "--set", "size=none", "--set", "unreadable=skip"]
+    code, out, _ = kelbo("data", "check", "folder", *settings)
+    assert (code, out.count("left out: ")) == (0, 2)
+    code, out, _ = kelbo("data", "check", "folder", *settings, "--json")
+    assert len(json.loads(out)["refused"]) == 2
 
 
 def test_whole_pictures_are_asked_for_by_that_word(kelbo, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kelbo.data import decoding, pictures
+from kelbo.data import decoding, opening
 from kelbo.data.cache import cache_root, find, key_of, store
 from kelbo.data.folder import folder
 from kelbo.errors import DataCorrupt, DataError
@@ -34,8 +34,8 @@ def photos(tmp_path, monkeypatch):
 def decoded_pictures(monkeypatch):
     """Counts the pictures that are decoded."""
     count = []
-    real = pictures.opened
-    monkeypatch.setattr(pictures, "opened", lambda *given: (count.append(given), real(*given))[1])
+    real = opening.opened
+    monkeypatch.setattr(opening, "opened", lambda *given: (count.append(given), real(*given))[1])
     return count
 
 
@@ -73,12 +73,14 @@ def test_a_small_folder_is_not_kept(photos, tmp_path, monkeypatch):
         lambda _: {"crop": 6},
         lambda _: {"resize": "box"},
         lambda _: {"mode": "grey"},
+        lambda _: {"size": (4, 6)},
+        lambda _: {"depth": "scale"},
         lambda photos: Image.new("RGB", (9, 9)).save(photos / "03.png"),
         lambda photos: (photos / "03.png").unlink(),
         lambda photos: (photos / "03.png").rename(photos / "99.png"),
         lambda photos: os.utime(photos / "03.png", (1, 1)),
     ],
-    ids=["size", "crop", "resize", "mode", "content", "fewer", "renamed", "touched"],
+    ids=["size", "crop", "resize", "mode", "height", "depth", "content", "fewer", "renamed", "touched"],
 )
 def test_other_options_or_other_files_are_decoded_anew(photos, tmp_path, decoded_pictures, change):
     folder(photos, 4, cache=tmp_path / "cache")
@@ -122,7 +124,7 @@ def test_the_pictures_left_out_are_remembered(photos, tmp_path):
     (photos / "11.png").write_bytes(b"no picture")
     notes = {folder(photos, 4, unreadable="skip", cache=tmp_path / "cache").note for _ in range(2)}
     assert len(notes) == 1
-    assert f"2 unreadable left out (the first: {photos / '05.png'} cannot be read" in notes.pop()
+    assert f"2 files left out (2 refused) (the first refused: {photos / '05.png'} cannot be read" in notes.pop()
     with pytest.raises(DataCorrupt, match="05.png cannot be read"):
         folder(photos, 4, cache=tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 2
@@ -131,7 +133,7 @@ def test_the_pictures_left_out_are_remembered(photos, tmp_path):
 def test_a_folder_without_a_single_picture_that_can_be_read_leaves_no_cache(photos, tmp_path):
     for file in photos.iterdir():
         file.write_bytes(b"no picture")
-    with pytest.raises(DataCorrupt, match="None of the pictures could be read"):
+    with pytest.raises(DataCorrupt, match="18 of 18 pictures cannot be used"):
         folder(photos, 4, unreadable="skip", cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -40,7 +40,10 @@ def test_pictures_of_all_depths_are_sorted_by_path_and_keep_their_pixels(tmp_pat
     expected = [made[name] for name in ("a.webp", "a/b/c.bmp", "a/z.PNG", "b.png", "c d.png")]
     np.testing.assert_array_equal(whole(image_set), expected)
     assert image_set.shape == (3, 8, 8)
-    assert image_set.note == f"{tmp_path}, rgb 8×8, crop centre, resized by lanczos, 0.1 held out by seed 0"
+    assert image_set.note == (
+        f"{tmp_path}, 5 pictures used (3 .png, 1 .bmp, 1 .webp), 3 files left out (2 hidden, 1 .txt), "
+        "rgb 8×8, crop centre, resized by lanczos, 0.1 held out by seed 0"
+    )
 
 
 def test_many_threads_put_every_picture_in_its_place(tmp_path):
@@ -156,7 +159,7 @@ def test_a_picture_too_large_to_decode_safely_is_named(tmp_path, monkeypatch):
 
 def test_pixels_of_16_bits_are_refused(tmp_path):
     deep = save(tmp_path / "a.png", np.full((8, 8), 40_000, np.uint16))
-    with pytest.raises(DataCorrupt, match=rf"^{deep} has more than 8 bits a pixel \(mode I;16\). Save it with 8"):
+    with pytest.raises(DataCorrupt, match=rf"^{deep} has 16 bits a channel; 8 are read. Set depth to \"scale\""):
         folder(tmp_path, 8)
 
 
@@ -170,22 +173,24 @@ def test_transparent_pixels_are_refused(tmp_path):
 def test_animations_are_refused(tmp_path, ending):
     frames = [Image.fromarray(picture()) for _ in range(3)]
     frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
-    with pytest.raises(DataCorrupt, match=rf"a\.{ending} is an animation of 3 frames. Save its frames as pictures"):
+    with pytest.raises(
+        DataCorrupt, match=rf"a\.{ending} is an animation of 3 frames. Save each as a picture of its own"
+    ):
         folder(tmp_path, 8)
 
 
 def test_an_absent_folder_and_one_without_pictures_are_missing_data(tmp_path):
-    with pytest.raises(DataMissing, match=r"There is no folder .*/none\. Name a folder of \.png"):
+    with pytest.raises(DataMissing, match=r"There is no folder .*/none\. Name a folder of pictures \(\.png"):
         folder(tmp_path / "none")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataMissing, match=f"The folder {tmp_path} holds no pictures .* nor do its sub-folders"):
+    with pytest.raises(DataMissing, match=f"{tmp_path} holds no pictures .*: 1 file left out \\(1 \\.txt\\)"):
         folder(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"size": 0}, "size must be 1 or more pixels; got 0"),
+        ({"size": 0}, "size must be 1 or more pixels, or such a height and width; got 0"),
         ({"resize": "sharp"}, "resize must be one of lanczos, bicubic, bilinear, box, nearest or None; got 'sharp'"),
         ({"mode": "cmyk"}, "mode must be one of rgb, grey; got 'cmyk'"),
         ({"crop": "left"}, r'crop must be "centre", "whole", pixels or \(left, top, right, bottom\); got \'left\''),

@@ -57,7 +57,10 @@ def test_a_folder_of_parquet_files_gives_its_splits_pixels_and_labels(parquet):
     assert image_set.labels["train"].tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
     assert image_set.labels["test"].tolist() == [0, 1, 0]
     assert image_set.name == "pets"
-    assert image_set.note == f"{parquet}, column 'image', rgb 8×8, crop centre, resized by lanczos, its own splits"
+    assert (
+        image_set.note
+        == f"{parquet}, column 'image', 12 of 12 rows used, rgb 8×8, crop centre, resized by lanczos, its own splits"
+    )
 
 
 def test_pictures_are_brought_to_size_as_those_of_a_folder_are(parquet):
@@ -120,7 +123,7 @@ def test_an_unreadable_picture_is_named_by_its_row_or_skipped_with_its_label(dat
     image_set = hub(file, 8, unreadable="skip")
     for split, images in image_set.splits.items():
         np.testing.assert_array_equal(every(images), PIXELS[image_set.labels[split]])
-    assert "2 unreadable left out" in image_set.note
+    assert "rows used (the first refused: " in image_set.note
 
 
 def test_a_row_that_names_a_file_elsewhere_is_refused(datasets, tmp_path):

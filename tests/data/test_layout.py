@@ -163,7 +163,7 @@ def test_pictures_beside_the_splits_are_refused_and_left_out_on_request(tmp_path
     image_set = folder(tmp_path, 4, splits="named")
     assert values_of(image_set.train) == made["train"]
     assert values_of(image_set.test) == made["test"]
-    assert "5 pictures in no split left out" in image_set.note
+    assert "5 files left out (5 in no split)" in image_set.note
     assert sum(map(len, folder(tmp_path, 4, splits="none").splits.values())) == 10
 
 

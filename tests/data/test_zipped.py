@@ -105,7 +105,10 @@ def test_a_picture_with_a_wrong_checksum_is_named_or_skipped_on_request(tmp_path
         folder(archive, 8)
     image_set = folder(archive, 8, unreadable="skip", held_out=0.25)
     assert (len(image_set.train), len(image_set.test)) == (3, 1)
-    assert f"1 unreadable left out (the first: {archive}/3.png cannot be read from the archive" in image_set.note
+    assert (
+        f"1 file left out (1 refused) (the first refused: {archive}/3.png cannot be read from the archive"
+        in image_set.note
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -157,7 +160,7 @@ def test_an_archive_cut_off_is_named(tmp_path, kept):
 
 
 def test_an_absent_archive_and_one_without_pictures_are_missing_data(tmp_path):
-    with pytest.raises(DataMissing, match=r"There is no archive .*none.zip. Name a .zip of .png"):
+    with pytest.raises(DataMissing, match=r"There is no archive .*none.zip. Name a .zip of pictures"):
         folder(tmp_path / "none.zip")
     with pytest.raises(DataMissing, match=r"x.zip holds no pictures \(.png, .jpg"):
         folder(pack(tmp_path / "x.zip", {"notes.txt": b""}))

@@ -36,8 +36,16 @@ def list_sets() -> None:
 
 @app.command()
 def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_json: Json = False) -> None:
-    """Read a data set as training would and say what is in it."""
-    image_set = _read(name, data_root, settings)
+    """Read a data set as training would and say what is in it, or which of its pictures cannot be used, all of them."""
+    from kelbo.data.decoding import PicturesRefused
+    from kelbo.errors import DataCorrupt
+
+    try:
+        image_set = _read(name, data_root, settings)
+    except PicturesRefused as error:
+        told = {"refused": error.reasons, "of": error.count}
+        typer.echo(json.dumps(told, indent=2) if as_json else "\n".join(error.reasons))
+        raise DataCorrupt(error.summary) from error
     answer = {
         "name": image_set.name,
         "note": image_set.note,
@@ -51,6 +59,7 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
             }
             for split, images in image_set.splits.items()
         },
+        "refused": image_set.left_out,
     }
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
@@ -60,6 +69,8 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     for split, values in answer["splits"].items():
         source = f" from {values['from']}" if values["from"] else ""
         typer.echo(f"  {split}: {values['images']:,} images{source}, fingerprint {values['fingerprint']}")
+    for reason in image_set.left_out:
+        typer.echo(f"  left out: {reason}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ The pictures lie in `img_align_celeba.zip`, read from its stream, or unpacked in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,19 @@ import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of
 from kelbo.data.images import ImageSet
-from kelbo.data.pictures import Box, Filter, Picture, Plan, Size, bombs_refused, by, check_options, from_file
+from kelbo.data.listing import Listing, listed, used_and_left_out
+from kelbo.data.opening import decoding_strictly
+from kelbo.data.pictures import (
+    Box,
+    Deep,
+    Filter,
+    Picture,
+    Plan,
+    Size,
+    by,
+    check_options,
+    pillow_size,
+)
 from kelbo.data.roots import missing
 from kelbo.data.zipped import zipped
 from kelbo.errors import DataCorrupt
@@ -27,47 +40,57 @@ OFFICIAL: Size = (178, 218)
 
 def celeba(
     root: Path | str,
-    size: int = 64,
+    size: int | tuple[int, int] = 64,
     *,
     crop: int | Box = 148,
     resize: Filter = "lanczos",
+    depth: Deep = "refuse",
     unreadable: Unread = "refuse",
     cache: Path | None = None,
 ) -> ImageSet:
-    """The faces as uint8 (N, 3, size, size) in the official partition, with their attributes as 0 or 1.
+    """The faces as uint8 (N, 3, H, W) in the official partition, with their attributes as 0 or 1.
 
-    root:   a folder holding the official files in celeba/, CelebA/ or itself; any number of pictures, all listed in
-            both lists
+    root:   a folder holding the official files in celeba/, CelebA/ or itself; any number of pictures; those that the
+            partition does not list are left out, and the note counts them
+    size:   pixels of the square that faces are resized to, or (height, width), which takes a box to crop
     crop:   before resizing, a square of so many pixels, in the middle from left to right and 4/7 of what is left over
             from the top: of the official 178×218 pixels, 148 keeps rows 40–187 and columns 15–162, as the release of
             VAE/GAN (Larsen et al., 2016) does; or a box (left, top, right, bottom)
     resize: Pillow's filter, antialiased but for nearest
-    unreadable: "refuse", or "skip" pictures that cannot be decoded; the note then counts them and names the first
+    depth, unreadable: as of `kelbo.data.folder`
     cache:  a folder where 5,000 pictures and more are kept decoded and mapped from then on; None keeps none
 
     Raises DataMissing where a file is not there; DataCorrupt, naming it, where one is damaged, the lists disagree or a
     picture is smaller than the crop; ValueError where an option is impossible.
     """
-    check_options(size, crop, resize, "rgb")
+    check_options(size, crop, resize, "rgb", depth)
     if isinstance(crop, str):
         raise ValueError(f"crop must be pixels or (left, top, right, bottom); got {crop!r}.")
     check_unreadable(unreadable)
     folder = _located(Path(root))
     partition = _partition(_list(folder, PARTITION))
     names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
-    images, rows, left_out = {}, {}, []
-    with _pictures(folder, partition) as pictures, bombs_refused():
-        plan = Plan((size, size), _box([*pictures.values()], crop, unreadable), resize, "rgb")
-        for number, split in enumerate(SPLITS):
-            listed = [name for name, part in partition.items() if part == number]
-            if listed:
-                decoded = decode([pictures[name] for name in listed], plan, unreadable=unreadable, cache=cache)
-                kept = decoded.kept(len(listed))
-                images[split] = decoded.images
-                rows[split] = np.array([attributes[listed[place]] for place in kept], np.int8)
-                left_out += decoded.left_out.values()
-    note = f"CelebA's official partition, {plan.note}{note_of(left_out)}"
-    return ImageSet("celeba", images, note, attributes=rows, attribute_names=names)
+    with _listing(folder) as listing, decoding_strictly():
+        pictures, others = _listed(listing, partition, folder)
+        plan = Plan(pillow_size(size), _box([*pictures.values()], crop), resize, "rgb", depth)
+        parts = {split: [name for name, part in partition.items() if part == i] for i, split in enumerate(SPLITS)}
+        parts = {split: listed for split, listed in parts.items() if listed}
+        found = {split: [pictures[name] for name in listed] for split, listed in parts.items()}
+        decoded = decode(found, plan, unreadable=unreadable, cache=cache)
+    kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
+    rows = {split: np.array([attributes[name] for name in some], np.int8) for split, some in kept.items()}
+    reasons = tuple(why for part in decoded.values() for why in part.left_out.values())
+    left_out = Counter(others) + Counter({"refused": len(reasons)})
+    counts = used_and_left_out([str(name) for some in kept.values() for name in some], left_out)
+    return ImageSet(
+        "celeba",
+        {split: part.images for split, part in decoded.items()},
+        f"CelebA's official partition, {counts}{note_of(reasons)}, {plan.note}",
+        attributes=rows,
+        attribute_names=names,
+        names=kept,
+        left_out=reasons,
+    )
 
 
 def _located(root: Path) -> Path:
@@ -151,33 +174,36 @@ def _attributes(
 
 
 @contextmanager
-def _pictures(folder: Path, partition: Mapping[str, int]) -> Iterator[dict[str, Picture]]:
-    """The partition's pictures by their names: from the folder where it is there, else from the archive."""
-    unpacked = folder / PICTURES
-    if unpacked.is_dir():
-        there = {name: unpacked / name for name in partition}
-        yield _complete({name: from_file(file) for name, file in there.items() if file.is_file()}, partition, unpacked)
+def _listing(folder: Path) -> Iterator[Listing]:
+    """What lies in the folder of pictures where it is there, else in the archive."""
+    if (folder / PICTURES).is_dir():
+        yield listed(folder / PICTURES)
         return
-    archive = folder / f"{PICTURES}.zip"
-    with zipped(archive) as members:
-        bare = {path.removeprefix(f"{PICTURES}/"): picture for path, picture in members.items()}
-        yield _complete({name: bare[name] for name in partition if name in bare}, partition, archive)
+    with zipped(folder / f"{PICTURES}.zip") as listing:
+        yield listing
 
 
-def _complete(found: dict[str, Picture], partition: Mapping[str, int], place: Path) -> dict[str, Picture]:
+def _listed(
+    listing: Listing, partition: Mapping[str, int], folder: Path
+) -> tuple[dict[str, Picture], Mapping[str, int]]:
+    """The partition's pictures by their names, and how many other files there are, by kind."""
+    found = {picture.path.removeprefix(f"{PICTURES}/"): picture for picture in listing.pictures}
     lacking = [name for name in partition if name not in found]
     if lacking:
+        place = folder / (PICTURES if (folder / PICTURES).is_dir() else f"{PICTURES}.zip")
         raise DataCorrupt(
             f"{place} lacks {len(lacking):,} of the partition's {len(partition):,} pictures, {lacking[0]} first."
         )
-    return found
+    unlisted = len(found) - len(partition)
+    others = dict(listing.left_out) | ({"not in the partition": unlisted} if unlisted else {})
+    return {name: found[name] for name in partition}, others
 
 
-def _box(pictures: Sequence[Picture], crop: int | Box, unreadable: Unread) -> Box:
+def _box(pictures: Sequence[Picture], crop: int | Box) -> Box:
     """The crop as a box, for pictures of the first one's size."""
     if isinstance(crop, tuple):
         return crop
-    first, image = first_readable(pictures, "rgb", unreadable)
+    first, image = first_readable(pictures, "rgb", "scale")
     width, height = image.size
     if crop > min(width, height):
         raise DataCorrupt(

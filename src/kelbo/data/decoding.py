@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,8 @@ from rich.progress import track
 
 from kelbo.data import cache as packed
 from kelbo.data.images import ArrayImages
-from kelbo.data.pictures import MODES, Crop, Filter, Mode, Picture, Plan, Unreadable, by, cropped, opened, planned
+from kelbo.data.opening import cropped, opened, planned
+from kelbo.data.pictures import MODES, Crop, Deep, Filter, Mode, Picture, Plan, Refused, Sides, by, pillow_size
 from kelbo.errors import DataCorrupt
 
 Unread = Literal["refuse", "skip"]
@@ -25,6 +26,25 @@ CACHED_FROM = 5000
 """So many pictures and more are kept decoded where there is a cache."""
 CHUNK = 512
 """pictures decoded between two looks at the progress"""
+TOLD = 5
+"""refused pictures that a message names"""
+
+
+class PicturesRefused(DataCorrupt):
+    """Some pictures cannot be read, would lose what they hold, or do not fit the options.
+
+    reasons: one message for each of them. count: of all pictures. summary: how many of how many, and what to do.
+    """
+
+    def __init__(self, reasons: Sequence[str], count: int) -> None:
+        self.reasons, self.count = tuple(reasons), count
+        them = "it" if len(reasons) == 1 else "them"
+        self.summary = (
+            f"{len(reasons):,} of {count:,} pictures cannot be used. Mend or remove {them}, or set unreadable to "
+            f'"skip" (data.unreadable in a recipe) to leave {them} out.'
+        )
+        more = [f"… and {len(reasons) - TOLD:,} more, which `kelbo data check` lists."] if len(reasons) > TOLD else []
+        super().__init__("\n".join([*self.reasons[:TOLD], *more, self.summary]))
 
 
 @dataclass
@@ -45,56 +65,66 @@ def check_unreadable(unreadable: str) -> None:
 
 
 def plan_for(
-    pictures: Sequence[Picture], size: int | None, crop: Crop, resize: Filter | None, mode: Mode, unreadable: Unread
+    pictures: Sequence[Picture], size: Sides, crop: Crop, resize: Filter | None, mode: Mode, depth: Deep
 ) -> Plan:
     """What is done to every picture; without a `size`, it is that of the first one that can be read, cropped."""
     if size:
-        return Plan((size, size), crop, resize, mode)
-    picture, image = first_readable(pictures, mode, unreadable)
-    return Plan(cropped(image, picture.name, crop).size, crop, None, mode)
+        return Plan(pillow_size(size), crop, resize, mode, depth)
+    picture, image = first_readable(pictures, mode, depth)
+    return Plan(cropped(image, picture.name, crop).size, crop, None, mode, depth)
 
 
-def first_readable(pictures: Iterable[Picture], mode: Mode, unreadable: Unread) -> tuple[Picture, Image.Image]:
-    """The first picture, decoded, or where they are skipped the first that can be. Raises DataCorrupt where none can."""
+def first_readable(pictures: Iterable[Picture], mode: Mode, depth: Deep) -> tuple[Picture, Image.Image]:
+    """The first picture that can be read, decoded. Raises PicturesRefused where none can."""
+    reasons = []
     for picture in pictures:
         try:
-            return picture, opened(picture, mode)
-        except Unreadable:
-            if unreadable == "refuse":
-                raise
-    raise DataCorrupt("None of the pictures could be read.")
+            return picture, opened(picture, mode, depth)
+        except Refused as error:
+            reasons.append(str(error))
+    raise PicturesRefused(reasons, len(reasons))
 
 
 def decode(
-    pictures: Sequence[Picture], plan: Plan, *, unreadable: Unread = "refuse", cache: Path | None = None
-) -> Decoded:
-    """All pictures as uint8 (N, 3 or 1, H, W), in their order.
+    splits: Mapping[str, Sequence[Picture]], plan: Plan, *, unreadable: Unread = "refuse", cache: Path | None = None
+) -> dict[str, Decoded]:
+    """All pictures of all splits as uint8 (N, 3 or 1, H, W), in their order.
 
-    unreadable: what becomes of pictures that cannot be decoded, "refuse" or "skip". cache: where sets of 5,000 and more
-    pictures are kept decoded, and mapped from then on.
+    unreadable: what becomes of pictures that cannot be read or do not fit the plan, "refuse" or "skip". cache: where sets
+    of 5,000 and more pictures are kept decoded, and mapped from then on.
 
-    Raises DataCorrupt, naming the picture, where one is refused or does not fit the plan, or none could be read;
-    DataError where the cache cannot be written.
+    Raises PicturesRefused, with all of them, where they are refused or a split has no other; DataError where the cache
+    cannot be written.
     """
-    if cache is not None and len(pictures) >= CACHED_FROM:
-        return _kept(pictures, plan, unreadable, cache)
+    decoded: dict[str, Decoded] = {}
+    reasons: list[str] = []
+    for split, pictures in splits.items():
+        place = cache if len(pictures) >= CACHED_FROM else None
+        try:
+            decoded[split] = _kept(pictures, plan, unreadable, place) if place else _read(pictures, plan, unreadable)
+        except PicturesRefused as error:  # go on, so that those of the other splits are told too
+            reasons += error.reasons
+    if reasons:
+        raise PicturesRefused(reasons, sum(map(len, splits.values())))
+    return decoded
+
+
+def note_of(left_out: Sequence[str]) -> str:
+    """What a set's note says of the pictures refused beside their number, by their messages."""
+    return f" (the first refused: {left_out[0]})" if left_out else ""
+
+
+def _read(pictures: Sequence[Picture], plan: Plan, unreadable: Unread) -> Decoded:
     pixels, count, left_out = np.empty((len(pictures), *_shape(plan)), np.uint8), 0, {}
     for chunk in _chunks(pictures, plan, unreadable, left_out):
         pixels[count : count + len(chunk)] = chunk
         count += len(chunk)
-    if count == 0:
-        raise DataCorrupt(f"None of the {len(pictures):,} pictures could be read: {left_out[min(left_out)]}")
     return Decoded(ArrayImages(pixels[:count]), dict(sorted(left_out.items())))
-
-
-def note_of(left_out: Sequence[str]) -> str:
-    """What a set's note says of the pictures left out, by their messages."""
-    return f", {len(left_out):,} unreadable left out (the first: {left_out[0]})" if left_out else ""
 
 
 def _kept(pictures: Sequence[Picture], plan: Plan, unreadable: Unread, cache: Path) -> Decoded:
     stamps = [picture.stamp for picture in pictures]
-    key = packed.key_of(stamps, plan.size, plan.crop, plan.resize, plan.mode, unreadable, PIL.__version__)
+    key = packed.key_of(stamps, asdict(plan), unreadable, PIL.__version__)
     found, left_out = packed.find(cache, key), {}
     if found is None:
         chunks = _chunks(pictures, plan, unreadable, left_out, show=True)
@@ -112,7 +142,8 @@ def _shape(plan: Plan) -> tuple[int, int, int]:
 def _chunks(
     pictures: Sequence[Picture], plan: Plan, unreadable: Unread, left_out: dict[int, str], show: bool = False
 ) -> Iterator[np.ndarray]:
-    """The pixels, a chunk at a time; fills `left_out`. show: a bar on standard error, where that is a terminal."""
+    """The pixels, a chunk at a time; fills `left_out`, and at the end raises PicturesRefused with these, or where no picture
+    was read. show: a bar on standard error, where that is a terminal."""
     console = Console(stderr=True)
     starts = range(0, len(pictures), CHUNK)
     label = f"decoding {len(pictures):,} pictures to {by(plan.size)}, once"
@@ -121,15 +152,15 @@ def _chunks(
     def pixels_at(place: int) -> np.ndarray | None:
         try:
             return np.atleast_3d(np.asarray(planned(pictures[place], plan))).transpose(2, 0, 1)
-        except Unreadable as error:
-            if unreadable == "refuse":
-                raise
+        except Refused as error:
             left_out[place] = str(error)
             return None
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for start in shown:  # asked for in order: the first to fail stops the rest
+        for start in shown:
             read = [*pool.map(pixels_at, range(start, min(start + CHUNK, len(pictures))))]
             kept = [pixels for pixels in read if pixels is not None]
-            if kept:
+            if kept and not (left_out and unreadable == "refuse"):
                 yield np.stack(kept)
+    if left_out and (unreadable == "refuse" or len(left_out) == len(pictures)):
+        raise PicturesRefused([why for _, why in sorted(left_out.items())], len(pictures))

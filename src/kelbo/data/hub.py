@@ -14,7 +14,8 @@ import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, plan_for
 from kelbo.data.images import ImageSet, hold_out
-from kelbo.data.pictures import Crop, Filter, Mode, Picture, Unreadable, bombs_refused, check_options
+from kelbo.data.opening import decoding_strictly
+from kelbo.data.pictures import Crop, Deep, Filter, Mode, Picture, Refused, Sides, check_options
 from kelbo.errors import DataCorrupt, DataMissing
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ SPLITS = {
 
 def hub(
     dataset: str | Path,
-    size: int | None = 64,
+    size: Sides = 64,
     *,
     config: str | None = None,
     revision: str | None = None,
@@ -43,6 +44,7 @@ def hub(
     crop: Crop = "centre",
     resize: Filter | None = "lanczos",
     mode: Mode = "rgb",
+    depth: Deep = "refuse",
     unreadable: Unread = "refuse",
     held_out: float = 0.1,
     split_seed: int = 0,
@@ -55,31 +57,33 @@ def hub(
     the split "test".
 
     config, revision: which of several configurations, and which version of it. image: the column of pictures; by default
-    the only one. size, crop, resize, mode, unreadable: as of `kelbo.data.folder`.
+    the only one. size, crop, resize, mode, depth, unreadable: as of `kelbo.data.folder`.
 
     Raises DataMissing where the extra is not installed, or the data set is not there or cannot be reached; DataCorrupt
     where it cannot be read, holds no pictures or several columns of them, or a picture is refused as in a folder;
     ValueError where an option is impossible.
     """
-    check_options(size, crop, resize, mode)
+    check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
     found = _splits(_loaded(dataset, config, revision), str(dataset))
     column = _image_column(next(iter(found.values())), image, str(dataset))
     classes = _class_column(next(iter(found.values())))
     pictures = {split: _pictures(part, column, dataset, split) for split, part in found.items()}
-    with bombs_refused():
-        plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, unreadable)
-        decoded = {split: decode(listed, plan, unreadable=unreadable) for split, listed in pictures.items()}
+    with decoding_strictly():
+        plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, depth)
+        decoded = decode(pictures, plan, unreadable=unreadable)
     labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
     labels = {split: values[decoded[split].kept(len(values))] for split, values in labels.items()}
-    left_out = note_of([why for part in decoded.values() for why in part.left_out.values()])
-    note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {plan.note}{left_out}"
+    reasons = tuple(why for part in decoded.values() for why in part.left_out.values())
+    rows = sum(map(len, pictures.values()))
+    used = f"{rows - len(reasons):,} of {rows:,} rows used{note_of(reasons)}"
+    note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {used}, {plan.note}"
     images, name = {split: part.images for split, part in decoded.items()}, Path(dataset).name
     if "all" not in images:
-        return ImageSet(name, images, f"{note}, its own splits", labels)
+        return ImageSet(name, images, f"{note}, its own splits", labels, left_out=reasons)
     splits = hold_out(images["all"], held_out, split_seed)
     labels = {split: labels["all"][part.index.numpy()] for split, part in splits.items()} if labels else {}
-    return ImageSet(name, splits, f"{note}, {held_out:g} held out by seed {split_seed}", labels)
+    return ImageSet(name, splits, f"{note}, {held_out:g} held out by seed {split_seed}", labels, left_out=reasons)
 
 
 def _library() -> Any:
@@ -159,7 +163,9 @@ def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> li
 
     def picture(row: int) -> Picture:
         name = f"{dataset}, {split} row {row:,}"
-        return Picture(name, (str(dataset), split, row), lambda: _bytes(encoded[row][column], name, roots))
+        return Picture(
+            name, (str(dataset), split, row), lambda: _bytes(encoded[row][column], name, roots), f"row {row}"
+        )
 
     return [picture(row) for row in range(len(encoded))]
 
@@ -167,13 +173,13 @@ def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> li
 def _bytes(value: Any, name: str, roots: list[Path]) -> bytes:
     """A row's encoded picture: held by it, or in a file that it names, which must belong to the data set."""
     if value is None or (value["bytes"] is None and not value["path"]):
-        raise Unreadable(f"{name} is empty. Remove or replace it.")
+        raise Refused(f"{name} is empty. Remove or replace it.")
     if value["bytes"] is not None:
         return value["bytes"]
     path = Path(value["path"]).resolve()
     if not any(path.is_relative_to(root) for root in roots):
-        raise Unreadable(f"{name} names the file {path}, which is no part of the data set; it was not read.")
+        raise Refused(f"{name} names the file {path}, which is no part of the data set; it was not read.")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Unreadable(f"{name} cannot be read ({error}). Remove or replace it.") from error
+        raise Refused(f"{name} cannot be read ({error}). Remove or replace it.") from error

@@ -178,8 +178,10 @@ class ImageSet:
 
     labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
     attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
-    subsets of it and share its pixels. note says in one line where the pixels come from and how the splits were made; a report
-    prints it. sources says of each split where it is from: a folder, a file, a draw.
+    subsets of it and share its pixels. names holds, per split, each image's path within the set ("cats/1.png"), of sets that
+    are read from files of pictures; left_out says of each picture that was skipped which it is, and why. note says in one
+    line where the pixels come from and how the splits were made; a report prints it.
+    sources says of each split where it is from: a folder, a file, a draw.
     """
 
     name: str
@@ -190,6 +192,8 @@ class ImageSet:
     attribute_names: tuple[str, ...] = ()
     whole: FactorImages | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, np.ndarray] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def train(self) -> Images:

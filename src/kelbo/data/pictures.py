@@ -1,21 +1,16 @@
-"""One encoded picture, wherever it lies, and what is done to every picture of a set: decode, crop, resize."""
+"""One encoded picture, wherever it lies, and what can be asked to be done to every picture of a set."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from kelbo.errors import DataCorrupt
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
-FORMATS = (*dict.fromkeys(SUFFIXES.values()),)
 FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,
@@ -30,14 +25,18 @@ MOST_BYTES = 128 * 2**20
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 Crop = int | Box | Literal["centre", "whole"]
+Deep = Literal["refuse", "scale"]
+"""What becomes of pictures of more than 8 bits a channel."""
 Filter = Literal["lanczos", "bicubic", "bilinear", "box", "nearest"]
 Mode = Literal["rgb", "grey"]
 Size = tuple[int, int]
 """Width and height in pixels, as Pillow has them."""
+Sides = int | tuple[int, int] | None
+"""What users say: pixels of a square, or height and width; None keeps the pictures' own size."""
 
 
-class Unreadable(DataCorrupt):
-    """A picture whose bytes cannot be had or decoded, as against one that does not fit the options."""
+class Refused(DataCorrupt):
+    """One picture that cannot be had or decoded, would lose what it holds, or does not fit the options."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,13 @@ class Picture:
     """An encoded picture.
 
     name: its path, as messages call it. stamp: what tells it from every other picture and from another version of
-    itself. read: its bytes; raises Unreadable.
+    itself. read: its bytes; raises Refused. path: its place within the set, "cats/1.png" say.
     """
 
     name: str
     stamp: tuple[str | int, ...]
     read: Callable[[], bytes]
+    path: str
 
 
 @dataclass(frozen=True)
@@ -61,105 +61,70 @@ class Plan:
     crop: Crop
     resize: Filter | None
     mode: Mode
+    depth: Deep = "refuse"
 
     @property
     def note(self) -> str:
         resized = f"resized by {self.resize}" if self.resize else "not resized"
-        return f"{self.mode} {by(self.size)}, crop {self.crop}, {resized}"
+        deep = ", more than 8 bits mapped onto 0–255" if self.depth == "scale" else ""
+        return f"{self.mode} {by(self.size)}, crop {self.crop}, {resized}{deep}"
 
 
-def from_file(file: Path) -> Picture:
-    """A picture in a file. Its bytes are read when they are asked for."""
-    status = file.stat()
+def from_file(file: Path, path: str) -> Picture:
+    """A picture in a file, which is read when its bytes are asked for. path: its place within the set."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        return Picture(str(file), (str(file.absolute()), "absent"), _refusing(_unread(file, error)), path)
 
     def read() -> bytes:
         if status.st_size > MOST_BYTES:
-            raise Unreadable(f"{file} has {status.st_size:,} bytes; pictures of up to {MOST_BYTES:,} are read.")
+            raise Refused(f"{file} has {status.st_size:,} bytes; pictures of up to {MOST_BYTES:,} are read.")
         try:
             return file.read_bytes()
         except OSError as error:
-            raise Unreadable(f"{file} cannot be read as a picture ({error}). Remove or replace it.") from error
+            raise Refused(_unread(file, error)) from error
 
-    return Picture(str(file), (str(file.absolute()), status.st_size, status.st_mtime_ns), read)
+    return Picture(str(file), (str(file.absolute()), status.st_size, status.st_mtime_ns), read, path)
 
 
-def check_options(size: int | None, crop: Crop, resize: Filter | None, mode: str) -> None:
+def _unread(file: Path, error: OSError) -> str:
+    why = f"a link to {file.readlink()}, which leads nowhere" if file.is_symlink() and not file.exists() else error
+    return f"{file} cannot be read as a picture ({why}). Remove or replace it."
+
+
+def _refusing(message: str) -> Callable[[], bytes]:
+    def read() -> bytes:
+        raise Refused(message)
+
+    return read
+
+
+def check_options(size: Sides, crop: Crop, resize: Filter | None, mode: str, depth: str) -> None:
     """Raises ValueError where an option is impossible."""
-    if size is not None and size < 1:
-        raise ValueError(f"size must be 1 or more pixels; got {size}.")
+    sides = (size, size) if isinstance(size, int) else size
+    if sides is not None and (len(sides) != 2 or min(sides) < 1):
+        raise ValueError(f"size must be 1 or more pixels, or such a height and width; got {size}.")
     if resize is not None and resize not in FILTERS:
         raise ValueError(f"resize must be one of {', '.join(FILTERS)} or None; got {resize!r}.")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}; got {mode!r}.")
+    if depth not in ("refuse", "scale"):
+        raise ValueError(f'depth must be "refuse" or "scale"; got {depth!r}.')
     box = isinstance(crop, tuple) and len(crop) == 4 and 0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]
     if not (box or crop in ("centre", "whole") or (isinstance(crop, int) and crop >= 1)):
         raise ValueError(f'crop must be "centre", "whole", pixels or (left, top, right, bottom); got {crop!r}.')
-
-
-@contextmanager
-def bombs_refused() -> Iterator[None]:
-    """Pillow warns of a picture of too many pixels before it refuses one; inside, that is an error already.
-
-    To be entered once around all decoding: the filters of warnings are shared by all threads.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
-
-
-def planned(picture: Picture, plan: Plan) -> Image.Image:
-    """The picture, decoded, cropped and resized. Raises Unreadable, or DataCorrupt where it does not fit the plan."""
-    image = cropped(opened(picture, plan.mode), picture.name, plan.crop)
-    if image.size == plan.size:
-        return image
-    if plan.resize is None:
-        raise DataCorrupt(
-            f"{picture.name} is {by(image.size)} pixels; {by(plan.size)} are expected. Name a size and a resize filter."
+    if sides and isinstance(crop, int) and sides[0] != sides[1]:
+        raise ValueError(
+            f"The crop {crop} is a square, and the size {sides[0]}×{sides[1]} is not, so pictures would be squeezed. "
+            'Name a box (left, top, right, bottom), or "centre".'
         )
-    return image.resize(plan.size, FILTERS[plan.resize])
+
+
+def pillow_size(size: int | tuple[int, int]) -> Size:
+    """Width and height of what users say as one side, or as height and width."""
+    return (size, size) if isinstance(size, int) else (size[1], size[0])
 
 
 def by(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
-
-
-def opened(picture: Picture, mode: Mode) -> Image.Image:
-    """The picture, turned upright as its EXIF tag says, as 8-bit RGB or grey; only the five formats are decoded."""
-    name, encoded = picture.name, picture.read()
-    try:
-        with Image.open(io.BytesIO(encoded), formats=[*FORMATS]) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            frames = getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP") else 1
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unreadable(f"{name} claims to be larger than Pillow decodes safely: {error}") from error
-    except UnidentifiedImageError as error:
-        formats = ", ".join(FORMATS)
-        raise Unreadable(f"{name} cannot be read as a picture (it is no {formats}). Remove or replace it.") from error
-    except Exception as error:  # decoders fail in many ways on damaged files
-        raise Unreadable(f"{name} cannot be read as a picture ({error}). Remove or replace it.") from error
-    if frames > 1:
-        raise DataCorrupt(f"{name} is an animation of {frames} frames. Save its frames as pictures.")
-    if upright.mode.startswith(("I", "F")):
-        raise DataCorrupt(f"{name} has more than 8 bits a pixel (mode {upright.mode}). Save it with 8.")
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        if upright.getchannel("A").getextrema() != (255, 255):
-            raise DataCorrupt(f"{name} has transparent pixels. Save it over a background.")
-    return upright.convert(MODES[mode])
-
-
-def cropped(image: Image.Image, name: str, crop: Crop) -> Image.Image:
-    """Raises DataCorrupt where the picture is smaller than the crop."""
-    width, height = image.size
-    if crop == "whole":
-        return image
-    if isinstance(crop, tuple):
-        box = crop
-    else:
-        side = min(width, height) if crop == "centre" else int(crop)
-        left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side)
-    if min(box) < 0 or box[2] > width or box[3] > height:
-        raise DataCorrupt(f"{name} is {by(image.size)} pixels, too small for the crop {crop}.")
-    return image.crop(box)

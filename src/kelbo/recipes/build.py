@@ -79,6 +79,7 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 spec.size,
                 crop=spec.crop,
                 resize=spec.resize,
+                depth=spec.depth,
                 unreadable=spec.unreadable,
                 cache=cache_root(),
             )
@@ -101,6 +102,7 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 crop=spec.crop,
                 resize=spec.resize,
                 mode=spec.mode,
+                depth=spec.depth,
                 unreadable=spec.unreadable,
                 splits=spec.splits,
                 held_out=spec.held_out,
@@ -155,6 +157,7 @@ def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
         crop=spec.crop,
         resize=spec.resize,
         mode=spec.mode,
+        depth=spec.depth,
         unreadable=spec.unreadable,
         held_out=spec.held_out,
         split_seed=split_seed,

@@ -10,6 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Side = Annotated[int, Field(ge=4)]
+Sides = Side | tuple[Side, Side]
+"""Pixels of a square, or height and width."""
+
 
 class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
@@ -64,14 +68,16 @@ class Celeba(DataSpec):
     root: Path | None = None
     """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
     ./data"""
-    size: int = Field(default=64, ge=4)
-    """pixels of the square that faces are resized to"""
+    size: Sides = 64
+    """pixels of the square that faces are resized to, or [height, width]"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
     """before resizing: a square of so many pixels where VAE/GAN's release has it, or a box (left, top, right, bottom)"""
     resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
     """filter; all but nearest are antialiased"""
+    depth: Literal["refuse", "scale"] = "refuse"
+    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
     unreadable: Literal["refuse", "skip"] = "refuse"
-    """what becomes of pictures that cannot be decoded"""
+    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
 
 
 class Frey(DataSpec):
@@ -96,21 +102,25 @@ class Arrays(Drawn):
 class Fitted(Drawn):
     """pictures of any size, brought to one"""
 
-    size: int | None = Field(default=64, ge=4)
-    """pixels of the square that pictures are resized to; null keeps their size, which must then be one"""
+    size: Sides | None = 64
+    """pixels of the square that pictures are resized to, or [height, width]; null keeps their size, which must then be
+    one"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
-    """before resizing: the central square, one of so many pixels, a box (left, top, right, bottom), or the whole picture"""
+    """before resizing: the largest central part of the size's proportions, a central square of so many pixels, a box (left,
+    top, right, bottom), or the whole picture"""
     resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
     """filter; all but nearest are antialiased"""
     mode: Literal["rgb", "grey"] = "rgb"
+    depth: Literal["refuse", "scale"] = "refuse"
+    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
     unreadable: Literal["refuse", "skip"] = "refuse"
-    """what becomes of pictures that cannot be decoded"""
+    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
 
 
 class Pictures(Fitted):
     kind: Literal["folder"] = "folder"
     root: Path
-    """a folder of PNG, JPEG, WebP or BMP files, searched through, or a .zip of them"""
+    """a folder of pictures, searched through, or a .zip of them"""
     splits: Literal["auto", "named", "none"] = "auto"
     """auto takes folders named train, val, test and the like; named leaves out what lies in none; none draws test images"""
 
@@ -209,6 +219,6 @@ SETS: dict[str, tuple[str, str]] = {
     "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
     "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
-    "folder": ("yours", "PNG, JPEG, WebP or BMP files in a folder or zip: --data-root FOLDER"),
+    "folder": ("yours", "pictures in a folder or zip (PNG, JPEG, TIFF, …): --data-root FOLDER"),
     "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
 }

@@ -1,0 +1,145 @@
+"""One encoded picture decoded, cropped and resized, and refused where that would lose something that it holds."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from kelbo.data.deep import NoScale, scaled
+from kelbo.data.formats import formats_for
+from kelbo.data.headers import Depth, Lost, depth_of
+from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, Mode, Picture, Plan, Refused, Size, by
+
+ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
+"""formats whose first picture is the whole one: the further ones are its previews, depth maps, second views or layers"""
+
+STRAIGHT = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+"""modes that Pillow brings to RGBA or grey in one step wrongly or not at all, and what to bring them to first"""
+
+
+@contextmanager
+def decoding_strictly() -> Iterator[None]:
+    """Inside, a picture of too many pixels is an error where Pillow warns of it first, and one that is cut off always is.
+
+    Pillow's other warnings (of damaged tags, say) are silenced. To be entered once around all decoding: filters of warnings
+    and Pillow's settings are shared by all threads.
+    """
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def planned(picture: Picture, plan: Plan) -> Image.Image:
+    """The picture, decoded, cropped and resized. Raises Refused where it cannot be read or does not fit the plan."""
+    image = cropped(opened(picture, plan.mode, plan.depth), picture.name, plan.crop, plan.size)
+    if image.size == plan.size:
+        return image
+    if plan.resize is None:
+        raise Refused(
+            f"{picture.name} is {by(image.size)} pixels; {by(plan.size)} are expected. Name a size and a resize filter."
+        )
+    return image.resize(plan.size, FILTERS[plan.resize])
+
+
+def opened(picture: Picture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
+    """The picture, turned upright as its EXIF tag says, as 8-bit RGB or grey.
+
+    Raises Refused where it cannot be read, or where that would lose what it holds: depth (unless depth is "scale"),
+    transparency, further frames or pages, channels. Colour profiles and gamma are not applied.
+    """
+    name, encoded, formats = picture.name, picture.read(), formats_for(picture.name)
+    try:
+        found = depth_of(encoded)
+        if found.is_read:
+            upright = _decoded(name, encoded, formats, found)
+        elif depth == "scale":
+            upright = scaled(encoded, found, formats)
+        else:
+            raise Refused(f"{name} {_too_deep(found)}")
+        if upright.mode.startswith(("I", "F")):
+            raise Refused(f"{name} has more than 8 bits a channel (mode {upright.mode}). Save it with 8.")
+        upright = upright.convert(STRAIGHT.get(upright.mode, upright.mode))
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            if upright.getchannel("A").getextrema() != (255, 255):
+                raise Refused(f"{name} has transparent pixels. Save it over a background.")
+        return upright.convert(MODES[mode])
+    except Refused:
+        raise
+    except (Lost, NoScale) as error:
+        raise Refused(f"{name} {error}. Save what you need of it as an 8-bit RGB or grey picture.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Refused(f"{name} claims to be larger than Pillow decodes safely: {error}") from error
+    except UnidentifiedImageError as error:
+        told = "its content is of no format that is read, or of a kind of it that Pillow does not know"
+        raise Refused(f"{name} cannot be read as a picture ({told}). Remove or replace it.") from error
+    except Exception as error:  # decoders fail in many ways on damaged files
+        raise Refused(f"{name} cannot be read as a picture ({error}). Remove or replace it.") from error
+
+
+def _too_deep(depth: Depth) -> str:
+    if depth.kind != "unsigned":
+        return f"holds {depth}; 8 unsigned bits are read. Save it with 8 bits a channel."
+    return (
+        f'has {depth}; 8 are read. Set depth to "scale" (data.depth in a recipe) to map 0 to {depth.most:,} onto 0 to 255, '
+        "or save it with 8."
+    )
+
+
+def _decoded(name: str, encoded: bytes, formats: list[str], depth: Depth) -> Image.Image:
+    with Image.open(io.BytesIO(encoded), formats=formats) as image:
+        whole = (0, 0, *image.size)
+        partial = image.format == "GIF" and any(tile[1] != whole for tile in image.tile)
+        image.load()
+        count = 1 if image.format in ONE_OF_SEVERAL else getattr(image, "n_frames", 1)
+        if image.format == "ICNS":
+            count = len(image.info["sizes"])
+        if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+            image.info["transparency"] *= 255 // depth.most  # Pillow spreads the pixels over 0–255 and not this
+        upright = ImageOps.exif_transpose(image)
+    if count > 1:
+        raise Refused(f"{name} {_several(image.format, count)}. Save each as a picture of its own.")
+    if partial:
+        raise Refused(f"{name} has transparent pixels around its frame. Save it over a background.")
+    return upright
+
+
+def _several(form: str | None, count: int) -> str:
+    if form in ("TIFF", "DCX"):
+        return f"holds {count} pages"
+    return f"holds {count} pictures" if form == "ICNS" else f"is an animation of {count} frames"
+
+
+def cropped(image: Image.Image, name: str, crop: Crop, size: Size | None = None) -> Image.Image:
+    """size: what the picture will be resized to, whose proportions "centre" keeps. Raises Refused where the picture is
+    smaller than the crop."""
+    width, height = image.size
+    if crop == "whole":
+        return image
+    if isinstance(crop, tuple):
+        box = crop
+    else:
+        across, down = _largest(image.size, size or (1, 1)) if crop == "centre" else (int(crop), int(crop))
+        left, top = (width - across) // 2, (height - down) // 2
+        box = (left, top, left + across, top + down)
+    if min(box) < 0 or box[2] > width or box[3] > height:
+        raise Refused(f"{name} is {by(image.size)} pixels, too small for the crop {crop}.")
+    return image.crop(box)
+
+
+def _largest(size: Size, target: Size) -> Size:
+    """The largest size of the target's proportions, in whole pixels, within `size`."""
+    (width, height), (across, down) = size, target
+    if width * down >= height * across:
+        return max(1, round(height * across / down)), height
+    return width, max(1, round(width * down / across))
