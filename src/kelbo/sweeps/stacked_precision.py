@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 from torch.overrides import TorchFunctionMode
-
-from kelbo.networks.layers import Product
 
 LOWERED = frozenset(
     [
@@ -39,8 +38,8 @@ class LanesAutocast(TorchFunctionMode):
         if name not in LOWERED:
             return func(*args, **kwargs)
         args, kwargs = _lowered(args), {key: _lowered(value) for key, value in kwargs.items()}
-        if name == "linear" and not kwargs and len(args) == 3 and args[0].ndim == 2 and args[0].dtype == torch.bfloat16:
-            return Product.apply(*args)  # vmap's own rule rounds twice: the product, then its sum with the bias
+        if name == "linear" and not kwargs and len(args) == 3 and args[0].ndim == 2:
+            return _Linear.apply(*args)
         return func(*args, **kwargs)
 
 
@@ -51,3 +50,33 @@ def _lowered(value: Any) -> Any:
         cast = value.dtype == torch.float32 and torch.is_autocast_enabled(device)
         return value.to(torch.get_autocast_dtype(device)) if cast else value
     return type(value)(map(_lowered, value)) if isinstance(value, list | tuple) else value
+
+
+class _Linear(torch.autograd.Function):
+    """A linear layer x (B, I), weight (O, I), bias (O,), of lanes as one product that is rounded once.
+
+    vmap's own rule rounds twice: the product, and then its sum with the bias.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        if x.ndim == 2:
+            return torch.nn.functional.linear(x, weight, bias)
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, ...]:
+        (gradient,), (x, weight) = gradients, ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        return gradient @ weight, gradient.mT @ x, gradient.sum(-2)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Any, int]:
+        lanes = (
+            value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+            for value, dim in zip(inputs, in_dims, strict=True)
+        )
+        return _Linear.apply(*lanes), 0
