@@ -60,8 +60,13 @@ def describe() -> dict[str, str | int | list[str]]:
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
-        **{package: _version(package) for package in RECORDED_PACKAGES},
+        **versions(*RECORDED_PACKAGES),
     }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Of installed packages, by name; "not installed" where one is missing."""
+    return {package: _version(package) for package in packages}
 
 
 def _processor() -> str:

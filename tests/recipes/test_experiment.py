@@ -201,7 +201,7 @@ def test_evaluation_covers_every_image_once_and_is_kept_with_the_run(trained):
     assert record["elbo"]["mean"] == pytest.approx(-(record["rate"]["mean"] + record["distortion"]["mean"]))
     assert record["bits_per_dim"] is None
     assert "--dequantize" in record["bits_per_dim_reason"]
-    assert trained.evaluations()["test"] == json.loads(json.dumps(record))
+    assert trained.evaluations()["test-batch77"] == json.loads(json.dumps(record))
 
 
 def test_evaluation_does_not_depend_on_the_batch_size_beyond_its_noise(trained):

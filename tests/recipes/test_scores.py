@@ -44,21 +44,25 @@ def test_scores_of_two_commands_stand_in_one_record(experiment):
     assert record["settings"]["factors"] == ["a", "b"]
 
 
-def test_scores_of_another_seed_replace_the_record(experiment):
+def kept(experiment):
+    return {name: set(record["scores"]) for name, record in experiment.run.scores().items()}
+
+
+def test_scores_of_another_seed_stand_in_a_record_of_their_own(experiment):
     score_run(experiment, ["mig"])
     score_run(experiment, ["irs"], seed=1)
-    assert set(experiment.run.scores()["disentanglement"]["scores"]) == {"irs"}
+    found = kept(experiment)
+    assert "mig" in found["disentanglement"]
+    assert found["disentanglement-seed1"] == {"irs"}
 
 
-def test_scores_of_other_codes_or_options_are_not_mixed(experiment):
-    score_run(experiment, ["mig"])
+def test_scores_of_other_codes_or_options_stand_in_records_of_their_own(experiment):
     score_run(experiment, ["modularity"], codes=200)
-    record = experiment.run.scores()["disentanglement"]
-    assert set(record["scores"]) == {"modularity"}
-    assert record["settings"]["codes"] == 200
-    found = score_run(experiment, ["beta_vae"], codes=200, options=Options(pairs=4))
-    assert set(found["disentanglement"]["scores"]) == {"beta_vae"}
-    assert experiment.run.scores()["disentanglement"]["settings"]["pairs"] == 4
+    score_run(experiment, ["beta_vae"], codes=200, options=Options(pairs=4))
+    found = kept(experiment)
+    assert found["disentanglement-200codes"] == {"modularity"}
+    assert found["disentanglement-200codes-pairs4"] == {"beta_vae"}
+    assert experiment.run.scores()["disentanglement-200codes-pairs4"]["settings"]["pairs"] == 4
 
 
 def test_a_foreign_file_among_the_records_costs_nothing(experiment):

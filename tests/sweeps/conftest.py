@@ -1,10 +1,15 @@
 """Small sweeps, and a place on the path from which spawned processes import the tests' jobs."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kelbo.recipes import change, find
+from kelbo.recipes.experiment import evaluate_run, open_run
+from kelbo.runs import Sweep
+from kelbo.sweeps.jobs import failure_of
+from kelbo.sweeps.sweep import lay, train_lanes
 
 
 @pytest.fixture
@@ -21,3 +26,51 @@ def small():
     settings = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
     every = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
     return change(find("digits"), [*settings, *every])
+
+
+SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
+EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
+
+
+def unheard(told):
+    pass
+
+
+def in_turn(jobs, *, watch, log):
+    """Works jobs off in this process."""
+    for job in jobs:
+        try:
+            job.call(*job.arguments, tell=unheard)
+            watch(job.name, {"state": "done"})
+        except Exception as error:
+            watch(job.name, {"state": "failed", **failure_of(error)._asdict()})
+
+
+def trained(over, seeds, out):
+    laid = lay(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
+    train_lanes(laid, work=in_turn)
+    return laid.sweep
+
+
+def evaluated(sweep, lane, **how):
+    return evaluate_run(open_run(sweep.run(lane).path, device="cpu"), **how)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Two settings, three seeds, every lane trained and evaluated; not to be written to."""
+    sweep = trained(["objective.beta=0.5,1"], (1, 2, 3), tmp_path_factory.mktemp("table") / "whole")
+    for lane in sweep.lanes:
+        evaluated(sweep, lane)
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return trained(["objective.beta=1"], (1, 2), tmp_path_factory.mktemp("table") / "pair")
+
+
+@pytest.fixture
+def sweep(pair, tmp_path):
+    """Two trained lanes of one setting."""
+    return Sweep.open(Path(shutil.copytree(pair.path, tmp_path / "sweep")))

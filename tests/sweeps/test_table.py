@@ -2,15 +2,15 @@
 
 import csv
 import importlib.util
+import json
 import math
 import re
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 from rich.console import Console
+from tests.sweeps.conftest import EVERY, SMALL, evaluated, trained
 
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.evaluation.codes import Codes
@@ -18,62 +18,15 @@ from kelbo.evaluation.disentanglement import scores_of_codes
 from kelbo.evaluation.suite import OTHER_SSIM
 from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import evaluate_run, open_run, train
+from kelbo.recipes.experiment import open_run, train
 from kelbo.recipes.features import open_for
 from kelbo.recipes.scores import score_run
 from kelbo.runs import Sweep, write_json
 from kelbo.runs.files import read_json
-from kelbo.sweeps.jobs import failure_of
-from kelbo.sweeps.sweep import lay, train_lanes
+from kelbo.sweeps.sweep import lay
 from kelbo.sweeps.table import printed, rows, summary, write_rows
 
-SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
-EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
 BATCHES = "journal: last mean over training batches"
-
-
-def unheard(told):
-    pass
-
-
-def in_turn(jobs, *, watch, log):
-    """Works jobs off in this process."""
-    for job in jobs:
-        try:
-            job.call(*job.arguments, tell=unheard)
-            watch(job.name, {"state": "done"})
-        except Exception as error:
-            watch(job.name, {"state": "failed", **failure_of(error)._asdict()})
-
-
-def trained(over, seeds, out):
-    laid = lay(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
-    train_lanes(laid, work=in_turn)
-    return laid.sweep
-
-
-def evaluated(sweep, lane, **how):
-    return evaluate_run(open_run(sweep.run(lane).path, device="cpu"), **how)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Two settings, three seeds, every lane trained and evaluated; not to be written to."""
-    sweep = trained(["objective.beta=0.5,1"], (1, 2, 3), tmp_path_factory.mktemp("table") / "whole")
-    for lane in sweep.lanes:
-        evaluated(sweep, lane)
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    return trained(["objective.beta=1"], (1, 2), tmp_path_factory.mktemp("table") / "pair")
-
-
-@pytest.fixture
-def sweep(pair, tmp_path):
-    """Two trained lanes of one setting."""
-    return Sweep.open(Path(shutil.copytree(pair.path, tmp_path / "sweep")))
 
 
 def only(found, quantity, source, **settings):
@@ -176,11 +129,14 @@ def test_numbers_of_other_steps_or_settings_are_not_averaged_in_silence(sweep):
     evaluated(sweep, first)
     longer = change(open_run(sweep.run(second).path).recipe, ["training.steps=16"])
     train(longer, sweep.run(second).path, resume=True)
-    evaluated(sweep, second, seed=7)
+    record = evaluated(sweep, second)
+    record["settings"] |= {"device": "cuda:0", "batch_size": 3}
+    sweep.run(second).save_evaluation("test", record)
     row = only(summary(rows(sweep)), "elbo", "evaluation test", **{"objective.beta": 1})
     assert (row.n, row.step) == (2, None)
     assert "step differs: 12, 16" in row.note
-    assert "seed differs: 0, 7" in row.note
+    assert "batch_size differs: 256, 3" in row.note
+    assert "device differs: cpu, cuda:0" in row.note
 
 
 def test_scores_of_every_group_are_read(sweep):
@@ -262,9 +218,10 @@ def test_a_csv_is_read_back_to_the_last_digit(whole, tmp_path):
     write_rows(tmp_path / "table.csv", table)
     text = (tmp_path / "table.csv").read_text()
     read = list(csv.DictReader(text.splitlines()))
-    columns = "lane,objective.beta,seed,quantity,value,unit,source,step,state"
+    columns = "lane,objective.beta,seed,quantity,value,unit,source,step,state,conditions"
     assert text.splitlines()[0] == columns
     assert [float(line["value"]) for line in read] == [row.value for row in table]
+    assert [json.loads(line["conditions"]) for line in read] == [row.conditions for row in table]
     write_rows(tmp_path / "summary.csv", summary(table))
     assert (
         (tmp_path / "summary.csv")

@@ -75,6 +75,8 @@ def scores_of_codes(
 ) -> dict[str, Any]:
     """The scores of `names` (keys of SCORES), each as JSON: value, interval, replicates, settings, details and seconds.
 
+    settings: all that a value depends on beside the codes (rows, of how large a table, seed, and the score's own options).
+
     Where the table holds every combination of factors, the value is the mean over replicates with fresh rows or pairs and
     the interval Student's. Elsewhere it is itself a sample, whose chance such an interval would not see: the value is that
     of as many rows as the score looks at, and the interval that of their halves.
@@ -98,6 +100,7 @@ def scores_of_codes(
             missing[name] = str(error)
             continue
         seconds = time.perf_counter() - begun
+        settings |= {"seed": seed} | (options._asdict() if name == "beta_vae" else {})
         for part, score in scores.items():
             within = score._replace(low=float(np.clip(score.low, 0, 1)), high=float(np.clip(score.high, 0, 1)))
             found[part] = as_json(within) | {"family": name, "settings": settings, "seconds": seconds}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
 from kelbo.fabric import Fabric
-from kelbo.machine import find_device, keep_freed_memory
+from kelbo.machine import find_device, keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
 from kelbo.processes import failing_together, once
 from kelbo.protocols import Model
@@ -41,6 +42,9 @@ from kelbo.training.watch import Say, silent
 from kelbo.units import intensities
 
 __all__ = ["Experiment", "evaluate_run", "open_run", "train"]
+
+BATCH = 256
+"""images of an evaluation's batch, where nothing else is asked for"""
 
 
 def train(
@@ -115,6 +119,28 @@ class Experiment:
     def weights(self) -> str:
         """Which weights these are, as records have it."""
         return "moving average" if self.averaged else "last step"
+
+    @property
+    def other_weights(self) -> str:
+        """What names of records say of the weights: "" where they are the run's usual ones."""
+        return "last-step" if self.recipe.training.ema is not None and not self.averaged else ""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What every number of this run depends on besides the settings of its measurement, as records have it.
+
+        Models measure in float32; on some devices products of float32 matrices may be had in a lower precision.
+        """
+        return {
+            "run": self.recipe.name,
+            "recipe": self.recipe.fingerprint,
+            "step": self.step,
+            "weights": self.weights,
+            "data": self.data.name,
+            "device": str(self.device),
+            "precision": f"float32, products {torch.get_float32_matmul_precision()}",
+            "versions": versions("kelbo", "torch"),
+        }
 
     def weigh(self, bound: Bound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
@@ -193,15 +219,15 @@ def evaluate_run(
     *,
     samples: int = 0,
     dequantized: bool = False,
-    batch_size: int = 256,
+    batch_size: int = BATCH,
     seed: int = 0,
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
     """Evaluate a run on a split (see `kelbo.evaluation.evaluate`) and write the record into its folder.
 
-    The file's name tells the settings that change the numbers, so that different evaluations stand side by side.
-    Of several processes (fabric) the first writes it.
+    The file's name tells each setting that is not the usual one, so that no evaluation replaces one of other settings. One
+    of another step, device or version is replaced. Of several processes (fabric) the first writes it.
     """
     record = evaluate(
         experiment.model,
@@ -214,15 +240,14 @@ def evaluate_run(
         fabric=fabric,
         advance=advance,
     )
-    record["settings"] |= {
-        "run": experiment.recipe.name,
-        "recipe": experiment.recipe.fingerprint,
-        "step": experiment.step,
-        "split": split,
-        "data": experiment.data.name,
-        "device": str(experiment.device),
-        "weights": experiment.weights,
-    }
-    parts = [split, f"iw{samples}" if samples else "", "dequantized" if dequantized else ""]
+    record["settings"] |= {**experiment.told, "split": split}
+    parts = [
+        split,
+        f"iw{samples}" if samples else "",
+        "dequantized" if dequantized else "",
+        f"batch{batch_size}" if batch_size != BATCH else "",
+        f"seed{seed}" if seed else "",
+        experiment.other_weights,
+    ]
     once(fabric, lambda: experiment.run.save_evaluation("-".join(filter(None, parts)), record))
     return record

@@ -28,6 +28,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """what `--metrics` takes beside the single disentanglement scores; a group is one record in the run's folder"""
 
 
+IMAGES = 10_000
+"""of each cloud that image distances compare, where the split has as many and nothing else is asked for"""
+
+
 def asked_for(names: str) -> tuple[str, ...]:
     """The scores in a list "mig,dci", "latents", "all": groups are opened. ScoreError lists what there is."""
     every = tuple(name for group in GROUPS.values() for name in group)
@@ -55,7 +59,7 @@ def score_run(
     split: str = "test",
     options: Options = DEFAULTS,
     network: FeatureNetwork | None = None,
-    images: int = 10_000,
+    images: int = IMAGES,
     codes: int | None = None,
     seed: int = 0,
     lenient: bool = False,
@@ -70,15 +74,8 @@ def score_run(
     """
     if "images" in names and network is None and not lenient:
         raise ScoreError(NO_FEATURES)
-    settings = {
-        "run": experiment.recipe.name,
-        "recipe": experiment.recipe.fingerprint,
-        "step": experiment.step,
-        "weights": weights_hash(experiment.model)[:16],
-        "averaged": experiment.averaged,
-        "data": experiment.data.name,
-        "seed": seed,
-    }
+    of_weights = {"weights": weights_hash(experiment.model)[:16], "averaged": experiment.averaged}
+    settings = experiment.told | of_weights | {"seed": seed}
     found: dict[str, Any] = {}
     for group, members in GROUPS.items():
         wanted = tuple(name for name in members if name in names)
@@ -92,7 +89,7 @@ def score_run(
                 where = {"factors": list(table.names), "codes": len(table), **options._asdict()}
             else:
                 scores = _of_split(group, experiment, split, network, images, seed)
-                where = {"split": split}
+                where = {"split": split, "images": _images_of(group, scores)}
         except ScoreError as error:
             if not lenient:
                 raise
@@ -121,6 +118,14 @@ def _of_split(
     if network is None:
         raise ScoreError(NO_FEATURES)
     return image_distances(model, network, data, count=images, seed=seed)
+
+
+def _images_of(group: str, scores: dict[str, Any]) -> int:
+    """How many images a group's scores are of."""
+    told = {"latents": ("details",), "images": ("reconstruction", "features"), "calibration": ()}[group]
+    for key in told:
+        scores = scores[key]
+    return scores["images"]
 
 
 def factor_codes(
@@ -160,15 +165,23 @@ def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:
 
 
 def _keep(experiment: Experiment, group: str, record: dict[str, Any]) -> None:
-    """Write a group's record, beside what stands there already of the very same settings."""
-    name, scores = group, record["scores"]
+    """Write a group's record, beside what stands there already of the very same settings.
+
+    The file's name tells each setting that is not the usual one, as that of an evaluation does.
+    """
+    scores, told = record["scores"], record["settings"]
+    parts = [group, told.get("split", "")]
     if group == "disentanglement":
-        before = experiment.run.score_record(name)
-        if before and before.get("settings") == json.loads(json.dumps(record["settings"])):
-            record = {**record, "scores": {**before["scores"], **scores}}
-    else:
-        name += f"-{record['settings']['split']}"
+        whole = experiment.data.whole
+        parts.append(f"{told['codes']}codes" if whole is not None and told["codes"] < len(whole) else "")
+        parts += [f"{key}{told[key]}" for key, usual in DEFAULTS._asdict().items() if told[key] != usual]
     if group == "images":  # networks of one name may be two files
-        features = scores["reconstruction"]["features"]
-        name += f"-{features['name']}-{features['weights'][:8]}"
+        features, every = scores["reconstruction"]["features"], len(split_of(experiment.data, told["split"]))
+        parts += [features["name"], features["weights"][:8]]
+        parts.append(f"{told['images']}images" if told["images"] < min(IMAGES, every) else "")
+    parts += [f"seed{told['seed']}" if told["seed"] else "", experiment.other_weights]
+    name = "-".join(filter(None, parts))
+    before = experiment.run.score_record(name) if group == "disentanglement" else None
+    if before and before.get("settings") == json.loads(json.dumps(told)):
+        record = {**record, "scores": {**before["scores"], **scores}}
     experiment.run.save_scores(name, record)

@@ -41,7 +41,7 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         latents=experiment.model.latent_dims,
         has_rate=experiment.model.has_rate,
         noise=noise,
-        cards=cards(records["test"], _with_bits(records, experiment.step)),
+        cards=cards(records["test"], _with_bits(records, experiment)),
         table=comparison(records, experiment.step),
         recipe=run.recipe_path.read_text(),
         provenance=_provenance(experiment),
@@ -68,10 +68,10 @@ def _is_of(record: Record, experiment: Experiment) -> bool:
     return (settings["step"], settings["weights"]) == (experiment.step, experiment.weights)
 
 
-def _with_bits(records: dict[str, Record], step: int) -> Record:
-    """The first record on the test split at `step` that has bits/dim; the plain test record where none has."""
-    candidates = [records["test"], *records.values()]
-    of_test = [r for r in candidates if r["settings"]["split"] == "test" and r["settings"]["step"] == step]
+def _with_bits(records: dict[str, Record], experiment: Experiment) -> Record:
+    """The first record on the test split of the page's weights that has bits/dim; the plain test record where none has."""
+    candidates = [records["test"], *(record for _, record in sorted(records.items()))]
+    of_test = [r for r in candidates if r["settings"]["split"] == "test" and _is_of(r, experiment)]
     return next((record for record in of_test if record["bits_per_dim"] is not None), records["test"])
 
 

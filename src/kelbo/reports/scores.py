@@ -13,6 +13,7 @@ from kelbo.recipes.experiment import Experiment
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
 from kelbo.runs import Run
+from kelbo.runs.settings import differing
 
 Entry = Mapping[str, Any]
 
@@ -49,8 +50,22 @@ def score_groups(records: Mapping[str, Entry], experiment: Experiment) -> list[S
     groups = []
     for name, record in in_order(records):
         with reading(experiment.run, name):
-            groups += _groups(name, record, other_checkpoint(record, experiment))
+            told = " ".join(filter(None, [other_checkpoint(record, experiment), other_settings(name, records)]))
+            groups += _groups(name, record, told)
     return groups
+
+
+def other_settings(name: str, records: Mapping[str, Entry]) -> str:
+    """In what a record's settings differ from those of the others of its kind, as a sentence; "" where in nothing."""
+    alike = [other for other in records if kind(other) == kind(name)]
+    own = alike.index(name)
+    found = differing([{k: v for k, v in records[other]["settings"].items() if k not in SAID} for other in alike])
+    told = ", ".join(f"{setting.replace('_', ' ')} {values[own]}" for setting, values in found.items())
+    return f"Measured with {told}; another record of this kind is not." if told else ""
+
+
+SAID = ("split", "step", "weights", "averaged")
+"""settings that are said elsewhere beside a record's scores"""
 
 
 def in_order(records: Mapping[str, Entry]) -> list[tuple[str, Entry]]:

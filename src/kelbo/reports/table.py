@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
+from kelbo.runs.settings import differing
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def comparison(records: dict[str, Record], step: int) -> Table:
         Row("Split", "", [Cell(record["settings"]["split"]) for record in found]),
         Row("Images N", "", [Cell(f"{record['settings']['images']:,}") for record in found]),
         Row("Checkpoint", "step", [_checkpoint(record, step) for record in found]),
+        *_settings(found),
         _measured("ELBO", found, lambda record: record["elbo"]),
         _measured("Rate", found, lambda record: record["rate"]),
         _measured("Distortion", found, lambda record: record["distortion"]),
@@ -93,6 +95,20 @@ def _ssim(records: list[Record]) -> Row:
     whys = [ssim_of(record)[1] == OTHER_SSIM for record in records]
     cells = [replace(cell, note=OTHER_SSIM) if other else cell for cell, other in zip(row.cells, whys, strict=True)]
     return replace(row, cells=cells)
+
+
+TOLD = ("split", "images", "step", "importance_samples", "dequantized")
+"""settings that the table's other rows and cells tell"""
+
+
+def _settings(records: list[Record]) -> list[Row]:
+    """A row for each other setting in which the records differ: numbers beside one another may be of several kinds."""
+    found = differing([{k: v for k, v in record["settings"].items() if k not in TOLD} for record in records])
+    return [Row(_words(name), "", [Cell(value) for value in values]) for name, values in found.items()]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", ": ").capitalize()
 
 
 def _checkpoint(record: Record, step: int) -> Cell:

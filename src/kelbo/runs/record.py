@@ -139,13 +139,16 @@ class Run:
 
     def save_scores(self, name: str, record: dict[str, Any]) -> Path:
         """Write one group's scores, replacing an earlier record of the same name."""
-        path = self.path / "scores" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
+        path = self._scores(name)
         write_json(path, record)
         return path
 
+    def _scores(self, name: str) -> Path:
+        return self.path / "scores" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
+
     def score_record(self, name: str) -> dict[str, Any] | None:
         """One record of scores, None where there is none. Damaged where it cannot be read."""
-        path = self.path / "scores" / f"{name}.json"
+        path = self._scores(name)
         return read_json(path) if path.exists() else None
 
     def scores(self) -> dict[str, dict[str, Any]]:

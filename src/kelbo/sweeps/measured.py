@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,12 +10,16 @@ from typing import Any, NamedTuple
 from kelbo.errors import RunError
 from kelbo.evaluation.suite import OTHER_SSIM, ssim_of
 from kelbo.runs import Run
+from kelbo.runs.settings import flat
 
 Entry = Mapping[str, Any]
 
 
 class Number(NamedTuple):
-    """One number of a run. value is None where its record says that there is none; where it was had under `conditions`."""
+    """One number of a run; value is None if its record says that there is none.
+
+    conditions: every setting that it was measured under and all else that it depends on, as its record tells them.
+    """
 
     quantity: str
     value: float | None
@@ -47,8 +50,19 @@ SHARES = ("precision", "recall", "coverage")
 LEFT_OUT = "left out"
 """the condition that says why a number that a record holds is not among the others"""
 
-NO_CONDITIONS = ("run", "recipe", "step", "device", "batch_size")
-"""settings of a record that differ between runs, or change no number"""
+UNCHANGING = {
+    "run": "the recipe's name",
+    "recipe": "of a sweep's lanes all that differs is beside the number, or the lane is refused",
+    "step": "a number's step stands beside it",
+}
+"""settings of a record that are no conditions of its numbers, with the reasons; every other is one, a new one too"""
+
+RESULTS = {
+    **dict.fromkeys(("value", "low", "high", "standard_error"), "the number and its interval"),
+    **dict.fromkeys(("details", "cap", "of", "rank_deficient"), "found with the number"),
+    "seconds": "how long it took",
+}
+"""what stands beside a score in its record and is no condition of it, with the reasons; all else there is one"""
 
 
 def numbers(run: Run) -> list[Number]:
@@ -87,7 +101,7 @@ def _of_journal(run: Run) -> Iterator[Number]:
     step = row.pop("step")
     for name, value in row.items():
         unit, source = JOURNAL.get(name, ("", BATCHES))
-        yield Number(name, known(value), unit, source, None if step is None else int(step), {})
+        yield Number(name, known(value), unit, source, None if step is None else int(step), {})  # told by the recipe
 
 
 def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
@@ -116,26 +130,37 @@ def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
 
 def _of_scores(name: str, record: Entry) -> Iterator[Number]:
     settings, group = record["settings"], name.partition("-")[0]
-    conditions = _conditions(
-        {key: value for key, value in settings.items() if key != "weights"}
-    )  # each run has its own
+    # the weights are told by a fingerprint, which is each lane's own; `averaged` tells which of its weights they are
+    conditions = _conditions({key: value for key, value in settings.items() if key != "weights"})
     for quantity, entry, unit in _scores(group, record["scores"]):
-        more = conditions | _conditions(entry.get("settings", {}))
-        yield Number(quantity, known(entry["value"]), unit, f"scores {name}", settings["step"], more)
+        beside = {key: value for key, value in entry.items() if key not in RESULTS}
+        found = conditions | _conditions(beside)
+        yield Number(quantity, known(entry["value"]), unit, f"scores {name}", settings["step"], found)
 
 
 def _scores(group: str, scores: Entry) -> Iterator[tuple[str, Entry, str]]:
-    """Each score's name, entry and unit. Those of a cloud of images are called after it: frechet.sample."""
+    """Each score's name, entry and unit. Those of a cloud of images are called after it: frechet.sample.
+
+    What is told of all scores together is in each entry.
+    """
     if group == "calibration":
-        yield from ((name, {"value": scores[name]}, SHARE if name == "total_variation" else "") for name in CALIBRATION)
-        yield from ((f"coverage.{at}", {"value": entry["share"]}, SHARE) for at, entry in scores["coverage"].items())
+        common = {"images": scores["images"], "pixels": scores["pixels"]}
+        for name in CALIBRATION:
+            yield name, {"value": scores[name], **common}, SHARE if name == "total_variation" else ""
+        for at, entry in scores["coverage"].items():
+            yield f"coverage.{at}", {"value": entry["share"], **common}, SHARE
         return
+    common = (
+        {"images": scores["details"]["images"], "draws": scores["details"]["examples"]} if group == "latents" else {}
+    )
     for name, entry in scores.items():
         if isinstance(entry, Mapping) and "value" in entry:
-            yield name, entry, _unit(group, name)
+            yield name, {**entry, **common}, _unit(group, name)
         elif group == "images":
-            of_cloud = {part: inner for part, inner in entry.items() if "value" in inner}
-            yield from ((f"{part}.{name}", inner, _unit(group, part)) for part, inner in of_cloud.items())
+            clouds = {part: inner for part, inner in entry.items() if "value" in inner}
+            features = dict(entry["features"])
+            told = {"images": features.pop("images"), "features": features}
+            yield from ((f"{part}.{name}", {**inner, **told}, _unit(group, part)) for part, inner in clouds.items())
 
 
 def _unit(group: str, name: str) -> str:
@@ -145,5 +170,4 @@ def _unit(group: str, name: str) -> str:
 
 
 def _conditions(settings: Entry) -> dict[str, str]:
-    kept = {key: value for key, value in settings.items() if key not in NO_CONDITIONS}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in kept.items()}
+    return flat({key: value for key, value in settings.items() if key not in UNCHANGING})

@@ -41,10 +41,11 @@ def write_rows(path: Path, table: Sequence[Row] | Sequence[Summary]) -> None:
 
 
 def _flat(row: Row | Summary) -> dict[str, Any]:
-    """A row as columns, each setting one of them."""
+    """A row as columns, each setting one of them; its conditions are one, as JSON."""
     columns: dict[str, Any] = {}
     for name, value in row._asdict().items():
-        columns |= value if name == "settings" else {} if name == "conditions" else {name: value}
+        text = json.dumps(value, ensure_ascii=False) if name == "conditions" else value
+        columns |= value if name == "settings" else {name: text}
     return columns
 
 

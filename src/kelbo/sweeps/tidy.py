@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from kelbo.errors import Damaged
 from kelbo.metrics.intervals import of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
+from kelbo.runs.settings import flat
 from kelbo.sweeps.measured import LEFT_OUT, SHARE, Number, numbers
 
 Setting = bool | int | float | str
 
 IMAGES = "training or test images"
 """the condition that holds their fingerprints"""
+UNKNOWN = "unknown"
+"""a condition that an older record does not tell"""
 
 
 class Row(NamedTuple):
@@ -99,17 +102,29 @@ def state_of(sweep: Sweep, lane: str) -> str:
 
 
 def summary(table: Iterable[Row]) -> list[Summary]:
-    """Each quantity's mean, spread and interval over the seeds of each setting; a section a quantity and source."""
+    """Each quantity's mean, spread and interval over the seeds of each setting; a section a quantity and source.
+
+    A note tells each condition in which numbers of one mean differ, or in which they differ from the other means of their
+    section, which stand in one table with them.
+    """
     groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in table:
         if row.quantity:
             section = groups.setdefault((row.quantity, row.source), {})
             section.setdefault(json.dumps(row.settings), []).append(row)
-    return [_summary(group) for section in groups.values() for group in section.values()]
+    return [found for section in groups.values() for found in _section(list(section.values()))]
 
 
-def _summary(group: list[Row]) -> Summary:
-    kept = [row for row in group if row.state == "done" and row.value is not None]
+def _section(groups: list[list[Row]]) -> list[Summary]:
+    kept = [[row for row in group if row.state == "done" and row.value is not None] for group in groups]
+    return [
+        _summary(group, own, [row for other in kept if other is not own for row in other])
+        for group, own in zip(groups, kept, strict=True)
+    ]
+
+
+def _summary(group: list[Row], kept: list[Row], elsewhere: list[Row]) -> Summary:
+    """Of one setting's rows; kept: those that count. elsewhere: the other settings' rows that count."""
     values = np.array([row.value for row in kept], np.float64)
     units, steps = {row.unit for row in kept} or {group[0].unit}, {row.step for row in kept}
     mean = sd = median = low = high = None
@@ -132,7 +147,7 @@ def _summary(group: list[Row]) -> Summary:
         " / ".join(sorted(units)),
         group[0].source,
         next(iter(steps)) if len(steps) == 1 else None,
-        "; ".join([*_excluded(group), *_differences(kept)]),
+        "; ".join([*_excluded(group), *_differences(kept, elsewhere)]),
     )
 
 
@@ -145,29 +160,41 @@ def _excluded(group: list[Row]) -> list[str]:
     return [f"{count} {state}" for state, count in why.items()]
 
 
-def _differences(kept: list[Row]) -> list[str]:
-    """In what the numbers of one mean differ besides their seed: it must not go unsaid."""
-    conditions = [{"unit": row.unit, "step": str(row.step), **row.conditions} for row in kept]
-    names = dict.fromkeys(name for of_row in conditions for name in of_row)
-    values = {name: dict.fromkeys(of_row.get(name, "unknown") for of_row in conditions) for name in names}
-    return [
-        f"{name} differ" if name == IMAGES else f"{name} differs: {', '.join(found)}"
-        for name, found in values.items()
-        if len(found) > 1
-    ]
+def _differences(kept: list[Row], elsewhere: list[Row]) -> list[str]:
+    """In what the numbers of one mean differ besides their seed, or all of them from those of the other means."""
+    of_rows, of_others = ([_conditions(row) for row in some] for some in (kept, elsewhere))
+    notes = []
+    for name in dict.fromkeys(name for of_row in (*of_rows, *of_others) for name in of_row):
+        own, others = (dict.fromkeys(of_row.get(name, UNKNOWN) for of_row in some) for some in (of_rows, of_others))
+        if len(own) > 1:
+            notes.append(f"{name} differ" if name == IMAGES else f"{name} differs: {', '.join(own)}")
+        elif own and others and own != others:
+            (value,) = own
+            other = ", ".join(other for other in others if other != value)
+            notes.append(f"other {name} than elsewhere" if name == IMAGES else f"{name}: {value}, elsewhere {other}")
+    return notes
+
+
+def _conditions(row: Row) -> dict[str, str]:
+    return {"unit": row.unit, "step": str(row.step), **row.conditions}
 
 
 def _numbers_of(run: Run) -> list[Number]:
-    """A run's numbers, each under the condition of the very images that it was trained with; none of one not begun."""
+    """A run's numbers, each under the conditions of its training too; none of one not begun."""
     if not run.recipe_path.exists():
         return []
-    images = _images(run)
-    return [number._replace(conditions={IMAGES: images, **number.conditions}) for number in numbers(run)]
+    trained = _training(run)
+    return [number._replace(conditions={**trained, **number.conditions}) for number in numbers(run)]
 
 
-def _images(run: Run) -> str:
-    """The fingerprints of a run's images. Damaged where its provenance has none: nobody could say what a mean is over."""
+def _training(run: Run) -> dict[str, str]:
+    """What a run's numbers depend on beside its recipe: its very images, and the machine and versions that trained it."""
     known = run.provenance()
+    return {IMAGES: _images(run, known), **flat(known.get("machine", {}), "training's ")}
+
+
+def _images(run: Run, known: Mapping[str, Any]) -> str:
+    """The fingerprints of a run's images. Damaged where its provenance has none: nobody could say what a mean is over."""
     try:
         return " ".join(f"{name} {split['fingerprint']}" for name, split in known["data"]["splits"].items())
     except (KeyError, TypeError, AttributeError) as error:

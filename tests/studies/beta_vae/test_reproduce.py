@@ -212,13 +212,19 @@ def test_a_signal_stops_the_study_and_says_how_it_goes_on(tiny, tmp_path):
         pass  # it let go
 
 
-def test_a_curve_read_through_another_network_is_not_shown(tmp_path):
+def test_a_curve_that_was_read_in_another_way_is_not_shown(tmp_path):
     features = Features("inception-2015", "its weights", (3, 32, 32), None, False)
-    plan = SimpleNamespace(features={"cifar10": features})
+    budget = SimpleNamespace(followed=64, readings=5)
+    plan = SimpleNamespace(features={"cifar10": features}, budget=budget, split="test", as_published=False)
     entry = SimpleNamespace(run=Run(tmp_path), plan=SimpleNamespace(part=PARTS["cifar10-conv"]))
     row = {"step": 3, "reconstruction": 2.0, "sample": 4.0}
     entry.run.distances.append(row)
     assert _distance_curve(plan, entry) == []  # nobody knows what it is of
-    for weights, shown in (("its weights", [row]), ("others", [])):
-        entry.run.save_distances_settings({"network": {"weights": weights}})
-        assert _distance_curve(plan, entry) == shown
+    network = {"weights": "its weights", "resize": "network"}
+    told = {"network": network, "images": 64, "split": "test", "sampled": False}
+    entry.run.save_distances_settings(told)
+    assert _distance_curve(plan, entry) == [row]
+    others = [{"network": network | {"weights": "others"}}, {"network": network | {"resize": "legacy"}}]
+    for other in (*others, {"images": 20}, {"split": "train"}, {"sampled": True}):
+        entry.run.save_distances_settings(told | other)
+        assert _distance_curve(plan, entry) == [], other

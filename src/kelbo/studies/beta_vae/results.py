@@ -14,7 +14,7 @@ from kelbo.studies.beta_vae.measure import wants_of
 from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.quirks_lanes import distances
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
-from kelbo.studies.beta_vae.training import Entry
+from kelbo.studies.beta_vae.training import Entry, reading_of
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.lanes import seconds_of
 
@@ -85,9 +85,9 @@ def _lane(plan: Plan, study: Study, entry: Entry, fault: str | None) -> dict[str
 
 
 def _distance_curve(plan: Plan, entry: Entry) -> list[dict[str, Any]]:
-    """The distances read while the lane was trained; none where they were read through another network than is asked for."""
-    features, told = plan.features.get(entry.plan.part.role), entry.run.distances_settings()
-    if features is None or told is None or told["network"]["weights"] != features.weights:
+    """The distances read while the lane was trained; none if they were read in another way than this plan's."""
+    reading, told = reading_of(plan, entry.plan.part.role), entry.run.distances_settings()
+    if reading is None or told is None or not reading.made(told):
         return []
     return [{key: row.get(key) for key in ("step", "reconstruction", "sample")} for row in entry.run.distances.rows()]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
 from kelbo.machine import find_device
@@ -31,6 +31,25 @@ class Reading(NamedTuple):
     readings: int
     split: str
     sampled: bool
+
+    def made(self, told: Mapping[str, Any]) -> bool:
+        """Whether a run's distances are these: through this network, resized as here, of these images in this way."""
+        network = told.get("network", {})
+        through = (network.get("weights"), network.get("resize") == "legacy")
+        of = tuple(told.get(name) for name in ("images", "split", "sampled"))
+        return through == (self.features.weights, self.features.legacy) and of == (
+            self.images,
+            self.split,
+            self.sampled,
+        )
+
+
+def reading_of(plan: Plan, role: str) -> Reading | None:
+    """What lanes of that role read; None where there is no network for their images."""
+    features = plan.features.get(role)
+    if features is None:
+        return None
+    return Reading(features, plan.budget.followed, plan.budget.readings, plan.split, plan.as_published)
 
 
 @dataclass(frozen=True)
@@ -86,10 +105,9 @@ def train(
 
 def _job(plan: Plan, entry: Entry, recipe: Recipe) -> Job:
     arguments = recipe, entry.run.path
-    features = plan.features.get(entry.plan.part.role)
-    if features is None:
+    reading = reading_of(plan, entry.plan.part.role)
+    if reading is None:
         return Job(entry.title, train_lane, arguments)
-    reading = Reading(features, plan.budget.followed, plan.budget.readings, plan.split, plan.as_published)
     return Job(entry.title, train_followed, (*arguments, reading))
 
 
