@@ -51,21 +51,55 @@ def test_channels_are_found_at_either_end(saved, channels, layout, told):
 
 
 @pytest.mark.parametrize(
-    ("shape", "axes"), [((20, 3, 6, 4), "both the second and the last"), ((20, 6, 5, 2), "neither")]
+    ("shape", "readings"),
+    [
+        ((32, 32, 3), ["NHW (32 images of 32×3", "HWN (3 images of 32×32", "HWC (one picture of 32×32"]),
+        ((48, 64, 3), ["NHW (48 images of 64×3", "HWC (one picture of 48×64"]),
+        ((3, 48, 64), ["NHW (3 images of 48×64", "CHW (one picture of 48×64"]),
+        ((1, 28, 28), ["NHW (1 images of 28×28", "CHW (one picture of 28×28"]),
+        ((28, 28, 500), ["NHW (28 images of 28×500", "HWN (500 images of 28×28"]),
+        ((28, 20, 500), ["NHW (28 images of 20×500", "HWN (500 images of 28×20"]),
+        ((20, 3, 6, 4), ["NHWC (20 images of 3×6, 4 channels", "NCHW (20 images of 6×4, 3 channels"]),
+        ((32, 32, 3, 4), ["NHWC (32 images of 32×3, 4 channels", "HWCN (4 images of 32×32, 3 channels"]),
+        ((4, 32, 32, 3), ["NHWC (4 images of 32×32, 3 channels", "CHWN (3 images of 32×32, 4 channels"]),
+    ],
 )
-def test_an_unclear_layout_is_refused_until_it_is_named(saved, shape, axes):
+def test_a_shape_that_can_be_read_in_several_ways_is_refused_with_all_of_them(saved, shape, readings):
     file = saved(RNG.integers(0, 256, shape, dtype=np.uint8))
-    with pytest.raises(DataCorrupt, match=rf"has shape \({shape[0]}, .*: {axes} .* channels\. Name its layout"):
+    with pytest.raises(DataCorrupt, match="in several ways") as told:
         arrays(file)
-    assert arrays(file, layout="NHWC").shape == (shape[3], *shape[1:3])
+    assert all(reading in str(told.value) for reading in readings)
+    assert str(told.value).count("×") == len(readings)
+    named = readings[0].split(" ")[0]
+    if shape[0] > 1:
+        count, height, width = (shape[named.index(axis)] for axis in "NHW")
+        image_set = arrays(file, layout=named)
+        assert (len(image_set.train) + len(image_set.test), image_set.shape[1:]) == (count, (height, width))
+        assert f"layout {named}" in image_set.note
+
+
+@pytest.mark.parametrize("layout", ["HWN", "HWCN", "CHWN"])
+def test_images_counted_by_the_last_axis_are_read_as_the_layout_says(saved, layout):
+    first = RNG.integers(0, 256, (20, 3, 6, 5), dtype=np.uint8)[:, : 1 if layout == "HWN" else 3]
+    letters = "NCHW" if "C" in layout else "NHW"
+    source = first if "C" in layout else first[:, 0]
+    file = saved(np.ascontiguousarray(source.transpose([letters.index(axis) for axis in layout])))
+    np.testing.assert_array_equal(whole(arrays(file, layout=layout)), first)
+
+
+def test_a_shape_without_channels_is_refused_until_its_layout_is_named(saved):
+    file = saved(RNG.integers(0, 256, (20, 6, 5, 2), dtype=np.uint8))
+    with pytest.raises(DataCorrupt, match=r"has shape \(20, 6, 5, 2\), and no axis of it can be 1, 3 or 4 channels"):
+        arrays(file)
+    assert arrays(file, layout="NHWC").shape == (2, 6, 5)
 
 
 def test_a_layout_that_does_not_fit_is_refused(saved):
     with pytest.raises(DataCorrupt, match=r"should be images in the layout NHWC; its shape is \(20, 6, 5\)"):
         arrays(saved(GREY), layout="NHWC")
-    with pytest.raises(DataCorrupt, match=r"should be images in the layout NHW; its shape is \(20, 6\)"):
+    with pytest.raises(DataCorrupt, match=r"should be images, an array of 3 or 4 axes; its shape is \(20, 6\)"):
         arrays(saved(GREY[:, :, 0]))
-    with pytest.raises(ValueError, match="layout must be one of auto, NHW, NHWC, NCHW; got 'HWC'"):
+    with pytest.raises(ValueError, match="layout must be one of auto, NHW, HWN, NHWC, NCHW, HWCN, CHWN; got 'HWC'"):
         arrays(saved(GREY), layout="HWC")
 
 
@@ -85,9 +119,10 @@ def test_bool_images_have_two_levels(saved):
         arrays(saved(GREY > 100), levels=256)
 
 
-def test_bytes_of_only_0_and_1_must_be_told_their_levels(saved):
-    file = saved((GREY > 100).astype(np.uint8))
-    with pytest.raises(DataCorrupt, match=r"seems to hold only 0 and 1 as uint8\. Name its levels: 2, or 256"):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_values_of_only_0_and_1_must_be_told_their_levels(saved, dtype):
+    file = saved((GREY > 100).astype(dtype))
+    with pytest.raises(DataCorrupt, match=r"seems to hold only 0 and 1 as .*\. Name its levels: 2, or 256"):
         arrays(file)
     assert arrays(file, levels=2).levels == 2
     assert arrays(file, levels=256).levels == 256
@@ -155,7 +190,7 @@ def test_the_only_array_of_an_archive_that_can_be_images_is_taken(tmp_path):
     np.savez(file, pixels=GREY, labels=np.arange(20), note=np.array("text"), metadata=unread)
     image_set = arrays(file)
     np.testing.assert_array_equal(whole(image_set)[:, 0], GREY)
-    assert image_set.note == f"{file}['pixels'], 256 levels, 0.1 held out by seed 0"
+    assert image_set.note == f"{file}['pixels'], layout NHW, 256 levels, 0.1 held out by seed 0"
 
 
 def test_several_candidates_are_listed_until_a_key_is_named(tmp_path):

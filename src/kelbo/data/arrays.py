@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
 from kelbo.data.images import ArrayImages, ImageSet, hold_out
 from kelbo.data.mapped import mapped
 from kelbo.errors import DataCorrupt, DataMissing
 
-Layout = Literal["auto", "NHW", "NHWC", "NCHW"]
-LAYOUTS = ("auto", "NHW", "NHWC", "NCHW")
-CHANNELS = (1, 3, 4)
 GRID = 1e-6
 """How far from a level's intensity a float may lie, in units of intensity."""
 CHUNK_BYTES = 64 * 2**20
@@ -30,34 +27,34 @@ def arrays(
     held_out: float = 0.1,
     split_seed: int = 0,
 ) -> ImageSet:
-    """The images of a NumPy file, (N, H, W), (N, H, W, C) or (N, C, H, W).
+    """The images of a NumPy file, (N, H, W), (N, H, W, C), (N, C, H, W) or with N last.
 
     uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these is mapped, never read whole.
     Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels.
 
     key:      which array of an `.npz`; by default the only one that can be images
     test_key: the array of an `.npz` that is the split "test"; by default a seeded draw of the fraction `held_out` is
-    layout:   "auto" takes the channels to be the one axis of length 1, 3 or 4
+    layout:   "auto" takes the channels to be the one axis of length 1, 3 or 4, and asks where the shape can be read in
+              several ways, (32, 32, 3) say as 32 grey images or as one colour picture
     levels:   how many levels a pixel has; by default 2 of bool, else 256
 
     Raises DataMissing where the file is absent; DataCorrupt where it is damaged, holds no images or several candidates,
     the layout is unclear, or values are not levels; ValueError where an option is impossible.
     """
     path = Path(path)
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}; got {layout!r}.")
+    check_layout(layout)
     if levels is not None and not 2 <= levels <= 256:
         raise ValueError(f"levels must be 2 to 256; got {levels}.")
     array, source = load_array(path, key)
-    images = _images(array, source, layout, levels)
+    images, layout = _images(array, source, layout, levels)
     if test_key is None:
         splits, made = hold_out(images, held_out, split_seed), f"{held_out:g} held out by seed {split_seed}"
     else:
-        test = _images(*load_array(path, test_key), layout, levels)
+        test, _ = _images(*load_array(path, test_key), layout, levels)
         if (test.shape, test.levels) != (images.shape, images.levels):
             raise DataCorrupt(f"{source} holds images {images.shape}, but {test_key!r} holds images {test.shape}.")
         splits, made = {"train": images, "test": test}, f"{test_key!r} as the test split"
-    return ImageSet(name=path.stem, splits=splits, note=f"{source}, {images.levels} levels, {made}")
+    return ImageSet(name=path.stem, splits=splits, note=f"{source}, layout {layout}, {images.levels} levels, {made}")
 
 
 def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
@@ -113,49 +110,32 @@ def _is_read(dtype: np.dtype) -> bool:
     return dtype in (np.uint8, np.bool_) or dtype.kind == "f"
 
 
-def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> ArrayImages:
+def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:
+    """The images, and the layout that "auto" was found to be."""
     if not _is_read(array.dtype):
         raise DataCorrupt(f"{source} should hold uint8, bool or float values; found {array.dtype}. Save it as uint8.")
     if 0 in array.shape:
         raise DataCorrupt(f"{source} holds no images: its shape is {array.shape}.")
-    pixels = _channels_first(array, source, layout)
+    layout = layout_of(array.shape, source, layout)
+    pixels = channels_first(array, layout)
     if array.dtype == np.bool_:
         if levels not in (None, 2):
             raise ValueError(f"{source} holds bool values, which are 2 levels; got levels {levels}.")
-        return ArrayImages(pixels.view(np.uint8), 2)
-    if array.dtype.kind == "f":
-        return ArrayImages(_levels(pixels, source, levels or 256), levels or 256)
-    _check_levels(pixels, source, levels)
-    return ArrayImages(pixels, levels or 256)
-
-
-def _channels_first(array: np.ndarray, source: str, layout: Layout) -> np.ndarray:
-    """A view (N, C, H, W): no value is moved, so a mapped file stays one."""
-    if layout == "auto" and array.ndim == 4:
-        fitting = [name for name, axis in (("NHWC", 3), ("NCHW", 1)) if array.shape[axis] in CHANNELS]
-        if len(fitting) != 1:
-            why = "both the second and the last axis" if fitting else "neither the second nor the last axis"
+        return ArrayImages(pixels.view(np.uint8), 2), layout
+    if levels is None:
+        some = pixels[:: max(1, len(pixels) // 32)]  # the whole may be a map larger than memory
+        if ((some == 0) | (some == 1)).all():
             raise DataCorrupt(
-                f"{source} has shape {array.shape}: {why} could be 1, 3 or 4 channels. Name its layout, NHWC or NCHW."
+                f"{source} seems to hold only 0 and 1 as {array.dtype}. Name its levels: 2, or 256 if it has as many."
             )
-        layout = "NHWC" if fitting == ["NHWC"] else "NCHW"
-    elif layout == "auto":
-        layout = "NHW"
-    if array.ndim != len(layout):
-        raise DataCorrupt(f"{source} should be images in the layout {layout}; its shape is {array.shape}.")
-    if layout == "NHW":
-        return array[:, None]
-    return array.transpose(0, 3, 1, 2) if layout == "NHWC" else array
+    if array.dtype.kind == "f":
+        return ArrayImages(_levels(pixels, source, levels or 256), levels or 256), layout
+    _check_levels(pixels, source, levels)
+    return ArrayImages(pixels, levels or 256), layout
 
 
 def _check_levels(pixels: np.ndarray, source: str, levels: int | None) -> None:
-    if levels is None:
-        some = pixels[:: max(1, len(pixels) // 32)]  # the whole may be a map larger than memory
-        if some.max() <= 1:
-            raise DataCorrupt(
-                f"{source} seems to hold only 0 and 1 as uint8. Name its levels: 2, or 256 if it is that dark."
-            )
-    elif levels < 256 and (highest := int(pixels.max())) >= levels:
+    if levels is not None and levels < 256 and (highest := int(pixels.max())) >= levels:
         raise DataCorrupt(f"{source} should hold levels 0 to {levels - 1}; found {highest}.")
 
 

@@ -94,7 +94,8 @@ class Arrays(Drawn):
     """which array of an .npz; by default the only one that can be images"""
     test_key: str | None = None
     """which array of an .npz is the test split; by default a draw is held out"""
-    layout: Literal["auto", "NHW", "NHWC", "NCHW"] = "auto"
+    layout: Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"] = "auto"
+    """the order of its axes: number, height, width, channels; auto asks where the shape can be read in several ways"""
     levels: int | None = Field(default=None, ge=2, le=256)
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
