@@ -120,6 +120,31 @@ def test_constant_codes_score_zero_and_one_latent_is_compact():
     assert infomec(FACTORS[:, :1] + 0.01 * NOISE[:, :1], FACTORS).compactness == 1
 
 
+@pytest.mark.parametrize("repeats", [1, 2, 4, 10])
+def test_of_repeated_rows_informations_and_ratios_are_the_references(repeats):
+    """Those of scikit-learn, which tells equal values apart by noise, as latent_quantization calls it."""
+    factors = np.repeat(FACTORS[:300], repeats, 0)
+    codes = np.repeat(FACTORS[:300] @ [[1, 0, 2], [0, 1, -1], [1, 1, 0]] + NOISE[:300, :3], repeats, 0)
+    scaled = (codes - codes.mean(0)) / codes.std(0)
+    informations = np.stack(
+        [
+            mutual_info_classif(scaled, column, discrete_features=False, n_neighbors=10, random_state=5)
+            for column in factors.T
+        ],
+        1,
+    )
+    table = informations / [-sum(p * np.log(p) for p in np.bincount(column) / len(factors)) for column in factors.T]
+    result = infomec(codes, factors)
+    assert_allclose(result.information, table, atol=0.003)
+    assert result.modularity == pytest.approx(((table.max(1) / table.sum(1)).mean() - 1 / 3) / (2 / 3), abs=0.005)
+    assert result.compactness == pytest.approx(((table.max(0) / table.sum(0)).mean() - 1 / 3) / (2 / 3), abs=0.005)
+
+
+def test_of_repeated_rows_the_same_seed_gives_the_same_score():
+    codes, factors = np.repeat(NOISE[:200], 5, 0), np.repeat(FACTORS[:200], 5, 0)
+    assert infomec(codes, factors)[:3] == infomec(codes, factors)[:3]
+
+
 def test_what_has_no_answer_is_refused():
     with pytest.raises(ScoreError, match="at least two; got one"):
         infomec(NOISE, FACTORS[:, :1])

@@ -238,7 +238,7 @@ def _irs(had: Had) -> Values:
 
 
 def _infomec(had: Had) -> Values:
-    score = infomec(had.codes.means, _factors(had.codes))
+    score = infomec(had.codes.means, _factors(had.codes), seed=had.seed)
     names = {"infom": "modularity", "infoe": "explicitness", "infoc": "compactness"}
     return {name: getattr(score, part) for name, part in names.items()}, {"information": score.information.tolist()}
 

@@ -15,6 +15,7 @@ from kelbo.metrics.checks import Floats, Ints, codes_and_factors
 from kelbo.metrics.neighbours import class_information
 
 LEAST_RANGE = 1 / 20  # of the widest latent's: a narrower one is inactive
+NOISE = 1e-10  # deviations of a latent, by which the reference tells equal values apart
 
 
 class InfoMec(NamedTuple):
@@ -36,11 +37,12 @@ class InfoMec(NamedTuple):
     by_factor: Floats
 
 
-def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10) -> InfoMec:
+def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10, seed: int = 0) -> InfoMec:
     """InfoMEC (Hsu et al., 2023, section 4) of continuous codes (N, K) with factors (N, F).
 
-    I(z; s) by nearest neighbours (`class_information`, 10 of them as in the reference, latent_quantization); H_V(s | z) is the
-    mean log-loss of an unpenalised logistic regression on all standardised latents, on the rows it was fitted to. The
+    I(z; s) by nearest neighbours (`class_information`, 10 of them as in the reference, latent_quantization). Equal values are
+    told apart by noise of 1e-10, drawn by `seed`, as the reference has it (by scikit-learn's mutual_info_classif): where rows
+    repeat, or a latent has few values, the score depends on that. H_V(s | z) is the mean log-loss of an unpenalised logistic regression on all standardised latents, on the rows it was fitted to. The
     reference weighs the values of a factor equally while fitting and not while measuring; here they weigh as they occur in
     both, so H_V(s) = H(s), the same where all values occur equally often. Its form for latents with a code book
     (one-hot explicitness) is not here.
@@ -62,11 +64,12 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10) -> 
     active = widths > LEAST_RANGE * widths.max()
     deviation = np.where(widths > 0, codes.std(0), 1.0)
     scaled = np.where(widths > 0, codes - codes.mean(0), 0.0) / deviation
+    apart = scaled + NOISE * np.random.default_rng(seed).normal(size=scaled.shape[::-1]).T
     entropies = np.array([_entropy(column) for column in ranks.T])
     information = np.array(
         [
             [class_information(latent, column, neighbours) if width > 0 else 0.0 for column in ranks.T]
-            for latent, width in zip(scaled.T, widths, strict=True)
+            for latent, width in zip(apart.T, widths, strict=True)
         ]
     )
     information /= entropies

@@ -55,8 +55,10 @@ def continuous_mig(
     mean over at most `samples` of its rows, as in the authors' code. Informations below 0, of which noise alone is the cause,
     count as 0. Not the score `mig` gives: it sees the posterior's width, that one its means only. Time grows with N².
 
-    as_published: as disvae and the β-VAE reproducibility study have it. They read the S draws of K latents, (S, K), row after
-    row as (K, S), where they meant the transpose, so each latent's densities are asked about draws of all latents.
+    as_published: as disvae and the β-VAE reproducibility study have it. In place of draws they take the means, since their
+    model gives these while it is evaluated. Those of S rows in an order drawn anew for each entropy, (S, K), they read row
+    after row as (K, S), where they meant the transpose: each latent's densities are asked about values of all latents. So the
+    score depends on the order by chance, the more so the fewer rows there are; give the mean over some seeds.
 
     means, scales: (N, K). factors: (N, F). ScoreError: see `codes_and_factors`; a scale that is not above 0; samples below 1.
     """
@@ -71,14 +73,18 @@ def continuous_mig(
         raise ScoreError(f"An entropy needs a sample at least; got samples={samples}.")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(means))  # the first rows of any group in this order are a random choice of it
-    noise = rng.normal(size=means.shape[::-1]).T  # latent by latent: one more leaves the others' draws as they are
-    everything = _entropies(means, scales, noise, order, samples, as_published)
+    # latent by latent: one more leaves the others' draws as they are
+    noise = np.zeros(means.shape) if as_published else rng.normal(size=means.shape[::-1]).T
+
+    def entropies(rows: np.ndarray) -> Floats:
+        rows = rng.permutation(rows) if as_published else rows
+        return _entropies(means, scales, noise, rows, samples, as_published)
+
+    everything = entropies(order)
     information = np.empty((means.shape[1], ranks.shape[1]))
     for factor, column in enumerate(ranks.T):
         groups = [order[column[order] == value] for value in range(column.max() + 1)]
-        parts = [
-            len(rows) / len(means) * _entropies(means, scales, noise, rows, samples, as_published) for rows in groups
-        ]
+        parts = [len(rows) / len(means) * entropies(rows) for rows in groups]
         information[:, factor] = everything - np.sum(parts, 0)
     return _gap(information.clip(0), factor_entropies(ranks))
 
