@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kelbo.cli.options import DataRoot, Json
+from kelbo.cli.places import require_picture
 
 if TYPE_CHECKING:
     from kelbo.data.images import ImageSet
@@ -111,6 +112,7 @@ def preview(
     from kelbo.runs import save_grid
     from kelbo.units import intensities
 
+    require_picture(out)
     image_set = _read(name, data_root, settings)
     images = split_of(image_set, split).spread(count)
     path = out or Path(f"{name}.png")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kelbo.cli.options import DataRoot, Device, Picture, RunPath, Seed
+from kelbo.cli.places import require_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ def sample(
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
+    require_picture(out)
     experiment = open_run(run, device=device, data_root=data_root)
     images = evaluation.sample(experiment.model, count, noise=noise, seed=seed)
     _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
@@ -49,6 +51,7 @@ def reconstruct(
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
+    require_picture(out)
     experiment = open_run(run, device=device, data_root=data_root)
     x = experiment.pictured(count, split)
     images = evaluation.reconstruct(experiment.model, x, noise=noise, seed=seed)
@@ -72,6 +75,7 @@ def traverse(
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
+    require_picture(out)
     experiment = open_run(run, device=device, data_root=data_root)
     x = experiment.image(image)
     latents = experiment.latents_by_rate()
@@ -94,6 +98,7 @@ def interpolate(
     from kelbo import evaluation
     from kelbo.recipes.experiment import open_run
 
+    require_picture(out)
     experiment = open_run(run, device=device, data_root=data_root)
     images = evaluation.interpolate(experiment.model, experiment.image(first), experiment.image(last), steps)
     _save(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)

@@ -41,7 +41,7 @@ def evaluate(
     from kelbo.processes import failing_together, place
     from kelbo.recipes.experiment import evaluate_run, open_run
     from kelbo.recipes.features import open_for
-    from kelbo.recipes.scores import score_run
+    from kelbo.recipes.scores import require_scores, score_run
     from kelbo.recipes.sets import split_of
 
     wish = wished(metrics, features, pairs, classifier)
@@ -52,6 +52,7 @@ def evaluate(
         network = (
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
         )
+        require_scores(experiment, wish["names"], network=features is not None, lenient=wish["lenient"])
         how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
         own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
         with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:

@@ -14,6 +14,7 @@ from kelbo.cli.options import DataRoot
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
     from kelbo.sweeps.sweep import Laid
+    from kelbo.sweeps.way import Asked
 
 
 class _TrainingByDefault(TyperGroup):
@@ -76,8 +77,7 @@ def train(
     from kelbo.sweeps.way import Asked, way
 
     asked = Asked(how, on, workers, cpus_per_lane, gpus_per_lane)
-    asked.require_sound()  # before a folder is made
-    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume)
+    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume, asked)
     todo = [lane.recipe for lane in laid.to_train(retry_diverged)]
     _tell(laid, todo)
     outcomes = []
@@ -102,11 +102,12 @@ def table(
     from rich.console import Console
 
     from kelbo.runs import Sweep
-    from kelbo.sweeps.table import printed, rows, summary, write_rows
+    from kelbo.sweeps.table import printed, require_table, rows, summary, write_rows
 
     opened = Sweep.open(sweep)
-    found = rows(opened)
     place = out or opened.table()
+    require_table(place)
+    found = rows(opened)
     write_rows(place, found)
     Console(markup=False).print(printed(summary(found)))
     typer.echo(place)
@@ -130,13 +131,18 @@ def _laid(
     steps: int | None,
     data_root: Path | None,
     resume: bool,
+    asked: Asked,
 ) -> Laid:
+    """The sweep's folder, found or made; it is made only once all that its lanes need is there."""
     from kelbo.cli.train import changed
     from kelbo.errors import RecipeError
     from kelbo.recipes.named import find
-    from kelbo.sweeps.grid import seeds_of
+    from kelbo.runs import Sweep
+    from kelbo.sweeps.grid import grid, seeds_of
+    from kelbo.sweeps.inputs import require_inputs
     from kelbo.sweeps.sweep import found, lay
 
+    asked.require_sound()
     if name is None:
         if not (resume and out):
             raise RecipeError(
@@ -148,6 +154,7 @@ def _laid(
             )
         return found(out)
     recipe = changed(find(name), settings, steps, None, data_root)
-    return lay(
-        recipe, over, seeds_of(seeds) if seeds is not None else (), out or Path("sweeps") / recipe.name, resume=resume
-    )
+    folder, asked_seeds = out or Path("sweeps") / recipe.name, seeds_of(seeds) if seeds is not None else ()
+    if not (resume and Sweep(folder).definition_path.exists()):
+        require_inputs([lane.recipe for lane in grid(recipe, over, asked_seeds)], folder, asked)
+    return lay(recipe, over, asked_seeds, folder, resume=resume)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kelbo.cli.places import require_file
 from kelbo.data.factors import Factors
 from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.runs import write_atomic
@@ -49,9 +50,11 @@ def write_codes(
 
 
 def require_writable(path: Path) -> None:
-    """RecipeError where codes cannot be written there: another ending, or .parquet without pyarrow."""
-    if path.suffix not in (".npz", ".parquet"):
-        raise RecipeError(f"--out must end in .npz or .parquet; got {path}.")
+    """RecipeError where codes cannot be written there: a folder, another ending, or .parquet without pyarrow.
+
+    RunError where the folder cannot be made.
+    """
+    require_file(path, ".npz", ".parquet")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write an .npz.")
 

@@ -17,6 +17,8 @@ from kelbo.protocols import Model
 TABLE, EXAMPLES = 20_000, 5_000
 """images that make up q(z), and those of them from which z is drawn: minutes become seconds on large splits"""
 
+NO_RATE = "A plain autoencoder's code is a point: it has no rate to split. Train a vae."
+
 
 def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[str, Any]:
     """The rate's three parts, the marginal KL and the active units, as JSON, nats per image.
@@ -25,7 +27,7 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
     most. ScoreError of a model without a rate.
     """
     if not model.has_rate:
-        raise ScoreError("A plain autoencoder's code is a point: it has no rate to split. Train a vae.")
+        raise ScoreError(NO_RATE)
     chosen = evenly(images, TABLE)
     means, scales = encode(model, chosen)
     examples = min(EXAMPLES, len(means))

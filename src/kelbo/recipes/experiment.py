@@ -80,6 +80,8 @@ def _train(
     require_whole_shares(recipe, fabric.world_size)
     if resume:
         recipe = require_same_recipe(recipe, out)
+    else:
+        once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
     data = build.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)

@@ -19,6 +19,7 @@ from kelbo.recipes import build
 from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import read
+from kelbo.runs.files import require_room
 
 
 def open_for(experiment: Experiment, name: str, root: Path | None = None) -> FeatureNetwork:
@@ -45,6 +46,7 @@ def train_on(
         raise RecipeError(f"--name is a plain name of letters, digits, dots and dashes; got {called!r}.")
     keep_freed_memory()
     path = classifier_path(called or name, root)
+    require_room(path)
     return path, _train(read(name, root, settings), path, name, seed=seed, epochs=epochs, device=device)
 
 

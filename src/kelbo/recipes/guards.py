@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kelbo.data.images import ImageSet
-from kelbo.errors import Damaged, RecipeError, RunError
+from kelbo.errors import Damaged, DataError, RecipeError, RunError
 from kelbo.fabric import Fabric
 from kelbo.recipes.files import differences, going_on, load
 from kelbo.recipes.schema import Recipe
@@ -54,6 +54,15 @@ def require_same_data(run: Run, data: ImageSet) -> None:
                 f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
                 f"{told['fingerprint']}; there is now {found}. Name the old data with --data-root, or train anew."
             )
+
+
+def require_splits(data: ImageSet) -> None:
+    """DataError where the images lack a split that training needs: it follows its error on test images."""
+    if lacking := [split for split in ("train", "test") if split not in data.splits]:
+        raise DataError(
+            f"{data.name} has no split {' and no split '.join(lacking)}; it has {', '.join(data.splits) or 'none'}. Training "
+            "needs both."
+        )
 
 
 def require_whole_shares(recipe: Recipe, processes: int) -> None:

@@ -20,6 +20,7 @@ from kelbo.protocols import Objective
 from kelbo.recipes import build
 from kelbo.recipes.cautions import cautions
 from kelbo.recipes.files import dump
+from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import seed_for
@@ -75,8 +76,13 @@ def running(
     default generators are where the latents' noise comes from next. Raises RunError where the folder exists, or cannot be
     gone on with.
     """
+    require_splits(data)
     torch.manual_seed(seed_for(recipe.seed, "init"))
     state = _begin(recipe, data, fabric)
+    plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
+    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
+    moves = build.objective(recipe), build.schedule(recipe), batches
+    # from here on nothing in the recipe or its images can be wrong, so that a folder may be made
     if not resume:
         once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric, told or {})))
     run = Run.open(out)
@@ -85,8 +91,6 @@ def running(
     if resume:
         _go_back(fabric, run, recipe, state)
 
-    plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
-    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     recorded: list[Sink] = []
     tensorboard = None
     if fabric.is_global_zero:
@@ -97,7 +101,6 @@ def running(
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
     followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
     pictures = every(plan.pictures_every, followed)
-    moves = build.objective(recipe), build.schedule(recipe), batches
     try:
         yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures)
     finally:

@@ -15,7 +15,7 @@ from kelbo.evaluation.codes import Codes, codes_of_factors
 from kelbo.evaluation.disentanglement import DEFAULTS, NO_FACTORS, SCORES, Options, scores_of_codes
 from kelbo.evaluation.distances import image_distances
 from kelbo.evaluation.feature_network import FeatureNetwork
-from kelbo.evaluation.latents import scores_of_latents
+from kelbo.evaluation.latents import NO_RATE, scores_of_latents
 from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.sets import split_of
 
@@ -52,6 +52,18 @@ def wants_all(names: str | None) -> bool:
     return names is not None and any(part.strip() == "all" for part in names.split(","))
 
 
+def require_scores(experiment: Experiment, names: Sequence[str], *, network: bool, lenient: bool = False) -> None:
+    """ScoreError where some of these scores do not exist for the run, before any is measured; where lenient they may lack."""
+    if lenient:
+        return
+    if "images" in names and not network:
+        raise ScoreError(NO_FEATURES)
+    if experiment.data.whole is None and any(name in SCORES for name in names):
+        raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
+    if "latents" in names and not experiment.model.has_rate:
+        raise ScoreError(NO_RATE)
+
+
 def score_run(
     experiment: Experiment,
     names: Sequence[str],
@@ -72,8 +84,7 @@ def score_run(
     run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. Scores of earlier commands
     with the very same settings stay in the file beside the new ones.
     """
-    if "images" in names and network is None and not lenient:
-        raise ScoreError(NO_FEATURES)
+    require_scores(experiment, names, network=network is not None, lenient=lenient)
     of_weights = {"weights": weights_hash(experiment.model)[:16], "averaged": experiment.averaged}
     settings = experiment.told | of_weights | {"seed": seed}
     found: dict[str, Any] = {}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import Damaged
+from kelbo.errors import Damaged, RunError
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -27,6 +27,15 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def require_room(path: Path) -> None:
+    """RunError where nothing can be made at `path`: the nearest thing above it is no folder, or cannot be written to."""
+    above = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), path.absolute())
+    if not above.is_dir():
+        raise RunError(f"{path} cannot be made, since {above} is not a folder. Choose another --out.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise RunError(f"{path} cannot be made, since the folder {above} cannot be written to. Choose another --out.")
 
 
 def write_json(path: Path, value: Any) -> None:

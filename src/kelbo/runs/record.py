@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
-from kelbo.runs.files import read_json, write_atomic, write_json
+from kelbo.runs.files import read_json, require_room, write_atomic, write_json
 from kelbo.runs.journal import Journal
 
 WARNED = {"kind", "step", "text"}
@@ -42,11 +42,17 @@ class Run:
         self.distances = Journal(path / "distances.jsonl")
 
     @classmethod
-    def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
-        """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
+    def require_free(cls, path: Path) -> None:
+        """RunError where no run can begin in `path`: it holds something, or cannot be made. Nothing is written."""
         # the recipe is written last and makes the folder a run: one killed before it had one counts as empty
         if path.is_file() or (path.is_dir() and not all(map(_is_unfinished, path.iterdir()))):
             raise RunError(f"{path} exists already. Choose another --out, or continue that run with --resume.")
+        require_room(path)
+
+    @classmethod
+    def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
+        """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
+        cls.require_free(path)
         run = cls(path)
         write_json(path / "provenance.json", provenance)
         run.save_recipe(recipe)

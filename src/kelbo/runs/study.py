@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.runs.files import read_json, write_json
+from kelbo.runs.files import read_json, require_room, write_json
 from kelbo.runs.sweep import Sweep
 
 FORMAT = 1
@@ -53,6 +53,7 @@ class Study:
         """RunError where the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
         if self.path.is_file():
             raise RunError(f"{self.path} is a file. Choose another --out.")
+        require_room(self.path)
         if not self.definition_path.exists():
             foreign = [entry.name for entry in self._entries() if entry.name not in sweeps]
             if foreign:

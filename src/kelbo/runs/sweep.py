@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
-from kelbo.runs.files import read_json, write_json
+from kelbo.runs.files import read_json, require_room, write_json
 from kelbo.runs.record import Run
 
 FORMAT = 1
@@ -36,10 +36,16 @@ class Sweep:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
-        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else, or is being run."""
+    def require_free(cls, path: Path) -> None:
+        """RunError where no sweep can begin in `path`: it holds something, or cannot be made. Nothing is written."""
         if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
             raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
+        require_room(path)
+
+    @classmethod
+    def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
+        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else, or is being run."""
+        cls.require_free(path)
         sweep = cls(path)
         with sweep.held():
             write_json(sweep.definition_path, {"format": FORMAT, **definition})

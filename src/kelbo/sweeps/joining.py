@@ -108,6 +108,13 @@ def _quiet() -> Iterator[None]:
         setattr(inside, switch, before)
 
 
+def require_open(address: str | None) -> None:
+    """As `require_reachable` but quick: RecipeError without Ray, KelboError where nothing listens at `address`."""
+    _ray()
+    if address not in (None, "local", "auto"):
+        _require_open(address)
+
+
 def require_reachable(address: str, patience: float = JOIN) -> None:
     """KelboError where no Ray answers at `address` within `patience` seconds. RecipeError where it is no address.
 

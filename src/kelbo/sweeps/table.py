@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kelbo.errors import RecipeError
 from kelbo.runs import write_atomic
+from kelbo.runs.files import require_room
 from kelbo.sweeps.tidy import Row, Summary, rows, summary
 
 if TYPE_CHECKING:
@@ -32,12 +33,18 @@ def write_rows(path: Path, table: Sequence[Row] | Sequence[Summary]) -> None:
 
     RecipeError for another ending, and for .parquet without pyarrow.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise RecipeError(f"A table's file ends in .csv or .parquet; got {path}.")
-    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write a .csv.")
+    require_table(path)
     records = [_flat(row) for row in table]
     write_atomic(path, _csv(records) if path.suffix == ".csv" else _parquet(records))
+
+
+def require_table(path: Path) -> None:
+    """RecipeError where no table can be written at `path`: a folder, another ending, or .parquet without pyarrow."""
+    if path.is_dir() or path.suffix not in (".csv", ".parquet"):
+        raise RecipeError(f"A table is a file that ends in .csv or .parquet; got {path}.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write a .csv.")
+    require_room(path)
 
 
 def _flat(row: Row | Summary) -> dict[str, Any]:

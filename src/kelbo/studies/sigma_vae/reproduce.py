@@ -13,7 +13,7 @@ from kelbo.recipes.guards import require_same_data
 from kelbo.reports.sigma_vae.page import write_study_page
 from kelbo.runs.study import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
-from kelbo.studies.features import Features
+from kelbo.studies.features import Features, features_for
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.lanes import drawn_by_seed, require_same_sweeps, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
@@ -37,6 +37,8 @@ def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Stud
     plan = as_laid(plan, out)
     if new:
         require_stackable(how, [sweep.recipe_of(lane) for sweep, lane in plan.lanes()])
+    if plan.features is not None:
+        features_for(plan.set, plan.images.shape, plan.features, plan.root)  # raises where there is no such network
     study = Study.begin(out, _definition(plan), SWEEPS, new=new)
     _require_same_sweeps(plan, study)
     return study

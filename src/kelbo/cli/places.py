@@ -1,0 +1,27 @@
+"""Whether a file can be written where the user says, found out before the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def require_file(path: Path | None, *endings: str) -> None:
+    """RecipeError where `path` is a folder or has another ending than these; RunError where its folder cannot be made.
+
+    A name without an ending is allowed where "" is among them. None, which stands for a place in the run's folder, passes.
+    """
+    from kelbo.errors import RecipeError
+    from kelbo.runs.files import require_room
+
+    if path is None:
+        return
+    if path.is_dir():
+        raise RecipeError(f"--out {path} is a folder. Name a file in it.")
+    if path.suffix.lower() not in endings:
+        raise RecipeError(f"--out must end in {' or '.join(filter(None, endings))}; got {path}.")
+    require_room(path)
+
+
+def require_picture(path: Path | None) -> None:
+    """As `require_file`, for a PNG; a name without an ending is allowed."""
+    require_file(path, ".png", "")

@@ -1,0 +1,47 @@
+"""What a sweep's lanes need, looked for before its folder is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kelbo.recipes import build
+from kelbo.recipes.guards import require_splits
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Sweep
+from kelbo.seeds import seeded
+from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.way import Asked
+
+
+def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked) -> None:
+    """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
+
+    Each data set is read, and each model that lanes have of it is made. On a cluster elsewhere the data may lie there, so they
+    are not read here. RunError where `out` holds something or cannot be made. RecipeError where lanes that are asked to stack
+    differ, or a model does not fit the images. DataError where images are missing or broken.
+    """
+    Sweep.require_free(out)
+    asked.require_sound()
+    if asked.how == "stack":
+        stackable(recipes)
+    if asked.on is not None:
+        from kelbo.sweeps.joining import require_open
+
+        require_open(asked.address)
+        if asked.address:
+            return
+    for of_set in _parted(recipes, {"data"}):
+        data = build.data(of_set[0])
+        require_splits(data)
+        with seeded(0, "init"):
+            for same in _parted(of_set, {"model", "likelihood"}):
+                build.model(same[0], data)
+
+
+def _parted(recipes: Sequence[Recipe], settings: set[str]) -> list[list[Recipe]]:
+    """The recipes in groups that have these settings in common."""
+    groups: dict[str, list[Recipe]] = {}
+    for recipe in recipes:
+        groups.setdefault(recipe.model_dump_json(include=settings), []).append(recipe)
+    return list(groups.values())
