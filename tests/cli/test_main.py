@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, messages, JSON, and what is left on disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -110,6 +111,24 @@ def test_runs_are_listed_and_shown(kelbo, run_path, tmp_path):
     code, out, _ = kelbo("runs", "show", run_path, "--json")
     assert code == 0
     assert json.loads(out)["checkpoints"] == [4]
+
+
+def test_runs_are_listed_as_one_json_object_with_those_that_cannot_be_read(kelbo, run_path, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "recipe.toml").write_text("name = 3")
+    shutil.copytree(run_path, tmp_path / "copy")
+    code, out, _ = kelbo("runs", "list", tmp_path, "--json")
+    assert code == 0
+    broken, copy = json.loads(out)["runs"]
+    assert (broken["path"], broken["recipe"], broken["steps"]) == (str(tmp_path / "broken"), None, None)
+    assert "name" in broken["error"]
+    assert (copy["recipe"], copy["seed"], copy["steps"], copy["checkpoint"], copy["error"]) == ("digits", 0, 4, 4, None)
+    assert copy["last"]["step"] == 4
+    assert json.loads(kelbo("runs", "list", tmp_path / "nowhere", "--json")[1])["runs"] == []
+    code, out, err = kelbo("runs", "list", tmp_path)
+    assert code == 0
+    assert "digits" in out
+    assert str(tmp_path / "broken") in err
 
 
 def test_the_same_seed_draws_the_same_samples(kelbo, run_path, tmp_path):

@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kelbo.cli.options import Json, RunPath
 
+if TYPE_CHECKING:
+    from kelbo.runs.index import Entry
+
 app = typer.Typer(help="List the runs below a folder, or show one.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_runs(folder: Annotated[Path, typer.Argument(help="Searched through.")] = Path("runs")) -> None:
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="Searched through.")] = Path("runs"), as_json: Json = False
+) -> None:
     """List the runs below a folder with their last numbers (means over training batches)."""
+    import json
+
     from rich.console import Console
     from rich.table import Table
 
-    from kelbo.recipes import load
     from kelbo.runs.index import index
 
+    found = [_entry(entry) for entry in index(folder)]
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "runs": found}, indent=2, allow_nan=False))
+        return
     table = Table("run", "recipe", "step", "of", "elbo", "rate", "distortion", "σ", box=None)
-    for entry in index(folder):
-        recipe, last = load(entry.run.recipe_path, kept=True), entry.last
+    for entry in found:
+        last = entry["last"] or {}
         numbers = [_short(last.get(name)) for name in ("elbo", "rate", "distortion", "sigma")]
-        table.add_row(str(entry.run.path), recipe.name, str(last.get("step", 0)), str(recipe.training.steps), *numbers)
-    Console().print(table if table.row_count else f"no runs below {folder}")
+        table.add_row(
+            entry["path"], entry["recipe"] or "?", str(last.get("step", 0)), str(entry["steps"] or "?"), *numbers
+        )
+    Console().print(table if found else f"no runs below {folder}")
+    for entry in found:
+        if entry["error"]:
+            typer.echo(f"{entry['path']}: {entry['error']}", err=True)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    """A run as JSON; of one whose recipe cannot be read the `error` says why, and all that the recipe tells is null."""
+    from kelbo.errors import RecipeError
+    from kelbo.recipes import load
+
+    recipe, error = None, None
+    try:
+        recipe = load(entry.run.recipe_path, kept=True)
+    except RecipeError as reason:
+        error = str(reason)
+    return {
+        "path": str(entry.run.path),
+        "recipe": recipe.name if recipe else None,
+        "fingerprint": recipe.fingerprint if recipe else None,
+        "seed": recipe.seed if recipe else None,
+        "steps": recipe.training.steps if recipe else None,
+        "checkpoint": entry.checkpoint,
+        "last": entry.last or None,
+        "error": error,
+    }
 
 
 @app.command()
