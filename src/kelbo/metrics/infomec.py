@@ -42,9 +42,10 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10, see
 
     I(z; s) by nearest neighbours (`class_information`, 10 of them as in the reference, latent_quantization). Equal values are
     told apart by noise of 1e-10, drawn by `seed`, as the reference has it (by scikit-learn's mutual_info_classif): where rows
-    repeat, or a latent has few values, the score depends on that. H_V(s | z) is the mean log-loss of an unpenalised logistic regression on all standardised latents, on the rows it was fitted to. The
-    reference weighs the values of a factor equally while fitting and not while measuring; here they weigh as they occur in
-    both, so H_V(s) = H(s), the same where all values occur equally often. Its form for latents with a code book
+    repeat, or a latent has few values, the score depends on that. H_V(s | z) is the mean log-loss of an unpenalised logistic
+    regression on all standardised latents, on the rows it was fitted to. The reference weighs the values of a factor equally
+    while fitting and not while measuring; here they weigh as they occur in both, so H_V(s) = H(s), the same where all values
+    occur equally often. Its form for latents with a code book
     (one-hot explicitness) is not here.
 
     A latent or factor that shares no information at all is as spread as can be: ratio 1 / F, 1 / K. With one active latent
