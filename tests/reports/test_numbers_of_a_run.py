@@ -129,3 +129,14 @@ def test_the_importance_weighted_bound_tells_its_samples(tiny):
 
 def test_a_quantity_that_no_record_has_takes_no_row(record):
     assert "Importance-weighted bound" not in [row.quantity for row in comparison({"test": record}, step=6).rows]
+
+
+def test_evaluations_of_other_settings_stand_beside_one_another_with_the_settings_in_which_they_differ(tiny):
+    usual = evaluate_run(tiny)
+    other = copy.deepcopy(usual)
+    other["settings"] |= {"batch_size": 7, "seed": 3}
+    chosen = {"test": usual, "test-batch7-seed3": other}
+    shown = {row.quantity: [cell.value for cell in row.cells] for row in comparison(chosen, step=6).rows}
+    assert shown["Batch size"] == ["256", "7"]
+    assert shown["Seed"] == ["0", "3"]
+    assert "Device" not in shown

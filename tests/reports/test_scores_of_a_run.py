@@ -101,6 +101,19 @@ def test_a_score_is_shown_with_its_interval_and_where_that_is_from(scored, recor
     assert "(logistic, L = 64)" in rows(records, scored)["β-VAE score"].phrase
 
 
+def test_records_of_one_kind_that_were_measured_in_other_ways_say_so_and_have_pictures_of_their_own(scored, records):
+    other = copy.deepcopy(records["disentanglement"])
+    other["settings"]["seed"] = 7
+    found = {**records, "disentanglement-seed7": other}
+    told = [group.other for group in score_groups(found, scored) if group.title == "Disentanglement"]
+    assert ["seed 0" in told[0], "seed 7" in told[1]] == [True, True]
+    assert not any(group.other for group in score_groups(found, scored) if group.title != "Disentanglement")
+    shown = [part for part in score_pictures(found, scored) if part.title == "Which latent tells which factor"]
+    assert ["seed 0" in shown[0].other, "seed 7" in shown[1].other] == [True, True]
+    names = [picture.name for part in shown for picture in part.pictures]
+    assert len(names) == len(set(names))
+
+
 def test_index_code_information_is_shown_with_its_cap(scored, records):
     row = rows(records, scored)["Index-code mutual information"]
     assert "at most log N = 5.19" in row.phrase  # of the 180 images of the test split

@@ -39,10 +39,10 @@ def reference(
 ) -> np.ndarray:
     """Features of `count` images of a split, spread evenly over it (all by default), float32 (N, d).
 
-    They are read from the cache where they were computed before by the same network from the very same images (every pixel
-    is in the key), else computed and kept there. cache: a folder; by default `features` in `kelbo.data.cache.cache_root`, or
-    nowhere where KELBO_CACHE is "none". A damaged file is computed anew. Raises DataError where the folder cannot be
-    written, and ScoreError as `features_of` does.
+    They are read from the cache if they were computed before by the same network, on the same kind of device, from the very
+    same images (every pixel is in the key); else they are computed and kept there. cache: a folder; by default `features` in
+    `kelbo.data.cache.cache_root`, or nowhere if KELBO_CACHE is "none". A damaged file is computed anew. Raises DataError if
+    the folder cannot be written, and ScoreError as `features_of` does.
     """
     chosen = evenly(images, count)
     kept = cache or ((root := cache_root()) and root / "features")
@@ -64,7 +64,8 @@ def reference(
 
 
 def _key(network: FeatureNetwork, images: Images) -> str:
-    told = [FORMAT, network.fingerprint, images.shape, len(images), images.fingerprint(len(images))]
+    device = network.device.type  # kinds of device round in their own ways
+    told = [FORMAT, network.fingerprint, device, images.shape, len(images), images.fingerprint(len(images))]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 

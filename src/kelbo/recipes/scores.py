@@ -153,6 +153,9 @@ def factor_codes(
         "weights": weights_hash(experiment.model),
         "data": experiment.data.name,
         "images": experiment.data.train.fingerprint(),
+        **{
+            name: experiment.told[name] for name in ("device", "precision", "versions")
+        },  # which round in their own ways
     }
     place = experiment.run.codes("all" if count is None or count >= len(whole) else f"{count}")
     return codes_of_factors(experiment.model, whole, place, key, count=count, advance=advance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from kelbo.recipes.experiment import Experiment
 from kelbo.reports.figures import Array
 from kelbo.reports.pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
-from kelbo.reports.scores import Entry, in_order, kind, other_checkpoint, reading
+from kelbo.reports.scores import Entry, beside, in_order, kind, reading
 
 LATENTS = 16
 """rows of a heat map"""
@@ -33,14 +33,14 @@ def score_pictures(records: Mapping[str, Entry], experiment: Experiment) -> list
     found = []
     for name, record in in_order(records):
         with reading(experiment.run, name):
-            shown = _pictures(name, record, experiment)
+            shown = _pictures(name, record, experiment, beside(name, records, experiment))
             if shown and shown.pictures:
                 found.append(shown)
     return found
 
 
-def _pictures(name: str, record: Entry, experiment: Experiment) -> ScorePictures | None:
-    scores, other = record["scores"], other_checkpoint(record, experiment)
+def _pictures(name: str, record: Entry, experiment: Experiment, other: str) -> ScorePictures | None:
+    scores = record["scores"]
     match kind(name):
         case "disentanglement":
             whole = experiment.data.whole
@@ -50,6 +50,7 @@ def _pictures(name: str, record: Entry, experiment: Experiment) -> ScorePictures
                 f"(over the factor’s entropy){_which(scores)}."
             )
             pictures = tables(scores, whole.factors.names if whole else ())
+            pictures = [replace(p, name=p.name + name.removeprefix("disentanglement")) for p in pictures]
             return ScorePictures("Which latent tells which factor", note, pictures, other, wide=True)
         case "calibration":
             split = record["settings"]["split"]

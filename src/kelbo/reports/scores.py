@@ -50,12 +50,16 @@ def score_groups(records: Mapping[str, Entry], experiment: Experiment) -> list[S
     groups = []
     for name, record in in_order(records):
         with reading(experiment.run, name):
-            told = " ".join(filter(None, [other_checkpoint(record, experiment), other_settings(name, records)]))
-            groups += _groups(name, record, told)
+            groups += _groups(name, record, beside(name, records, experiment))
     return groups
 
 
-def other_settings(name: str, records: Mapping[str, Entry]) -> str:
+def beside(name: str, records: Mapping[str, Entry], experiment: Experiment) -> str:
+    """How a record differs from the page's checkpoint and from the others of its kind, in sentences; "" where it does not."""
+    return " ".join(filter(None, [other_checkpoint(records[name], experiment), _other_settings(name, records)]))
+
+
+def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
     """In what a record's settings differ from those of the others of its kind, as a sentence; "" where in nothing."""
     alike = [other for other in records if kind(other) == kind(name)]
     own = alike.index(name)
