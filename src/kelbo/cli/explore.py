@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kelbo.cli.options import DataRoot, Device, Picture, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Picture, RunPath, Seed
 from kelbo.cli.places import require_picture
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def sample(
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
     noise: Noise = False,
     seed: Seed = 0,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
@@ -30,7 +31,7 @@ def sample(
     from kelbo.recipes.experiment import open_run
 
     require_picture(out)
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     images = evaluation.sample(experiment.model, count, noise=noise, seed=seed)
     _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
 
@@ -41,6 +42,7 @@ def reconstruct(
     split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
     noise: Noise = False,
     seed: Seed = 0,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
@@ -52,7 +54,7 @@ def reconstruct(
     from kelbo.recipes.experiment import open_run
 
     require_picture(out)
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     x = experiment.pictured(count, split)
     images = evaluation.reconstruct(experiment.model, x, noise=noise, seed=seed)
     _save(
@@ -67,6 +69,7 @@ def traverse(
     image: Annotated[int, typer.Option(min=0, help="Which of the test images to start from.")] = 0,
     span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
     steps: Annotated[int, typer.Option(min=2, help="Pictures a row.")] = 9,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
@@ -76,7 +79,7 @@ def traverse(
     from kelbo.recipes.experiment import open_run
 
     require_picture(out)
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     x = experiment.image(image)
     latents = experiment.latents_by_rate()
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
@@ -90,6 +93,7 @@ def interpolate(
     first: Annotated[int, typer.Option("--from", min=0, help="Which of the test images to start from.")] = 0,
     last: Annotated[int, typer.Option("--to", min=0, help="Which to end at.")] = 1,
     steps: Annotated[int, typer.Option(min=2, help="Pictures, the ends included.")] = 10,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
@@ -99,7 +103,7 @@ def interpolate(
     from kelbo.recipes.experiment import open_run
 
     require_picture(out)
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     images = evaluation.interpolate(experiment.model, experiment.image(first), experiment.image(last), steps)
     _save(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)
 
@@ -110,6 +114,7 @@ def encode(
     split: Annotated[
         str, typer.Option(help="Which split: test, train, …; all: every image of a set with factors, with them.")
     ] = "test",
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
@@ -121,7 +126,7 @@ def encode(
     from kelbo.recipes.sets import split_of
 
     require_writable(out)
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     labels = factors = None
     if split == "all":
         codes, whole = factor_codes(experiment), experiment.data.whole

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
 from kelbo.cli.processes import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, encoding, show, wished
 
@@ -28,6 +28,7 @@ def evaluate(
     classifier: ClassifierName = "logistic",
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -48,7 +49,13 @@ def evaluate(
     fabric = launch_where_asked(device, accelerator, devices, num_nodes)
     rank, world = place(fabric)
     with failing_together(fabric):
-        experiment = open_run(run, device=str(fabric.device) if fabric else device, data_root=data_root, fabric=fabric)
+        experiment = open_run(
+            run,
+            checkpoint=checkpoint,
+            device=str(fabric.device) if fabric else device,
+            data_root=data_root,
+            fabric=fabric,
+        )
         network = (
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
         )
@@ -74,6 +81,7 @@ def evaluate(
 def report(
     run: RunPath,
     noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
+    checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
@@ -81,7 +89,7 @@ def report(
     from kelbo.recipes.experiment import open_run
     from kelbo.reports.run_page import write_page
 
-    typer.echo(write_page(open_run(run, device=device, data_root=data_root), noise=noise))
+    typer.echo(write_page(open_run(run, checkpoint=checkpoint, device=device, data_root=data_root), noise=noise))
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 RunPath = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, … By default the best there is.")]
+Checkpoint = Annotated[
+    Literal["last", "best"], typer.Option(help="The run's last checkpoint, or the best one on its validation images.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the draws.")]
 DataRoot = Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kelbo.cli.options import DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +61,20 @@ def score(
         show({"disentanglement": {"scores": found, "missing": missing or {}}}, str(table))
 
 
-def doctor(run: RunPath, device: Device = None, data_root: DataRoot = None, as_json: Json = False) -> None:
+def doctor(
+    run: RunPath,
+    checkpoint: Checkpoint = "last",
+    device: Device = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
     """Look for what commonly goes wrong: unused latents, σ against error, units, prior gap, overfitting."""
     from rich.console import Console
 
     from kelbo.evaluation.doctor import examine
     from kelbo.recipes.experiment import open_run
 
-    experiment = open_run(run, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     data = experiment.data
     found = examine(experiment.model, data.train, data.test, experiment.rows(), experiment.weigh)
     if as_json:

@@ -22,6 +22,7 @@ from kelbo.recipes.cautions import cautions
 from kelbo.recipes.files import dump
 from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
+from kelbo.recipes.validating import validation
 from kelbo.runs import Run
 from kelbo.seeds import seed_for
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
@@ -162,4 +163,5 @@ def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Se
         interval=recipe.training.log_every,
         sinks=sinks,
         last=recipe.training.steps,
+        validation=validation(recipe, data, fabric),
     )

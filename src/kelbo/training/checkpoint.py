@@ -25,13 +25,13 @@ from kelbo.processes import once, together
 from kelbo.protocols import Model
 from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
-from kelbo.training.state import TrainState
+from kelbo.training.state import Best, TrainState
 
 FORMAT = 1
 
 
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
-    """Write a checkpoint of `state` and remove all but the newest `keep`. Every process must call it.
+    """Write a checkpoint of `state` and remove all but the newest `keep` and the best. Every process must call it.
 
     Raises Divergence where any of it is not finite (such a state is never written) and NotSaved where the disk refuses; the
     checkpoints before are kept either way.
@@ -56,7 +56,8 @@ def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
 
     def thin_out() -> None:
         for step in run.checkpoint_steps()[:-keep]:
-            _remove(run.checkpoint(step))
+            if state.best is None or step != state.best.step:
+                _remove(run.checkpoint(step))
 
     what = f"The checkpoint of step {state.step}"
     try:
@@ -96,7 +97,10 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
     tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
     tensors |= {f"used.{name}": value for name, value in state.objective_used.items()}
     _write(folder / "training.safetensors", tensors)
-    write_json(folder / "state.json", {"format": FORMAT, "step": state.step, "processes": processes, "groups": groups})
+    header = {"format": FORMAT, "step": state.step, "processes": processes, "groups": groups}
+    if state.best is not None:
+        header["best"] = state.best._asdict()
+    write_json(folder / "state.json", header)
 
 
 def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
@@ -122,7 +126,17 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
         if name.startswith("objective.")
     }
     state.step = header["step"]
+    state.best = best_of(run, header)
     _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors", torch.device("cpu")))
+
+
+def best_of(run: Run, header: dict[str, Any]) -> Best | None:
+    """The best checkpoint as the header of a later one tells; None where it tells none, or its folder was taken away."""
+    match header.get("best"):
+        case {"step": int(step), "cost": float(cost)} if step in run.checkpoint_steps():
+            return Best(step, cost)
+        case _:
+            return None
 
 
 def newest(run: Run) -> Path:

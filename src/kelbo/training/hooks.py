@@ -18,6 +18,7 @@ from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import checkpoint
+from kelbo.training.best import Validation
 from kelbo.training.state import TrainState
 from kelbo.units import intensities
 
@@ -33,7 +34,8 @@ class Scalars:
     """Means of loss, rate and distortion, handed to sinks after steps n, 2n, … and `last`; stops a run whose loss is not
     finite.
 
-    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between.
+    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. Where a step is
+    validated it has a row too, with the numbers of the validation images.
 
     Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
@@ -51,10 +53,12 @@ class Scalars:
         sinks: Sequence[Sink],
         last: int | None = None,
         guard: int = 10,
+        validation: Validation | None = None,
     ) -> None:
         self.fabric, self.run, self.objective = fabric, run, objective
         self.probe = intensities(probe, levels)
         self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
+        self.validation = validation
         self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
         self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
@@ -69,7 +73,8 @@ class Scalars:
         self.filled += 1
         # by the step, so that a resumed run has its rows where the other has; the last row before the last checkpoint, after
         # which nobody trains that could write it
-        due = state.step % self.interval == 0 or state.step == self.last
+        validated = self.validation is not None and self.validation.due(state.step)
+        due = state.step % self.interval == 0 or state.step == self.last or validated
         if due or state.step % self.guard == 0:
             self.check(state)
         if due:
@@ -114,6 +119,8 @@ class Scalars:
             "images_per_second": self.filled * self.batch_size / seconds,
             **self._balance(state),
         }
+        if self.validation is not None and self.validation.due(state.step):
+            row |= self.validation.judge(state)
         what = f"The scalars of step {state.step}"
         once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: [sink(row) for sink in self.sinks]))
         self.filled = 0

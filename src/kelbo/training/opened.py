@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,10 +21,14 @@ from kelbo.fabric import Fabric
 from kelbo.processes import from_first
 from kelbo.protocols import Model, State
 from kelbo.runs.record import Run
-from kelbo.training.checkpoint import header_of, load_into, newest, read_tensors
+from kelbo.training.checkpoint import best_of, header_of, load_into, newest, read_tensors
+from kelbo.training.state import Best
 
 TRIES = 100
 """times that a checkpoint may be removed while it is read, before the reader gives up"""
+
+Which = Literal["last", "best"]
+"""checkpoint: the newest, or the best on validation images"""
 
 Result = TypeVar("Result")
 
@@ -34,6 +38,7 @@ class Kept:
     """What a checkpoint says beside its weights.
 
     step      after which it was written
+    which     whether it was opened as the last checkpoint or as the best
     averaged  whether the weights that were read are the moving average
     memory    the objective's, as the last step's loss used it
     saved     when it was written
@@ -41,44 +46,71 @@ class Kept:
     """
 
     step: int
+    which: Which
     averaged: bool
     memory: State
     saved: datetime
     digest: str
 
 
-def load(run: Run, model: Model, device: torch.device, average: bool = True, fabric: Fabric | None = None) -> Kept:
-    """Load the newest checkpoint's weights into `model` on `device`; the moving average where `average` and it has one.
+def load(
+    run: Run,
+    model: Model,
+    device: torch.device,
+    average: bool = True,
+    fabric: Fabric | None = None,
+    which: Which = "last",
+) -> Kept:
+    """Load a checkpoint's weights into `model` on `device`; the moving average where `average` and it has one.
 
-    fabric: of several processes the first reads, and all have the same checkpoint. RunError where there is none or it
-    cannot be read, Damaged where it holds other weights than the model has.
+    which: the newest checkpoint, or the best on validation images. fabric: of several processes the first reads, and all have
+    the same checkpoint. RunError where there is none or it cannot be read, Damaged where it holds other weights than the
+    model has.
     """
-    kept, weights, path = from_first(fabric, lambda: _of_newest(run, lambda place: _read(place, average)))
+    kept, weights, path = from_first(fabric, lambda: _of_one(run, which, lambda place: _read(place, which, average)))
     load_into(model.to(device), weights, path)
     return kept
 
 
 def digest(run: Run) -> str:
     """SHA-256 of the newest checkpoint's file of weights. RunError where there is none."""
-    return _of_newest(run, _digest)
+    return _of_one(run, "last", _digest)
 
 
-def _of_newest(run: Run, read: Callable[[Path], Result]) -> Result:
-    """What `read` makes of the newest checkpoint's folder, all of it from that one folder."""
+def best(run: Run) -> Best | None:
+    """The best checkpoint on validation images; None where the run has none, or no checkpoint yet."""
+    if not run.checkpoint_steps():
+        return None
+    return _of_one(run, "last", lambda place: best_of(run, header_of(place)))
+
+
+def _of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
+    """What `read` makes of a checkpoint's folder, all of it from that one folder."""
     for _ in range(TRIES):
-        place = newest(run)
+        place = newest(run) if which == "last" else _best_place(run)
         try:
             number = place.stat().st_ino
             found = read(place)
             if place.stat().st_ino == number:
                 return found
         except (OSError, Damaged):
-            if place.exists() and newest(run) == place:
+            if place.exists() and place == (newest(run) if which == "last" else _best_place(run)):
                 raise
     raise RunError(f"The checkpoints of {run.path} are replaced faster than one can be read. Try again later.")
 
 
-def _read(place: Path, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
+def _best_place(run: Run) -> Path:
+    found = best(run)
+    if found is None:
+        newest(run)  # says so where there is no checkpoint at all
+        raise RunError(
+            f"{run.path} has no best checkpoint: its data have no validation split, or it was trained by an older version. "
+            "Take the last one (--checkpoint last)."
+        )
+    return run.checkpoint(found.step)
+
+
+def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
     cpu, header, averaged = torch.device("cpu"), header_of(place), place / "ema.safetensors"
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
     training = read_tensors(place / "training.safetensors", cpu)
@@ -87,7 +119,7 @@ def _read(place: Path, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
     prefix = "used." if "used" in names else "objective."
     memory = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}
     saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
-    kept = Kept(header["step"], path == averaged, memory, saved, _digest(place))
+    kept = Kept(header["step"], which, path == averaged, memory, saved, _digest(place))
     return kept, read_tensors(path, cpu), path
 
 

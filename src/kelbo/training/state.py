@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from torch import nn
 from torch.optim import Optimizer
@@ -12,11 +12,19 @@ from kelbo.protocols import Model, State
 from kelbo.training.ema import Ema
 
 
+class Best(NamedTuple):
+    """The checkpoint that is best on validation images so far: its step, and its −ELBO or distortion, nats per image."""
+
+    step: int
+    cost: float
+
+
 @dataclass
 class TrainState:
     """model is Fabric's wrapper (call it to train); `network` is the model inside it.
 
     objective_state is the objective's memory for the next step; objective_used is the one that the last step's loss used.
+    best is None before the first validation, and where there are no validation images.
     """
 
     model: nn.Module
@@ -24,6 +32,7 @@ class TrainState:
     objective_state: State
     ema: Ema | None = None
     step: int = 0
+    best: Best | None = None
     objective_used: State = field(init=False)
 
     def __post_init__(self) -> None:
