@@ -17,6 +17,8 @@ from kelbo.bound import Bound
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState
+from kelbo.training.best import JUDGED_BY
+from kelbo.training.opened import best
 
 
 class Progress:
@@ -57,6 +59,10 @@ class Progress:
             f"elbo {_short(row['elbo'])} nats · rate {_short(row['rate'])} · distortion {_short(row['distortion'])} · "
             f"{row['images_per_second']:.0f} images/s"
         )
+        for name in JUDGED_BY:
+            if name in row:
+                numbers += f" · {name.replace('_', ' ')} {_short(row[name])}"
+                break
         if self.live:
             self.bar.update(self.task, numbers=numbers)
         else:
@@ -90,6 +96,8 @@ class Progress:
                 value = last.get(name)
                 table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
             self.console.print(table)
+        if found := best(run):
+            self.console.print(f"best on validation images: step {found.step} (--checkpoint best)")
         self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)
 
 

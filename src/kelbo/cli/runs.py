@@ -72,12 +72,14 @@ def show(run: RunPath, as_json: Json = False) -> None:
     import json
 
     from kelbo.runs import Run
+    from kelbo.training.opened import best
 
     opened = Run.open(run)
     rows = opened.journal.rows()
     answer = {
         "path": str(run),
         "checkpoints": opened.checkpoint_steps(),
+        "best": found._asdict() if (found := best(opened)) else None,
         "last": rows[-1] if rows else None,
         "warnings": opened.warnings(),
         "evaluations": opened.evaluations(),

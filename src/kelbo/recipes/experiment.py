@@ -37,7 +37,7 @@ from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import Hook, StopOnSignal, fit, opened
 from kelbo.training.hooks import Sink
-from kelbo.training.opened import Kept
+from kelbo.training.opened import Kept, Which
 from kelbo.training.watch import Say, silent
 from kelbo.units import intensities
 
@@ -125,7 +125,8 @@ class Experiment:
     @property
     def other_weights(self) -> str:
         """What names of records say of the weights: "" where they are the run's usual ones."""
-        return "last-step" if self.recipe.training.ema is not None and not self.averaged else ""
+        of_step = "last-step" if self.recipe.training.ema is not None and not self.averaged else ""
+        return "-".join(filter(None, ["best" if self.kept.which == "best" else "", of_step]))
 
     @property
     def told(self) -> dict[str, Any]:
@@ -137,6 +138,7 @@ class Experiment:
             "run": self.recipe.name,
             "recipe": self.recipe.fingerprint,
             "step": self.step,
+            "checkpoint": self.kept.which,
             "weights": self.weights,
             "data": self.data.name,
             "device": str(self.device),
@@ -182,9 +184,12 @@ def open_run(
     average: bool = True,
     data_root: Path | None = None,
     fabric: Fabric | None = None,
+    checkpoint: Which = "last",
 ) -> Experiment:
     """Bring back the run in `path` from its newest checkpoint.
 
+    checkpoint: "last", the newest; or "best", the one of the best validation ELBO (of the least distortion where there is no
+    rate), which a run has whose images have a validation split.
     device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one;
     what the likelihood tracked of training errors is then estimated anew with it. data_root: where the data lie now, if they
     were moved. fabric: of several processes all have the checkpoint that the first one reads. The run may be in training:
@@ -200,7 +205,7 @@ def open_run(
     data = build.data(recipe)
     require_same_data(run, data)
     model = build.model(recipe, data)
-    kept = opened.load(run, model, place, average, fabric)
+    kept = opened.load(run, model, place, average, fabric, checkpoint)
     if kept.averaged and model.likelihood.forget():
         track_again(model, data, recipe.training.batch_size)
     return Experiment(run, recipe, model.eval(), data, kept)

@@ -157,7 +157,8 @@ def factor_codes(
             name: experiment.told[name] for name in ("device", "precision", "versions")
         },  # which round in their own ways
     }
-    place = experiment.run.codes("all" if count is None or count >= len(whole) else f"{count}")
+    name = "all" if count is None or count >= len(whole) else f"{count}"
+    place = experiment.run.codes("-".join(filter(None, [name, experiment.other_weights])))
     return codes_of_factors(experiment.model, whole, place, key, count=count, advance=advance)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kelbo.data.batches import passes, share
 from kelbo.data.images import Images, ImageSet
-from kelbo.errors import RunError
 from kelbo.evaluation.reference import evenly
-from kelbo.evaluation.sigma import solve_sigma
 from kelbo.fabric import Fabric
 from kelbo.processes import place, together
 from kelbo.protocols import Model
@@ -22,7 +21,7 @@ from kelbo.units import intensities
 
 COUNT = 2_000
 """validation images, spread evenly over the split, always the same with the same noise. A reading costs about 1 % of the
-training between two checkpoints (500 steps of 128 images), and 3 % more where σ is solved for"""
+training between two checkpoints (500 steps of 128 images)"""
 BATCH = 256
 """images of a batch, as in `kelbo evaluate`"""
 
@@ -31,29 +30,33 @@ def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | N
     """What finds a run's best checkpoint; None where the images have no validation split."""
     if "validation" not in data.splits:
         return None
-    chosen, trained = evenly(data.splits["validation"], COUNT), data.train
+    chosen = evenly(data.splits["validation"], COUNT)
 
     def measure(state: TrainState) -> Row:
         with _average(state):
-            return _numbers(state.network, chosen, trained, fabric)
+            return _numbers(state.network, chosen, fabric)
 
     return Validation(measure, recipe.training.checkpoint_every, recipe.training.steps)
 
 
-def _average(state: TrainState) -> AbstractContextManager[None]:
-    """Inside the block the model has the weights that evaluation uses."""
-    return nullcontext() if state.ema is None else state.ema.in_place_of(state.network)
+@contextmanager
+def _average(state: TrainState) -> Iterator[None]:
+    """Inside the block the model has the weights that evaluation uses; afterwards its own, bit for bit."""
+    if state.ema is None:
+        yield
+        return
+    model = state.network
+    own = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state.ema.weights)
+    try:
+        yield
+    finally:
+        model.load_state_dict(own)
 
 
-def _numbers(model: Model, images: Images, trained: Images, fabric: Fabric) -> Row:
-    """Mean distortion, and rate and ELBO where there is a rate, nats per image; NaN where σ does not exist."""
-    sigma: AbstractContextManager[None] = nullcontext()
-    if model.likelihood.sigma_from == "solved":
-        try:
-            sigma = model.likelihood.settled(solve_sigma(model, trained, fabric=fabric).variance)
-        except RunError:  # weights that are not finite, of which the checkpoint tells
-            return {"validation_distortion": math.nan}
-    with model.evaluating(), sigma:
+def _numbers(model: Model, images: Images, fabric: Fabric) -> Row:
+    """Mean distortion, and rate and ELBO where there is a rate, nats per image."""
+    with model.evaluating():
         distortion, rate = _bound(model, images, fabric)
     if not model.has_rate:
         return {"validation_distortion": distortion}

@@ -115,7 +115,9 @@ def curves(
         figure = Figure(figsize=(3.4, 2.2))
         axes = figure.add_axes((0.14, 0.18, 0.83, 0.66))  # the same in every figure, so that a grid of them lines up
         for (label, values), colour in zip(lines.items(), (theme.first, theme.second), strict=False):
-            axes.plot(steps, values, label=label, color=colour, marker="o" if len(steps) == 1 else None)
+            there = np.isfinite(values)  # one quantity may be read less often than the other
+            marker = "o" if there.sum() == 1 else None
+            axes.plot(steps[there], values[there], label=label, color=colour, marker=marker)
         low, high = robust_limits(*lines.values())
         axes.set_ylim(low if floor is None else floor, high)
         axes.set_title(title)

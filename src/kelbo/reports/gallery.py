@@ -43,9 +43,11 @@ class Panel(NamedTuple):
 
 
 PANELS = [
-    Panel("elbo", "ELBO", "nats per image", {"ELBO": "elbo"}),
-    Panel("rate", "Rate", "nats per image", {"rate": "rate"}),
-    Panel("distortion", "Distortion", "nats per image", {"distortion": "distortion"}),
+    Panel("elbo", "ELBO", "nats per image", {"training": "elbo", "validation": "validation_elbo"}),
+    Panel("rate", "Rate", "nats per image", {"training": "rate", "validation": "validation_rate"}),
+    Panel(
+        "distortion", "Distortion", "nats per image", {"training": "distortion", "validation": "validation_distortion"}
+    ),
     Panel("sigma", "Decoder’s σ and its error", "intensity", {"σ": "sigma", "RMSE": "rmse"}),
     Panel("learning-rate", "Learning rate", "", {"learning rate": "learning_rate"}, floor=0.0),
     Panel("speed", "Speed", "images per second", {"speed": "images_per_second"}, floor=0.0),
@@ -127,7 +129,12 @@ def column(rows: list[Row], name: str) -> Array:
 
 
 def _drawn(panel: Panel, rows: list[Row]) -> Picture:
-    steps, lines = column(rows, "step"), {label: column(rows, key) for label, key in panel.lines.items()}
+    keys = {
+        label: key
+        for label, key in panel.lines.items()
+        if not key.startswith("validation") or any(key in r for r in rows)
+    }
+    steps, lines = column(rows, "step"), {label: column(rows, key) for label, key in keys.items()}
     return of_figure(
         f"training-{panel.name}",
         f"{panel.title} over {len(steps)} readings up to step {steps[-1]:.0f}",

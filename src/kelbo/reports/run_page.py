@@ -21,6 +21,8 @@ from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
 from kelbo.runs import write_atomic
 
+WHICH = {"last": "the last", "best": "the best on validation images"}
+
 
 def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
     """Write the run's page and its pictures as PNG files into the run's folder; returns the page's path.
@@ -29,19 +31,19 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
     has records of them, and never computed here. noise: samples are draws of the full model, not the decoder's mean.
     Raises RunError where a picture or a record of scores in the run's folder is not what training or evaluation wrote.
     """
-    run, records = experiment.run, _records(experiment)
-    shown = _shown(experiment, records["test"], noise)
+    run, (records, test) = experiment.run, _records(experiment)
+    shown = _shown(experiment, test, noise)
     page = template("run_page.html.j2").render(
         name=experiment.recipe.name,
         folder=run.path.resolve().name,
         sentence=trained(experiment),
         warnings=[warned for warned in run.warnings() if warned["step"] <= experiment.step],
         step=experiment.step,
-        images=records["test"]["settings"]["images"],
+        images=test["settings"]["images"],
         latents=experiment.model.latent_dims,
         has_rate=experiment.model.has_rate,
         noise=noise,
-        cards=cards(records["test"], _with_bits(records, experiment)),
+        cards=cards(test, _with_bits(test, records, experiment)),
         table=comparison(records, experiment.step),
         recipe=run.recipe_path.read_text(),
         provenance=_provenance(experiment),
@@ -54,13 +56,14 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
     return run.report_page
 
 
-def _records(experiment: Experiment) -> dict[str, Record]:
-    """All of the run's records, the one on the test split that of the checkpoint the page shows, as this version measures."""
+def _records(experiment: Experiment) -> tuple[dict[str, Record], Record]:
+    """All of the run's records, and the one on the test split of the weights the page shows, as this version measures."""
     records = experiment.run.evaluations()
-    test = records.get("test")
+    name = "-".join(filter(None, ["test", experiment.other_weights]))
+    test = records.get(name)
     if test is None or not _is_of(test, experiment) or ssim_of(test)[1] == OTHER_SSIM:
-        records = records | {"test": evaluate_run(experiment)}
-    return records
+        test = evaluate_run(experiment)
+    return records | {name: test}, test
 
 
 def _is_of(record: Record, experiment: Experiment) -> bool:
@@ -68,11 +71,11 @@ def _is_of(record: Record, experiment: Experiment) -> bool:
     return (settings["step"], settings["weights"]) == (experiment.step, experiment.weights)
 
 
-def _with_bits(records: dict[str, Record], experiment: Experiment) -> Record:
+def _with_bits(test: Record, records: dict[str, Record], experiment: Experiment) -> Record:
     """The first record on the test split of the page's weights that has bits/dim; the plain test record where none has."""
-    candidates = [records["test"], *(record for _, record in sorted(records.items()))]
+    candidates = [test, *(record for _, record in sorted(records.items()))]
     of_test = [r for r in candidates if r["settings"]["split"] == "test" and _is_of(r, experiment)]
-    return next((record for record in of_test if record["bits_per_dim"] is not None), records["test"])
+    return next((record for record in of_test if record["bits_per_dim"] is not None), test)
 
 
 def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any]:
@@ -120,7 +123,7 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
             "recipe’s fingerprint": known["recipe"],
             "seed": known["seed"],
             "begun": date(datetime.fromisoformat(known["begun"])),
-            "checkpoint": date(experiment.kept.saved),
+            "checkpoint": f"{WHICH[experiment.kept.which]}, {date(experiment.kept.saved)}",
             "step": f"{experiment.step:,}",
         },
         "Data": {"name": data["name"], "note": data["note"]}

@@ -30,12 +30,16 @@ class Number(NamedTuple):
 
 
 BATCHES, PROBE = "journal: last mean over training batches", "journal: last reading of a few test images"
+VALIDATION = "journal: last reading of validation images"
 NATS, INTENSITY, SHARE = "nats per image", "intensity", "share"
 
 JOURNAL = {
     "elbo": (NATS, BATCHES),
     "rate": (NATS, BATCHES),
     "distortion": (NATS, BATCHES),
+    "validation_elbo": (NATS, VALIDATION),
+    "validation_rate": (NATS, VALIDATION),
+    "validation_distortion": (NATS, VALIDATION),
     "images_per_second": ("images per second", BATCHES),
     "sigma": (INTENSITY, PROBE),
     "rmse": (INTENSITY, PROBE),
@@ -170,4 +174,5 @@ def _unit(group: str, name: str) -> str:
 
 
 def _conditions(settings: Entry) -> dict[str, str]:
-    return flat({key: value for key, value in settings.items() if key not in UNCHANGING})
+    # a record that does not tell its checkpoint is of an older version, which knew the last one alone
+    return flat({"checkpoint": "last"} | {key: value for key, value in settings.items() if key not in UNCHANGING})

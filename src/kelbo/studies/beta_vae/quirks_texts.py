@@ -39,8 +39,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mig-scrambled": (
         "The mutual information gap of mixed-up latents",
         "The means of K latents for n images, a table (n, K) that stood for draws, were read as (K, n) without being "
-        "transposed, so the entropy of each latent was taken at values of all of them, in a new order of images each time. The code it was "
-        "taken from does the same. Corrected: draws, transposed.",
+        "transposed, so the entropy of each latent was taken at values of all of them, in a new order of images each time. The "
+        "code it was taken from does the same. Corrected: draws, transposed.",
     ),
     "few-points": (
         "1,000 points to learn from and 501 for the test",
