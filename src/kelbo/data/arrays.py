@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from kelbo.data.array_files import chosen_arrays, is_read, load_array, not_read_beside
 from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
-from kelbo.data.images import ArrayImages, ImageSet, hold_out
-from kelbo.data.mapped import mapped
-from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.data.images import ArrayImages, ImageSet, drawn, hold_out
+from kelbo.data.splits import told
+from kelbo.errors import DataCorrupt
 
 GRID = 1e-6
 """How far from a level's intensity a float may lie, in units of intensity."""
@@ -22,97 +22,52 @@ def arrays(
     *,
     key: str | None = None,
     test_key: str | None = None,
+    validation_key: str | None = None,
     layout: Layout = "auto",
     levels: int | None = None,
     held_out: float = 0.1,
     split_seed: int = 0,
 ) -> ImageSet:
-    """The images of a NumPy file, (N, H, W), (N, H, W, C), (N, C, H, W) or with N last.
+    """The images of a NumPy file, (N, H, W), (N, H, W, C), (N, C, H, W) or with N last, or of a folder of `.npy` files.
 
     uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these is mapped, never read whole.
-    Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels.
+    Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels. Several arrays of an
+    `.npz`, or files of a folder, are splits where their names say so (x_train and x_test; train_images, val_images and
+    test_images). A single array is the whole set: a seeded draw of the fraction `held_out` is the split "test".
 
-    key:      which array of an `.npz`; by default the only one that can be images
-    test_key: the array of an `.npz` that is the split "test"; by default a seeded draw of the fraction `held_out` is
+    key:      which array of an `.npz`, or which file; by default the split "train", or the only one that can be images
+    test_key, validation_key: those of the splits "test" and "validation", where names do not tell
     layout:   "auto" takes the channels to be the one axis of length 1, 3 or 4, and asks where the shape can be read in
               several ways, (32, 32, 3) say as 32 grey images or as one colour picture
     levels:   how many levels a pixel has; by default 2 of bool, else 256
 
     Raises DataMissing where the file is absent; DataCorrupt where it is damaged, holds no images or several candidates,
-    the layout is unclear, or values are not levels; ValueError where an option is impossible.
+    its names look like splits but cannot be taken as such, the layout is unclear, or values are not levels; ValueError
+    where an option is impossible.
     """
     path = Path(path)
     check_layout(layout)
     if levels is not None and not 2 <= levels <= 256:
         raise ValueError(f"levels must be 2 to 256; got {levels}.")
-    array, source = load_array(path, key)
-    images, layout = _images(array, source, layout, levels)
-    if test_key is None:
-        splits, made = hold_out(images, held_out, split_seed), f"{held_out:g} held out by seed {split_seed}"
-    else:
-        test, _ = _images(*load_array(path, test_key), layout, levels)
-        if (test.shape, test.levels) != (images.shape, images.levels):
-            raise DataCorrupt(f"{source} holds images {images.shape}, but {test_key!r} holds images {test.shape}.")
-        splits, made = {"train": images, "test": test}, f"{test_key!r} as the test split"
-    return ImageSet(name=path.stem, splits=splits, note=f"{source}, layout {layout}, {images.levels} levels, {made}")
-
-
-def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
-    """The array of a `.npy` (mapped) or `.npz` (read), and its name for messages. Raises as `arrays` does."""
-    if not path.is_file():
-        raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images.")
-    if path.suffix not in (".npy", ".npz"):
-        raise DataCorrupt(f"{path} should be a NumPy file, .npy or .npz; its name ends in {path.suffix!r}.")
-    if path.suffix == ".npz":
-        return _member(path, key)
-    if key is not None:
-        raise ValueError(f"{path} is a single array; the key {key!r} is for .npz files.")
-    try:
-        return mapped(path), str(path)
-    except Exception as error:  # NumPy's parsers raise whatever a damaged header makes them meet
-        raise DataCorrupt(f"{path} cannot be read: {error}") from error
-
-
-def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
-    try:
-        headers = _headers(path)
-    except Exception as error:  # as above
-        raise DataCorrupt(f"{path} cannot be read: {error}") from error
-    listed = ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()) or "none"
-    if key is None:
-        likely = [name for name, (shape, dtype) in headers.items() if len(shape) in (3, 4) and _is_read(dtype)]
-        if len(likely) != 1:
-            raise DataCorrupt(f"{path} should hold one array of images, or name its key; its arrays: {listed}.")
-        key = likely[0]
-    elif key not in headers:
-        raise DataCorrupt(f"{path} holds no array {key!r}; its arrays: {listed}.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive[key], f"{path}[{key!r}]"
-    except Exception as error:  # as above
-        raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
-
-
-def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """Shape and type of every array of an `.npz`, read without its values."""
-    headers = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            with archive.open(name) as stream:
-                first = np.lib.format.read_magic(stream) == (1, 0)
-                read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(stream)
-                headers[name.removesuffix(".npy")] = shape, dtype
-    return headers
-
-
-def _is_read(dtype: np.dtype) -> bool:
-    return dtype in (np.uint8, np.bool_) or dtype.kind == "f"
+    keys, sources = chosen_arrays(path, {"train": key, "validation": validation_key, "test": test_key})
+    loaded = {split: load_array(path, name) for split, name in keys.items()}
+    read = {split: _images(array, source, layout, levels) for split, (array, source) in loaded.items()}
+    images = {split: found for split, (found, _) in read.items()}
+    first, its_layout = next(iter(read.values()))
+    for split, (_, source) in loaded.items():
+        if (images[split].shape, images[split].levels) != (first.shape, first.levels):
+            raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
+    how = f"layout {its_layout}, {first.levels} levels"
+    if "all" not in images:
+        return ImageSet(path.stem, images, f"{path}, {how}, {told(sources)}", sources=sources)
+    sources = drawn(held_out, split_seed, sources.get("all"))
+    note = f"{loaded['all'][1]}, {how}, {sources['test']}{not_read_beside(path)}"
+    return ImageSet(path.stem, hold_out(first, held_out, split_seed), note, sources=sources)
 
 
 def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:
     """The images, and the layout that "auto" was found to be."""
-    if not _is_read(array.dtype):
+    if not is_read(array.dtype):
         raise DataCorrupt(f"{source} should hold uint8, bool or float values; found {array.dtype}. Save it as uint8.")
     if 0 in array.shape:
         raise DataCorrupt(f"{source} holds no images: its shape is {array.shape}.")

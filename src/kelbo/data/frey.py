@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kelbo.data.arrays import load_array
+from kelbo.data.array_files import load_array
 from kelbo.data.images import ArrayImages, ImageSet, SubsetImages
 from kelbo.data.matlab import read_mat
 from kelbo.data.roots import missing

@@ -50,11 +50,12 @@ def named(name: str) -> Named | None:
     return Named(split, "".join(tokens).casefold())
 
 
-def splits_among(names: Iterable[str], place: str) -> dict[str, str]:
+def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NONE) -> dict[str, str]:
     """The names that stand for splits, each with its split.
 
     These are the names that say nothing else ("train", "Test"); where there are none, those that differ in the split
     alone ("a_train", "a_test"). DataCorrupt where several groups do ("trainA", "testA", "trainB", "testB").
+    otherwise: what to do if they are no splits, for messages.
     """
     found = {name: said for name in sorted(set(names)) if (said := named(name))}
     if exact := {name: said.split for name, said in found.items() if not said.rest}:
@@ -65,11 +66,11 @@ def splits_among(names: Iterable[str], place: str) -> dict[str, str]:
     groups = {rest: group for rest, group in groups.items() if len({*group.values()}) > 1}
     if len(groups) > 1:
         listed = "; ".join(", ".join(group) for group in groups.values())
-        raise DataCorrupt(f"{place} holds several groups of splits: {listed}. Keep one of them there. {IF_NONE}")
+        raise DataCorrupt(f"{place} holds several groups of splits: {listed}. Keep one of them there. {otherwise}")
     return next(iter(groups.values()), {})
 
 
-def settled(called: Mapping[str, str], place: str) -> dict[str, str]:
+def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NONE) -> dict[str, str]:
     """Which of these places is which split, "all" where there is "train" alone. called: places, each with its split.
 
     A validation split without a test split is taken as "test": evaluation reports on images that were not trained on,
@@ -80,13 +81,13 @@ def settled(called: Mapping[str, str], place: str) -> dict[str, str]:
         if split in by_split:
             raise DataCorrupt(
                 f"{place} holds both {by_split[split]} and {name} as the {split} split. Merge them, or move one away. "
-                f"{IF_NONE}"
+                f"{otherwise}"
             )
         by_split[split] = name
     if "train" not in by_split:
         seen = " and ".join(f"{name} ({split})" for name, split in called.items())
         raise DataCorrupt(
-            f"{place} holds {seen}, but no train split. Name a place that has one, or rename it. {IF_NONE}"
+            f"{place} holds {seen}, but no train split. Name a place that has one, or rename it. {otherwise}"
         )
     if len(by_split) == 1:
         return {"all": by_split["train"]}

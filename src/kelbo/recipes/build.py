@@ -90,6 +90,7 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 spec.root,
                 key=spec.key,
                 test_key=spec.test_key,
+                validation_key=spec.validation_key,
                 layout=spec.layout,
                 levels=spec.levels,
                 held_out=spec.held_out,

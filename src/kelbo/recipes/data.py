@@ -89,11 +89,13 @@ class Frey(DataSpec):
 class Arrays(Drawn):
     kind: Literal["array"] = "array"
     root: Path
-    """the .npy or .npz file"""
+    """the .npy or .npz file, or a folder of .npy files"""
     key: str | None = None
-    """which array of an .npz; by default the only one that can be images"""
+    """which array is trained on; by default the one that is named train, or the only one that can be images"""
+    validation_key: str | None = None
+    """which array is the validation split, where names do not tell"""
     test_key: str | None = None
-    """which array of an .npz is the test split; by default a draw is held out"""
+    """which array is the test split, where names do not tell; of a single array a draw is held out"""
     layout: Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"] = "auto"
     """the order of its axes: number, height, width, channels; auto asks where the shape can be read in several ways"""
     levels: int | None = Field(default=None, ge=2, le=256)
@@ -219,7 +221,7 @@ SETS: dict[str, tuple[str, str]] = {
     "shapes2d": ("737,280 of 64×64, binary, 5 factors", "rendered here: dSprites' five factors"),
     "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
     "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
-    "array": ("yours", "a .npy (memory-mapped) or .npz file: --data-root FILE"),
+    "array": ("yours", "a .npy (memory-mapped) or .npz file, or a folder: --data-root FILE"),
     "folder": ("yours", "pictures in a folder or zip (PNG, JPEG, TIFF, …): --data-root FOLDER"),
     "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
 }

@@ -1,0 +1,146 @@
+"""Arrays in NumPy files: a `.npy`, mapped rather than read, an array of an `.npz`, or a folder of `.npy` files."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kelbo.data.mapped import mapped
+from kelbo.data.splits import named, settled, sources_of, splits_among
+from kelbo.errors import DataCorrupt, DataMissing
+
+NPY, NPZ = ".npy", ".npz"
+IF_NONE = "If these are no splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
+Header = tuple[tuple[int, ...], np.dtype]
+
+
+def is_read(dtype: np.dtype) -> bool:
+    """Whether an array of this type can be images."""
+    return dtype in (np.uint8, np.bool_) or dtype.kind == "f"
+
+
+def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    """One array, and its name for messages: of a `.npy` (mapped), an `.npz` (read) or a folder (mapped).
+
+    DataMissing where there is none; DataCorrupt where it cannot be read; ValueError for a key of a single array.
+    """
+    if path.is_dir():
+        return load_array(path / f"{key}{NPY}", None)
+    _require_file(path)
+    if path.suffix == NPZ:
+        return _member(path, key)
+    if key is not None:
+        raise ValueError(f"{path} is a single array; the key {key!r} is for .npz files and folders.")
+    return _mapped(path), str(path)
+
+
+def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str, str | None], dict[str, str]]:
+    """The key of each split's array, or of all as "all", and where each is from, for people.
+
+    asked: keys by split, None where names are to tell. Raises as `load_array` does; DataCorrupt where names do not tell.
+    """
+    keys = {split: key for split, key in asked.items() if key is not None}
+    if not path.is_dir():
+        _require_file(path)
+        if path.suffix == NPY:
+            return {"all": None, **keys}, {}
+    headers = _headers(path)
+    for key in keys.values():
+        _require_key(path, key, headers)
+    if "train" not in keys:
+        likely = [name for name, header in headers.items() if _is_likely(header) and name not in keys.values()]
+        called = {} if keys else splits_among(likely, str(path), IF_NONE)
+        if called and len(called) == len(likely):
+            chosen = settled(called, str(path), IF_NONE)
+            return {**chosen}, sources_of(chosen, called)
+        if len(likely) != 1:
+            raise DataCorrupt(
+                f"{path} should hold one array of images, or name its key; its arrays: {_listed(headers)}."
+            )
+        keys["train"] = likely[0]
+    if len(keys) == 1:
+        return {"all": keys["train"]}, {}
+    if len({*keys.values()}) < len(keys):
+        raise ValueError(
+            f"{path}: one array cannot be two splits; got {', '.join(f'{s} {k!r}' for s, k in keys.items())}."
+        )
+    called = {key: split for split, key in keys.items()}
+    chosen = settled(called, str(path), IF_NONE)
+    return {**chosen}, sources_of(chosen, called)
+
+
+def not_read_beside(path: Path) -> str:
+    """What a note says of other splits in files beside a single `.npy`, which nobody named; "" where there are none."""
+    said = named(path.stem)
+    if said is None or path.suffix != NPY:
+        return ""
+    splits = {other.name: named(other.stem) for other in sorted(path.parent.glob(f"*{NPY}"))}
+    others = [name for name, other in splits.items() if other and other.rest == said.rest and other.split != said.split]
+    return f"; {', '.join(others)} beside it not read (name the folder to read all)" if others else ""
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images, or a folder of .npy files.")
+    if path.suffix not in (NPY, NPZ):
+        raise DataCorrupt(f"{path} should be a NumPy file, .npy or .npz; its name ends in {path.suffix!r}.")
+
+
+def _require_key(path: Path, key: str, headers: Mapping[str, Header]) -> None:
+    if key not in headers:
+        raise DataCorrupt(f"{path} holds no array {key!r}; its arrays: {_listed(headers)}.")
+
+
+def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    key = chosen_arrays(path, {"train": key})[0]["all"] if key is None else key
+    _require_key(path, str(key), _headers(path))
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[str(key)], f"{path}[{key!r}]"
+    except Exception as error:  # NumPy's parsers raise whatever a damaged header makes them meet
+        raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return mapped(path)
+    except Exception as error:  # as above
+        raise DataCorrupt(f"{path} cannot be read: {error}") from error
+
+
+def _headers(path: Path) -> dict[str, Header]:
+    """Shape and type of every array, read without its values."""
+    if not path.is_dir():
+        try:
+            return _headers_within(path)
+        except Exception as error:  # as above
+            raise DataCorrupt(f"{path} cannot be read: {error}") from error
+    files = [file for file in sorted(path.glob(f"*{NPY}")) if not file.name.startswith(".")]
+    if not files:
+        raise DataMissing(f"The folder {path} holds no .npy files. Name one that does, or a .npy or .npz file.")
+    arrays = {file.stem: _mapped(file) for file in files}
+    return {name: (array.shape, array.dtype) for name, array in arrays.items()}
+
+
+def _headers_within(path: Path) -> dict[str, Header]:
+    headers = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as stream:
+                first = np.lib.format.read_magic(stream) == (1, 0)
+                read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                headers[name.removesuffix(NPY)] = shape, dtype
+    return headers
+
+
+def _is_likely(header: Header) -> bool:
+    shape, dtype = header
+    return len(shape) in (3, 4) and is_read(dtype)
+
+
+def _listed(headers: Mapping[str, Header]) -> str:
+    return ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()) or "none"
