@@ -340,7 +340,7 @@ def test_keys_say_which_array_is_which_split_whatever_names_say(tmp_path):
 def test_without_a_test_array_the_validation_array_is_the_test_split(tmp_path):
     image_set = arrays(save(tmp_path, {"train": GREY, "val": GREY[:4]}, "npz"))
     assert {split: len(images) for split, images in image_set.splits.items()} == {"train": 20, "test": 4}
-    assert image_set.sources["test"] == "val (there is no test split)"
+    assert image_set.sources["test"] == "val, since there is no test split"
 
 
 def test_a_file_of_one_split_says_which_others_beside_it_are_not_read(tmp_path):

@@ -110,7 +110,7 @@ def test_without_a_test_split_the_validation_split_is_what_evaluation_reports_on
     image_set = folder(tmp_path, 4)
     assert list(image_set.splits) == ["train", "test"]
     assert values_of(image_set.test) == made[name]
-    assert image_set.sources["test"] == f"{name}/ (there is no test split)"
+    assert image_set.sources["test"] == f"{name}/, since there is no test split"
     assert image_set.sources["test"] in image_set.note
 
 

@@ -5,7 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from kelbo.data.images import splits_told
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.recipes import change, dump, find, load, parse
 from kelbo.recipes.experiment import evaluate_run, open_run, train
@@ -133,3 +135,36 @@ def test_a_provenance_without_images_is_told_as_damaged(tmp_path):
     (run.path / "provenance.json").write_text("{}")
     with pytest.raises(Damaged, match="does not tell its images"):
         open_run(run.path)
+
+
+def test_a_run_of_pictures_that_were_read_as_one_set_says_how_to_read_them_so_again(tmp_path):
+    for number, pixels in enumerate(stripes(20)):
+        (tmp_path / "x" / ("train", "val")[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "x" / ("train", "val")[number % 2] / f"{number}.png")
+    table = find("frey").model_dump(mode="json") | {
+        "data": {"kind": "folder", "root": str(tmp_path / "x"), "size": None}
+    }
+    run = train(change(parse(table), [*SMALL, "model.network.width=8", "data.splits=none"]), tmp_path / "run")
+    kept = run.recipe_path.read_text()
+    run.recipe_path.write_text(kept.replace('splits = "none"\n', ""))  # as a version that knew no such setting left it
+    with pytest.raises(RunError, match=r'write splits = "none" below \[data\] in .*recipe\.toml'):
+        open_run(run.path)
+    run.recipe_path.write_text(kept)
+    assert len(open_run(run.path).data.test) == 2
+
+
+def test_whoever_trains_sees_the_splits_before_a_folder_is_made(tmp_path):
+    seen = []
+    np.savez(tmp_path / "a.npz", train=stripes(30), val=stripes(5), test=stripes(4))
+    recipe = array_recipe(tmp_path / "a.npz")
+    run = train(
+        recipe, tmp_path / "run", see=lambda data: seen.append((splits_told(data), (tmp_path / "run").exists()))
+    )
+    assert seen == [("a: 30 train images (train), 5 validation images (val), 4 test images (test)", False)]
+    told = run.provenance()["data"]["splits"]
+    assert {split: (one["images"], one["from"]) for split, one in told.items()} == {
+        "train": (30, "train"),
+        "validation": (5, "val"),
+        "test": (4, "test"),
+    }
+    assert evaluate_run(open_run(run.path), "validation")["settings"]["images"] == 5

@@ -14,6 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.data.images import ImageSet, splits_told
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState
@@ -67,6 +68,10 @@ class Progress:
             self.bar.update(self.task, numbers=numbers)
         else:
             self.console.print(f"step {row['step']}/{self.steps} · {numbers} · {self._left(row)} left", soft_wrap=True)
+
+    def see(self, data: ImageSet) -> None:
+        """The first line: which splits are trained and tested on, how many images each, and where they are from."""
+        self.console.print(splits_told(data), soft_wrap=True, markup=False)
 
     def warn(self, text: str) -> None:
         """One warning, in a paragraph of its own; above the bar where there is one."""

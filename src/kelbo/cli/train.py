@@ -52,6 +52,7 @@ def train(
             sinks=[progress.show],
             hooks=[progress.advance],
             say=progress.warn,
+            see=progress.see,
         )
     if fabric.is_global_zero:
         progress.summary(run)

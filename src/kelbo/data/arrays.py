@@ -1,4 +1,4 @@
-"""Any images in a NumPy file: `.npy`, mapped rather than read, or an array of an `.npz`."""
+"""Any images in NumPy files, whatever their layout, as levels."""
 
 from __future__ import annotations
 

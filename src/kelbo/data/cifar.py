@@ -87,7 +87,8 @@ def _image_set(layout: _Layout, root: Path, key: str, classes: int) -> ImageSet:
         labels[split] = np.concatenate([batches[file][1] for file in files])
     counts = " + ".join(f"{len(images):,}" for images in splits.values())
     note = f"{layout.title}'s official batches and splits, {counts} images"
-    return ImageSet(name=layout.name, splits=splits, note=note, labels=labels)
+    sources = {split: f"{', '.join(files)} in {source}" for split, files in layout.members.items()}
+    return ImageSet(name=layout.name, splits=splits, note=note, labels=labels, sources=sources)
 
 
 def _members(layout: _Layout, root: Path) -> tuple[Path, dict[str, bytes]]:

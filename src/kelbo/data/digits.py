@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kelbo.data.images import ArrayImages, ImageSet, hold_out
+from kelbo.data.images import ArrayImages, ImageSet, drawn, hold_out
 
 SIDE, LEVELS = 8, 17
 
@@ -28,11 +28,13 @@ def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageS
     levels, labels = values.astype(np.uint8).reshape(-1, 1, SIDE, SIDE), classes.astype(np.int64)
     times = size // SIDE
     pixels = levels.repeat(times, axis=2).repeat(times, axis=3)
+    sources = drawn(held_out, split_seed)
     splits = hold_out(ArrayImages(pixels, LEVELS), held_out, split_seed)
     repeated = "" if times == 1 else f", each pixel repeated {times}×{times}"
     return ImageSet(
         name="digits",
         splits=splits,
-        note=f"scikit-learn's digits, 8×8 at 17 levels{repeated}; {held_out:g} held out by seed {split_seed}",
+        note=f"scikit-learn's digits, 8×8 at 17 levels{repeated}; {sources['test']}",
         labels={name: labels[split.index.numpy()] for name, split in splits.items()},
+        sources=sources,
     )

@@ -39,7 +39,8 @@ def frey(root: Path | str, held_out: float = 0.1) -> ImageSet:
     order = torch.arange(len(images))
     splits = {"train": SubsetImages(images, order[:-held]), "test": SubsetImages(images, order[-held:])}
     note = f"Frey faces in order of time; the last {held} of {len(images):,} frames held out, since neighbours are near copies"
-    return ImageSet("frey", splits, note)
+    sources = {"train": "the film's beginning", "test": f"the film's last {held} frames"}
+    return ImageSet("frey", splits, note, sources=sources)
 
 
 def _columns(path: Path) -> np.ndarray:

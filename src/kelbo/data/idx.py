@@ -43,14 +43,15 @@ def fashion_mnist(root: Path | str, pad: int | None = None) -> ImageSet:
 def _image_set(name: str, title: str, root: Path, places: tuple[str, ...], pad: int | None) -> ImageSet:
     folders = [root / place for place in places]
     files = _located(title, folders)
-    splits, labels, padded = {}, {}, ""
+    splits, labels, sources, padded = {}, {}, {}, ""
     for split, prefix in PREFIXES.items():
         pixels, classes = _pair(files[f"{prefix}-{IMAGES}"], files[f"{prefix}-{LABELS}"])
         if pad is not None and pixels.shape[1:] != (pad, pad):
             pixels, padded = _padded(pixels, pad), f", padded with zeros to {pad}×{pad}"
         splits[split] = ArrayImages(pixels[:, None])
-        labels[split] = classes
-    return ImageSet(name=name, splits=splits, note=f"{title}'s official IDX files and splits{padded}", labels=labels)
+        labels[split], sources[split] = classes, str(files[f"{prefix}-{IMAGES}"])
+    note = f"{title}'s official IDX files and splits{padded}"
+    return ImageSet(name=name, splits=splits, note=note, labels=labels, sources=sources)
 
 
 def _located(title: str, folders: list[Path]) -> dict[str, Path]:

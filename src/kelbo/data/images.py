@@ -228,6 +228,15 @@ def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImag
     }
 
 
+def splits_told(image_set: ImageSet) -> str:
+    """In one line the splits, how many images each has, and where each is from."""
+    told = [
+        f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")
+        for split, images in image_set.splits.items()
+    ]
+    return f"{image_set.name}: {', '.join(told)}"
+
+
 def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
     """The sources of the splits that `hold_out` makes. of: what they are drawn from, where that is not everything."""
     whence = f" of {of}" if of else ""

@@ -98,7 +98,7 @@ def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NONE) -> 
 
 def sources_of(chosen: Mapping[str, str], called: Mapping[str, str]) -> dict[str, str]:
     """Where each split is from, for people. chosen: what `settled` made of `called`."""
-    no_test = {"test": " (there is no test split)"} if called.get(chosen.get("test", "")) == "validation" else {}
+    no_test = {"test": ", since there is no test split"} if called.get(chosen.get("test", "")) == "validation" else {}
     return {split: f"{name}{no_test.get(split, '')}" for split, name in chosen.items()}
 
 

@@ -43,7 +43,9 @@ def svhn(root: Path | str, size: Literal[28, 32] = 32, extra: bool = False) -> I
         labels[split] = np.concatenate([classes for _, classes in read])
     resized = "" if size == SIDE else f", resized to {size}×{size} by Pillow's antialiased bilinear filter"
     added = " and its extra images to train on" if extra else ""
-    return ImageSet("svhn", splits, f"SVHN's official cropped digits and splits{added}{resized}", labels)
+    sources = {split: ", ".join(str(files[name]) for name in names) for split, names in parts.items()}
+    note = f"SVHN's official cropped digits and splits{added}{resized}"
+    return ImageSet("svhn", splits, note, labels, sources=sources)
 
 
 def _located(root: Path, parts: list[str]) -> dict[str, Path]:

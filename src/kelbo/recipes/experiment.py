@@ -41,10 +41,17 @@ from kelbo.training.opened import Kept, Which
 from kelbo.training.watch import Say, silent
 from kelbo.units import intensities
 
+See = Callable[[ImageSet], None]
+"""Looks at the images that a run is about to be trained on."""
+
 __all__ = ["Experiment", "evaluate_run", "open_run", "train"]
 
 BATCH = 256
 """images of an evaluation's batch, where nothing else is asked for"""
+
+
+def unseen(data: ImageSet) -> None:
+    """A See that does not look."""
 
 
 def train(
@@ -56,24 +63,32 @@ def train(
     sinks: Sequence[Sink] = (),
     hooks: Sequence[Hook] = (),
     say: Say = silent,
+    see: See = unseen,
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
 
     resume: go on from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
     training.steps. fabric: where to train, in the recipe's precision; by default one device, the best there is. sinks take
     each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
-    σ is not its error, say) as text, once; the run keeps them too.
+    σ is not its error, say) as text, once; the run keeps them too. see is given the images, read before anything is made.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
     Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
-        return _train(recipe, out, resume, fabric, sinks, hooks, say)
+        return _train(recipe, out, resume, fabric, sinks, hooks, say, see)
 
 
 def _train(
-    recipe: Recipe, out: Path, resume: bool, fabric: Fabric, sinks: Sequence[Sink], hooks: Sequence[Hook], say: Say
+    recipe: Recipe,
+    out: Path,
+    resume: bool,
+    fabric: Fabric,
+    sinks: Sequence[Sink],
+    hooks: Sequence[Hook],
+    say: Say,
+    see: See,
 ) -> Run:
     keep_freed_memory()
     require_same_precision(recipe, fabric)
@@ -85,6 +100,7 @@ def _train(
     data = build.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
+    see(data)
     with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say) as it:
         plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
         with StopOnSignal(fabric, it.checkpoints, plan.steps) as stop:

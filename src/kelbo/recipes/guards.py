@@ -52,7 +52,8 @@ def require_same_data(run: Run, data: ImageSet) -> None:
             found = "nothing" if images is None else f"{len(images):,} images with fingerprint {now}"
             raise RunError(
                 f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
-                f"{told['fingerprint']}; there is now {found}. Name the old data with --data-root, or train anew."
+                f"{told['fingerprint']}; there is now {found}. {_remedy(run, data)}Name the old data "
+                "with --data-root, or train anew."
             )
 
 
@@ -63,6 +64,17 @@ def require_splits(data: ImageSet) -> None:
             f"{data.name} has no split {' and no split '.join(lacking)}; it has {', '.join(data.splits) or 'none'}. Training "
             "needs both."
         )
+
+
+def _remedy(run: Run, data: ImageSet) -> str:
+    """What brings back the images of a run whose test images were drawn from all pictures of folders named as splits."""
+    noted = str(run.provenance()["data"].get("note", ""))
+    if "held out by seed" not in noted or "held out by seed" in data.note:
+        return ""
+    return (
+        f'An earlier version drew test images from all of them; where their folders are the cause, write splits = "none" '
+        f"below [data] in {run.recipe_path}. Otherwise: "
+    )
 
 
 def require_whole_shares(recipe: Recipe, processes: int) -> None:

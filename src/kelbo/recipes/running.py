@@ -137,7 +137,7 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[st
             "shape": list(data.shape),
             "levels": data.levels,
             "splits": {
-                name: {"images": len(images), "fingerprint": images.fingerprint()}
+                name: {"images": len(images), "from": data.sources.get(name), "fingerprint": images.fingerprint()}
                 for name, images in data.splits.items()
             },
         },

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.data.images import ImageSet, splits_told
 from kelbo.fabric import Fabric
 from kelbo.recipes.experiment import train
 from kelbo.recipes.guards import require_same_recipe
@@ -41,8 +42,11 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
     def warn(text: str) -> None:  # into the lane's log
         print(f"warning: {text}", flush=True)
 
+    def see(data: ImageSet) -> None:  # into the lane's log too
+        print(splits_told(data), flush=True)
+
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks], say=warn)
+    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks], say=warn, see=see)
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:
