@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kelbo.data.hub import hub
+from kelbo.data.hub import _splits, hub
 from kelbo.errors import DataCorrupt, DataMissing
 
 RNG = np.random.default_rng(0)
@@ -57,10 +57,8 @@ def test_a_folder_of_parquet_files_gives_its_splits_pixels_and_labels(parquet):
     assert image_set.labels["train"].tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
     assert image_set.labels["test"].tolist() == [0, 1, 0]
     assert image_set.name == "pets"
-    assert (
-        image_set.note
-        == f"{parquet}, column 'image', 12 of 12 rows used, rgb 8×8, crop centre, resized by lanczos, its own splits"
-    )
+    plan = "12 of 12 rows used, rgb 8×8, crop centre, resized by lanczos"
+    assert image_set.note == f"{parquet}, column 'image', {plan}, train from train, test from test"
 
 
 def test_pictures_are_brought_to_size_as_those_of_a_folder_are(parquet):
@@ -78,7 +76,7 @@ def test_a_single_parquet_file_is_split_by_a_seeded_draw(datasets, tmp_path):
         places = images.index.numpy()
         np.testing.assert_array_equal(every(images), PIXELS[places])
         np.testing.assert_array_equal(image_set.labels[split], places % 2)
-    assert image_set.note.endswith("0.25 held out by seed 0")
+    assert image_set.note.endswith("0.25 of train held out by seed 0")
 
 
 def test_a_folder_of_pictures_gives_its_splits_and_its_sub_folders_as_labels(datasets, tmp_path):
@@ -87,10 +85,60 @@ def test_a_folder_of_pictures_gives_its_splits_and_its_sub_folders_as_labels(dat
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place / f"{i:02}.png")
     image_set = hub(tmp_path / "pets", 8)
-    assert {split: len(images) for split, images in image_set.splits.items()} == {"train": 9, "validation": 3}
+    assert {split: len(images) for split, images in image_set.splits.items()} == {"train": 9, "test": 3}
     order = [*range(1, 9, 2), *range(0, 9, 2)]  # by path: cats first
     np.testing.assert_array_equal(every(image_set.train), PIXELS[order])
     assert image_set.labels["train"].tolist() == [0] * 4 + [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("names", "used", "not_read"),
+    [
+        (["train", "validation", "test"], {"train": "train", "validation": "validation", "test": "test"}, []),
+        (["train", "dev", "eval"], {"train": "train", "validation": "dev", "test": "eval"}, []),
+        (["train", "val"], {"train": "train", "test": "val"}, []),
+        (["train", "test", "unsupervised"], {"train": "train", "test": "test"}, ["unsupervised"]),
+        (["train", "extra"], {"all": "train"}, ["extra"]),
+        (["images"], {"all": "images"}, []),
+    ],
+)
+def test_splits_named_as_such_are_the_splits_and_others_are_told(names, used, not_read):
+    found = {name: range(3 + place) for place, name in enumerate(names)}
+    chosen = _splits(found, "pets", "auto")
+    assert chosen.parts == {split: found[name] for split, name in used.items()}
+    assert chosen.not_read == not_read
+
+
+@pytest.mark.parametrize(
+    ("sizes", "error", "told"),
+    [
+        ({"test": 3}, DataCorrupt, "no train split"),
+        ({"validation": 3, "test": 3}, DataCorrupt, "no train split"),
+        ({"train": 3, "val": 3, "validation": 3}, DataCorrupt, "both val and validation"),
+        ({"a": 3, "b": 3}, DataCorrupt, "none of train, validation and test: a, b"),
+        ({"train": 3, "test": 0}, DataMissing, "no images in its split test"),
+        ({"train": 0}, DataMissing, "no images"),
+    ],
+)
+def test_splits_that_cannot_be_taken_as_such_are_refused(sizes, error, told):
+    with pytest.raises(error, match=told):
+        _splits({name: range(size) for name, size in sizes.items()}, "pets", "auto")
+
+
+def test_all_splits_are_one_set_on_request(parquet):
+    image_set = hub(parquet, 8, splits="ignore", held_out=0.25)
+    assert (len(image_set.train), len(image_set.test)) == (9, 3)
+    assert image_set.note.endswith("0.25 held out by seed 0")
+
+
+def test_folders_that_the_library_would_merge_are_refused(datasets, tmp_path):
+    for i, pixels in enumerate(PIXELS):
+        place = tmp_path / "pets" / ("Train" if i < 9 else "Test")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place / f"{i:02}.png")
+    with pytest.raises(DataCorrupt, match="holds the splits train, test by its folders' names"):
+        hub(tmp_path / "pets", 8)
+    assert len(hub(tmp_path / "pets", 8, splits="ignore", held_out=0.25).train) == 9
 
 
 def test_the_column_of_pictures_is_named_where_there_are_several(datasets, tmp_path):

@@ -151,8 +151,8 @@ def test_what_looks_like_splits_but_cannot_be_taken_as_such_is_refused_with_what
     with pytest.raises(DataCorrupt) as error:
         divide(paths_of(*folders), "photos")
     assert seen in str(error.value)
-    assert '"none"' in str(error.value)
-    assert divide(paths_of(*folders), "photos", splits="none").parts == {"all": [*range(2 * len(folders))]}
+    assert '"ignore"' in str(error.value)
+    assert divide(paths_of(*folders), "photos", splits="ignore").parts == {"all": [*range(2 * len(folders))]}
 
 
 def test_pictures_beside_the_splits_are_refused_and_left_out_on_request(tmp_path):
@@ -164,7 +164,7 @@ def test_pictures_beside_the_splits_are_refused_and_left_out_on_request(tmp_path
     assert values_of(image_set.train) == made["train"]
     assert values_of(image_set.test) == made["test"]
     assert "5 files left out (5 in no split)" in image_set.note
-    assert sum(map(len, folder(tmp_path, 4, splits="none").splits.values())) == 10
+    assert sum(map(len, folder(tmp_path, 4, splits="ignore").splits.values())) == 10
 
 
 def test_pictures_whose_own_names_are_splits_are_refused():
@@ -197,7 +197,7 @@ def test_a_split_without_pictures_is_missing_data_and_not_a_set_without_it(tmp_p
 
 def test_a_value_that_is_no_choice_is_refused(tmp_path):
     laid(tmp_path, {"a": 1})
-    with pytest.raises(ValueError, match="splits must be one of auto, named, none; got 'some'"):
+    with pytest.raises(ValueError, match="splits must be one of auto, named, ignore; got 'some'"):
         folder(tmp_path, 4, splits="some")
     with pytest.raises(DataCorrupt, match="no folders named as splits"):
         folder(tmp_path, 4, splits="named")

@@ -144,10 +144,12 @@ def test_a_run_of_pictures_that_were_read_as_one_set_says_how_to_read_them_so_ag
     table = find("frey").model_dump(mode="json") | {
         "data": {"kind": "folder", "root": str(tmp_path / "x"), "size": None}
     }
-    run = train(change(parse(table), [*SMALL, "model.network.width=8", "data.splits=none"]), tmp_path / "run")
+    run = train(change(parse(table), [*SMALL, "model.network.width=8", "data.splits=ignore"]), tmp_path / "run")
     kept = run.recipe_path.read_text()
-    run.recipe_path.write_text(kept.replace('splits = "none"\n', ""))  # as a version that knew no such setting left it
-    with pytest.raises(RunError, match=r'write splits = "none" below \[data\] in .*recipe\.toml'):
+    run.recipe_path.write_text(
+        kept.replace('splits = "ignore"\n', "")
+    )  # as a version that knew no such setting left it
+    with pytest.raises(RunError, match=r'write splits = "ignore" below \[data\] in .*recipe\.toml'):
         open_run(run.path)
     run.recipe_path.write_text(kept)
     assert len(open_run(run.path).data.test) == 2

@@ -13,7 +13,7 @@ from kelbo.data.splits import named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
 NPY, NPZ = ".npy", ".npz"
-IF_NONE = "If these are no splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
+IF_NOT_SPLITS = "If these are no splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
 Header = tuple[tuple[int, ...], np.dtype]
 
 
@@ -52,9 +52,9 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
         _require_key(path, key, headers)
     if "train" not in keys:
         likely = [name for name, header in headers.items() if _is_likely(header) and name not in keys.values()]
-        called = {} if keys else splits_among(likely, str(path), IF_NONE)
+        called = {} if keys else splits_among(likely, str(path), IF_NOT_SPLITS)
         if called and len(called) == len(likely):
-            chosen = settled(called, str(path), IF_NONE)
+            chosen = settled(called, str(path), IF_NOT_SPLITS)
             return {**chosen}, sources_of(chosen, called)
         if len(likely) != 1:
             raise DataCorrupt(
@@ -68,7 +68,7 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
             f"{path}: one array cannot be two splits; got {', '.join(f'{s} {k!r}' for s, k in keys.items())}."
         )
     called = {key: split for split, key in keys.items()}
-    chosen = settled(called, str(path), IF_NONE)
+    chosen = settled(called, str(path), IF_NOT_SPLITS)
     return {**chosen}, sources_of(chosen, called)
 
 

@@ -29,12 +29,12 @@ from kelbo.data.pictures import (
     pillow_size,
 )
 from kelbo.data.roots import missing
+from kelbo.data.splits import SPLITS
 from kelbo.data.zipped import zipped
 from kelbo.errors import DataCorrupt
 
 PLACES = ("celeba", "CelebA", ".")
 PICTURES, ATTRIBUTES, PARTITION = "img_align_celeba", "list_attr_celeba", "list_eval_partition"
-SPLITS = ("train", "validation", "test")
 OFFICIAL: Size = (178, 218)
 
 
@@ -90,6 +90,7 @@ def celeba(
         attribute_names=names,
         names=kept,
         left_out=reasons,
+        sources={split: f"partition {SPLITS.index(split)}" for split in parts},
     )
 
 

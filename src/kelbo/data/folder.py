@@ -53,14 +53,14 @@ def folder(
     depth:  "refuse", or "scale" pictures of more than 8 bits a channel: their full range is mapped onto 0–255
     unreadable: "refuse", or "skip" pictures that cannot be used; the note then counts them and names the first, and
             `left_out` names all
-    splits: "auto"; "named" leaves out what lies in no split's folder; "none" draws whatever the folders are called
+    splits: "auto"; "named" leaves out what lies in no split's folder; "ignore" draws whatever the folders are called
     cache:  a folder where sets of 5,000 pictures and more are kept decoded and mapped from then on; None keeps none
 
     Raises DataMissing where there are no pictures; PicturesRefused, with every one of them and why, where some cannot be
     read, have another size than asked, are smaller than the crop, or hold what 8 bits of `mode` cannot (more bits,
     transparency, several frames or pages); DataCorrupt where a folder cannot be listed, folders look like splits but cannot
-    be taken as such, the archive is damaged or a name in
-    it leads out of it; DataError where the cache cannot be written; ValueError where an option is impossible.
+    be taken as such, the archive is damaged or a name in it leads out of it; DataError where the cache cannot be written;
+    ValueError where an option is impossible.
     """
     root = Path(path)
     check_options(size, crop, resize, mode, depth)

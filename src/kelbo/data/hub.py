@@ -8,30 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, plan_for
-from kelbo.data.images import ImageSet, hold_out
+from kelbo.data.formats import is_picture
+from kelbo.data.images import ImageSet, drawn, hold_out
+from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import Crop, Deep, Filter, Mode, Picture, Refused, Sides, check_options
+from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among, told
 from kelbo.errors import DataCorrupt, DataMissing
 
 if TYPE_CHECKING:
     from datasets import Dataset  # type: ignore[import-not-found]  # of an extra
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-} | {
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 
 
 def hub(
@@ -46,26 +37,33 @@ def hub(
     mode: Mode = "rgb",
     depth: Deep = "refuse",
     unreadable: Unread = "refuse",
+    splits: Splits = "auto",
     held_out: float = 0.1,
     split_seed: int = 0,
 ) -> ImageSet:
     """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels where one column of it holds classes.
 
     dataset: a name on the hub ("ylecun/mnist"), or as a Path a parquet file or a folder of parquet files or pictures.
-    Its splits train, validation and test (or val, valid, dev) are the splits and others are not read; where it has no
-    test or validation split beside train, or a single split of any name, a seeded draw of the fraction `held_out` is
-    the split "test".
+    Its splits that are named as such (train, validation or val, test, …) are the splits, and the note tells of others, which
+    are not read; without a test split the validation split is "test". Where it has "train" alone, or a single split of
+    another name, a seeded draw of the fraction `held_out` is.
 
     config, revision: which of several configurations, and which version of it. image: the column of pictures; by default
-    the only one. size, crop, resize, mode, depth, unreadable: as of `kelbo.data.folder`.
+    the only one. size, crop, resize, mode, depth, unreadable: as of `kelbo.data.folder`. splits: "auto", or "ignore" to read
+    all splits as one set.
 
     Raises DataMissing where the extra is not installed, or the data set is not there or cannot be reached; DataCorrupt
-    where it cannot be read, holds no pictures or several columns of them, or a picture is refused as in a folder;
+    where it cannot be read, holds no pictures or several columns of them, its splits cannot be taken as such, or a
+    picture is refused as in a folder;
     ValueError where an option is impossible.
     """
     check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
-    found = _splits(_loaded(dataset, config, revision), str(dataset))
+    check_splits(splits)
+    its_own = _loaded(dataset, config, revision)
+    if isinstance(dataset, Path) and splits != "ignore":
+        _require_its_own_splits(dataset, its_own)
+    found, sources, not_read = _splits(its_own, str(dataset), splits)
     column = _image_column(next(iter(found.values())), image, str(dataset))
     classes = _class_column(next(iter(found.values())))
     pictures = {split: _pictures(part, column, dataset, split) for split, part in found.items()}
@@ -79,11 +77,13 @@ def hub(
     used = f"{rows - len(reasons):,} of {rows:,} rows used{note_of(reasons)}"
     note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {used}, {plan.note}"
     images, name = {split: part.images for split, part in decoded.items()}, Path(dataset).name
+    note += f", splits not read: {', '.join(not_read)}" if not_read else ""
     if "all" not in images:
-        return ImageSet(name, images, f"{note}, its own splits", labels, left_out=reasons)
-    splits = hold_out(images["all"], held_out, split_seed)
-    labels = {split: labels["all"][part.index.numpy()] for split, part in splits.items()} if labels else {}
-    return ImageSet(name, splits, f"{note}, {held_out:g} held out by seed {split_seed}", labels, left_out=reasons)
+        return ImageSet(name, images, f"{note}, {told(sources)}", labels, left_out=reasons, sources=sources)
+    sources = drawn(held_out, split_seed, sources.get("all"))
+    held = hold_out(images["all"], held_out, split_seed)
+    labels = {split: labels["all"][part.index.numpy()] for split, part in held.items()} if labels else {}
+    return ImageSet(name, held, f"{note}, {sources['test']}", labels, left_out=reasons, sources=sources)
 
 
 def _library() -> Any:
@@ -123,17 +123,46 @@ def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Ma
         ) from error
 
 
-def _splits(found: Mapping[str, Dataset], name: str) -> dict[str, Dataset]:
+class _Found(NamedTuple):
+    """The splits to use, or one as "all"; where each is from; the names of those that are not read."""
+
+    parts: dict[str, Dataset]
+    sources: dict[str, str]
+    not_read: list[str]
+
+
+def _splits(found: Mapping[str, Dataset], name: str, splits: Splits) -> _Found:
     """By kelbo's names, or as "all"."""
-    known = {SPLITS[split]: part for split, part in found.items() if split in SPLITS}
-    known = {split: part for split, part in known.items() if len(part)}
-    if "train" in known and len(known) > 1:
-        return known
-    if "train" in known or len(found) == 1:
-        part = known.get("train", next(iter(found.values())))
-        if len(part):
-            return {"all": part}
-    raise DataCorrupt(f"{name} has no images to train on; its splits: {', '.join(found) or 'none'}.")
+    filled = {split: part for split, part in found.items() if len(part)}
+    if not filled:
+        raise DataMissing(f"{name} has no images; its splits: {', '.join(found) or 'none'}.")
+    called = {} if splits == "ignore" else splits_among(found, name)
+    if empty := [split for split in called if split not in filled]:
+        raise DataMissing(f"{name} holds no images in its split {empty[0]}. {IF_NOT_SPLITS}")
+    if called:
+        chosen, not_read = settled(called, name), [split for split in filled if split not in called]
+        parts = {split: filled[its] for split, its in chosen.items()}
+        return _Found(parts, sources_of(chosen, called), not_read)
+    if len(filled) > 1 and splits != "ignore":
+        raise DataCorrupt(
+            f"{name} has splits that are none of train, validation and test: {', '.join(filled)}. {IF_NOT_SPLITS}"
+        )
+    parts = [*filled.values()]
+    return _Found({"all": parts[0] if len(parts) == 1 else _library().concatenate_datasets(parts)}, {}, [])
+
+
+def _require_its_own_splits(folder: Path, found: Mapping[str, Dataset]) -> None:
+    """DataCorrupt where the library made one split of files whose names are splits: it knows them in lower case only."""
+    if len(found) > 1 or not folder.is_dir():
+        return
+    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.name.startswith(".")]
+    read = [name for name in names if is_picture(name) or name.lower().endswith(".parquet")]
+    parts = divide(read, str(folder)).parts
+    if "all" not in parts:
+        raise DataCorrupt(
+            f"{folder} holds the splits {', '.join(parts)} by its folders' names, but the library `datasets` reads them as "
+            f"one. Write the names in lower case, or read pictures by the kind folder. {IF_NOT_SPLITS}"
+        )
 
 
 def _image_column(part: Dataset, image: str | None, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
-from kelbo.data.splits import IF_NONE, Splits, check_splits, named, settled, sources_of, splits_among
+from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
 _LETTERS = re.compile(r"[A-Za-z]*")
@@ -42,14 +42,14 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
     folders: all folders below `place`, so that a split without pictures is seen
     splits:  "auto" takes folders that are named as splits, be they at the top, below folders around everything, or in
              each class's folder, and refuses what only looks like splits; "named" leaves out what lies in none of them;
-             "none" divides nothing
+             "ignore" divides nothing
 
     Raises DataCorrupt where the layout looks like splits but cannot be taken as such; DataMissing where a split holds no
     pictures; ValueError for another `splits`.
     """
     check_splits(splits)
     parents = [tuple(path.split("/")[:-1]) for path in paths]
-    level = None if splits == "none" else _level(parents, place)
+    level = None if splits == "ignore" else _level(parents, place)
     if level is None:
         if splits == "named":
             raise DataCorrupt(
@@ -124,7 +124,7 @@ def _beside(place: str, level: _Level, outside: Sequence[str], count: int) -> Da
     return DataCorrupt(
         f"{place} looks like splits ({split}), but {len(outside):,} of its {count:,} pictures lie in none of them, "
         f'{outside[0]} first. Move them away, or set splits to "named" (data.splits in a recipe) to leave them out. '
-        f"{IF_NONE}"
+        f"{IF_NOT_SPLITS}"
     )
 
 
@@ -136,7 +136,8 @@ def _require_each_split_once(seen: set[Parents], level: _Level, place: str) -> N
         if (other := known.setdefault((home[:-1], split), home[-1])) != home[-1]:
             within = "/".join((place, *home[:-1]))
             raise DataCorrupt(
-                f"{within} holds both {other}/ and {home[-1]}/ as the {split} split. Merge them, or move one away. {IF_NONE}"
+                f"{within} holds both {other}/ and {home[-1]}/ as the {split} split. Merge them, or move one away. "
+                f"{IF_NOT_SPLITS}"
             )
 
 
@@ -149,7 +150,7 @@ def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level,
             said = named(parts[-1])
             if said and not said.rest:
                 raise DataMissing(
-                    f"{place}/{folder} is named as a split but holds no pictures. Fill it, or remove it. {IF_NONE}"
+                    f"{place}/{folder} is named as a split but holds no pictures. Fill it, or remove it. {IF_NOT_SPLITS}"
                 )
 
 
@@ -160,5 +161,5 @@ def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
     if all(said) and len({one.split for one in said if one}) > 1:
         raise DataCorrupt(
             f"The pictures in {place} are called {' and '.join(f'{first}…' for first in sorted(firsts))}, as splits are, but "
-            f"lie together. Move them into folders of these names. {IF_NONE}"
+            f"lie together. Move them into folders of these names. {IF_NOT_SPLITS}"
         )

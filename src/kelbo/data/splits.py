@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 from kelbo.errors import DataCorrupt
 
-Splits = Literal["auto", "named", "none"]
+Splits = Literal["auto", "named", "ignore"]
 _WORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -22,7 +22,9 @@ SPLITS = (*_WORDS,)
 _AROUND = r"(?:x|images?|imgs?|pictures?|photos?|data|dataset|set|split|\d{4})"
 _SPLIT = re.compile(rf"(?:{_AROUND}[ ._-]?)*({'|'.join(WORDS)})(?:[ ._-]?{_AROUND})*")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
-IF_NONE = 'If these are no splits, set splits to "none" (data.splits in a recipe), which draws test images from all.'
+IF_NOT_SPLITS = (
+    'If these are no splits, set splits to "ignore" (data.splits in a recipe), which draws test images from all.'
+)
 
 
 class Named(NamedTuple):
@@ -50,7 +52,7 @@ def named(name: str) -> Named | None:
     return Named(split, "".join(tokens).casefold())
 
 
-def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NONE) -> dict[str, str]:
+def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NOT_SPLITS) -> dict[str, str]:
     """The names that stand for splits, each with its split.
 
     These are the names that say nothing else ("train", "Test"); where there are none, those that differ in the split
@@ -70,7 +72,7 @@ def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NONE) -> 
     return next(iter(groups.values()), {})
 
 
-def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NONE) -> dict[str, str]:
+def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NOT_SPLITS) -> dict[str, str]:
     """Which of these places is which split, "all" where there is "train" alone. called: places, each with its split.
 
     A validation split without a test split is taken as "test": evaluation reports on images that were not trained on,

@@ -160,6 +160,7 @@ def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
         mode=spec.mode,
         depth=spec.depth,
         unreadable=spec.unreadable,
+        splits=spec.splits,
         held_out=spec.held_out,
         split_seed=split_seed,
     )

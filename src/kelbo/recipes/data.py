@@ -124,8 +124,8 @@ class Pictures(Fitted):
     kind: Literal["folder"] = "folder"
     root: Path
     """a folder of pictures, searched through, or a .zip of them"""
-    splits: Literal["auto", "named", "none"] = "auto"
-    """auto takes folders named train, val, test and the like; named leaves out what lies in none; none draws test images"""
+    splits: Literal["auto", "named", "ignore"] = "auto"
+    """auto takes folders named train, val, test and the like; named leaves out what lies in none; ignore draws test images"""
 
 
 class Hub(Fitted):
@@ -140,6 +140,8 @@ class Hub(Fitted):
     """version on the hub: a branch, tag or commit; name one to read the same pictures for ever"""
     image: str | None = None
     """column of the pictures; by default the only one"""
+    splits: Literal["auto", "ignore"] = "auto"
+    """auto takes its splits that are named train, val, test and the like; ignore reads all splits as one set"""
 
 
 class Dsprites(Drawn):

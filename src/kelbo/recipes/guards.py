@@ -72,7 +72,7 @@ def _remedy(run: Run, data: ImageSet) -> str:
     if "held out by seed" not in noted or "held out by seed" in data.note:
         return ""
     return (
-        f'An earlier version drew test images from all of them; where their folders are the cause, write splits = "none" '
+        f'An earlier version drew test images from all of them; where their folders are the cause, write splits = "ignore" '
         f"below [data] in {run.recipe_path}. Otherwise: "
     )
 
