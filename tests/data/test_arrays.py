@@ -282,7 +282,7 @@ def test_real_archives_are_read_with_their_layouts(real_data):
 )
 @pytest.mark.parametrize("kind", ["npz", "folder"])
 def test_arrays_named_as_splits_are_the_splits(tmp_path, names, kind):
-    made = {split: np.full((count, 6, 5), count, np.uint8) for count, split in enumerate(names, start=2)}
+    made = {split: np.full((count, 6, 5), count, np.uint8) for count, split in zip((7, 3, 2), names, strict=False)}
     labels = {f"y_{split}": np.arange(9) for split in names}
     named = {names[split]: array for split, array in made.items()} | labels
     path = save(tmp_path, named, kind)

@@ -51,9 +51,10 @@ def arrays(
         raise ValueError(f"levels must be 2 to 256; got {levels}.")
     keys, sources = chosen_arrays(path, {"train": key, "validation": validation_key, "test": test_key})
     loaded = {split: load_array(path, name) for split, name in keys.items()}
-    read = {split: _images(array, source, layout, levels) for split, (array, source) in loaded.items()}
-    images = {split: found for split, (found, _) in read.items()}
-    first, its_layout = next(iter(read.values()))
+    images, its_layout = {}, layout
+    for split, (array, source) in loaded.items():  # the first, of the training images, tells the layout of all
+        images[split], its_layout = _images(array, source, its_layout, levels)
+    first = next(iter(images.values()))
     for split, (_, source) in loaded.items():
         if (images[split].shape, images[split].levels) != (first.shape, first.levels):
             raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
