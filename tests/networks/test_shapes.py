@@ -7,18 +7,19 @@ from kelbo import networks
 
 
 def rybkin_decoder(shape, latents, output_channels):
-    assert shape[1:] == (28, 28)
-    return networks.RybkinDecoder(latents, output_channels)
+    return networks.RybkinDecoder(latents, output_channels, size=shape[1:])
 
 
 CASES = [
     *[
-        (networks.BurgessEncoder, networks.BurgessDecoder, (channels, size, size))
-        for size in networks.BURGESS_SIZES
+        (networks.BurgessEncoder, networks.BurgessDecoder, (channels, *size))
+        for size in [(16, 16), (28, 28), (32, 32), (64, 64), (128, 128), (8, 8), (48, 64), (28, 20), (96, 16)]
         for channels in (1, 3)
     ],
     (networks.RybkinEncoder, rybkin_decoder, (1, 28, 28)),
     (networks.RybkinEncoder, rybkin_decoder, (3, 28, 28)),
+    (networks.RybkinEncoder, rybkin_decoder, (3, 48, 64)),
+    (networks.RybkinEncoder, rybkin_decoder, (1, 12, 4)),
     (networks.HigginsEncoder, networks.HigginsDecoder, (1, 8, 8)),
     (networks.HigginsEncoder, networks.HigginsDecoder, (3, 20, 28)),
 ]
@@ -59,3 +60,41 @@ def test_the_higgins_network_has_the_papers_size():
 
 def test_the_higgins_decoder_ends_linear_so_that_it_can_give_any_logit():
     assert isinstance(networks.HigginsDecoder((1, 8, 8), 2, 1).layers[-1], torch.nn.Linear)
+
+
+def test_networks_say_which_sizes_their_strides_allow_and_take_just_these():
+    for height in range(4, 41):
+        for width in range(4, 41, 3):
+            shape = (1, height, width)
+            takes = {networks.burgess_fits: True, networks.rybkin_fits: True}
+            for fits, make in ((networks.burgess_fits, burgess), (networks.rybkin_fits, rybkin)):
+                try:
+                    takes[fits] = make(shape)(torch.zeros(1, *shape)).shape == (1, 1, *shape[1:])
+                except (RuntimeError, ValueError):
+                    takes[fits] = False
+                assert takes[fits] == fits(height, width), (fits, shape)
+
+
+def burgess(shape):
+    encoder, decoder = networks.BurgessEncoder(shape, 1, 1, 2), networks.BurgessDecoder(shape, 1, 1, 1, 2)
+    return lambda x: decoder(encoder(x)[:, :1])
+
+
+def rybkin(shape):
+    encoder, decoder = networks.RybkinEncoder(shape, 1, 1), networks.RybkinDecoder(1, 1, 1, shape[1:])
+    return lambda x: decoder(encoder(x)[:, :1])
+
+
+def test_the_sizes_near_another_one_fit_and_the_nearest_comes_first():
+    assert networks.near(networks.burgess_fits, 48, 60)[:2] == [(48, 56), (48, 64)]
+    assert networks.near(networks.rybkin_fits, 30, 28)[:2] == [(28, 28), (32, 28)]
+    for size in ((218, 178), (45, 7), (100, 511), (5, 5)):
+        found = networks.near(networks.burgess_fits, *size)
+        assert found
+        assert all(networks.burgess_fits(*each) for each in found)
+
+
+def test_the_papers_sizes_keep_the_papers_halvings():
+    for size, final in ((16, 4), (28, 7), (32, 4), (64, 4), (128, 4)):
+        assert networks.BurgessDecoder((1, size, size), 2, 1).start == (32, final, final)
+    assert networks.RybkinDecoder(2, 1).start == (128, 7, 7)

@@ -46,12 +46,25 @@ def test_a_learned_sigma_is_trained_but_never_decayed():
 
 
 @pytest.mark.parametrize(
-    ("kind", "image_shape"), [("burgess", (1, 20, 28)), ("burgess", (1, 24, 24)), ("rybkin", (1, 32, 32))]
+    ("kind", "image_shape", "near"),
+    [
+        ("burgess", (1, 48, 60), "48×56, 48×64"),
+        ("burgess", (1, 25, 24), "24×24"),
+        ("rybkin", (1, 30, 28), "28×28, 32×28"),
+    ],
 )
-def test_a_network_refuses_images_of_a_size_it_cannot_take(kind, image_shape):
+def test_a_network_refuses_images_that_it_cannot_halve_and_names_the_sizes_that_would_do(kind, image_shape, near):
     recipe = change(digits(), [f"model.network.kind={kind}"])
-    with pytest.raises(RecipeError, match=f"model.network.kind '{kind}' takes square images of .*made has "):
+    with pytest.raises(RecipeError, match=f"model.network.kind '{kind}' .* Sizes that do: {near}"):
         build.model(recipe, images(image_shape))
+
+
+@pytest.mark.parametrize("kind", ["burgess", "rybkin", "higgins"])
+def test_every_network_takes_images_that_are_not_square(kind):
+    recipe = change(digits(), [f"model.network.kind={kind}"])
+    image_set = images((3, 24, 40))
+    x = intensities(image_set.train.spread(2))
+    assert build.model(recipe, image_set)(x).distortion.shape == (2,)
 
 
 @pytest.mark.parametrize("kind", ["logistic", "logistic_mixture", "bitwise_categorical"])

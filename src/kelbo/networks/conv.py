@@ -1,44 +1,38 @@
 """Convolutional encoders and decoders.
 
-`Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1), for square images of
-16, 32, 64 or 128 pixels and, with two halvings instead of four, 28. `Rybkin*` is the 28×28 network of the σ-VAE release
-(Rybkin et al., 2021), whose decoder has no activation after its first linear layer.
+`Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1), with as many halvings
+as the size allows: four at its 64×64. `Rybkin*` is the 28×28 network of the σ-VAE release (Rybkin et al., 2021), whose decoder
+has no activation after its first linear layer; it takes other multiples of 4 too. `sizes.py` knows which sizes fit.
 
 Feature maps are kept channels-last, the layout that convolutions run fastest in on CPU and GPU alike.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from kelbo.networks.layers import Layers, channels_last, laid_out
+from kelbo.networks.sizes import halvings
 
 Shape = tuple[int, int, int]
 
-BURGESS_SIZES = (16, 28, 32, 64, 128)
-RYBKIN_SIZES = (28,)
-
-
-def halvings(size: int) -> int:
-    """How many stride-2 layers the Burgess network has at `size` pixels: down to 4×4, or to 7×7 from 28."""
-    return {16: 2, 28: 2, 32: 3, 64: 4, 128: 5}[size]
-
 
 class BurgessEncoder(nn.Module):
-    """Images (B, C, S, S) to posterior parameters (B, 2K): 4×4 convolutions of stride 2, two linear layers of `hidden`."""
+    """Images (B, C, H, W) to posterior parameters (B, 2K): 4×4 convolutions of stride 2, two linear layers of `hidden`."""
 
     def __init__(self, shape: Shape, latents: int, channels: int = 32, hidden: int = 256) -> None:
         super().__init__()
-        count = halvings(shape[1])
-        final = shape[1] >> count
+        count = halvings(*shape[1:])
+        final = (shape[1] >> count) * (shape[2] >> count)
         self.features = Layers()
         for before, after in pairwise([shape[0]] + [channels] * count):
             self.features += nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(inplace=True))
         self.head = Layers(
             nn.Flatten(),
-            nn.Linear(channels * final * final, hidden),
+            nn.Linear(channels * final, hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
@@ -51,19 +45,18 @@ class BurgessEncoder(nn.Module):
 
 
 class BurgessDecoder(nn.Module):
-    """Latents (B, K) to likelihood parameters (B, P, S, S): the encoder mirrored, a linear output."""
+    """Latents (B, K) to likelihood parameters (B, P, H, W): the encoder mirrored, a linear output."""
 
     def __init__(self, shape: Shape, latents: int, output_channels: int, channels: int = 32, hidden: int = 256) -> None:
         super().__init__()
-        count = halvings(shape[1])
-        final = shape[1] >> count
-        self.start = (channels, final, final)
+        count = halvings(*shape[1:])
+        self.start = (channels, shape[1] >> count, shape[2] >> count)
         self.head = Layers(
             nn.Linear(latents, hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(hidden, channels * final * final),
+            nn.Linear(hidden, math.prod(self.start)),
             nn.ReLU(inplace=True),
         )
         self.features = Layers()
@@ -80,7 +73,7 @@ class BurgessDecoder(nn.Module):
 
 
 class RybkinEncoder(nn.Module):
-    """Images (B, C, 28, 28) to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128), ReLU."""
+    """Images (B, C, H, W), 4 divides H and W, to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128)."""
 
     def __init__(self, shape: Shape, latents: int, channels: int = 32) -> None:
         super().__init__()
@@ -92,7 +85,7 @@ class RybkinEncoder(nn.Module):
             nn.Conv2d(2 * channels, 4 * channels, 5, stride=2, padding=2),
             nn.ReLU(inplace=True),
         )
-        self.head = Layers(nn.Flatten(), nn.Linear(4 * channels * 7 * 7, 2 * latents))
+        self.head = Layers(nn.Flatten(), nn.Linear(4 * channels * (shape[1] // 4) * (shape[2] // 4), 2 * latents))
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,12 +93,14 @@ class RybkinEncoder(nn.Module):
 
 
 class RybkinDecoder(nn.Module):
-    """Latents (B, K) to likelihood parameters (B, P, 28, 28): a linear layer, then 6×6, 6×6 and 5×5 transposed."""
+    """Latents (B, K) to likelihood parameters (B, P, *size): a linear layer, then 6×6, 6×6 and 5×5 transposed."""
 
-    def __init__(self, latents: int, output_channels: int, channels: int = 32) -> None:
+    def __init__(
+        self, latents: int, output_channels: int, channels: int = 32, size: tuple[int, int] = (28, 28)
+    ) -> None:
         super().__init__()
-        self.start = (4 * channels, 7, 7)
-        self.head = nn.Linear(latents, 4 * channels * 7 * 7)
+        self.start = (4 * channels, size[0] // 4, size[1] // 4)
+        self.head = nn.Linear(latents, math.prod(self.start))
         self.features = Layers(
             nn.ConvTranspose2d(4 * channels, 2 * channels, 6, stride=2, padding=2),
             nn.ReLU(inplace=True),

@@ -185,21 +185,22 @@ def _network(recipe: Recipe, images: ImageSet, output_channels: int) -> tuple[nn
             encoder = networks.HigginsEncoder(shape, latents, spec.width)
             return encoder, networks.HigginsDecoder(shape, latents, output_channels, spec.width)
         case s.Burgess():
-            _check_size(spec.kind, images, networks.BURGESS_SIZES)
+            _check_size(spec.kind, images, networks.burgess_fits)
             encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden)
             return encoder, networks.BurgessDecoder(shape, latents, output_channels, spec.channels, spec.hidden)
         case s.Rybkin():
-            _check_size(spec.kind, images, networks.RYBKIN_SIZES)
+            _check_size(spec.kind, images, networks.rybkin_fits)
             encoder = networks.RybkinEncoder(shape, latents, spec.channels)
-            return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels)
+            return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels, shape[1:])
 
 
-def _check_size(kind: str, images: ImageSet, sizes: tuple[int, ...]) -> None:
+def _check_size(kind: str, images: ImageSet, fits: Callable[[int, int], bool]) -> None:
     _, height, width = images.shape
-    if height != width or height not in sizes:
+    if not fits(height, width):
+        sizes = ", ".join(f"{h}×{w}" for h, w in networks.near(fits, height, width))
         raise RecipeError(
-            f"model.network.kind {kind!r} takes square images of {' or '.join(map(str, sizes))} pixels; {images.name} has "
-            f"{height}×{width}. Choose another network (higgins takes any size) or resize the data."
+            f"model.network.kind {kind!r} halves both sides several times, which {height}×{width} images of {images.name} do "
+            f"not allow. Sizes that do: {sizes}; data.size=[height,width] resizes pictures. Higgins takes any size."
         )
 
 
