@@ -97,6 +97,59 @@ def test_codes_as_a_table(kelbo, run_path, tmp_path):
     assert table.column_names == [*(f"mean_{k}" for k in range(3)), *(f"scale_{k}" for k in range(3)), "label"]
 
 
+@pytest.fixture(scope="module")
+def wide_run(tmp_path_factory):
+    """A run on pictures that are not square, in folders by split and class, one of them damaged."""
+    root = tmp_path_factory.mktemp("wide")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("test", 5)):
+        for kind in ("cats", "dogs"):
+            (root / "pictures" / split / kind).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (18, 26, 3), np.uint8)
+                Image.fromarray(pixels).save(root / "pictures" / split / kind / f"{i}.png")
+    (root / "pictures" / "test" / "cats" / "1.png").write_bytes(b"damaged")
+    data = ["--data-root", root / "pictures", "--set", "data.size=[16,24]", "--set", "data.unreadable=skip"]
+    small = ["model.network.channels=2", "model.network.hidden=4", "model.latents=3", "training.batch_size=8"]
+    settings = [part for setting in [*small, "training.log_every=2"] for part in ("--set", setting)]
+    command = ["train", "folder-sigma", "--out", root / "run", "--steps", 4, *data, *settings]
+    subprocess.run([sys.executable, "-m", "kelbo", *map(str, command)], check=True)
+    return root / "run"
+
+
+def test_codes_of_a_folder_come_with_each_pictures_path_and_class(kelbo, wide_run, tmp_path):
+    assert kelbo("encode", wide_run, "--out", tmp_path / "codes.npz")[0] == 0
+    codes = np.load(tmp_path / "codes.npz")
+    cats, dogs = ([f"test/{kind}/{i}.png" for i in range(5)] for kind in ("cats", "dogs"))
+    assert codes["paths"].tolist() == [cats[0], *cats[2:], *dogs]
+    assert codes["classes"].tolist() == ["cats"] * 4 + ["dogs"] * 5
+    assert codes["means"].shape == (9, 3)
+
+
+def test_codes_of_a_folder_as_a_table_have_columns_for_path_and_class(kelbo, wide_run, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    assert kelbo("encode", wide_run, "--out", tmp_path / "codes.parquet")[0] == 0
+    table = parquet.read_table(tmp_path / "codes.parquet")
+    assert table.column_names[-2:] == ["path", "class"]
+    assert table["class"].to_pylist()[0] == "cats"
+
+
+def test_every_command_takes_a_run_on_images_that_are_not_square(kelbo, wide_run, tmp_path):
+    code, out, err = kelbo("evaluate", wide_run, "--json")
+    assert code == 0, err
+    assert json.loads(out)["settings"]["data"] == "pictures"
+    code, _, err = kelbo("evaluate", wide_run, "--metrics", "images,calibration", "--features", "random-0")
+    assert code == 0, err
+    for command, rows, columns in (("sample", 8, 8), ("reconstruct", 2, 9), ("traverse", 3, 9), ("interpolate", 1, 10)):
+        code, _, err = kelbo(command, wide_run, "--out", tmp_path / f"{command}.png")
+        assert code == 0, err
+        pixels = np.asarray(Image.open(tmp_path / f"{command}.png"))
+        assert pixels.shape == (2 * (rows * 17 - 1), 2 * (columns * 25 - 1), 3)
+    for command in ("doctor", "report"):
+        code, _, err = kelbo(command, wide_run)
+        assert code == 0, err
+
+
 def test_codes_in_an_unknown_format_are_refused(kelbo, run_path, tmp_path):
     code, _, err = kelbo("encode", run_path, "--out", tmp_path / "codes.csv")
     assert code == 2

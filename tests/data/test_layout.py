@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kelbo.data.folder import folder
-from kelbo.data.layout import divide
+from kelbo.data.layout import class_of, divide
 from kelbo.data.splits import named
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -240,3 +240,17 @@ def test_one_name_spelled_with_both_slashes_is_held_twice(tmp_path):
         archive.writestr("a\\0.png", png(1))
     with pytest.raises(DataCorrupt, match="holds 'a/0.png' twice"):
         folder(tmp_path / "x.zip", 4)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("train/cats/1.png", "cats"),
+        ("cats/train/1.png", "cats"),
+        ("cats/tabby/1.png", "tabby"),
+        ("Test/1.png", ""),
+        ("1.png", ""),
+    ],
+)
+def test_the_class_of_a_picture_is_the_next_folder_around_it_that_names_no_split(path, expected):
+    assert class_of(path) == expected

@@ -35,7 +35,8 @@ def baseline(
     data = read(name, data_root, settings)
     encoder = fit(kind, data.train, latents, seed=seed, as_published=as_published)
     if data.whole is None:
-        write_codes(out, encoder.encode(data.test), None, labels=data.labels.get("test"))
+        labels, paths = data.labels.get("test"), data.names.get("test")
+        write_codes(out, encoder.encode(data.test), None, labels=labels, paths=paths)
     else:
         write_codes(out, encoder.encode(data.whole.images), None, factors=data.whole.factors)
     typer.echo(f"{out}: {encoder.latent_dims} codes of each image by {kind}" + _next(out, data.whole is not None))

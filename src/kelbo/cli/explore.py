@@ -118,7 +118,7 @@ def encode(
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Write the posterior's means and standard deviations of every image of a split, in order."""
+    """Write the posterior's means and standard deviations of every image of a split, in order, and its file and class."""
     from kelbo import evaluation
     from kelbo.cli.tables import require_writable, write_codes
     from kelbo.recipes.experiment import open_run
@@ -127,14 +127,14 @@ def encode(
 
     require_writable(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
-    labels = factors = None
+    labels = factors = paths = None
     if split == "all":
         codes, whole = factor_codes(experiment), experiment.data.whole
         means, scales, factors = codes.means, codes.scales, whole.factors if whole else None
     else:
         means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
-        labels = experiment.data.labels.get(split)
-    write_codes(out, means, scales, labels=labels, factors=factors)
+        labels, paths = experiment.data.labels.get(split), experiment.data.names.get(split)
+    write_codes(out, means, scales, labels=labels, factors=factors, paths=paths)
     typer.echo(f"{out}: {len(means):,} images, {means.shape[1]} latents")
 
 

@@ -13,6 +13,7 @@ import torch
 
 from kelbo.cli.places import require_file
 from kelbo.data.factors import Factors
+from kelbo.data.layout import class_of
 from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.runs import write_atomic
 
@@ -24,13 +25,15 @@ def write_codes(
     *,
     labels: np.ndarray | None = None,
     factors: Factors | None = None,
+    paths: np.ndarray | None = None,
 ) -> None:
     """Write codes (N, K) and what is known of their images as .npz or .parquet, atomically.
 
     scales: standard deviations, where the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
-    order of their indices. The .npz holds `means`, `scales`, `labels`, `factors` (N, F) and `names` (F,) as far as there are
-    any, and is what `kelbo score` reads; the table has columns mean_0 …, scale_0 …, `label` and one a factor. RecipeError for
-    another ending, or for .parquet without pyarrow.
+    order of their indices. paths: of the images' files within the set (N,), whose folders name classes. The .npz holds
+    `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths` and `classes` as far as there are any, and is what
+    `kelbo score` reads; the table has columns mean_0 …, scale_0 …, `label`, one a factor, `path` and `class`. RecipeError
+    for another ending, or for .parquet without pyarrow.
     """
     arrays = {"means": means}
     if scales is not None:
@@ -39,6 +42,10 @@ def write_codes(
         arrays["labels"] = labels
     if factors is not None:
         arrays |= {"factors": factors.of(torch.arange(len(factors))).numpy(), "names": np.array(factors.names)}
+    if paths is not None:
+        arrays["paths"] = np.asarray(paths, np.str_)
+        classes = np.array([class_of(each) for each in arrays["paths"].tolist()], np.str_)
+        arrays |= {"classes": classes} if classes.any() else {}
     require_writable(path)
     buffer = io.BytesIO()
     if path.suffix == ".npz":
@@ -65,7 +72,7 @@ def _columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     columns |= {"label": arrays["labels"]} if "labels" in arrays else {}
     if "factors" in arrays:
         columns |= {str(name): column for name, column in zip(arrays["names"], arrays["factors"].T, strict=True)}
-    return columns
+    return columns | {name: arrays[key] for name, key in (("path", "paths"), ("class", "classes")) if key in arrays}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -28,6 +28,15 @@ class Division:
     left_out: int = 0
 
 
+def class_of(path: str) -> str:
+    """The class of an image by its path within a set: the folder around it, or the next one out that names no split."""
+    for folder in reversed(PurePath(path).parts[:-1]):
+        said = named(folder)
+        if said is None or said.rest:
+            return folder
+    return ""
+
+
 class _Level(NamedTuple):
     """depth: how many folders lie around the splits' ones. called: names of those, each with its split."""
 

@@ -46,7 +46,8 @@ def planned(picture: Picture, plan: Plan) -> Image.Image:
         return image
     if plan.resize is None:
         raise Refused(
-            f"{picture.name} is {by(image.size)} pixels; {by(plan.size)} are expected. Name a size and a resize filter."
+            f"{picture.name} is {by(image.size)} pixels; {by(plan.size)} are expected (width × height). Name a size and a "
+            "resize filter."
         )
     return image.resize(plan.size, FILTERS[plan.resize])
 

@@ -67,7 +67,9 @@ class Plan:
     def note(self) -> str:
         resized = f"resized by {self.resize}" if self.resize else "not resized"
         deep = ", more than 8 bits mapped onto 0–255" if self.depth == "scale" else ""
-        return f"{self.mode} {by(self.size)}, crop {self.crop}, {resized}{deep}"
+        width, height = self.size
+        size = by(self.size) if width == height else f"{height} high and {width} wide"
+        return f"{self.mode} {size}, crop {self.crop}, {resized}{deep}"
 
 
 def from_file(file: Path, path: str) -> Picture:
