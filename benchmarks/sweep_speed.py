@@ -41,9 +41,9 @@ def lanes_of(network: str, device: str):
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build, change
     from kelbo.recipes.named import shapes2d_beta
-    from kelbo.seeds import seeded
+    from kelbo.seeds import Source, seed_for, seeded
     from kelbo.sweeps.stacked_data import Pool
-    from kelbo.sweeps.stacked_step import Generators, Lane
+    from kelbo.sweeps.stacked_step import Lane
     from kelbo.training import TrainState
 
     keep_freed_memory()
@@ -59,8 +59,8 @@ def lanes_of(network: str, device: str):
         wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
         state = TrainState(wrapped, optimizer, build.objective(recipe).initial())
         batches = Batches(data.train, BATCH, seed, fabric.device).at(0)
-        with seeded(seed, "latents"):
-            return Lane(state, build.objective(recipe), build.schedule(recipe), batches, Generators(fabric.device))
+        noise = Source(seed_for(seed, "latents"))
+        return Lane(state, build.objective(recipe), build.schedule(recipe), batches, noise)
 
     torch.set_float32_matmul_precision("highest")
     return fabric, 2, [lane(beta, seed) for beta in BETAS for seed in SEEDS[device]]

@@ -22,8 +22,11 @@ def is_eager() -> bool:
 
 
 def under_a_mode() -> bool:
-    """Whether some `TorchFunctionMode` or `TorchDispatchMode` is told of every operation."""
-    return bool(torch._C._is_torch_function_mode_enabled() or torch._C._len_torch_dispatch_stack())
+    """Whether some `TorchFunctionMode` or `TorchDispatchMode` is told of every operation, but one of `kelbo.seeds`."""
+    return bool(torch._C._len_torch_dispatch_stack()) or any(
+        not getattr(torch._C._get_function_stack_at(level), "only_draws", False)
+        for level in range(torch._C._len_torch_function_stack())
+    )
 
 
 def is_ordinary(value: Tensor) -> bool:

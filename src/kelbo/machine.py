@@ -79,6 +79,10 @@ def _processor() -> str:
 
 
 def _version(package: str) -> str:
+    if package == "torch":
+        return str(
+            torch.__version__
+        )  # which names the build too ("+cpu", "+cu130"); the package's own version need not
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -9,6 +9,7 @@ from torch import nn
 from kelbo.errors import ScoreError
 from kelbo.metrics import classifiers
 from kelbo.metrics.classifiers import predictions
+from kelbo.seeds import Source
 
 RNG = np.random.default_rng(0)
 CENTRES = np.array([[2.0, 0, 0], [0, 2, 0], [0, 0, 2], [1, 1, 1]])
@@ -32,7 +33,7 @@ def test_the_gradient_by_hand_is_that_of_autograd():
         nn.functional.cross_entropy(layer(points), answers).backward()
         optimizer.step()
     torch.manual_seed(0)
-    by_hand = classifiers._linear(points, answers, 5, steps=100)
+    by_hand = classifiers._linear(points, answers, 5, Source(0), steps=100)
     torch.testing.assert_close(by_hand.weight, layer.weight, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(by_hand.bias, layer.bias, rtol=1e-4, atol=1e-5)
 

@@ -236,7 +236,7 @@ RECORDED = {
 def test_what_records_a_network_sees_pytorchs_layers(slow_case, around, how, training):
     network, x = slow_case
     with warnings.catch_warnings(), torch.set_grad_enabled(training):
-        warnings.simplefilter("ignore", DeprecationWarning)  # of some recorders themselves
+        warnings.simplefilter("ignore")  # PyTorch's of its own recorders
         theirs = twin(network)(x)
         try:
             ours = RECORDED[how](network.train(training), x)

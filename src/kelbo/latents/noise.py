@@ -10,13 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kelbo.seeds import normal_like
+
 _generators: ContextVar[Sequence[torch.Generator] | None] = ContextVar("generators", default=None)
 
 
 def standard_normal(like: Tensor) -> Tensor:
-    """Draws of N(0, 1), shaped like `like`, from torch's default generator; inside `noise_of_lanes` from a lane's own."""
+    """Draws of N(0, 1), shaped like `like`, as `kelbo.seeds.normal_like`; inside `noise_of_lanes` from a lane's own."""
     if _generators.get() is None:
-        return torch.randn_like(like)
+        return normal_like(like)
     return _Noise.apply(like.detach())  # pyright: ignore[reportReturnType]
 
 

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from kelbo.seeds import normal_like
+
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, I) in nats, z of shape (B, K), answer (B,)."""
@@ -15,4 +17,4 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 def standard_normal_sample(count: int, dims: int, device: torch.device) -> Tensor:
     """Draws of N(0, I), shape (count, dims)."""
-    return torch.randn(count, dims, device=device)
+    return normal_like(torch.empty(count, dims, device=device))

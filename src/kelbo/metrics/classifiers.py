@@ -10,6 +10,7 @@ from torch import nn
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
+from kelbo.seeds import Source, all_drawing_from, drawing_from, source
 
 Classifier = Literal["logistic", "linear", "mlp", "forest"]
 
@@ -46,23 +47,23 @@ def predictions(
         return RandomForestClassifier(150, random_state=seed, n_jobs=-1).fit(train, labels).predict(test)
     if classifier not in get_args(Classifier):
         raise ScoreError(f'There is no classifier "{classifier}"; there are {", ".join(get_args(Classifier))}.')
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(Source(seed)) as noise:
         points, answers, asked = torch.as_tensor(train).float(), torch.as_tensor(labels), torch.as_tensor(test).float()
         if classifier == "linear":
-            return np.asarray(_linear(points, answers, classes)(asked).argmax(1))
-        network = _mlp(points, answers, classes).train(dropout_at_test)
+            return np.asarray(_linear(points, answers, classes, noise)(asked).argmax(1))
+        network = _mlp(points, answers, classes, noise).train(dropout_at_test)
         with torch.no_grad():
             return np.asarray(network(asked).argmax(1))
 
 
 @torch.no_grad()
-def _linear(points: torch.Tensor, answers: torch.Tensor, classes: int, steps: int = 10_000) -> nn.Linear:
+def _linear(points: torch.Tensor, answers: torch.Tensor, classes: int, noise: Source, steps: int = 10_000) -> nn.Linear:
     """A linear layer after steps of Adagrad at rate 0.01 on the mean cross-entropy of all points.
 
     The gradient by hand, with a column a point: a tenth of the time of autograd's.
     """
-    layer = nn.Linear(points.shape[1], classes)
+    with all_drawing_from(noise):
+        layer = nn.Linear(points.shape[1], classes)
     inputs = torch.cat([points, torch.ones(len(points), 1)], 1).T.contiguous()
     wanted = nn.functional.one_hot(answers, classes).T.float().contiguous()
     weights = torch.cat([layer.weight, layer.bias[:, None]], 1)
@@ -76,9 +77,10 @@ def _linear(points: torch.Tensor, answers: torch.Tensor, classes: int, steps: in
     return layer
 
 
-def _mlp(points: torch.Tensor, answers: torch.Tensor, classes: int, steps: int = 5_000) -> nn.Module:
+def _mlp(points: torch.Tensor, answers: torch.Tensor, classes: int, noise: Source, steps: int = 5_000) -> nn.Module:
     """Two hidden layers after steps of Adagrad at rate 0.001, decay 0.0001, on the mean cross-entropy of all points."""
-    network = mlp_layers(points.shape[1], classes)
+    with all_drawing_from(noise):
+        network = mlp_layers(points.shape[1], classes)
     optimizer = torch.optim.Adagrad(network.parameters(), lr=1e-3, weight_decay=1e-4)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -105,5 +107,7 @@ class HalfDropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
-        drawn = torch.randint(256, (-(-x.numel() // 8),), device=x.device)
+        own = source()
+        noise = own and own.on(x.device)
+        drawn = torch.randint(256, (-(-x.numel() // 8),), device=x.device, generator=noise)
         return x * self.masks.index_select(0, drawn).flatten()[: x.numel()].view_as(x)

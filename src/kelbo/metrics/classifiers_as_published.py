@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.metrics.classifiers import mlp_layers
+from kelbo.seeds import Source, all_drawing_from, drawing_from
 
 Network = Literal["linear", "mlp"]
 STEPS: dict[Network, int] = {"linear": 10_000, "mlp": 5_000}
@@ -70,11 +71,12 @@ def answers_in_turn(
         shapes = ", ".join(f"{name} {task.train.shape[1]}" for name, task in tasks.items())
         raise ScoreError(f"One network learns codes of one size; got {shapes}.")
     steps, told, memory = STEPS[network] if steps is None else steps, {}, None
-    with torch.random.fork_rng(devices=[]):
+    with all_drawing_from(Source(seed)):
         learner = _LEARNERS[network](next(iter(tasks.values())).train.shape[1], classes)
-        for name, task in tasks.items():
-            torch.manual_seed(seed)
-            learner.begin(task)
+    for name, task in tasks.items():
+        with drawing_from(Source(seed)) as noise:
+            with all_drawing_from(noise):
+                learner.begin(task)
             if memory is None or not carried or name in tuned:
                 memory = _Memory(network, learner.weights, adam=name in tuned)
             for _ in range(steps):

@@ -220,7 +220,8 @@ def open_run(
         recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
     data = build.data(recipe)
     require_same_data(run, data)
-    model = build.model(recipe, data)
+    with seeded(recipe.seed, "init"):  # weights are drawn before they are read
+        model = build.model(recipe, data)
     kept = opened.load(run, model, place, average, fabric, checkpoint)
     if kept.averaged and model.likelihood.forget():
         track_again(model, data, recipe.training.batch_size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
@@ -20,7 +19,7 @@ from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
-from kelbo.seeds import seeded
+from kelbo.seeds import Source, drawing_from, normal_like, seed_for
 from kelbo.training import TrainState
 from kelbo.training.checkpoint import saving
 from kelbo.units import intensities
@@ -95,7 +94,9 @@ def clouds(
 
 def _drawn(model: Model, images: Images, seed: int, batch_size: int = 256) -> Iterator[Tensor]:
     device = next(model.parameters()).device
-    with model.evaluating(), seeded(seed, "evaluation", 1):
-        for batch in passes(images, batch_size, device):
+    noise = Source(seed_for(seed, "evaluation", 1))
+    for batch in passes(images, batch_size, device):
+        with model.evaluating(), drawing_from(noise):
             mean, scale = model.posterior_moments(intensities(batch, images.levels))
-            yield model.likelihood.mean(model.decode(mean + scale * torch.randn_like(scale)))
+            decoded = model.likelihood.mean(model.decode(mean + scale * normal_like(scale)))
+        yield decoded

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
 from kelbo.fabric import Fabric
@@ -24,7 +22,7 @@ from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.validating import validation
 from kelbo.runs import Run
-from kelbo.seeds import seed_for
+from kelbo.seeds import Source, drawing_from, seed_for, seeded
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.hooks import Sink
@@ -47,6 +45,8 @@ class Running:
     scalars: Scalars
     checkpoints: Checkpoints
     pictures: Hook
+    source: Source
+    """where the latents' noise comes from"""
 
     @property
     def hooks(self) -> list[Hook]:
@@ -73,13 +73,13 @@ def running(
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
-    say takes each warning, which the run keeps too. told: what else its provenance shall say of the machine. On entry torch's
-    default generators are where the latents' noise comes from next. Raises RunError where the folder exists, or cannot be
-    gone on with.
+    say takes each warning, which the run keeps too. told: what else its provenance shall say of the machine. Inside the block
+    the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError where the folder
+    exists, or cannot be gone on with.
     """
     require_splits(data)
-    torch.manual_seed(seed_for(recipe.seed, "init"))
-    state = _begin(recipe, data, fabric)
+    with seeded(recipe.seed, "init"):
+        state = _begin(recipe, data, fabric)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     moves = build.objective(recipe), build.schedule(recipe), batches
@@ -87,11 +87,24 @@ def running(
     if not resume:
         once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric, told or {})))
     run = Run.open(out)
-    # from here on the default generators serve the latents' noise alone
-    torch.manual_seed(seed_for(recipe.seed, "latents", fabric.global_rank))
-    if resume:
-        _go_back(fabric, run, recipe, state)
+    with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
+        if resume:
+            _go_back(fabric, run, recipe, state)
+        yield from _under_way(recipe, run, data, fabric, state, moves, noise, sinks, say)
 
+
+def _under_way(
+    recipe: Recipe,
+    run: Run,
+    data: ImageSet,
+    fabric: Fabric,
+    state: TrainState,
+    moves: tuple[Objective, Schedule, Batches],
+    noise: Source,
+    sinks: Sequence[Sink],
+    say: Say,
+) -> Iterator[Running]:
+    plan = recipe.training
     recorded: list[Sink] = []
     tensorboard = None
     if fabric.is_global_zero:
@@ -103,7 +116,7 @@ def running(
     followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
     pictures = every(plan.pictures_every, followed)
     try:
-        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures)
+        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures, noise)
     finally:
         if tensorboard:
             with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already

@@ -16,6 +16,7 @@ from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
+from kelbo.seeds import generator, seeded
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import work_off, workers_here
@@ -69,7 +70,8 @@ def rates(recipes: Mapping[str, Recipe], *, tell: Tell) -> dict[str, Rate]:  # n
 def _rate(recipe: Recipe) -> Rate:
     data = like(recipe)
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    model = build.model(recipe, data).to(fabric.device)
+    with seeded(0, "probe"):
+        model = build.model(recipe, data).to(fabric.device)
     wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
     objective = build.objective(recipe)
     state = TrainState(wrapped, optimizer, objective.initial())
@@ -99,7 +101,7 @@ def like(recipe: Recipe) -> ImageSet:
         return build.data(recipe)
     shape = SHAPES[recipe.data.kind]
     levels = 2 if shape == (1, 64, 64) else 256
-    pixels = torch.randint(levels, (512, *shape), dtype=torch.uint8)
+    pixels = torch.randint(levels, (512, *shape), dtype=torch.uint8, generator=generator(0, "probe"))
     images = ArrayImages(pixels, levels)
     return ImageSet(recipe.data.kind, {"train": images, "test": images}, "noise")
 

@@ -17,10 +17,10 @@ from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.guards import require_same_precision
 from kelbo.recipes.schema import Recipe
-from kelbo.seeds import seeded
+from kelbo.seeds import Source, drawing_from, seeded
 from kelbo.sweeps.queue import cores, workers_here
 from kelbo.sweeps.stackable import stackable
-from kelbo.sweeps.stacked_step import Generators, Lane, Step, forked
+from kelbo.sweeps.stacked_step import Lane, Step
 from kelbo.training import TrainState, fit
 
 ROUNDS, SECONDS = 3, 0.2
@@ -58,7 +58,7 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     threads = max(1, cores() // workers)
     keep_freed_memory()
     try:
-        with forked():
+        with drawing_from(Source(recipes[0].seed)):
             tried = recipes if fabric.device.type == "cuda" else recipes[:TRIED]
             stacked, alone = _tried(tried, fabric, threads)
     except torch.OutOfMemoryError:
@@ -98,7 +98,7 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
             build.objective(recipe),
             build.schedule(recipe),
             batches.at(0),
-            Generators(fabric.device),
+            Source(recipe.seed),
             recipe.training.clip,
         )
         for recipe in recipes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from torch import Tensor
@@ -21,13 +21,14 @@ from kelbo.recipes.guards import require_same_data, require_same_precision, requ
 from kelbo.recipes.running import Running, running
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+from kelbo.seeds import drawing_from
 from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
-from kelbo.sweeps.stacked_step import Generators, Lane, Step, forked
+from kelbo.sweeps.stacked_step import Lane, Step
 
 TOLD_EVERY = 10
 """steps"""
@@ -62,7 +63,7 @@ def train_stacked(
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     keep_freed_memory()
-    with forked(), ExitStack() as runs, Signals(alone=True) as signals:
+    with ExitStack() as runs, Signals(alone=True) as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
         return together.train()
@@ -94,29 +95,29 @@ class _Member:
             run.objective,
             run.schedule,
             run.batches.at(run.state.step),
-            Generators(run.batches.device),
+            run.source,
             plan.clip,
         )
-        self.steps, self.saved_every, self.hooks = plan.steps, plan.checkpoint_every, run.hooks
+        self.steps, self.hooks = plan.steps, run.hooks
         if run.batches.device.type != "cpu":
             run.scalars.guard = plan.log_every  # looking for what is not finite waits for the device
 
     def after_step(self, bound: Bound, loss: Tensor) -> bool:
         """What a run does after a step; says whether it was the last. Raises as hooks do."""
         state = self.run.state
-        with self.lane.generators.as_default() if state.step % self.saved_every == 0 else nullcontext():
+        with drawing_from(self.lane.source):
             for hook in self.hooks:
                 hook(state, bound, loss)
         if state.step % TOLD_EVERY == 0:
             self.tell({"step": state.step, "steps": self.steps})
         if state.step < self.steps:
             return False
-        with self.lane.generators.as_default():
+        with drawing_from(self.lane.source):
             self.run.finish()
         return True
 
     def save(self) -> None:
-        with self.lane.generators.as_default():
+        with drawing_from(self.lane.source):
             self.run.checkpoints.save(self.run.state)
 
 

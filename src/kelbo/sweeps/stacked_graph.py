@@ -55,7 +55,7 @@ class Graph:
     def _record(self, images: Tensor) -> None:
         self.images = images.clone()
         for lane in self.step.lanes:
-            self.graph.register_generator_state(lane.generators.own)
+            self.graph.register_generator_state(lane.source.on(self.step.fabric.device))
         with self._rates_as_tensors(), torch.cuda.graph(self.graph):
             self.result = self.eager(self.images)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -13,48 +12,22 @@ from kelbo.bound import Bound
 from kelbo.fabric import Fabric
 from kelbo.latents.noise import noise_of_lanes
 from kelbo.protocols import Objective
+from kelbo.seeds import Source
 from kelbo.sweeps.stacked_models import Stack
 from kelbo.training import Schedule, TrainState
 from kelbo.training.schedules import set_learning_rate
 from kelbo.units import intensities
 
 
-class Generators:
-    """A lane's own sources of noise, which begin where torch's default ones stand."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.cpu = torch.Generator()
-        self.cpu.set_state(torch.get_rng_state())
-        self.own = self.cpu
-        if device.type == "cuda":
-            self.own = torch.Generator(device)
-            self.own.set_state(torch.cuda.get_rng_state(device))
-
-    @contextmanager
-    def as_default(self) -> Iterator[None]:
-        """Inside the block torch's default generators stand where the lane's own do: for what is saved of them."""
-        with forked():
-            torch.set_rng_state(self.cpu.get_state())
-            if self.device.type == "cuda":
-                torch.cuda.set_rng_state(self.own.get_state(), self.device)
-            yield
-
-
-def forked() -> AbstractContextManager[None]:
-    """After the block torch's default generators, on every device, stand where they stood before it."""
-    return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
-
-
 @dataclass
 class Lane:
-    """What moves in one lane, and by what; `batches` are uint8 levels (B, C, H, W), from the state's step on."""
+    """What moves in one lane, by what, and its source of noise; `batches` are uint8 (B, C, H, W), from the state's step on."""
 
     state: TrainState
     objective: Objective
     schedule: Schedule
     batches: Iterator[Tensor]
-    generators: Generators
+    source: Source
     clip: float | None = None
 
 
@@ -68,7 +41,7 @@ class Step:
     def __init__(self, fabric: Fabric, lanes: Sequence[Lane], levels: int) -> None:
         self.fabric, self.lanes, self.levels = fabric, lanes, levels
         self.stack = Stack([lane.state.network for lane in lanes])
-        self.generators = [lane.generators.own for lane in lanes]
+        self.generators = [lane.source.on(fabric.device) for lane in lanes]
 
     def __call__(self) -> list[tuple[Bound, Tensor]]:
         """Each lane's bound and loss, without gradients."""

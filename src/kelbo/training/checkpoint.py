@@ -25,6 +25,7 @@ from kelbo.processes import once, together
 from kelbo.protocols import Model
 from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
+from kelbo.seeds import source
 from kelbo.training.state import Best, TrainState
 
 FORMAT = 1
@@ -209,7 +210,9 @@ def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor], groups: list[di
 
 
 def _generators() -> dict[str, Tensor]:
-    """The states of torch's default generators, from which the latents' noise is drawn."""
+    """The states of the generators that the latents' noise is drawn from: the run's own, or else PyTorch's."""
+    if (own := source()) is not None:
+        return own.state()
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states |= {f"cuda{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
@@ -217,10 +220,13 @@ def _generators() -> dict[str, Tensor]:
 
 
 def _set_generators(states: dict[str, Tensor]) -> None:
+    if (own := source()) is not None:
+        return own.set_state(states)
     torch.set_rng_state(states["cpu"])
     for i in range(torch.cuda.device_count()):
         if f"cuda{i}" in states:
             torch.cuda.set_rng_state(states[f"cuda{i}"], i)
+    return None
 
 
 def _refuse_broken_state(run: Run, state: TrainState) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from kelbo.recipes import build
 from kelbo.recipes.beta_study import PARTS, official, part_recipe
+from kelbo.seeds import seeded
 from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.probe import like
 
@@ -24,7 +25,8 @@ def architectures(plan: Plan) -> list[dict[str, Any]]:
         data = trained[name].source.data if name in trained else part.standing or official(part.role, plan.root)
         recipe = part_recipe(name, data, 1, as_published=plan.as_published)
         images = like(recipe)
-        model = build.model(recipe, images)
+        with seeded(0, "probe"):
+            model = build.model(recipe, images)
         encoder, decoder = (layers_of(module) for part_name, module in model.named_children() if part_name in SIDES)
         found.append(
             {

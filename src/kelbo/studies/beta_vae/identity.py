@@ -23,7 +23,7 @@ from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
 from kelbo.fabric import Fabric
 from kelbo.recipes import Recipe, build, change, find
-from kelbo.seeds import seed_for
+from kelbo.seeds import Source, drawing_from, seed_for, seeded
 from kelbo.training import TrainState, fit
 
 BETAS = (0.1, 1.0, 4.0, 10.0)
@@ -103,12 +103,11 @@ def _trained(recipe: Recipe, data: ImageSet) -> _Trained:
                 parameters = getattr(state.network, part).parameters()
                 gradients[part] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(recipe.seed, "init"))
+    with seeded(recipe.seed, "init"):
         model = build.model(recipe, data)
+    with drawing_from(Source(seed_for(recipe.seed, "latents", 0))):
         wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
         objective = build.objective(recipe)
-        torch.manual_seed(seed_for(recipe.seed, "latents", 0))
         batches = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
         state = TrainState(wrapped, optimizer, objective.initial())
         schedule = build.schedule(recipe)

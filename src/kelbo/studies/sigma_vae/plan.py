@@ -15,6 +15,7 @@ from kelbo.recipes import sigma_study as study
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
+from kelbo.seeds import seeded
 from kelbo.studies.features import settled
 from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_of
@@ -205,7 +206,8 @@ def plan_of(
     unset = study.set_recipe(of, place, budget.steps[of])
     recipe = change(unset, changes)
     images = build.data(recipe)
-    build.model(recipe, images)  # refuses images that the network does not take
+    with seeded(0, "probe"):
+        build.model(recipe, images)  # refuses images that the network does not take
     bare = Plan(budget, mode, (), of, place, recipe, images, (), (), settled(features), _changed(unset, recipe))
     return bare.asking([asked])
 
