@@ -134,7 +134,7 @@ def _lasso(x: Floats, y: Ints, x_test: Floats, y_test: Ints) -> tuple[Floats, fl
 
     mean, deviation = x.mean(0), x.std(0)
     scale = np.where(deviation > 1e-12 * np.abs(mean), deviation, np.inf)  # a constant's deviation is rounding at most
-    fitted = Lasso(alpha=LASSO_PENALTY).fit((x - mean) / scale, (y - y.mean()) / y.std())
+    fitted = Lasso(alpha=LASSO_PENALTY, tol=1e-10, max_iter=100_000).fit((x - mean) / scale, (y - y.mean()) / y.std())
     truth = (y_test - y.mean()) / y.std()
     error = np.sqrt(np.square(fitted.predict((x_test - mean) / scale) - truth).mean())
     return np.abs(fitted.coef_), float(1 - error / (truth.std() or 1.0))

@@ -18,7 +18,8 @@ from kelbo.metrics.clouds import two_clouds
 class KernelDistance(NamedTuple):
     """The mean of MMD² over subsets, and how sure it is.
 
-    deviation:      of the subsets' values, what is usually printed after "±"; of one subset, NaN
+    deviation:      of the subsets' values, by their number less 1 (torch-fidelity divides by their number); it is what is
+                    usually printed after "±"; of one subset, NaN
     standard_error: of the mean, over new images of both clouds and new subsets. NaN of one subset, and where a subset is a
                     whole cloud, of which nothing is left to tell by
     """

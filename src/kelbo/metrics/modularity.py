@@ -62,8 +62,8 @@ def explicitness(
 
     For each factor a logistic regression learns its value from the codes; for each value, the area under the curve of its
     probability against all other values in the test rows; the mean over values, then over factors. As in the reference
-    (disentanglement_lib): codes standardised by the train rows, scikit-learn's default regression, one of all values
-    together, and areas as they are, 0.5 by chance. Train and test rows are disjoint.
+    (disentanglement_lib): codes standardised by the train rows, scikit-learn's default regression (C = 1; of two values,
+    the second alone has weights), one of all values together, at its optimum, and areas as they are, 0.5 by chance. Train and test rows are disjoint.
 
     ScoreError: see `codes_and_factors`; fewer rows than train + test; a value that is missing among either.
     """
@@ -82,7 +82,7 @@ def _area(train: Floats, labels: Ints, test: Floats, truth: Ints) -> float:
     """Mean over values of the area under the ROC curve, one against the rest, of one factor."""
     from sklearn.linear_model import LogisticRegression  # here, since scikit-learn takes a second to import
 
-    probabilities = LogisticRegression(max_iter=10_000).fit(train, labels).predict_proba(test)
+    probabilities = LogisticRegression(tol=1e-9, max_iter=10_000).fit(train, labels).predict_proba(test)
     return float(areas_under_curves(probabilities, truth).mean())
 
 
