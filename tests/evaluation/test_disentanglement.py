@@ -55,9 +55,10 @@ def test_large_tables_are_scored_on_fresh_rows_and_small_ones_on_all():
         "rows": 1200,
         "table": 1200,
         "replicates": "half samples",
+        "seed": 0,
     }
     sample = scores_of_codes(perfect(400), ["mig"])["mig"]
-    assert sample["settings"] == {"rows": 10_000, "table": 24_000, "replicates": "half samples"}
+    assert sample["settings"] == {"rows": 10_000, "table": 24_000, "replicates": "half samples", "seed": 0}
 
 
 def test_tables_of_every_combination_are_scored_on_fresh_rows():
@@ -67,7 +68,7 @@ def test_tables_of_every_combination_are_scored_on_fresh_rows():
     assert not Codes(factors[1:].astype(np.float32), None, factors[1:]).complete
     assert not Codes(factors.astype(np.float32), None, np.roll(factors, 1, 0) * 0 + factors[5]).complete
     scores = scores_of_codes(everything, ["mig", "factor_vae"])
-    assert scores["mig"]["settings"] == {"rows": 10_000, "table": 27_000, "replicates": "fresh rows"}
+    assert scores["mig"]["settings"] == {"rows": 10_000, "table": 27_000, "replicates": "fresh rows", "seed": 0}
     assert scores["factor_vae"]["settings"]["replicates"] == "fresh pairs"
 
 

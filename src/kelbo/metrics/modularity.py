@@ -63,7 +63,8 @@ def explicitness(
     For each factor a logistic regression learns its value from the codes; for each value, the area under the curve of its
     probability against all other values in the test rows; the mean over values, then over factors. As in the reference
     (disentanglement_lib): codes standardised by the train rows, scikit-learn's default regression (C = 1; of two values,
-    the second alone has weights), one of all values together, at its optimum, and areas as they are, 0.5 by chance. Train and test rows are disjoint.
+    the second alone has weights), one of all values together, at its optimum, and areas as they are, 0.5 by chance. Train
+    and test rows are disjoint.
 
     ScoreError: see `codes_and_factors`; fewer rows than train + test; a value that is missing among either.
     """
