@@ -110,7 +110,8 @@ class AnalyticGaussian(Gaussian):
         if self.batches == 0:
             raise RunError(
                 f"{type(self).__name__} has no σ yet: it has seen 0 batches in training mode. "
-                "Train it or load trained weights first, or use FixedGaussian."
+                "Train it or load trained weights first, or use FixedGaussian. If a trainer validates before it trains, skip "
+                "that check."
             )
         return self.running_variance.float()
 
