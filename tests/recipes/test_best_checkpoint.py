@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from kelbo.cli.runs import _entry
 from kelbo.data.images import SubsetImages
 from kelbo.errors import Interrupted, RunError
 from kelbo.recipes import build, change, find
@@ -17,6 +18,7 @@ from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.recipes.scores import score_run
 from kelbo.reports.run_page import write_page
 from kelbo.runs import Run
+from kelbo.runs.index import index
 from kelbo.sweeps.measured import numbers
 from kelbo.sweeps.stacked import train_stacked
 from kelbo.training import opened
@@ -81,6 +83,8 @@ def test_the_best_checkpoint_outlives_the_later_ones(run):
     assert best < 12
     assert opened.best(run) == (best, -elbos(run)[best])
     assert run.checkpoint_steps() == [best, 12, 14]
+    (listed,) = [_entry(entry) for entry in index(run.path)]
+    assert (listed["checkpoint"], listed["best"]["step"]) == (14, best)
 
 
 def test_the_validation_numbers_are_those_of_an_evaluation_of_that_checkpoint(run):

@@ -10,6 +10,7 @@ import typer
 from kelbo.cli.options import Json, RunPath
 
 if TYPE_CHECKING:
+    from kelbo.runs import Run
     from kelbo.runs.index import Entry
 
 app = typer.Typer(help="List the runs below a folder, or show one.", no_args_is_help=True)
@@ -61,6 +62,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "seed": recipe.seed if recipe else None,
         "steps": recipe.training.steps if recipe else None,
         "checkpoint": entry.checkpoint,
+        "best": _best(entry.run),
         "last": entry.last or None,
         "error": error,
     }
@@ -72,14 +74,13 @@ def show(run: RunPath, as_json: Json = False) -> None:
     import json
 
     from kelbo.runs import Run
-    from kelbo.training.opened import best
 
     opened = Run.open(run)
     rows = opened.journal.rows()
     answer = {
         "path": str(run),
         "checkpoints": opened.checkpoint_steps(),
-        "best": found._asdict() if (found := best(opened)) else None,
+        "best": _best(opened),
         "last": rows[-1] if rows else None,
         "warnings": opened.warnings(),
         "evaluations": opened.evaluations(),
@@ -91,6 +92,18 @@ def show(run: RunPath, as_json: Json = False) -> None:
     typer.echo(opened.recipe_path.read_text())
     for name, value in answer.items():
         typer.echo(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict) else value}")
+
+
+def _best(run: Run) -> dict[str, Any] | None:
+    """The best checkpoint on validation images, as JSON; None where there is none, or the newest one cannot be read."""
+    from kelbo.errors import RunError
+    from kelbo.training.opened import best
+
+    try:
+        found = best(run)
+    except RunError:
+        return None
+    return found._asdict() if found else None
 
 
 def _short(value: float | int | None) -> str:
