@@ -4,10 +4,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from kelbo.cli.runs import _entry
@@ -211,3 +214,36 @@ def test_a_best_checkpoint_that_was_taken_away_is_missed_by_nobody_that_trains_o
         open_run(run.path, checkpoint="best")
     longer = train(recipe("training.steps=16", *WORSE), run.path, resume=True)
     assert opened.best(longer).step == 16
+
+
+@pytest.mark.slow
+def test_two_processes_judge_a_checkpoint_by_the_numbers_of_one(tmp_path):
+    pixels = READ(find("digits")).train.spread(900)[:, 0].numpy() * 15
+    for split, part in (("train", pixels[:400]), ("val", pixels[400:800]), ("test", pixels[800:])):
+        (tmp_path / "pictures" / split).mkdir(parents=True)
+        for number, picture in enumerate(part):
+            Image.fromarray(picture).save(tmp_path / "pictures" / split / f"{number:03d}.png")
+    settings = [
+        "data.size=16",
+        "data.mode=grey",
+        "model.network.kind=higgins",
+        *TINY,
+        "training.ema=0.9",
+        "likelihood.kind=shared_gaussian",
+    ]
+    command = ["train", "folder-sigma", "--data-root", tmp_path / "pictures", "--out", tmp_path / "run", "--steps", "6"]
+    chosen = [argument for setting in settings for argument in ("--set", setting)]
+    processes = ["--accelerator", "cpu", "--devices", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "KELBO_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-m", "kelbo", *map(str, command), *processes, *chosen],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    run = Run(tmp_path / "run")
+    record = evaluate_run(open_run(run.path, checkpoint="best"), "validation")
+    assert record["settings"]["images"] == 400
+    assert record["elbo"]["mean"] == pytest.approx(-opened.best(run).cost, rel=1e-6)
