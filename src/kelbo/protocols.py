@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.bound import Bound
+from kelbo.seeds import normal_like
 
 State = dict[str, Tensor]
 """An objective's memory: named tensors, so that it is saved as it is and runs under `torch.func`."""
@@ -76,6 +77,24 @@ class Likelihood(nn.Module, ABC):
     def forget(self) -> bool:
         """Drop what was tracked of training batches, for other weights to track it anew; False where there is nothing."""
         return False
+
+    def settle(self, variance: float) -> None:
+        """Let σ² be `variance` (squared intensities) in evaluation mode, where `sigma_from` is "solved".
+
+        It stands in the place of what training tracks, so a model that goes on training must be given that back.
+        """
+        raise TypeError(f"{type(self).__name__} does not solve for its σ, so it cannot be told one.")
+
+    @contextmanager
+    def settled(self, variance: float) -> Iterator[None]:
+        """Inside the block σ² is `variance`, as by `settle`; afterwards what training tracks is as it was."""
+        tracked = {name: value.clone() for name, value in self.named_buffers()}
+        self.settle(variance)
+        try:
+            yield
+        finally:
+            for name, value in self.named_buffers():
+                value.copy_(tracked[name])
 
     @abstractmethod
     def output_channels(self, channels: int) -> int:
@@ -178,6 +197,24 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def measure(self, x: Tensor, target: Tensor | None = None) -> Measured:
         """All that evaluation wants of some images, encoding them once. Arguments as of `forward`."""
+
+    def drawn(self, x: Tensor) -> Tensor:
+        """The likelihood's parameters at one draw z ~ q(z | x) of each image; at the code itself where there is no rate."""
+        mean, scale = self.posterior_moments(x)
+        return self.decode(mean + scale * normal_like(scale) if self.has_rate else mean)
+
+    def squared_errors(self, x: Tensor) -> Tensor:
+        """The squared error of each image at one draw of the latents, mean over channels and pixels, (B,)."""
+        return (x - self.likelihood.mean(self.drawn(x))).square().flatten(1).mean(1)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Inside the block the model may be given other weights; afterwards it has its own, bit for bit."""
+        own = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        try:
+            yield
+        finally:
+            self.load_state_dict(own)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -148,7 +148,7 @@ def test_a_share_of_the_pixels_on_the_floor_is_told(likelihood, parameters, pixe
     ("likelihood", "advice"),
     [
         (SharedGaussian(0.0), "moves by about the learning rate a step"),
-        (solved(0.5), "lower likelihood.momentum"),
+        (solved(0.5), "is the error on training images at a draw of the latents"),
         (FixedGaussian(0.5), "Let σ be learned"),
     ],
 )

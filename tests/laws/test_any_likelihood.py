@@ -19,7 +19,8 @@ from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import TrainState, fit
-from kelbo.training.checkpoint import load_weights, save
+from kelbo.training.checkpoint import save
+from kelbo.training.opened import load
 from kelbo.units import intensities
 
 LEVELS, SIDE, STEPS = 16, 28, 3
@@ -140,10 +141,26 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
     run = Run.create(tmp_path / "run", "", {})
     save(run, fabric, state)
     again = begun(chosen, images, fabric).network
-    assert load_weights(run, again, torch.device("cpu")) == STEPS
+    assert load(run, again, torch.device("cpu")).step == STEPS
     with trained.evaluating(), again.evaluating():
         assert torch.equal(likelihood.log_prob(x, output), again.likelihood.log_prob(x, output))
         assert torch.equal(again.decode(again.posterior_moments(x)[0]), output)
+
+
+@pytest.mark.parametrize("kind", LIKELIHOODS)
+def test_what_a_likelihood_tracks_in_training_can_be_told_it_anew(kind, images, fabric):
+    """Else it would lag behind the weights that it is reported with: evaluation tells only a σ that is solved for."""
+    model = begun(change(recipe("vae", "higgins"), [f"likelihood.kind={kind}"]), images, fabric).network
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    model(intensities(images.train.spread(4), LEVELS))
+    moved = {name for name, value in model.named_buffers() if not torch.equal(value, before[name])}
+    likelihood = model.likelihood
+    assert bool(moved) == (likelihood.sigma_from == "solved") == likelihood.forget()
+    if moved:
+        assert {name.partition(".")[0] for name in moved} == {"likelihood"}
+        with likelihood.settled(0.25), model.evaluating():
+            assert torch.all(likelihood.variance(torch.zeros(2, 1, SIDE, SIDE)) == 0.25)
+        assert all(not value.any() for value in likelihood.buffers())
 
 
 def test_the_law_speaks_of_all_that_recipes_may_name():

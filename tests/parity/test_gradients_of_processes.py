@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from kelbo.cli.processes import launch
 from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.evaluation.sigma import solve_sigma
 from kelbo.fabric import Fabric
 from kelbo.latents import gaussian
 from kelbo.recipes import build, change, find
@@ -118,6 +119,21 @@ def of_two(tmp_path_factory):
     return load_file(out)
 
 
+def sigma(fabric: Fabric) -> torch.Tensor:
+    """σ² of a model from more images than one batch, by this process's part of them."""
+    pixels = np.random.default_rng(1).integers(0, LEVELS, (45, 1, SIDE, SIDE), dtype=np.uint8)
+    images = ArrayImages(pixels, LEVELS)
+    torch.manual_seed(0)
+    model = build.model(change(find("digits"), SMALL), ImageSet("made", {"train": images, "test": images}, "made"))
+    found = solve_sigma(model, images, count=41, batch_size=8, fabric=fabric)
+    assert found.images == 41
+    return torch.tensor(found.variance, dtype=torch.float64)
+
+
+def test_two_processes_estimate_the_sigma_of_one_to_the_last_bit(of_two):
+    assert sigma(Fabric(accelerator="cpu", devices=1)) == of_two["sigma"]
+
+
 @pytest.mark.parametrize("name", list(cases()), ids=list(cases()))
 def test_two_processes_have_the_gradient_of_one(name, of_one, of_two):
     one, two = of_one[name].double(), of_two[name].double()
@@ -135,6 +151,6 @@ def test_the_law_speaks_of_every_likelihood_and_of_its_options():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     fabric = launch("cpu", WORLD, None)
-    found = gradients(fabric)
+    found = {"sigma": sigma(fabric)} | gradients(fabric)
     if fabric.is_global_zero:
         save_file(found, Path(sys.argv[1]))

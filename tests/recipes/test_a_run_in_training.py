@@ -44,10 +44,11 @@ def go_on(run, steps):
 
 
 def is_of(experiment, run, step):
-    """Whether weights and memory are those of the checkpoint of `step`, which is there still."""
+    """Whether weights, σ and memory are those of the checkpoint of `step`, which is there still."""
     weights = load_file(run.checkpoint(step) / "weights.safetensors")
-    same = all(torch.equal(value, weights[name]) for name, value in experiment.model.state_dict().items())
-    return same and experiment.step == step and int(experiment.kept.memory["step"]) == step - 1
+    same = all(torch.equal(value, weights[name]) for name, value in experiment.model.named_parameters())
+    own = experiment.sigma._asdict() == run.sigma(step)["last step"]
+    return same and own and experiment.step == step and int(experiment.kept.memory["step"]) == step - 1
 
 
 def test_an_evaluation_weighs_the_rate_as_its_own_checkpoint_did(run):
@@ -66,7 +67,8 @@ def test_a_checkpoint_that_is_removed_while_it_is_read_is_read_anew_from_the_new
 
     def read_late(*arguments):
         if not moved:
-            moved.append(go_on(run, 10))
+            moved.append([])
+            moved[0] = go_on(run, 10)
         return read(*arguments)
 
     monkeypatch.setattr(opened, readers[file], read_late)

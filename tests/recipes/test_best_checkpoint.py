@@ -229,7 +229,7 @@ def test_two_processes_judge_a_checkpoint_by_the_numbers_of_one(tmp_path):
         "model.network.kind=higgins",
         *TINY,
         "training.ema=0.9",
-        "likelihood.kind=shared_gaussian",
+        "likelihood.kind=optimal_gaussian",
     ]
     command = ["train", "folder-sigma", "--data-root", tmp_path / "pictures", "--out", tmp_path / "run", "--steps", "6"]
     chosen = [argument for setting in settings for argument in ("--set", setting)]
@@ -247,3 +247,19 @@ def test_two_processes_judge_a_checkpoint_by_the_numbers_of_one(tmp_path):
     record = evaluate_run(open_run(run.path, checkpoint="best"), "validation")
     assert record["settings"]["images"] == 400
     assert record["elbo"]["mean"] == pytest.approx(-opened.best(run).cost, rel=1e-6)
+
+
+@pytest.mark.parametrize("ema", ["none", "0.9"])
+def test_a_solved_sigma_never_lags_behind_the_weights_that_are_judged_nor_behind_the_best_ones(
+    validated, tmp_path, ema
+):
+    settings = ["likelihood.kind=optimal_gaussian", f"training.ema={ema}", "optimizer.learning_rate=0.03"]
+    run = train(recipe("training.steps=14", "training.log_every=2", *settings), tmp_path / "run")
+    best, last = opened.best(run).step, run.checkpoint_steps()[-1]
+    weights = ["last step"] + (["moving average"] if ema != "none" else [])
+    for step in {best, last}:  # so that neither needs its data for noise
+        assert [name for name in run.sigma(step) if name != "of"] == weights
+    experiment = open_run(run.path, checkpoint="best")
+    assert experiment.sigma.variance == run.sigma(best)[weights[-1]]["variance"]
+    record = evaluate_run(experiment, "validation")
+    assert record["elbo"]["mean"] == pytest.approx(elbos(run)[best], rel=1e-5)

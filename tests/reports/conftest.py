@@ -72,7 +72,8 @@ def autoencoder_page(trained):
     settings = ("model.kind=autoencoder", f"name='{HOSTILE}'", "training.log_every=50", "training.pictures_every=50")
     experiment = trained(*settings)
     experiment.run.journal.path.unlink()
-    named = replace(experiment, data=replace(experiment.data, name='<img src=x onerror="alert(2)">'))
+    data = replace(experiment.data, name='<img src=x onerror="alert(2)">')
+    named = replace(experiment, images=lambda: data)
     return Page(write_page(named).read_text())
 
 

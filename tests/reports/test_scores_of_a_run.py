@@ -32,7 +32,8 @@ def with_factors(experiment, names=NAMES):
         4 * values[:, 2, None, None] * (y > 4) / 4 + 3 * values[:, 3, None, None],
     ]
     levels = np.clip(pictures[0] * 3 + pictures[1], 0, 16).astype(np.uint8)[:, None]
-    return replace(experiment, data=replace(experiment.data, whole=FactorImages(ArrayImages(levels, 17), factors)))
+    data = replace(experiment.data, whole=FactorImages(ArrayImages(levels, 17), factors))
+    return replace(experiment, images=lambda: data)
 
 
 def small_network(shape):

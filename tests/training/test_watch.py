@@ -112,11 +112,11 @@ def test_a_rate_that_drops_on_the_way_leaves_a_word_at_the_end(run):
 
 
 @pytest.mark.parametrize("likelihood", [OptimalGaussian(), PerImageGaussian()], ids=ids)
-def test_a_running_estimate_that_lags_is_told_of_at_the_end_alone(run, likelihood):
+def test_a_solved_sigma_that_is_too_wide_is_told_of_at_the_end_alone(run, likelihood):
     """The batches' own σ trains the model: until the end nothing is amiss."""
     told = warned(run, likelihood, rows(1000, 0.2, 0.1))
     assert told["sigma-wide"][0] == 1000
-    assert "lower likelihood.momentum" in told["sigma-wide"][1]
+    assert "training and test images differ in kind" in told["sigma-wide"][1]
 
 
 def test_one_reading_that_is_off_is_chance(run):
@@ -144,12 +144,6 @@ def test_a_sigma_on_its_floor_is_a_word_as_soon_as_it_lies_there(run, likelihood
     assert step == 180  # three rows
     assert f"lies on its floor, {likelihood.sigma_floor:.4f} (about half a grey level of 256)" in text
     assert "categorical" in text
-
-
-def test_an_analytic_sigma_is_on_its_floor_as_soon_as_the_error_is_below(run):
-    told = warned(run, OptimalGaussian(), rows(1000, 0.05, FLOOR / 2))
-    assert told["sigma-floor"][0] == 100
-    assert "the error on test images is 0.0012" in told["sigma-floor"][1]
 
 
 @pytest.mark.parametrize("likelihood", [PerPixelGaussian(), StudentT()], ids=ids)

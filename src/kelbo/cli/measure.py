@@ -116,7 +116,11 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
         active = latents["active_units"]
         table.add_row("active units", "–" if active is None else str(active), "", f"of {latents['dims']} latents")
     decoder = record["decoder"]
-    table.add_row("decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}")
+    images = record["settings"].get("sigma_images")
+    source = f"; from {images:,} training images" if images else ""
+    table.add_row(
+        "decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}{source}"
+    )
     if decoder["equivalent_beta"] is not None:
         beta = f"{decoder['equivalent_beta']:.3g}"
         table.add_row("equivalent β", beta, "", "weight of the rate beside ½ squared error")

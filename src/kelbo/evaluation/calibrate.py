@@ -65,8 +65,7 @@ def _transforms(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """PIT, predicted variance and error of some pixels of each image, (B, pixels) each."""
     x, likelihood = intensities(batch, levels), model.likelihood
-    mean, scale = model.posterior_moments(x)
-    output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
+    output = model.drawn(x)
     target, below = x, None
     if likelihood.kind == "density":
         target, _ = dequantize(batch, torch.rand(batch.shape, device=batch.device), likelihood.support, levels)

@@ -127,7 +127,7 @@ def _floored(seen: Examined, told: str) -> Finding | None:
     floor, share = seen.likelihood.sigma_floor, seen.test["decoder"]["floored"]
     if floor is None:
         return None
-    # the batches' own σ is there long before the running estimate, which is what is read
+    # a model that is still being trained has a running σ, which comes down long after the errors do
     solved = seen.likelihood.sigma_from == "solved" and seen.train["decoder"]["rmse"] < floor
     if share > 1 - FLOORED or solved:
         return Finding(
@@ -170,8 +170,9 @@ def _too_wide(seen: Examined, ratio: float) -> str:
             )
         case "solved":
             return (
-                f"{told} σ is the mean over the latest training batches, and errors were still falling fast: train longer, or "
-                "lower likelihood.momentum."
+                f"{told} σ is the error on training images at a draw of the latents, so these images are easier, or the draws "
+                "are far from the posterior's mean (train longer). In a model that is still being trained it is a running "
+                "estimate, which lags: bring the run back with open_run."
             )
         case _:
             return f"{told} Let σ be learned (likelihood.kind=optimal_gaussian)."

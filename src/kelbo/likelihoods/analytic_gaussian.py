@@ -38,7 +38,8 @@ class AnalyticGaussian(Gaussian):
     as_published: what the authors' release does: ln σ clipped softly, which at ln σ = -5 makes σ 37 % too large, and
                   the evaluated images' own error even in evaluation mode. Never `normalized`.
 
-    ln σ has a hard floor otherwise. Where there is no image to look at (variance, sample) σ is the running estimate.
+    ln σ has a hard floor otherwise. Where there is no image to look at (variance, sample) σ is the running estimate, or what
+    `settle` was given: the running one lags behind weights that still improve.
     Raises RunError where that is needed before any batch was seen in training mode.
     """
 
@@ -73,6 +74,11 @@ class AnalyticGaussian(Gaussian):
         self.running_variance.zero_()
         self.batches.zero_()
         return True
+
+    @torch.no_grad()
+    def settle(self, variance: float) -> None:
+        self.running_variance.fill_(variance)
+        self.batches.clamp_(min=1)
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
         if error is None or self.normalized:

@@ -34,6 +34,7 @@ from kelbo.errors import KelboError, RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import data as d
 from kelbo.recipes import schema as s
+from kelbo.recipes.guards import Outline
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
 
@@ -171,14 +172,14 @@ def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
 
-def model(recipe: Recipe, images: ImageSet) -> Model:
+def model(recipe: Recipe, images: ImageSet | Outline) -> Model:
     """An untrained model for these images. RecipeError where network or likelihood do not fit them."""
     decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     return KINDS[recipe.model.kind](encoder, network, decoder, images.shape, recipe.model.latents)
 
 
-def _network(recipe: Recipe, images: ImageSet, output_channels: int) -> tuple[nn.Module, nn.Module]:
+def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
     spec, latents, shape = recipe.model.network, recipe.model.latents, images.shape
     match spec:
         case s.Higgins():
@@ -194,7 +195,7 @@ def _network(recipe: Recipe, images: ImageSet, output_channels: int) -> tuple[nn
             return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels, shape[1:])
 
 
-def _check_size(kind: str, images: ImageSet, fits: Callable[[int, int], bool]) -> None:
+def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int], bool]) -> None:
     _, height, width = images.shape
     if not fits(height, width):
         sizes = ", ".join(f"{h}×{w}" for h, w in networks.near(fits, height, width))
@@ -224,11 +225,8 @@ def likelihood(recipe: Recipe, levels: int) -> Likelihood:
         case s.SharedGaussian():
             return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
         case s.OptimalGaussian() | s.PerImageGaussian():
-            kinds = {
-                "optimal_gaussian": likelihoods.OptimalGaussian,
-                "per_image_gaussian": likelihoods.PerImageGaussian,
-            }
-            return kinds[spec.kind](
+            whole = spec.kind == "optimal_gaussian"
+            return (likelihoods.OptimalGaussian if whole else likelihoods.PerImageGaussian)(
                 detach=spec.detach,
                 momentum=spec.momentum,
                 as_published=spec.as_published,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kelbo.bound import Bound
 from kelbo.data.images import ImageSet
 from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
+from kelbo.evaluation.sigma import SolvedSigma
 from kelbo.evaluation.suite import Record
 from kelbo.fabric import Fabric
 from kelbo.machine import find_device, keep_freed_memory, versions
@@ -24,6 +26,7 @@ from kelbo.protocols import Model
 from kelbo.recipes import build
 from kelbo.recipes.files import change, load
 from kelbo.recipes.guards import (
+    outline_of,
     require_same_data,
     require_same_precision,
     require_same_recipe,
@@ -32,6 +35,7 @@ from kelbo.recipes.guards import (
 from kelbo.recipes.running import running
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
+from kelbo.recipes.solved import settle_sigma
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
@@ -115,14 +119,25 @@ class Experiment:
     """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
 
     kept: what the checkpoint says that the weights are from. All of it was read when the run was opened, so that a run that
-    trains on changes nothing here.
+    trains on changes nothing here. sigma: the one that the model has, where its decoder solves for it. images: reads the data.
     """
 
     run: Run
     recipe: Recipe
     model: Model
-    data: ImageSet
+    images: Callable[[], ImageSet]
     kept: Kept
+    sigma: SolvedSigma | None = None
+
+    @property
+    def sigma_images(self) -> int | None:
+        """From how many training images σ is, of a decoder that solves for it."""
+        return None if self.sigma is None else self.sigma.images
+
+    @property
+    def data(self) -> ImageSet:
+        """The run's data, read where they were not yet. Raises as `open_run` does."""
+        return self.images()
 
     @property
     def step(self) -> int:
@@ -136,7 +151,7 @@ class Experiment:
     @property
     def weights(self) -> str:
         """Which weights these are, as records have it."""
-        return "moving average" if self.averaged else "last step"
+        return self.kept.weights
 
     @property
     def other_weights(self) -> str:
@@ -150,6 +165,7 @@ class Experiment:
 
         Models measure in float32; on some devices products of float32 matrices may be had in a lower precision.
         """
+        solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
         return {
             "run": self.recipe.name,
             "recipe": self.recipe.fingerprint,
@@ -160,6 +176,7 @@ class Experiment:
             "device": str(self.device),
             "precision": f"float32, products {torch.get_float32_matmul_precision()}",
             "versions": versions("kelbo", "torch"),
+            **solved,
         }
 
     def weigh(self, bound: Bound) -> float:
@@ -201,16 +218,18 @@ def open_run(
     data_root: Path | None = None,
     fabric: Fabric | None = None,
     checkpoint: Which = "last",
+    read_data: bool = True,
 ) -> Experiment:
     """Bring back the run in `path` from its newest checkpoint.
 
     checkpoint: "last", the newest; or "best", the one of the best validation ELBO (of the least distortion where there is no
     rate), which a run has whose images have a validation split.
-    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one;
-    what the likelihood tracked of training errors is then estimated anew with it. data_root: where the data lie now, if they
-    were moved. fabric: of several processes all have the checkpoint that the first one reads. The run may be in training:
-    what is read is of one checkpoint. Raises RunError where `path` is no run, has no checkpoint or its data have changed,
-    DataError where they have gone, RecipeError where there is no such device.
+    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one. A σ
+    that is solved for is that of the very weights that are opened, from training images: kept with the checkpoint at the end of
+    training, else estimated here. data_root: where the data lie now, if they were moved. fabric: of several processes all have
+    the checkpoint that the first one reads. read_data: where False, the data are read when they are first needed, if at all.
+    The run may be in training: what is read is of one checkpoint. Raises RunError where `path` is no run, has no checkpoint or
+    its data have changed, DataError where they have gone, RecipeError where there is no such device.
     """
     keep_freed_memory()
     run = Run.open(path)
@@ -218,23 +237,19 @@ def open_run(
     place = find_device(device)
     if data_root is not None:
         recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
+    images = cache(lambda: _data_of(run, recipe))
+    seen = images() if read_data else outline_of(run) or images()
+    with seeded(recipe.seed, "init"):  # weights are drawn before they are read
+        model = build.model(recipe, seen)
+    kept = opened.load(run, model, place, average, fabric, checkpoint)
+    sigma = settle_sigma(run, model, kept, lambda: images().train, fabric)
+    return Experiment(run, recipe, model.eval(), images, kept, sigma)
+
+
+def _data_of(run: Run, recipe: Recipe) -> ImageSet:
     data = build.data(recipe)
     require_same_data(run, data)
-    with seeded(recipe.seed, "init"):  # weights are drawn before they are read
-        model = build.model(recipe, data)
-    kept = opened.load(run, model, place, average, fabric, checkpoint)
-    if kept.averaged and model.likelihood.forget():
-        track_again(model, data, recipe.training.batch_size)
-    return Experiment(run, recipe, model.eval(), data, kept)
-
-
-def track_again(model: Model, data: ImageSet, batch_size: int, batches: int = 100) -> None:
-    """Let the likelihood see up to so many batches of training images, spread evenly, under the weights as they are."""
-    device = next(model.parameters()).device
-    model.train()
-    with torch.no_grad(), seeded(0, "evaluation"):
-        for part in data.train.spread(batches * batch_size).split(batch_size):
-            model(intensities(part.to(device), data.levels))
+    return data
 
 
 def evaluate_run(

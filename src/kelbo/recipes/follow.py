@@ -19,7 +19,7 @@ from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
-from kelbo.seeds import Source, drawing_from, normal_like, seed_for
+from kelbo.seeds import Source, drawing_from, seed_for
 from kelbo.training import TrainState
 from kelbo.training.checkpoint import saving
 from kelbo.units import intensities
@@ -97,6 +97,5 @@ def _drawn(model: Model, images: Images, seed: int, batch_size: int = 256) -> It
     noise = Source(seed_for(seed, "evaluation", 1))
     for batch in passes(images, batch_size, device):
         with model.evaluating(), drawing_from(noise):
-            mean, scale = model.posterior_moments(intensities(batch, images.levels))
-            decoded = model.likelihood.mean(model.decode(mean + scale * normal_like(scale)))
+            decoded = model.likelihood.mean(model.drawn(intensities(batch, images.levels)))
         yield decoded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from kelbo.data.images import ImageSet
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
@@ -10,6 +11,23 @@ from kelbo.fabric import Fabric
 from kelbo.recipes.files import differences, going_on, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+
+
+class Outline(NamedTuple):
+    """What a model needs to know of images before it sees any."""
+
+    name: str
+    shape: tuple[int, int, int]
+    levels: int
+
+
+def outline_of(run: Run) -> Outline | None:
+    """The outline of the images that a run was trained on, by its provenance; None where that does not tell."""
+    match run.provenance().get("data"):
+        case {"name": str(name), "shape": [int(c), int(h), int(w)], "levels": int(levels)}:
+            return Outline(name, (c, h, w), levels)
+        case _:
+            return None
 
 
 def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kelbo.recipes.cautions import cautions
 from kelbo.recipes.files import dump
 from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
+from kelbo.recipes.solved import keep_sigma
 from kelbo.recipes.validating import validation
 from kelbo.runs import Run
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
@@ -30,6 +32,8 @@ from kelbo.training.watch import BalanceWatch, Say, silent
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
+TRAINED = 256
+"""training images whose error a σ that is solved for is read on"""
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,18 @@ class Running:
     pictures: Hook
     source: Source
     """where the latents' noise comes from"""
+    keep_sigma: Callable[[], None]
 
     @property
     def hooks(self) -> list[Hook]:
         return [*([self.state.ema] if self.state.ema else []), self.scalars, self.checkpoints, self.pictures]
 
     def finish(self) -> None:
-        """The last row and the last checkpoint, which makes the run finished. Raises as the hooks do."""
+        """The last row and the last checkpoint, which makes the run finished, with its σ. Raises as the hooks do."""
         self.scalars.check(self.state)
         self.scalars.finish(self.state)
         self.checkpoints.save(self.state)
+        self.keep_sigma()
 
 
 @contextmanager
@@ -115,8 +121,9 @@ def _under_way(
     checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
     followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
     pictures = every(plan.pictures_every, followed)
+    last = partial(keep_sigma, run, state, moves[2].images, fabric)
     try:
-        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures, noise)
+        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures, noise, last)
     finally:
         if tensorboard:
             with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
@@ -171,6 +178,7 @@ def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Se
         run,
         build.objective(recipe),
         probe=data.test.spread(64).to(fabric.device),
+        trained=data.train.spread(TRAINED).to(fabric.device),
         levels=data.levels,
         batch_size=recipe.training.batch_size,
         interval=recipe.training.log_every,

@@ -82,7 +82,10 @@ def _active(record: Record) -> Card:
 def _sigma(record: Record) -> Card:
     sigma, rmse = record["decoder"]["sigma"], record["decoder"]["rmse"]
     verdict = calibration(sigma, rmse)
-    return Card("Decoder’s σ", plain(sigma), unit=f"RMSE {plain(rmse)}", note=verdict.sentence, verdict=verdict.word)
+    images = record["settings"].get("sigma_images")
+    source = f" It is from {images:,} training images under these weights." if images else ""
+    note = f"{verdict.sentence}{source}"
+    return Card("Decoder’s σ", plain(sigma), unit=f"RMSE {plain(rmse)}", note=note, verdict=verdict.word)
 
 
 def _beta(record: Record) -> Card:

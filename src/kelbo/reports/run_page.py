@@ -67,8 +67,10 @@ def _records(experiment: Experiment) -> tuple[dict[str, Record], Record]:
 
 
 def _is_of(record: Record, experiment: Experiment) -> bool:
+    """Whether a record is of this checkpoint's weights and, of a decoder that solves for its σ, of the σ of these weights."""
     settings = record["settings"]
-    return (settings["step"], settings["weights"]) == (experiment.step, experiment.weights)
+    told = (settings["step"], settings["weights"], settings.get("sigma_images"))
+    return told == (experiment.step, experiment.weights, experiment.sigma_images)
 
 
 def _with_bits(test: Record, records: dict[str, Record], experiment: Experiment) -> Record:

@@ -53,6 +53,7 @@ def comparison(records: dict[str, Record], step: int) -> Table:
         _ssim(found),
         Row("Active units", "latents", [_active(record) for record in found]),
         *(_decoder(title, unit, name, found) for title, unit, name in DECODER),
+        Row("Images that σ is from", "training images", [_sigma_images(record) for record in found]),
     ]
     return Table(names, [row for row in rows if any(cell != Cell() for cell in row.cells)], _reasons(names, found))
 
@@ -120,6 +121,12 @@ def _bits(record: Record) -> Cell:
     if record["bits_per_dim"] is None:
         return Cell("none")
     return Cell(*bits_with_error(record), "dequantised" if record["settings"]["dequantized"] else "")
+
+
+def _sigma_images(record: Record) -> Cell:
+    """Of a decoder that solves for its σ; a record without them may have one of earlier weights."""
+    images = record["settings"].get("sigma_images")
+    return Cell() if images is None else Cell(f"{images:,}")
 
 
 def _active(record: Record) -> Cell:

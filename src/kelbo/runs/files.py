@@ -10,9 +10,13 @@ from typing import Any
 from kelbo.errors import Damaged, RunError
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Replace `path` by `content`: written beside it, flushed to the disk, then renamed. An OSError names the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None:
+    """Replace `path` by `content`: written beside it, flushed to the disk, then renamed. An OSError names the path.
+
+    make: its folder too, where there is none.
+    """
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

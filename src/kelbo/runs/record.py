@@ -7,7 +7,8 @@ warnings.json        what was said while it trained, of a run that gave reason t
 distances.jsonl      distances of images over time, of a run that reads them while it trains
 distances.json       through which network, and of which images
 events/              the same for TensorBoard
-checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors
+checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors, and
+                     sigma.json of a decoder that solves for its σ
 pictures/            reconstructions and samples over time
 evaluations/         one JSON record per evaluation
 codes/               tables of the codes of whole data sets
@@ -17,8 +18,10 @@ report.html, report/ the page and its pictures
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,17 @@ class Run:
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"
+
+    def sigma(self, step: int) -> dict[str, Any]:
+        """The σ that a decoder solves for, as kept with a checkpoint; {} where nothing is."""
+        with suppress(Damaged):  # or not there
+            return read_json(self.checkpoint(step) / "sigma.json")
+        return {}
+
+    def save_sigma(self, step: int, found: Mapping[str, Any]) -> None:
+        """Replace it. OSError where the disk refuses, or the checkpoint was removed meanwhile."""
+        content = json.dumps(found, indent=2, allow_nan=False) + "\n"
+        write_atomic(self.checkpoint(step) / "sigma.json", content, make=False)  # nor is a removed one made again
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the complete checkpoints, oldest first."""

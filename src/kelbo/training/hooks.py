@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from kelbo.errors import Divergence
 from kelbo.fabric import Fabric
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
 from kelbo.processes import once
-from kelbo.protocols import Objective, State
+from kelbo.protocols import Model, Objective, State
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
@@ -47,6 +48,7 @@ class Scalars:
         run: Run,
         objective: Objective,
         probe: Tensor,
+        trained: Tensor,
         levels: int,
         batch_size: int,
         interval: int,
@@ -56,7 +58,7 @@ class Scalars:
         validation: Validation | None = None,
     ) -> None:
         self.fabric, self.run, self.objective = fabric, run, objective
-        self.probe = intensities(probe, levels)
+        self.probe, self.trained = intensities(probe, levels), intensities(trained, levels)
         self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
         self.validation = validation
         self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
@@ -129,12 +131,12 @@ class Scalars:
     def _balance(self, state: TrainState) -> Row:
         """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images.
 
-        Where σ has a floor, also the share of their pixels that lie on it.
+        Where σ has a floor, also the share of their pixels that lie on it. A σ that is solved for is that of a fixed handful of
+        training images under the weights as they are: what training tracks of it is an average over weights that are gone.
         """
         model = state.network
-        with model.evaluating(), seeded(0, "pictures"):
-            mean, scale = model.posterior_moments(self.probe)
-            output = model.decode(mean + scale * torch.randn_like(scale) if model.has_rate else mean)
+        with model.evaluating(), self._present_sigma(model), seeded(0, "pictures"):
+            output = model.drawn(self.probe)
             expected, spread = model.likelihood.moments(output)
             variance, error = float(spread.mean()), float((expected - self.probe).square().mean())
             floored = model.likelihood.floored(output)
@@ -145,6 +147,12 @@ class Scalars:
             return readout
         beta = self._weight()
         return readout | {"beta": beta, **equivalents(variance, beta)}
+
+    def _present_sigma(self, model: Model) -> AbstractContextManager[None]:
+        if model.likelihood.sigma_from != "solved":
+            return nullcontext()
+        with seeded(0, "evaluation"):
+            return model.likelihood.settled(float(model.squared_errors(self.trained).mean()))
 
     def _weight(self) -> float:
         """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.

@@ -30,6 +30,9 @@ TRIES = 100
 Which = Literal["last", "best"]
 """checkpoint: the newest, or the best on validation images"""
 
+LAST, AVERAGE = "last step", "moving average"
+"""weights of a checkpoint"""
+
 Result = TypeVar("Result")
 
 
@@ -51,6 +54,11 @@ class Kept:
     memory: State
     saved: datetime
     digest: str
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are, as records have it."""
+        return AVERAGE if self.averaged else LAST
 
 
 def load(

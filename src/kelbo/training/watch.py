@@ -169,7 +169,7 @@ def judged(readings: Sequence[Reading], steps: int, source: SigmaFrom | None, fl
     recent = _recent(readings, now.step - TREND * steps, 1 if last else ROWS)
     if now.step < FIRST or (not last and len(recent) < ROWS):
         return {}
-    if floor is not None and all(_on_floor(reading, source, floor) for reading in recent[-ROWS:]):
+    if floor is not None and all(reading.floored >= FLOORED for reading in recent[-ROWS:]):
         return {"sigma-floor": _pinned(now, source, floor)}
     if source is None or (not last and now.step < BEGUN * steps):
         return {}
@@ -186,11 +186,6 @@ def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[
     while count < len(readings) and (count < least or readings[-1 - count].step > after):
         count += 1
     return readings[len(readings) - count :]
-
-
-def _on_floor(reading: Reading, source: SigmaFrom | None, floor: float) -> bool:
-    # the batches' own σ is there long before the running estimate, which is what is read
-    return reading.floored >= FLOORED or (source == "solved" and reading.rmse < floor)
 
 
 def _pinned(now: Reading, source: SigmaFrom | None, floor: float) -> str:
@@ -233,11 +228,11 @@ def _wide(recent: Sequence[Reading], steps: int, source: SigmaFrom) -> dict[str,
             "optimizer.learning_rate, or train longer."
         )
     elif left:
-        return {}  # in training σ is the batch's own: only what evaluation uses lags
+        return {}  # it may still come down
     elif source == "solved":
         advice = (
-            "σ is the mean over the latest training batches, so errors still fall fast, or training images are harder than "
-            "test ones. Train longer, or lower likelihood.momentum."
+            "σ is the error on training images, which are harder than these: training and test images differ in kind. Draw the "
+            "test images from the same source."
         )
     else:
         advice = "Train longer, set training.clip, or use one σ (likelihood.kind=optimal_gaussian)."

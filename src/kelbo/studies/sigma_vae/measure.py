@@ -14,10 +14,11 @@ from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.latents import scores_of_latents
 from kelbo.evaluation.reference import evenly
+from kelbo.evaluation.sigma import COUNT
 from kelbo.metrics import mean_and_error
 from kelbo.metrics.intervals import known
 from kelbo.objectives.equivalents import equivalents
-from kelbo.recipes.experiment import Experiment, open_run, track_again
+from kelbo.recipes.experiment import Experiment, open_run
 from kelbo.recipes.sets import split_of
 from kelbo.recipes.sigma_study import ANALYTIC, GRID
 from kelbo.runs import Run
@@ -45,8 +46,7 @@ class Wants(NamedTuple):
     features  through which distances are taken; None: they are not
     coded, looked  images of the rate's parts and of calibration; 0: none
     root      of the official files, wherever they lay when the lane was trained
-    solved    whether σ is solved for: it is then that of training images under the final weights, since the running estimate
-              of a short training still remembers larger errors
+    solved    whether σ is solved for: it is then the error on so many training images under the final weights
     """
 
     split: str
@@ -62,7 +62,7 @@ class Wants(NamedTuple):
 
     @property
     def _sigma(self) -> str:
-        return ", σ of the final weights" * self.solved
+        return f", σ of {COUNT} training images" * self.solved
 
     @property
     def bound(self) -> str:
@@ -125,9 +125,6 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     if experiment.kept.digest != of:  # it trained on since
         of = experiment.kept.digest
         parts = parts_in(place, of)
-    if wants.solved and experiment.model.likelihood.forget():
-        track_again(experiment.model, experiment.data, experiment.recipe.training.batch_size)
-        experiment.model.eval()
     images = split_of(experiment.data, wants.split)
     measures: dict[str, Callable[[], Any]] = {
         wants.bound: partial(bounds, experiment, wants),
