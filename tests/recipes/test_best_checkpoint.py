@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from kelbo.cli.runs import _entry
 from kelbo.data.images import SubsetImages
-from kelbo.errors import Interrupted, RunError
+from kelbo.errors import Divergence, Interrupted, RunError
 from kelbo.recipes import build, change, find
 from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.recipes.scores import score_run
@@ -189,10 +189,12 @@ def test_a_plain_autoencoder_is_judged_by_its_distortion(validated, tmp_path):
     assert opened.best(run) == (least["step"], least["validation_distortion"])
 
 
-def test_the_weights_that_are_judged_are_those_that_evaluation_uses(validated, tmp_path):
-    run = train(recipe("training.steps=6", "training.ema=0.9", "likelihood.kind=shared_gaussian"), tmp_path / "run")
+@pytest.mark.parametrize("kind", ["shared_gaussian", "optimal_gaussian", "per_image_gaussian"])
+@pytest.mark.parametrize("average", [(), ("training.ema=0.9",)])
+def test_the_weights_and_the_sigma_that_are_judged_are_those_that_evaluation_uses(validated, tmp_path, average, kind):
+    run = train(recipe("training.steps=6", *average, f"likelihood.kind={kind}"), tmp_path / "run")
     record = evaluate_run(open_run(run.path), "validation")
-    assert record["settings"]["weights"] == "moving average"
+    assert record["settings"]["weights"] == ("moving average" if average else "last step")
     assert record["elbo"]["mean"] == pytest.approx(elbos(run)[6], rel=1e-6)
 
 
@@ -214,6 +216,38 @@ def test_a_best_checkpoint_that_was_taken_away_is_missed_by_nobody_that_trains_o
         open_run(run.path, checkpoint="best")
     longer = train(recipe("training.steps=16", *WORSE), run.path, resume=True)
     assert opened.best(longer).step == 16
+
+
+def breaking(make, value):
+    """Makes optimisers whose second step leaves a weight of this value."""
+
+    def optimizer(*arguments):
+        made, steps = make(*arguments), []
+
+        def spoil(*_):
+            steps.append(1)
+            if len(steps) == 2:
+                with torch.no_grad():
+                    made.param_groups[0]["params"][0].fill_(value)
+
+        made.register_step_post_hook(spoil)
+        return made
+
+    return optimizer
+
+
+@pytest.mark.parametrize("kind", ["optimal_gaussian", "shared_gaussian", "bernoulli"])
+@pytest.mark.parametrize(("value", "saved"), [(torch.nan, [1]), (1e30, [1, 2])])
+def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(
+    validated, tmp_path, monkeypatch, kind, value, saved
+):
+    asked = recipe("training.steps=4", "training.checkpoint_every=1", f"likelihood.kind={kind}")
+    monkeypatch.setattr(build, "optimizer", breaking(build.optimizer, value))
+    with pytest.raises(Divergence):
+        train(asked, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert run.checkpoint_steps() == saved
+    assert opened.best(run).step == 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import math
 
 from kelbo.data.batches import passes, share
 from kelbo.data.images import Images, ImageSet
+from kelbo.errors import RunError
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.fabric import Fabric
@@ -37,7 +38,10 @@ def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | N
             if state.ema is not None:
                 model.load_state_dict(state.ema.weights)
             if model.likelihood.sigma_from == "solved":
-                model.likelihood.settle(solve_sigma(model, data.train, count=COUNT, fabric=fabric).variance)
+                try:
+                    model.likelihood.settle(solve_sigma(model, data.train, count=COUNT, fabric=fabric).variance)
+                except RunError:  # errors that are not finite: the checkpoint or the next step tells of the weights
+                    return {"validation_distortion": math.nan}
             return _numbers(model, chosen, fabric)
 
     return Validation(measure, recipe.training.checkpoint_every, recipe.training.steps)
