@@ -38,6 +38,7 @@ def test_help_comes_quickly_and_loads_no_torch():
 def test_training_leaves_a_run_and_prints_plain_lines_where_there_is_no_terminal(kelbo, tmp_path):
     code, out, _ = kelbo("train", "digits", "--out", tmp_path / "r", "--steps", 4, "--seed", 3, *SMALL)
     assert code == 0
+    assert out.startswith("digits: 1,617 train images (the rest), 180 test images (0.1 held out by seed 0)\n")
     assert "step 2/4 · elbo" in out
     assert "images/s" in out
     assert f"next: kelbo evaluate {tmp_path / 'r'}" in out
@@ -211,9 +212,27 @@ def test_data_sets_can_be_listed_checked_and_previewed(kelbo, tmp_path):
     code, out, _ = kelbo("data", "check", "digits", "--json")
     assert code == 0
     assert json.loads(out)["splits"]["test"]["images"] == 180
+    assert json.loads(out)["splits"]["test"]["from"] == "0.1 held out by seed 0"
     code, out, _ = kelbo("data", "preview", "digits", "--out", tmp_path / "p.png", "--set", "size=32")
     assert code == 0
     assert np.asarray(Image.open(tmp_path / "p.png")).std() > 0
+
+
+def test_data_check_says_which_splits_there_are_how_many_images_each_has_and_from_where(kelbo, tmp_path):
+    for split, count in {"Train": 5, "val": 3, "Test": 2}.items():
+        (tmp_path / "set" / split).mkdir(parents=True)
+        folder_of(tmp_path / "set" / split, *[8] * count)
+    code, out, _ = kelbo("data", "check", "folder", "--data-root", tmp_path, "--set", "size=8")
+    assert code == 0
+    assert "  train: 5 images (set/Train/), fingerprint" in out
+    assert "  validation: 3 images (set/val/), fingerprint" in out
+    assert "  test: 2 images (set/Test/), fingerprint" in out
+    (tmp_path / "set" / "extra").mkdir()
+    folder_of(tmp_path / "set" / "extra", 8)
+    code, _, told = kelbo("data", "check", "folder", "--data-root", tmp_path, "--set", "size=8")
+    assert (code, "set/extra/0.png first" in told) == (1, True)
+    code, out, _ = kelbo("data", "check", "folder", "--data-root", tmp_path, "--set", "size=8", "--set", "splits=named")
+    assert (code, "1 in no split" in out) == (0, True)
 
 
 def folder_of(tmp_path, *sizes):

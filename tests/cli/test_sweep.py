@@ -27,6 +27,7 @@ def test_a_sweep_is_trained_resumed_and_told_as_a_table(kelbo, tmp_path):
     out = tmp_path / "s"
     code, told, _ = kelbo("sweep", "digits", *OVER, "--seeds", "1,2", "--out", out, "--how", "stack", *SMALL)
     assert code == 0
+    assert told.startswith("digits: 1,617 train images (the rest), 180 test images (0.1 held out by seed 0)\n")
     assert "4 lanes, stacked as one program" in told
     assert "[4/4] beta=4,seed=2 · done in" in told
     assert f"next: kelbo sweep table {out}" in told

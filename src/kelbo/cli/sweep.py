@@ -135,6 +135,7 @@ def _laid(
 ) -> Laid:
     """The sweep's folder, found or made; it is made only once all that its lanes need is there."""
     from kelbo.cli.train import changed
+    from kelbo.data.images import splits_told
     from kelbo.errors import RecipeError
     from kelbo.recipes.named import find
     from kelbo.runs import Sweep
@@ -156,5 +157,6 @@ def _laid(
     recipe = changed(find(name), settings, steps, None, data_root)
     folder, asked_seeds = out or Path("sweeps") / recipe.name, seeds_of(seeds) if seeds is not None else ()
     if not (resume and Sweep(folder).definition_path.exists()):
-        require_inputs([lane.recipe for lane in grid(recipe, over, asked_seeds)], folder, asked)
+        recipes = [lane.recipe for lane in grid(recipe, over, asked_seeds)]
+        require_inputs(recipes, folder, asked, see=lambda data: typer.echo(splits_told(data)))
     return lay(recipe, over, asked_seeds, folder, resume=resume)

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
-from kelbo.data.arm import arm
-from kelbo.data.arrays import arrays
-from kelbo.data.cache import cache_root
-from kelbo.data.celeba import celeba
-from kelbo.data.cifar import cifar10, cifar100
-from kelbo.data.digits import digits
-from kelbo.data.dsprites import dsprites
-from kelbo.data.factors import FactorImages
-from kelbo.data.folder import folder
-from kelbo.data.frey import frey
-from kelbo.data.hub import hub
-from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.images import Images, ImageSet, drawn, hold_out, quantized
-from kelbo.data.mpi3d import mpi3d
-from kelbo.data.roots import data_root
-from kelbo.data.shapes2d import shapes2d
-from kelbo.data.shapes3d import shapes3d
-from kelbo.data.shapes3d_h5 import shapes3d_h5
-from kelbo.data.svhn import svhn
+from kelbo.data.images import Images, ImageSet, quantized
 from kelbo.errors import KelboError, RecipeError
 from kelbo.protocols import Likelihood, Model, Objective
-from kelbo.recipes import data as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.guards import Outline
+from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
 
@@ -60,111 +41,6 @@ def data(recipe: Recipe) -> ImageSet:
             )
         image_set = quantized(image_set, recipe.data.bits)
     return image_set
-
-
-def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
-    """Read or render one data set; `split_seed` draws the test images of sets that come without any."""
-    match spec:
-        case d.Digits():
-            return digits(spec.size, spec.held_out, split_seed)
-        case d.Mnist():
-            read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
-            return read(data_root(spec.root), pad=spec.pad)
-        case d.Cifar():
-            return {"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root))
-        case d.Svhn():
-            return svhn(data_root(spec.root), spec.size, spec.extra)
-        case d.Celeba():
-            return celeba(
-                data_root(spec.root),
-                spec.size,
-                crop=spec.crop,
-                resize=spec.resize,
-                depth=spec.depth,
-                unreadable=spec.unreadable,
-                cache=cache_root(),
-            )
-        case d.Frey():
-            return frey(data_root(spec.root), spec.held_out)
-        case d.Arrays():
-            return arrays(
-                spec.root,
-                key=spec.key,
-                test_key=spec.test_key,
-                validation_key=spec.validation_key,
-                layout=spec.layout,
-                levels=spec.levels,
-                held_out=spec.held_out,
-                split_seed=split_seed,
-            )
-        case d.Pictures():
-            return folder(
-                spec.root,
-                spec.size,
-                crop=spec.crop,
-                resize=spec.resize,
-                mode=spec.mode,
-                depth=spec.depth,
-                unreadable=spec.unreadable,
-                splits=spec.splits,
-                held_out=spec.held_out,
-                split_seed=split_seed,
-                cache=cache_root(),
-            )
-        case d.Hub():
-            return _hub(spec, split_seed)
-        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d() | d.Arm():
-            whole, note = _with_factors(spec)
-            splits = hold_out(whole.images, spec.held_out, split_seed)
-            sources = drawn(spec.held_out, split_seed)
-            return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole, sources=sources)
-
-
-def _with_factors(
-    spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.Shapes3d | d.Arm,
-) -> tuple[FactorImages, str]:
-    """Every image of a set with factors, and where they come from."""
-    match spec:
-        case d.Dsprites():
-            return dsprites(data_root(spec.root)), "dSprites' official archive"
-        case d.ThreeDShapes():
-            return shapes3d_h5(data_root(spec.root), cache_root()), "3D Shapes' official file"
-        case d.Mpi3d():
-            return mpi3d(data_root(spec.root), spec.variant, cache_root()), f"MPI3D's official {spec.variant} archive"
-        case d.Shapes2d() | d.Shapes3d() | d.Arm():
-            return _rendered(spec.kind)
-
-
-@lru_cache(maxsize=1)
-def _rendered(kind: str) -> tuple[FactorImages, str]:
-    """Rendered sets never change: a process that opens many runs of one renders it once."""
-    match kind:
-        case "shapes2d":
-            return shapes2d(), "rendered 2-D shapes with dSprites' five factors"
-        case "shapes3d":
-            return shapes3d(), "rendered 3-D shapes with 3D Shapes' six factors"
-        case _:
-            return arm(), "rendered robot arm with MPI3D's seven factors"
-
-
-def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
-    if (spec.dataset is None) == (spec.root is None):
-        raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
-    return hub(
-        spec.root or spec.dataset or "",
-        spec.size,
-        config=spec.config,
-        revision=spec.revision,
-        image=spec.image,
-        crop=spec.crop,
-        resize=spec.resize,
-        mode=spec.mode,
-        depth=spec.depth,
-        unreadable=spec.unreadable,
-        splits=spec.splits,
-        held_out=spec.held_out,
-        split_seed=split_seed,
-    )
 
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kelbo.recipes import build
+from kelbo.recipes.experiment import See, unseen
 from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
@@ -14,12 +15,12 @@ from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.way import Asked
 
 
-def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked) -> None:
+def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, see: See = unseen) -> None:
     """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
 
-    Each data set is read, and each model that lanes have of it is made. On a cluster elsewhere the data may lie there, so they
-    are not read here. RunError where `out` holds something or cannot be made. RecipeError where lanes that are asked to stack
-    differ, or a model does not fit the images. DataError where images are missing or broken.
+    Each data set is read and given to `see`, and each model that lanes have of it is made. On a cluster elsewhere the data may
+    lie there, so they are not read here. RunError where `out` holds something or cannot be made. RecipeError where lanes that
+    are asked to stack differ, or a model does not fit the images. DataError where images are missing or broken.
     """
     Sweep.require_free(out)
     asked.require_sound()
@@ -34,6 +35,7 @@ def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked) -> None:
     for of_set in _parted(recipes, {"data"}):
         data = build.data(of_set[0])
         require_splits(data)
+        see(data)
         with seeded(0, "init"):
             for same in _parted(of_set, {"model", "likelihood"}):
                 build.model(same[0], data)

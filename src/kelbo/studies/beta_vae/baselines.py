@@ -14,6 +14,7 @@ from kelbo.evaluation.codes import drawn
 from kelbo.recipes import build
 from kelbo.recipes.data import Data, split_seed_of, untold
 from kelbo.recipes.experiment import open_run
+from kelbo.recipes.readers import image_data
 from kelbo.recipes.scores import factor_codes
 from kelbo.runs import Run
 from kelbo.seeds import generator
@@ -85,7 +86,7 @@ def measure_baselines(place: Path, wants: BaselineWants, *, tell: Tell) -> None:
     parts = parts_in(place, of)
     if all(key in parts for key in wants.keys()):  # noqa: SIM118  a method, not a mapping's
         return
-    data = build.image_data(wants.data, split_seed_of(wants.data, wants.seed))
+    data = image_data(wants.data, split_seed_of(wants.data, wants.seed))
     encoders = {kind: fit(kind, data, wants.latents, wants.seed, wants.fitted, wants.as_published) for kind in KINDS}
     images, table = images_of(data, wants.codes)
     codes = {kind: encoder.encode(images) for kind, encoder in encoders.items()}

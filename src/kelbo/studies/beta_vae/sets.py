@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from kelbo.data import dsprites, mpi3d, shapes3d_h5
 from kelbo.data.cifar import CIFAR10, CIFAR100
 from kelbo.data.roots import data_root
-from kelbo.recipes import build
 from kelbo.recipes.beta_study import Part, official
 from kelbo.recipes.data import Data, Drawn
+from kelbo.recipes.readers import image_data
 
 HELD_OUT = 0.1
 """of a set with factors, as recipes have it by default"""
@@ -44,7 +44,7 @@ def _source(part: Part, root: Path | None) -> Source | str:
     if is_there(part.role, root):
         data = official(part.role, root.resolve() if root else None)
         if part.role in ("cifar10", "cifar100"):
-            found = build.image_data(data)
+            found = image_data(data)
             size = len(found.train)
             few = "" if size == part.images else f", a part of the {part.images:,}"
             return Source(data, "files", size, f"{found.note}; {size:,} of them are trained on{few}")
