@@ -6,7 +6,7 @@ import torch
 
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages, ImageSet
-from kelbo.recipes import build, change, find
+from kelbo.recipes import build, change, find, readers
 from kelbo.units import intensities
 
 
@@ -74,7 +74,7 @@ def test_an_optimisers_settings():
 def test_a_rendered_set_has_its_whole_and_trains_a_step_of_its_recipe(monkeypatch, kind, channels):
     pixels = np.random.default_rng(0).integers(0, 2, (20, channels, 64, 64), dtype=np.uint8)
     whole = FactorImages(ArrayImages(pixels, 2), Factors(("a", "b"), (4, 5)))
-    monkeypatch.setattr(build, kind, lambda: whole)
+    monkeypatch.setattr(readers, kind, lambda: whole)
     chosen = change(find(f"{kind}-beta"), ["data.held_out=0.25", "model.network.channels=4", "model.network.hidden=8"])
     image_set = build.data(chosen)
     assert image_set.name == kind
