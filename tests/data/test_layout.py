@@ -1,5 +1,6 @@
 """Layouts that look like splits: each is taken as such, or refused with what was seen, and never merged."""
 
+import time
 import zipfile
 from io import BytesIO
 
@@ -49,6 +50,7 @@ def values_of(images):
         ("TRAINING", "train"),
         ("training_set", "train"),
         ("train2017", "train"),
+        ("test1", "test"),
         ("train_images", "train"),
         ("images-train", "train"),
         ("x_train", "train"),
@@ -71,6 +73,13 @@ def test_usual_names_are_known_in_any_case(name, split):
 )
 def test_other_names_are_no_splits(name):
     assert named(name) is None
+
+
+def test_names_of_any_length_are_looked_at_in_no_time():
+    begun = time.process_time()
+    for name in ("1" * 10_000 + "z", "dataset" * 2_000 + "z", "train" + "1_" * 5_000 + "z", "test" * 5_000):
+        named(name)
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize("around", ["", "images/", "a/b/", "test_data/"])

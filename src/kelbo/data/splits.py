@@ -19,8 +19,8 @@ _WORDS = {
 }
 WORDS = {word: split for split, words in _WORDS.items() for word in words}
 SPLITS = (*_WORDS,)
-_AROUND = r"(?:x|images?|imgs?|pictures?|photos?|data|dataset|set|split|\d{4})"
-_SPLIT = re.compile(rf"(?:{_AROUND}[ ._-]?)*({'|'.join(WORDS)})(?:[ ._-]?{_AROUND})*")
+_AROUND = r"(?>(?:x|images?|imgs?|pictures?|photos?|dataset|data|set|split|\d++)[ ._-]?)*+"  # never tried in two ways
+_SPLIT = re.compile(rf"{_AROUND}({'|'.join(WORDS)})[ ._-]?{_AROUND}")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
 IF_NOT_SPLITS = (
     'If these are no splits, set splits to "ignore" (data.splits in a recipe), which draws test images from all.'
