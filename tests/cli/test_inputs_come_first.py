@@ -34,7 +34,6 @@ def left(folder):
     [
         ["train", "digits", "--out", "file"],
         ["train", "digits", "--out", "file/below"],
-        ["train", "digits", "--out", "r", "--set", "model.network.kind=rybkin"],
         ["train", "digits", "--out", "r", "--set", "likelihood.kind=logistic"],
         ["train", "mnist-sigma", "--out", "r", "--data-root", "nowhere"],
         ["sweep", "digits", "--out", "file", *OVER],
@@ -42,7 +41,7 @@ def left(folder):
         ["sweep", "mnist-sigma", "--out", "s", "--data-root", "nowhere", *OVER],
         ["sweep", "mnist-sigma", "--out", "s", "--data-root", "nowhere", "--how", "queue", *OVER],
         ["sweep", "digits", "--out", "s", "--over", "model.latents=2,3", "--how", "stack"],
-        ["sweep", "digits", "--out", "s", "--over", "data.size=16,8", "--set", "model.network.kind=burgess"],
+        ["sweep", "digits", "--out", "s", "--over", "data.size=16,8", "--set", "likelihood.kind=logistic"],
         ["sweep", "digits", "--out", "s", "--over", "likelihood.kind=bernoulli,logistic", "--how", "queue"],
         ["sweep", "table", "nowhere", "--out", "sub/t.csv"],
         ["reproduce", "sigma-vae", "--data", "digits", "--features", "nosuch", "--out", "st"],

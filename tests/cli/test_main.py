@@ -300,6 +300,26 @@ def test_a_picture_of_another_size_is_named(kelbo, tmp_path):
     assert "1 of 3 pictures" in err
 
 
+def test_a_size_that_the_network_cannot_halve_is_refused_with_the_sizes_that_would_do(kelbo, tmp_path):
+    settings = ["--data-root", folder_of(tmp_path, 16, 16, 16), "--set", "data.size=[48,60]"]
+    code, _, err = kelbo("train", "folder-sigma", *settings, "--out", tmp_path / "r")
+    assert code == 2
+    assert "48×56, 48×64" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_first_line_of_training_counts_what_was_used_and_left_out(kelbo, tmp_path):
+    (folder_of(tmp_path, 16, 16, 16) / "notes.txt").touch()
+    small = ["--set", "data.size=16", "--set", "model.network.channels=2", "--set", "training.batch_size=2"]
+    code, out, err = kelbo(
+        "train", "folder-sigma", "--data-root", tmp_path, *small, "--steps", 1, "--out", tmp_path / "r"
+    )
+    assert code == 0, err
+    assert "3 pictures used (3 .png), 1 file left out (1 .txt)" in out.splitlines()[0]
+    note = json.loads((tmp_path / "r" / "provenance.json").read_text())["data"]["note"]
+    assert "3 pictures used (3 .png), 1 file left out (1 .txt)" in note
+
+
 def test_data_check_lists_every_refused_picture_and_training_the_first_of_them(kelbo, tmp_path):
     pictures = folder_of(tmp_path, 16, 16, *[20] * 30)
     settings = ["--data-root", pictures, "--set"]

@@ -35,6 +35,11 @@ def of_low_and_high_bits() -> Iterator[Odd]:
     low = rng.integers(0, 256, (SIDE, SIDE, 3))  # values whose upper bytes are all zero: black, if these were all
     yield Odd("bits/upper-byte-zero.png", png(low, 16, 2), "16 bits")
     yield from _tiffs(rng)
+    yield from _pnms(rng)
+    yield from _containers(rng)
+
+
+def _pnms(rng: np.random.Generator) -> Iterator[Odd]:
     for most in (1, 7, 255, 256, 1023, 65535):
         for channels in (1, 3):
             values = rng.integers(0, most + 1, (SIDE, SIDE, channels))
@@ -54,6 +59,10 @@ def of_low_and_high_bits() -> Iterator[Odd]:
         f"Pf\n{SIDE} {SIDE}\n-1.0\n".encode() + rng.random((SIDE, SIDE), np.float32).tobytes(),
         "float",
     )
+
+
+def _containers(rng: np.random.Generator) -> Iterator[Odd]:
+    """What no header but the format's own tells, and icons that hold a deep PNG."""
     sgi = struct.pack(">HBBHHHHll", 474, 0, 2, 3, SIDE, SIDE, 3, 0, 65535).ljust(512, b"\0")
     yield Odd("bits/16.sgi", sgi + rng.integers(0, 65536, (3, SIDE, SIDE)).astype(">u2").tobytes(), "16 bits")
     twelve = saved(made(), "JPEG") or b""

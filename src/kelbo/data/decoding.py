@@ -109,6 +109,17 @@ def decode(
     return decoded
 
 
+def paths_kept(splits: Mapping[str, Sequence[Picture]], decoded: Mapping[str, Decoded]) -> dict[str, np.ndarray]:
+    """The paths of the pictures that were read, by split."""
+    paths = {split: np.array([picture.path for picture in pictures]) for split, pictures in splits.items()}
+    return {split: some[decoded[split].kept(len(some))] for split, some in paths.items()}
+
+
+def refused(decoded: Mapping[str, Decoded]) -> tuple[str, ...]:
+    """The messages of all pictures that were skipped."""
+    return tuple(why for part in decoded.values() for why in part.left_out.values())
+
+
 def note_of(left_out: Sequence[str]) -> str:
     """What a set's note says of the pictures refused beside their number, by their messages."""
     return f" (the first refused: {left_out[0]})" if left_out else ""

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from kelbo.data.headers import PHOTOMETRIC, PLANAR, SAMPLES, Depth, png_chunks, tiff_tags
+from kelbo.data.headers import PHOTOMETRIC, PLANAR, SAMPLES, Depth, tiff_tags, transparent_colour
 
 SWAPPED = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 """orders of a value's bytes (big, little, the machine's own) in Pillow's words, and the opposite ones"""
@@ -80,7 +80,7 @@ def _values(encoded: bytes, formats: list[str], rawmode: str) -> np.ndarray:
 
 def _with_transparency(values: np.ndarray, encoded: bytes) -> np.ndarray:
     """With an alpha channel, where a PNG declares one colour transparent."""
-    key = next((content for kind, content in png_chunks(encoded) if kind == b"tRNS"), None)
+    key = transparent_colour(encoded)
     if key is None or values.shape[2:] in ((2,), (4,)):
         return values
     each = np.atleast_3d(values)

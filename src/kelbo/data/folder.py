@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, plan_for
+from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused
 from kelbo.data.formats import EXAMPLES
-from kelbo.data.images import ImageSet, drawn, hold_out
+from kelbo.data.images import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import Crop, Deep, Filter, Mode, Sides, check_options
-from kelbo.data.splits import Splits, told
+from kelbo.data.splits import Splits
 from kelbo.data.zipped import zipped
 from kelbo.errors import DataMissing
 
@@ -74,20 +72,13 @@ def folder(
         plan = plan_for(next(iter(parts.values())), size, crop, resize, mode, depth)
         decoded = decode(parts, plan, unreadable=unreadable, cache=cache)
     name = root.resolve().stem if is_zip else root.resolve().name
-    paths = {split: np.array([picture.path for picture in part]) for split, part in parts.items()}
-    names = {split: some[decoded[split].kept(len(some))] for split, some in paths.items()}
-    reasons = [why for part in decoded.values() for why in part.left_out.values()]
+    names, reasons = paths_kept(parts, decoded), refused(decoded)
     left_out = Counter(listing.left_out) + Counter({"in no split": division.left_out, "refused": len(reasons)})
     counts = used_and_left_out([path for some in names.values() for path in some], left_out)
     note = f"{root}, {counts}{note_of(reasons)}, {plan.note}"
-    images, refused = {split: part.images for split, part in decoded.items()}, tuple(reasons)
-    if "all" not in images:
-        sources = division.sources
-        return ImageSet(name, images, f"{note}, {told(sources)}", sources=sources, names=names, left_out=refused)
-    sources = drawn(held_out, split_seed, division.sources.get("all"))
-    drawn_splits = hold_out(images["all"], held_out, split_seed)
-    names = {split: names["all"][part.index.numpy()] for split, part in drawn_splits.items()}
-    return ImageSet(name, drawn_splits, f"{note}, {sources['test']}", sources=sources, names=names, left_out=refused)
+    images = {split: part.images for split, part in decoded.items()}
+    found = ImageSet(name, images, note, names=names, left_out=reasons, used=counts, sources=division.sources)
+    return divided(found, held_out, split_seed)
 
 
 @contextmanager

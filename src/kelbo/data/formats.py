@@ -35,10 +35,7 @@ BY_NAME = (
     "SUN",
     "XBM",
     "MSP",
-    "IM",
     "PIXAR",
-    "PCD",
-    "FITS",
     "BLP",
     "FTEX",
 )
@@ -50,7 +47,8 @@ EXAMPLES = ".png, .jpg, .tif, .webp, .gif, .bmp and the like"
 def suffixes() -> dict[str, str]:
     """Suffixes of files, in lower case, with their formats in Pillow's words.
 
-    Not read are EPS, PDF and WMF, which other programs draw, and what Pillow only names (HDF5, MPEG). Which formats there
+    Not read are EPS, PDF and WMF, which other programs draw; what Pillow only names (HDF5, MPEG); and Photo CD and FITS, of
+    which it reads a small version and values without their scale. Which formats there
     are depends on how Pillow was built: AVIF, WebP and JPEG 2000 may be absent.
     """
     known = {suffix: name for suffix, name in Image.registered_extensions().items() if name in (*BY_CONTENT, *BY_NAME)}

@@ -69,6 +69,11 @@ def png_chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += 12 + length
 
 
+def transparent_colour(encoded: bytes) -> bytes | None:
+    """A PNG's tRNS chunk: the values of the colour, or the palette's alphas, that are transparent."""
+    return next((content for kind, content in png_chunks(encoded) if kind == b"tRNS"), None)
+
+
 def _png(encoded: bytes) -> Depth:
     return _unsigned(max((content[8] for kind, content in png_chunks(encoded) if kind == b"IHDR"), default=8))
 
@@ -146,8 +151,13 @@ def _dds(encoded: bytes) -> Depth:
     flags, fourcc, _, *masks = struct.unpack_from("<I4sI4I", encoded, 80)
     if fourcc == b"DX10" and struct.unpack_from("<I", encoded, 128)[0] in (94, 95, 96):
         return Depth(16, "float")
-    colours = masks if flags & 0x40 else []
-    return _unsigned(max((bin(mask).count("1") for mask in colours), default=8))
+    if not flags & 0x40:  # compressed
+        return EIGHT
+    height, width = struct.unpack_from("<II", encoded, 12)
+    bits = struct.unpack_from("<I", encoded, 88)[0]
+    if len(encoded) < 128 + height * width * bits // 8:  # of which older versions of Pillow say nothing
+        raise Lost("is cut off")
+    return _unsigned(max(mask.bit_count() for mask in masks))
 
 
 def _psd(encoded: bytes) -> Depth:
@@ -155,6 +165,14 @@ def _psd(encoded: bytes) -> Depth:
     if mode == 7:
         raise Lost("has several channels that are no colours (Photoshop's multichannel mode)")
     return Depth(32, "float") if bits == 32 else _unsigned(bits)
+
+
+def _xpm(encoded: bytes) -> Depth:
+    """Pillow takes the digits of any number for those of three bytes."""
+    digits = {len(colour) for colour in re.findall(rb"\sc\s+#([0-9A-Fa-f]+)", encoded)}
+    if digits - {6}:
+        raise Lost(f"writes colours in {max(digits)} hexadecimal digits, of which Pillow reads 6")
+    return EIGHT
 
 
 def _ico(encoded: bytes) -> Depth:
@@ -187,5 +205,6 @@ READERS: tuple[tuple[bytes | tuple[bytes, ...], Callable[[bytes], Depth]], ...] 
     (b"8BPS", _psd),
     ((b"\x00\x00\x01\x00", b"\x00\x00\x02\x00"), _ico),
     (b"icns", _icns),
+    (b"/* XPM */", _xpm),
 )
 """how a format's first bytes look, and what reads its header (the one in place is SGI's)"""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, plan_for
+from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused
 from kelbo.data.formats import is_picture
-from kelbo.data.images import ImageSet, drawn, hold_out
+from kelbo.data.images import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import Crop, Deep, Filter, Mode, Picture, Refused, Sides, check_options
-from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among, told
+from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def hub(
 
     Raises DataMissing where the extra is not installed, or the data set is not there or cannot be reached; DataCorrupt
     where it cannot be read, holds no pictures or several columns of them, its splits cannot be taken as such, or a
-    picture is refused as in a folder;
-    ValueError where an option is impossible.
+    picture is refused as in a folder; ValueError where an option is impossible.
     """
     check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
@@ -72,18 +71,16 @@ def hub(
         decoded = decode(pictures, plan, unreadable=unreadable)
     labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
     labels = {split: values[decoded[split].kept(len(values))] for split, values in labels.items()}
-    reasons = tuple(why for part in decoded.values() for why in part.left_out.values())
-    rows = sum(map(len, pictures.values()))
-    used = f"{rows - len(reasons):,} of {rows:,} rows used{note_of(reasons)}"
-    note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {used}, {plan.note}"
-    images, name = {split: part.images for split, part in decoded.items()}, Path(dataset).name
-    note += f", splits not read: {', '.join(not_read)}" if not_read else ""
-    if "all" not in images:
-        return ImageSet(name, images, f"{note}, {told(sources)}", labels, left_out=reasons, sources=sources)
-    sources = drawn(held_out, split_seed, sources.get("all"))
-    held = hold_out(images["all"], held_out, split_seed)
-    labels = {split: labels["all"][part.index.numpy()] for split, part in held.items()} if labels else {}
-    return ImageSet(name, held, f"{note}, {sources['test']}", labels, left_out=reasons, sources=sources)
+    names, reasons, rows = paths_kept(pictures, decoded), refused(decoded), sum(map(len, pictures.values()))
+    used = f"{rows - len(reasons):,} of {rows:,} rows used" + (
+        f", splits not read: {', '.join(not_read)}" if not_read else ""
+    )
+    note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {used}{note_of(reasons)}, {plan.note}"
+    images = {split: part.images for split, part in decoded.items()}
+    whole = ImageSet(
+        Path(dataset).name, images, note, labels, names=names, left_out=reasons, used=used, sources=sources
+    )
+    return divided(whole, held_out, split_seed)
 
 
 def _library() -> Any:

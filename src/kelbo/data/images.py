@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kelbo.data.splits import told
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
 from kelbo.units import quantize
@@ -178,10 +179,10 @@ class ImageSet:
 
     labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
     attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
-    subsets of it and share its pixels. names holds, per split, each image's path within the set ("cats/1.png"), of sets that
-    are read from files of pictures; left_out says of each picture that was skipped which it is, and why. note says in one
-    line where the pixels come from and how the splits were made; a report prints it.
-    sources says of each split where it is from: a folder, a file, a draw.
+    subsets of it and share its pixels. sources says of each split where it is from: a folder, a file, a draw. names holds, per
+    split, each image's path within the set ("cats/1.png"), of sets of encoded pictures; used says how many of its files were
+    used and how many were left out, and left_out names each picture that was skipped and why. note says in one line where the
+    pixels come from and how the splits were made; a report prints it.
     """
 
     name: str
@@ -194,6 +195,7 @@ class ImageSet:
     sources: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    used: str = ""
 
     @property
     def train(self) -> Images:
@@ -228,13 +230,30 @@ def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImag
     }
 
 
+def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
+    """The set with splits drawn by `hold_out`, where its only split is "all"; with its own splits as they are.
+
+    Its note ends with where the splits are from.
+    """
+    if "all" not in whole.splits:
+        return replace(whole, note=f"{whole.note}, {told(whole.sources)}")
+    sources = drawn(fraction, seed, whole.sources.get("all"))
+    parts = hold_out(whole.splits["all"], fraction, seed)
+
+    def taken(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {split: known["all"][part.index.numpy()] for split, part in parts.items()} if known else {}
+
+    note, labels, names = f"{whole.note}, {sources['test']}", taken(whole.labels), taken(whole.names)
+    return replace(whole, splits=parts, note=note, labels=labels, names=names, sources=sources)
+
+
 def splits_told(image_set: ImageSet) -> str:
-    """In one line the splits, how many images each has, and where each is from."""
-    told = [
+    """In one line the splits, how many images each has, and where each is from; and what was left out."""
+    parts = [
         f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")
         for split, images in image_set.splits.items()
     ]
-    return f"{image_set.name}: {', '.join(told)}"
+    return f"{image_set.name}: {', '.join(parts)}" + (f"; {image_set.used}" if image_set.used else "")
 
 
 def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:

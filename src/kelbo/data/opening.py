@@ -11,7 +11,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kelbo.data.deep import NoScale, scaled
 from kelbo.data.formats import formats_for
-from kelbo.data.headers import Depth, Lost, depth_of
+from kelbo.data.headers import Depth, Lost, depth_of, transparent_colour
 from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, Mode, Picture, Plan, Refused, Size, by
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
@@ -105,14 +105,24 @@ def _decoded(name: str, encoded: bytes, formats: list[str], depth: Depth) -> Ima
         count = 1 if image.format in ONE_OF_SEVERAL else getattr(image, "n_frames", 1)
         if image.format == "ICNS":
             count = len(image.info["sizes"])
-        if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
-            image.info["transparency"] *= 255 // depth.most  # Pillow spreads the pixels over 0–255 and not this
+        if image.format == "PSD":
+            _require_merged(image, name)
+        if image.format == "PNG" and image.mode in ("1", "L") and (key := transparent_colour(encoded)):
+            # Pillow spreads the pixels over 0–255, and this not
+            image.info["transparency"] = int.from_bytes(key[:2]) * (255 // depth.most)
         upright = ImageOps.exif_transpose(image)
     if count > 1:
         raise Refused(f"{name} {_several(image.format, count)}. Save each as a picture of its own.")
     if partial:
         raise Refused(f"{name} has transparent pixels around its frame. Save it over a background.")
     return upright
+
+
+def _require_merged(image: Image.Image, name: str) -> None:
+    """Photoshop writes a blank picture before the layers, and says so, where it is not asked for one of them all."""
+    versions = [content for number, _, content in getattr(image, "resources", []) if number == 1057]
+    if any(len(content) > 4 and content[4] == 0 for content in versions):
+        raise Refused(f"{name} holds layers and no picture of them all. Save it as a PNG.")
 
 
 def _several(form: str | None, count: int) -> str:
