@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from kelbo.eager import has_values
 from kelbo.errors import RecipeError, RunError
 from kelbo.likelihoods.gaussian import Gaussian
 from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, soft_clip
@@ -113,13 +114,16 @@ class AnalyticGaussian(Gaussian):
         self.running_variance += torch.where(finite, weight * (mean - self.running_variance), 0.0)
 
     def _running(self) -> Tensor:
+        variance = self.running_variance.float()
+        if not has_values(self.batches):  # a program is being compiled or exported, which cannot raise an error of ours
+            return torch.where(self.batches > 0, variance, math.nan)
         if self.batches == 0:
             raise RunError(
                 f"{type(self).__name__} has no σ yet: it has seen 0 batches in training mode. "
                 "Train it or load trained weights first, or use FixedGaussian. If a trainer validates before it trains, skip "
                 "that check."
             )
-        return self.running_variance.float()
+        return variance
 
 
 def processes() -> int:
