@@ -6,26 +6,37 @@ subclass. Whatever goes around PyTorch's own path asks here first, and takes PyT
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.utils._device import DeviceContext
+
+AUTOCAST = ("cpu", "cuda", "mps")
+"""kinds of devices that autocast may be on for"""
 
 
 def is_eager() -> bool:
     """Whether operations run at once and as they are written.
 
-    False where they are compiled, exported or traced, under a mode (a `torch.device` block, FlopCounterMode, fake tensors,
-    `make_fx`), in forward-mode differentiation, and inside of any transform of `torch.func`.
+    False where they are compiled, exported or traced, under a mode (FlopCounterMode, fake tensors, `make_fx`), in forward-mode
+    differentiation, and inside of any transform of `torch.func`.
     """
     transformed = torch._C._are_functorch_transforms_active()
     return not (torch.compiler.is_compiling() or transformed or under_a_mode() or _is_recorded())
 
 
 def under_a_mode() -> bool:
-    """Whether some `TorchFunctionMode` or `TorchDispatchMode` is told of every operation, but one of `kelbo.seeds`."""
+    """Whether some `TorchFunctionMode` or `TorchDispatchMode` is told of every operation.
+
+    Two do not count, since they look at what makes new tensors only: a `torch.device` block (`torch.set_default_device` is one
+    too), and that of `kelbo.seeds`.
+    """
     return bool(torch._C._len_torch_dispatch_stack()) or any(
-        not getattr(torch._C._get_function_stack_at(level), "only_draws", False)
-        for level in range(torch._C._len_torch_function_stack())
+        not (isinstance(mode, DeviceContext) or getattr(mode, "only_draws", False))
+        for mode in map(torch._C._get_function_stack_at, range(torch._C._len_torch_function_stack()))
     )
 
 
@@ -67,3 +78,33 @@ def _is_batched(value: Tensor) -> bool:
             return True
         value = inside.get_unwrapped(value)
     return False
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Inside the block, training is not disturbed by what is set around it: `no_grad`, `inference_mode`, autocast."""
+    with torch.inference_mode(False), torch.enable_grad(), full_precision():
+        yield
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Inside the block, an autocast that is set around it is off. One that is switched on inside works as if it were alone.
+
+    Autocast keeps the weights that it has cast until the outermost block is left. Around a whole training the weights of the
+    first step would be used in every step, so nothing is kept inside.
+    """
+    nested = torch.autocast_increment_nesting() > 1
+    torch.autocast_decrement_nesting()
+    if not nested:
+        yield
+        return
+    kept = torch.is_autocast_cache_enabled()
+    with ExitStack() as stack:
+        for kind in filter(torch.is_autocast_enabled, AUTOCAST):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        torch.set_autocast_cache_enabled(False)
+        try:
+            yield
+        finally:
+            torch.set_autocast_cache_enabled(kept)

@@ -52,6 +52,15 @@ def find_device(name: str | None) -> torch.device:
     return device
 
 
+def require_float32_default() -> None:
+    """RecipeError where PyTorch makes new tensors of another dtype: weights drawn in float64 would be others."""
+    if torch.get_default_dtype() is not torch.float32:
+        raise RecipeError(
+            f"PyTorch's default dtype is {torch.get_default_dtype()}; kelbo's models are float32. "
+            "Call torch.set_default_dtype(torch.float32) first."
+        )
+
+
 def describe() -> dict[str, str | int | list[str]]:
     """Processor, accelerators, threads and versions: what a number depends on."""
     return {

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.bound import Bound
+from kelbo.eager import full_precision
 from kelbo.seeds import normal_like
 
 State = dict[str, Tensor]
@@ -218,11 +219,11 @@ class Model(nn.Module, ABC):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Inside the block: evaluation mode, no gradients. Afterwards the mode is as it was."""
+        """Inside the block: evaluation mode, no gradients, no autocast. Afterwards the mode is as it was."""
         training = self.training
         self.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), full_precision():
                 yield
         finally:
             self.train(training)

@@ -334,8 +334,6 @@ def test_other_dtypes_devices_and_switches_leave_it_to_pytorch(case, around, tra
             network(x)
         finally:
             torch._C._set_mkldnn_enabled(before)
-        with torch.device("cpu"):
-            network(x)
         assert copy.deepcopy(network).to("meta")(x.to("meta")).is_meta
     assert not around
 
@@ -362,6 +360,14 @@ def test_any_pruning_works_once_the_weights_lie_in_pytorchs_default_layout():
         amount=0.999,
     )
     assert network(torch.rand(3, 1, 16, 16)).std(0).max() < 1e-3
+
+
+def test_a_default_device_neither_changes_a_bit_nor_slows_down(case, around):
+    network, x = case
+    expected, calls = network(x), len(around)
+    with torch.device("cpu"):
+        assert torch.equal(network(x), expected)
+    assert len(around) == 2 * calls > 0
 
 
 def test_an_empty_batch_passes(case):

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import sklearn  # noqa: F401  which sets variables of its own when it is imported
 import torch
 
+from kelbo.errors import RecipeError
 from kelbo.recipes import change
 from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.recipes.named import digits
@@ -107,3 +109,61 @@ def test_importing_kelbo_leaves_the_process_as_it_was_found():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@contextmanager
+def default_device():
+    torch.set_default_device("cpu")
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+AROUND = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "autocast that is off": lambda: torch.autocast("cpu", enabled=False),
+    "a device": lambda: torch.device("cpu"),
+    "a default device": default_device,
+}
+
+
+def weights(run):
+    return (run.checkpoint(run.checkpoint_steps()[-1]) / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("block", AROUND)
+def test_what_is_set_around_training_and_evaluation_changes_no_number(alone, tmp_path, block, precision):
+    """Autocast around a whole training, above all: it would keep the weights of the first step as they were cast then."""
+    run, record = alone[precision]
+    with AROUND[block]():
+        within = train(recipe("training.steps=12", f"training.precision={precision}"), tmp_path / "run")
+        told = evaluate_run(open_run(within.path, device="cpu"), samples=2)
+    assert weights(within) == weights(run)
+    assert told["elbo"] == record["elbo"]
+    assert told["distortion"] == record["distortion"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """By precision a run with nothing around, and its record."""
+    found = {}
+    for precision in ("32-true", "bf16-mixed"):
+        folder = tmp_path_factory.mktemp("alone") / precision
+        run = train(recipe("training.steps=12", f"training.precision={precision}"), folder)
+        found[precision] = run, evaluate_run(open_run(run.path, device="cpu"), samples=2)
+    return found
+
+
+@pytest.mark.parametrize("how", ["alone", "stacked"])
+def test_another_default_dtype_is_refused_before_a_folder_is_made(tmp_path, how):
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(RecipeError, match="float64"):
+            train(recipe(), tmp_path / "a") if how == "alone" else train_stacked([recipe()], [tmp_path / "a"])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert not (tmp_path / "a").exists()

@@ -18,7 +18,7 @@ from kelbo.metrics.intervals import Score, by_half_samples, known, of_replicates
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model
-from kelbo.seeds import seeded
+from kelbo.seeds import Source, all_drawing_from, seed_for
 from kelbo.units import intensities
 
 NEAREST = 5
@@ -26,19 +26,22 @@ NEAREST = 5
 
 def samples(model: Model, count: int, batch_size: int = 256, seed: int = 0) -> Iterator[torch.Tensor]:
     """`count` draws of the prior decoded to the likelihood's mean, in batches of intensities."""
-    with model.evaluating(), seeded(seed, "evaluation"):
-        for first in range(0, count, batch_size):
+    noise = Source(seed_for(seed, "evaluation"))
+    for first in range(0, count, batch_size):
+        with model.evaluating(), all_drawing_from(noise):
             z = model.sample_prior(min(batch_size, count - first))
-            yield model.likelihood.mean(model.decode(z))
+            decoded = model.likelihood.mean(model.decode(z))
+        yield decoded  # outside of the block, which is not for whoever asked
 
 
 def reconstructions(model: Model, images: Images, batch_size: int = 256) -> Iterator[torch.Tensor]:
     """Every image encoded to the posterior's mean and decoded to the likelihood's, in order and in batches."""
     device = next(model.parameters()).device
-    with model.evaluating():
-        for batch in passes(images, batch_size, device):
+    for batch in passes(images, batch_size, device):
+        with model.evaluating():
             means, _ = model.posterior_moments(intensities(batch, images.levels))
-            yield model.likelihood.mean(model.decode(means))
+            decoded = model.likelihood.mean(model.decode(means))
+        yield decoded
 
 
 def image_distances(

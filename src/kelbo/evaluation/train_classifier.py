@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from kelbo.data.batches import Batches, passes
 from kelbo.data.images import Images
+from kelbo.eager import by_itself
 from kelbo.errors import DataError, Divergence
 from kelbo.evaluation.classifier import HOW, Classifier, Trained
 from kelbo.seeds import seeded
@@ -20,6 +21,7 @@ Watch = Callable[[int, int, float], None]
 """told the step, the number of steps and the step's loss"""
 
 
+@by_itself()
 def train_classifier(
     images: Images,
     labels: np.ndarray,

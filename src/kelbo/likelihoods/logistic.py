@@ -62,7 +62,7 @@ def log_mass(level: Tensor, mean: Tensor, log_scale: Tensor, levels: int) -> Ten
     With u and l the upper and lower edge in units of the scale, sigmoid(u) - sigmoid(l) is computed as
     sigmoid(u)·sigmoid(-l)·(1 - e^(l-u)), a product without cancellation; each end lacks the factor of the edge it lacks.
     """
-    inverse = torch.exp(-log_scale)
+    level, inverse = level.float(), torch.exp(-log_scale)
     has_upper, has_lower = level < levels - 1, level > 0
     upper = F.logsigmoid((edge(level, levels) - mean) * inverse)
     lower = F.logsigmoid((mean - edge(level - 1, levels)) * inverse)

@@ -114,7 +114,7 @@ class DiscretizedLogisticMixture(Mass):
         return Components(logits.log_softmax(1), mean, log_scale.clamp(*LOG_SCALE_RANGE), coefficients)
 
     def _on_scale(self, level: Tensor) -> Tensor:
-        return 2 * level / (self.levels - 1) - 1
+        return 2 * level.float() / (self.levels - 1) - 1
 
     def _chain(self, p: Components, noise: Sequence[Tensor | float]) -> Tensor:
         """Levels (B, 3, M, *event), float32, at standard logistic draws of red, green and blue."""

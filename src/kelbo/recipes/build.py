@@ -12,6 +12,7 @@ from torch import nn
 from kelbo import likelihoods, models, networks, objectives
 from kelbo.data.images import Images, ImageSet, quantized
 from kelbo.errors import KelboError, RecipeError
+from kelbo.machine import require_float32_default
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import schema as s
 from kelbo.recipes.guards import Outline
@@ -50,6 +51,7 @@ KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.A
 
 def model(recipe: Recipe, images: ImageSet | Outline) -> Model:
     """An untrained model for these images. RecipeError where network or likelihood do not fit them."""
+    require_float32_default()
     decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     return KINDS[recipe.model.kind](encoder, network, decoder, images.shape, recipe.model.latents)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.images import ImageSet
+from kelbo.eager import by_itself
 from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.sigma import SolvedSigma
@@ -58,6 +59,7 @@ def unseen(data: ImageSet) -> None:
     """A See that does not look."""
 
 
+@by_itself()
 def train(
     recipe: Recipe,
     out: Path,
@@ -210,6 +212,7 @@ class Experiment:
             return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
 
 
+@by_itself()
 def open_run(
     path: Path,
     *,

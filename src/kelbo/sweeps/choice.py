@@ -11,6 +11,7 @@ import torch
 
 from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
+from kelbo.eager import by_itself
 from kelbo.errors import RecipeError
 from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
@@ -39,6 +40,7 @@ class Choice(NamedTuple):
     queue_images_per_second: float | None = None
 
 
+@by_itself()
 def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: int | None = None) -> Choice:
     """The faster way for lanes that stack, by a short probe of each on this machine; the queue for others.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.eager import by_itself
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
 from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
@@ -34,6 +35,7 @@ TOLD_EVERY = 10
 """steps"""
 
 
+@by_itself()
 def train_stacked(
     recipes: Sequence[Recipe],
     folders: Sequence[Path],
