@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kelbo.eager import by_itself
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.seeds import Source, all_drawing_from, drawing_from, source
@@ -15,6 +16,7 @@ from kelbo.seeds import Source, all_drawing_from, drawing_from, source
 Classifier = Literal["logistic", "linear", "mlp", "forest"]
 
 
+@by_itself()
 def predictions(
     classifier: Classifier,
     train: Floats,

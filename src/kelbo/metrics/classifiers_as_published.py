@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from kelbo.eager import by_itself
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.metrics.classifiers import mlp_layers
@@ -50,6 +51,7 @@ class Answers(NamedTuple):
     rate: float
 
 
+@by_itself()
 def answers_in_turn(
     network: Network,
     tasks: Mapping[str, Task],

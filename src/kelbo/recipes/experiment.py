@@ -255,6 +255,7 @@ def _data_of(run: Run, recipe: Recipe) -> ImageSet:
     return data
 
 
+@by_itself()
 def evaluate_run(
     experiment: Experiment,
     split: str = "test",
