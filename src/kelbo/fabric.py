@@ -11,8 +11,13 @@ import sys
 from contextlib import suppress
 from importlib import metadata
 from types import ModuleType
+from typing import Literal
 
-__all__ = ["Fabric"]
+import torch
+
+from kelbo.errors import RecipeError
+
+__all__ = ["Fabric", "best_accelerator", "find_device"]
 
 _NAME = "torchmetrics"
 
@@ -27,6 +32,27 @@ if _NAME not in sys.modules:
         sys.modules[_NAME] = _StandIn(_NAME)
 try:
     from lightning_fabric import Fabric
+    from lightning_fabric.accelerators.cuda import CUDAAccelerator
+    from lightning_fabric.accelerators.mps import MPSAccelerator
 finally:
     if isinstance(sys.modules.get(_NAME), _StandIn):
         del sys.modules[_NAME]
+
+
+def best_accelerator() -> Literal["cuda", "mps", "cpu"]:
+    """What Fabric(accelerator="auto") chooses on this machine, and so what everything takes where no device is named."""
+    if MPSAccelerator.is_available():
+        return "mps"
+    return "cuda" if CUDAAccelerator.is_available() else "cpu"
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of that name, or where None the one that Fabric's "auto" is. RecipeError where this machine has none such."""
+    if name is None:
+        return torch.device(best_accelerator())
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise RecipeError(f"Device {name!r} is not available on this machine: {str(error).splitlines()[0]}") from error
+    return device

@@ -40,15 +40,12 @@ def is_amd() -> bool:
     return "AMD" in _processor()
 
 
-def find_device(name: str | None) -> torch.device:
-    """The device of that name, or where None the best there is. RecipeError where this machine has none such."""
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def device_of_doubles(device: torch.device) -> torch.device:
+    """Where float64 is computed beside a device: on itself, or on the CPU where it has none, as Apple's GPUs."""
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise RecipeError(f"--device {name} is not to be had here: {str(error).splitlines()[0]}") from error
+        torch.zeros((), dtype=torch.float64, device=device)
+    except (TypeError, RuntimeError):
+        return torch.device("cpu")
     return device
 
 
@@ -66,7 +63,10 @@ def describe() -> dict[str, str | int | list[str]]:
     return {
         "processor": _processor(),
         "threads": torch.get_num_threads(),
-        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "accelerators": [
+            *(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())),
+            *["Apple GPU (MPS)"] * torch.mps.device_count(),
+        ],
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
         **versions(*RECORDED_PACKAGES),

@@ -81,7 +81,7 @@ def test_a_recipe_edited_after_training_is_told_from_the_weights(run):
 
 
 def test_a_device_that_is_not_there_is_named(run):
-    with pytest.raises(RecipeError, match="--device nonsense is not to be had here"):
+    with pytest.raises(RecipeError, match="Device 'nonsense' is not available"):
         open_run(run.path, device="nonsense")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 RunPath = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, … By default the best there is.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps, … By default the best there is.")]
 Checkpoint = Annotated[
     Literal["last", "best"], typer.Option(help="The run's last checkpoint, or the best one on its validation images.")
 ]

@@ -35,7 +35,7 @@ def launch(
         fabric = Fabric(accelerator=accelerator or "auto", devices=devices, num_nodes=num_nodes, precision=precision)
     except Exception as error:  # Fabric raises many kinds for what a machine has not
         raise RecipeError(
-            f"--accelerator {accelerator or 'auto'} --devices {devices} is not to be had here: {error}"
+            f"--accelerator {accelerator or 'auto'} --devices {devices} is not available on this machine: {error}"
         ) from error
     fabric.launch()
     part_at_exit(fabric)

@@ -100,8 +100,8 @@ def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: 
         "variance": variance.flatten(1).mean(1),
     }
     if (floored := model.likelihood.floored(measured.output)) is not None:
-        values["floored"] = floored.flatten(1).double().mean(1)
-    arrays = {name: value.double().cpu().numpy() for name, value in values.items()}
+        values["floored"] = floored.flatten(1).cpu().double().mean(1)
+    arrays = {name: value.cpu().double().numpy() for name, value in values.items()}
     pair = x.cpu().numpy(), reconstructions.cpu().numpy()
     arrays["squared_error"] = squared_error(*pair)
     if min(x.shape[2:]) >= SSIM_WINDOW:

@@ -115,7 +115,7 @@ def onnx(
             [features, *_] = session.run(None, {inputs[0].name: np.ascontiguousarray(x.cpu().numpy())})
         except Exception as error:  # the runtime's errors have no common class of their own
             raise ScoreError(f"{path} cannot take input of shape {tuple(x.shape)}: {error}") from error
-        return torch.as_tensor(features, device=device)
+        return torch.as_tensor(features).float().to(device)
 
     return opened(name or path.stem, run, preparation, digest, shape, device)
 

@@ -81,7 +81,7 @@ class StudentT(Likelihood):
         require_shape(self, x, output)
         location, log_scale, nu = self._parameters_of(output)
         standard = (x.float() - location) * torch.exp(-log_scale)
-        below = stdtr(nu.double().cpu().numpy(force=True), standard.double().cpu().numpy(force=True))
+        below = stdtr(*(part.detach().cpu().double().numpy() for part in (nu, standard)))
         return torch.as_tensor(below, dtype=torch.float32, device=output.device)
 
     def sample(self, output: Tensor) -> Tensor:

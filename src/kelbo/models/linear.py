@@ -196,7 +196,9 @@ def _turned(
 ) -> tuple[Tensor, dict[str, Any]]:
     """The rotation (K, K), float64, that FastICA finds for the whitened codes (log cosh, all components at once)."""
     mean, weights = known.mean.float(), whitening.T.float()
-    codes = torch.cat([(rows - mean) @ weights for rows in chunks()]).cpu().double().numpy()
+    codes = (
+        torch.cat([(rows - mean.to(rows.device)) @ weights.to(rows.device) for rows in chunks()]).cpu().double().numpy()
+    )
     if count > TURNED_ON:
         codes = codes[np.linspace(0, count - 1, TURNED_ON).round().astype(np.int64)]
     state = seed_for(seed, "linear", 2) % 2**32

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kelbo.machine import device_of_doubles
 from kelbo.seeds import generator
 
 Chunks = Callable[[], Iterable[Tensor]]
@@ -49,12 +50,14 @@ class Principal(NamedTuple):
 
 
 def moments(chunks: Chunks, device: torch.device) -> Moments:
-    """Mean and total variance in one pass, summed in float64."""
-    count, total, squares = 0, torch.zeros((), device=device), torch.zeros((), dtype=torch.float64, device=device)
+    """Mean and total variance in one pass, summed in float64, on the device where it has that, else on the CPU."""
+    wide = device_of_doubles(device)
+    count, total, squares = 0, torch.zeros((), device=wide), torch.zeros((), dtype=torch.float64, device=wide)
     shift = None
     for x in chunks():
+        x = x.to(wide)
         if shift is None:  # the first row is taken from all, so that squares of large means cancel nothing
-            shift, total = x[0].clone(), torch.zeros(x.shape[1], dtype=torch.float64, device=device)
+            shift, total = x[0].clone(), torch.zeros(x.shape[1], dtype=torch.float64, device=wide)
         x = x - shift
         count += len(x)
         total += x.sum(0)
@@ -109,8 +112,8 @@ def _times_covariance(chunks: Chunks, known: Moments, columns: Tensor) -> Tensor
     """A times columns (D, B), in one pass: products in float32, their sums in float64."""
     mean, narrow, total = known.mean.float(), columns.float(), torch.zeros_like(columns)
     for x in chunks():
-        x = x - mean
-        total += x.T @ (x @ narrow)
+        x = x - mean.to(x.device)
+        total += (x.T @ (x @ narrow.to(x.device))).to(total.device)
     return total / max(1, known.rows - 1)
 
 

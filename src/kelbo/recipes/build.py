@@ -165,12 +165,13 @@ def optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
         {"params": own, "weight_decay": 0.0},
     ]
     groups = [{**group, "initial_lr": spec.learning_rate} for group in groups if group["params"]]
-    makers: dict[str, Callable[[], torch.optim.Optimizer]] = {
-        "adam": lambda: torch.optim.Adam(groups, spec.learning_rate, spec.betas, fused=True),
-        "adamw": lambda: torch.optim.AdamW(groups, spec.learning_rate, spec.betas, fused=True),
-        "adagrad": lambda: torch.optim.Adagrad(groups, spec.learning_rate, fused=True),
-    }
-    return makers[spec.kind]()
+    if spec.kind == "adagrad":
+        fused = all(
+            parameter.device.type != "mps" for parameter in model.parameters()
+        )  # Apple's GPUs have no fused one
+        return torch.optim.Adagrad(groups, spec.learning_rate, fused=fused)
+    kind = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
+    return kind(groups, spec.learning_rate, spec.betas, fused=True)
 
 
 def schedule(recipe: Recipe) -> Schedule:

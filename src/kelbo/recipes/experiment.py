@@ -19,8 +19,8 @@ from kelbo.errors import RecipeError
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.sigma import SolvedSigma
 from kelbo.evaluation.suite import Record
-from kelbo.fabric import Fabric
-from kelbo.machine import find_device, keep_freed_memory, versions
+from kelbo.fabric import Fabric, find_device
+from kelbo.machine import keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
 from kelbo.processes import failing_together, once
 from kelbo.protocols import Model

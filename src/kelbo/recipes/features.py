@@ -14,7 +14,8 @@ from kelbo.evaluation.classifier import save_classifier
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.features import classifier_path, feature_network
 from kelbo.evaluation.train_classifier import Watch, train_classifier
-from kelbo.machine import find_device, keep_freed_memory
+from kelbo.fabric import find_device
+from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.schema import Recipe

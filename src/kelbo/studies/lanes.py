@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from kelbo.errors import NotSaved, RecipeError, RunError
-from kelbo.machine import find_device
+from kelbo.fabric import find_device
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
@@ -173,8 +173,8 @@ def train_entries(
 
 
 def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[list[Job]], list[Job]]:
-    """The jobs in stacks, each trained as one program, and those that the queue takes: on a processor it is the faster one."""
-    if how == "queue" or (how == "auto" and find_device(None).type == "cpu"):
+    """The jobs in stacks, each trained as one program, and those that the queue takes: without CUDA it is the faster one."""
+    if how == "queue" or (how == "auto" and find_device(None).type != "cuda"):
         return [], list(jobs)
     lanes = [job for job in jobs if job.call is train_lane]
     stacks, queue = [], [job for job in jobs if job.call is not train_lane]

@@ -135,8 +135,8 @@ def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = Non
 
 def _now(fabric: Fabric) -> float:
     """Seconds, once the device has done what it was asked for."""
-    if fabric.device.type == "cuda":
-        torch.cuda.synchronize(fabric.device)
+    if fabric.device.type != "cpu":
+        torch.accelerator.synchronize(fabric.device)
     return time.perf_counter()
 
 

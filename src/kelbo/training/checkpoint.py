@@ -113,13 +113,12 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
             f"{run.path} was trained by {header['processes']} processes and each has its own noise; this is "
             f"{fabric.world_size}. Resume it with as many."
         )
-    device = fabric.device
     path = place / "weights.safetensors"
-    load_into(state.network, read_tensors(path, device), path)
+    load_into(state.network, read_tensors(path), path)
     if state.ema is not None:
-        for name, value in read_tensors(place / "ema.safetensors", device).items():
+        for name, value in read_tensors(place / "ema.safetensors").items():
             state.ema.weights[name].copy_(value)
-    tensors = read_tensors(place / "training.safetensors", device)
+    tensors = read_tensors(place / "training.safetensors")
     _unflatten(state.optimizer, tensors, header["groups"])
     state.objective_state = {
         name.removeprefix("objective."): value.to(state.objective_state[name.removeprefix("objective.")].device)
@@ -128,7 +127,7 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     }
     state.step = header["step"]
     state.best = best_of(run, header)
-    _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors", torch.device("cpu")))
+    _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors"))
 
 
 def best_of(run: Run, header: dict[str, Any]) -> Best | None:
@@ -174,10 +173,10 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
         os.fsync(file.fileno())
 
 
-def read_tensors(path: Path, device: torch.device) -> dict[str, Tensor]:
-    """A checkpoint's file of named tensors. Damaged where it cannot be read."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """A checkpoint's file of named tensors, on the CPU. Damaged where it cannot be read."""
     try:
-        return load_file(path, device=str(device))
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise Damaged(
             f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to go on from the checkpoint before."
@@ -213,20 +212,25 @@ def _generators() -> dict[str, Tensor]:
     """The states of the generators that the latents' noise is drawn from: the run's own, or else PyTorch's."""
     if (own := source()) is not None:
         return own.state()
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states |= {f"cuda{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
-    return states
+    return {"cpu": torch.get_rng_state()} | {
+        name: module.get_rng_state(index) for name, (module, index) in _accelerators().items()
+    }
 
 
 def _set_generators(states: dict[str, Tensor]) -> None:
     if (own := source()) is not None:
         return own.set_state(states)
     torch.set_rng_state(states["cpu"])
-    for i in range(torch.cuda.device_count()):
-        if f"cuda{i}" in states:
-            torch.cuda.set_rng_state(states[f"cuda{i}"], i)
+    for name, (module, index) in _accelerators().items():
+        if name in states:
+            module.set_rng_state(states[name], index)
     return None
+
+
+def _accelerators() -> dict[str, tuple[Any, int]]:
+    """The module in torch and the number there of each device that has a default generator beside the CPU's."""
+    modules = {"cuda": torch.cuda, "mps": torch.mps, "xpu": torch.xpu}
+    return {f"{kind}{i}": (module, i) for kind, module in modules.items() for i in range(module.device_count())}
 
 
 def _refuse_broken_state(run: Run, state: TrainState) -> None:

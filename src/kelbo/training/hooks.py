@@ -108,8 +108,10 @@ class Scalars:
             )
 
     def _emit(self, state: TrainState) -> None:
-        means = self.fabric.all_reduce(self.table[: self.filled].double().mean(0), reduce_op="mean")
-        distortion, rate, loss = torch.as_tensor(means).tolist()
+        means = self.table[: self.filled].cpu().double().mean(0)  # not all devices have float64
+        if self.fabric.world_size > 1:
+            means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
+        distortion, rate, loss = means.tolist()
         seconds = time.perf_counter() - self.since
         row: Row = {
             "step": state.step,

@@ -119,16 +119,16 @@ def _best_place(run: Run) -> Path:
 
 
 def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
-    cpu, header, averaged = torch.device("cpu"), header_of(place), place / "ema.safetensors"
+    header, averaged = header_of(place), place / "ema.safetensors"
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
-    training = read_tensors(place / "training.safetensors", cpu)
+    training = read_tensors(place / "training.safetensors")
     # checkpoints of older versions have the memory for the next step alone
     names = {key.partition(".")[0] for key in training}
     prefix = "used." if "used" in names else "objective."
     memory = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}
     saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
     kept = Kept(header["step"], which, path == averaged, memory, saved, _digest(place))
-    return kept, read_tensors(path, cpu), path
+    return kept, read_tensors(path), path
 
 
 def _digest(place: Path) -> str:

@@ -94,7 +94,7 @@ def traversed(experiment: Experiment, title: str, about: str, span: float) -> Tr
     if whole is None:
         raise Absent(f"The images of {experiment.data.name} have no factors, so none is the middle one.")
     with model.evaluating():
-        rates = model.measure(experiment.pictured(1024)).rates.mean(0).double().cpu().numpy()
+        rates = model.measure(experiment.pictured(1024)).rates.mean(0).cpu().double().numpy()
     latents = np.argsort(-rates, kind="stable")[:ROWS].tolist()
     x = intensities(whole.take(base(whole.factors)[None]), whole.images.levels).to(experiment.device)
     images = evaluation.traverse(model, x, latents, np.linspace(-span, span, COLUMNS).tolist())

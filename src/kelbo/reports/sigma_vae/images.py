@@ -111,7 +111,7 @@ def mapped(experiment: Experiment, count: int) -> ErrorMap:
         output = model.decode(model.posterior_moments(x)[0])
         mean, variance = model.likelihood.moments(output)
     error, sigma = ((x - mean).square().mean(1).sqrt(), variance.mean(1).sqrt())
-    return ErrorMap(*(part.double().cpu().numpy() for part in (x, mean, error, sigma)))
+    return ErrorMap(*(part.cpu().double().numpy() for part in (x, mean, error, sigma)))
 
 
 def side_by_side(found: ErrorMap, bins: Bins | None, shared: Bins | None, *, theme: Theme) -> Figure:

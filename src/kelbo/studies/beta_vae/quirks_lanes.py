@@ -61,7 +61,7 @@ def grey_bernoulli(subject: Subject, images: int = 512) -> list[Entry]:
             output = model.decode(model.posterior_moments(x)[0])
             nats["published"].append(-model.likelihood.log_prob(x, output))
             nats["corrected"].append(-whole.log_prob(x, output))
-    both = {way: torch.cat(parts).double().cpu().numpy() for way, parts in nats.items()}
+    both = {way: torch.cat(parts).cpu().double().numpy() for way, parts in nats.items()}
     row: Row = {
         "label": f"{subject.model}, distortion",
         "published": measured(*mean_and_error(both["published"])),

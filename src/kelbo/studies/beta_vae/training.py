@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
-from kelbo.machine import find_device
+from kelbo.fabric import find_device
 from kelbo.recipes.follow import follow
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
