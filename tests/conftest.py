@@ -12,9 +12,25 @@ from pathlib import Path
 import pytest
 import torch
 
+SURROUNDINGS = re.compile(
+    r"KELBO_(?!TEST)\w*|COLUMNS|LINES|FORCE_COLOR|NO_COLOR|PY_COLORS|CLICOLOR\w*|GITHUB_ACTIONS|TTY_\w+|PYTHONWARNINGS"
+    r"|SLURM_\w+|TORCHELASTIC_\w+|(LOCAL_|GROUP_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)|RAY_ADDRESS|LT_\w+"
+)
+"""variables that would change what is tested: settings, the terminal's size and colours, a cluster's job"""
+for name in filter(SURROUNDINGS.fullmatch, list(os.environ)):
+    del os.environ[name]
+if "KELBO_TEST_CUDA" not in os.environ:  # numbers are compared bit for bit, on the CPU that every machine has
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 # a shell's background jobs ignore Ctrl-C, and so would every process that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # the tests' models are tiny: threads would only wait for one another
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory):
+    """What is kept from run to run lies in a folder of the tests, not in that of whoever runs them."""
+    os.environ["KELBO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

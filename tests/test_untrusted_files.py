@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shlex
 import tarfile
 import zipfile
 from pathlib import Path
@@ -29,7 +30,7 @@ class Payload:
         self.path = path
 
     def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
+        return os.system, (f"touch {shlex.quote(str(self.path))}",)
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_factor_out_of_range_is_refused_by_name(whole):
         whole.take(torch.tensor([[0, 0, 0, 0, 0, 40, 0]]))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and KELBO_TEST_CUDA=1")
 def test_a_cuda_device_draws_the_same_pictures(whole):
     index = MPI3D.index(draws(500))
     images = whole.images.to(torch.device("cuda"))

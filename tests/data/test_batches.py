@@ -99,7 +99,7 @@ def test_images_above_the_budget_are_not_moved_whole_and_give_the_same_batches()
     assert Moves.moved == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and KELBO_TEST_CUDA=1")
 @pytest.mark.parametrize("budget", [0, 2**30])
 def test_a_cuda_device_sees_the_same_order_whether_or_not_it_holds_the_images(budget):
     cuda = torch.device("cuda")

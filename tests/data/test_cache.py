@@ -1,6 +1,7 @@
 import errno
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -201,25 +202,36 @@ def test_a_killed_processs_part_is_swept_away_after_a_day_and_another_ones_is_le
     assert sorted(file.name for file in tmp_path.iterdir()) == ["b.partial", "key.json", "key.npy"]
 
 
-def make(folder, barrier, count):
-    barrier.wait()
-    for _ in range(count):
-        store(folder, "key", (3, 4, 5), 10, [PIXELS[:5], PIXELS[5:]], dict)
-        found = find(folder, "key")
-        assert found is not None
-        assert np.array_equal(found[0].pixels, PIXELS)
+MAKING = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from kelbo.data.cache import find, store
+
+folder, go = map(Path, sys.argv[1:])
+pixels = np.load(go.with_name("pixels.npy"))
+go.with_name(str(time.time_ns())).touch()
+while not go.exists():
+    time.sleep(0.001)
+for _ in range(50):
+    store(folder, "key", (3, 4, 5), 10, [pixels[:5], pixels[5:]], dict)
+    found = find(folder, "key")
+    assert found is not None
+    assert np.array_equal(found[0].pixels, pixels)
+"""
 
 
 def test_two_processes_that_make_the_same_set_at_once_both_succeed(tmp_path):
-    context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(2)
-    workers = [context.Process(target=make, args=(tmp_path, barrier, 50)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["key.json", "key.npy"]
+    folder, start = tmp_path / "cache", tmp_path / "start"
+    folder.mkdir()
+    start.mkdir()
+    np.save(start / "pixels.npy", PIXELS)
+    workers = [subprocess.Popen([sys.executable, "-c", MAKING, folder, start / "go"]) for _ in range(2)]
+    while len(list(start.iterdir())) < 3 and all(worker.poll() is None for worker in workers):
+        time.sleep(0.01)
+    (start / "go").touch()
+    assert [worker.wait(60) for worker in workers] == [0, 0]
+    assert sorted(file.name for file in folder.iterdir()) == ["key.json", "key.npy"]
 
 
 def test_the_cache_lies_where_the_variable_or_the_system_says(monkeypatch):

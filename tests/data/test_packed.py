@@ -60,7 +60,7 @@ def test_unpacking_by_shifts_equals_numpy(dims):
     np.testing.assert_array_equal(unpack_by_shifts(rows, dims).numpy(), expected)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and KELBO_TEST_CUDA=1")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_cuda_device_unpacks_the_same_pixels(shape):
     pixels = noise(shape)

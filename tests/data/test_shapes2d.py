@@ -158,7 +158,7 @@ def test_no_picture_touches_the_border():
     assert not drawn[:, :, [0, -1]].any()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and KELBO_TEST_CUDA=1")
 def test_a_cuda_device_draws_the_same_pictures():
     some = FACTORS.of(torch.randint(0, COUNT, (2000,), generator=torch.Generator().manual_seed(0)))
     drawn = render(some.cuda())

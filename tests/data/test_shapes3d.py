@@ -295,7 +295,7 @@ def test_only_the_object_is_glossy(ahead):
             assert maps.gloss.max() > 0.1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and KELBO_TEST_CUDA=1")
 @pytest.mark.parametrize("precision", ["highest", "medium"])
 def test_a_cuda_device_composes_the_same_pictures(precision):
     images, before = small_set(), torch.get_float32_matmul_precision()

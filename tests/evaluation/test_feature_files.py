@@ -4,6 +4,7 @@ import builtins
 import os
 import pickle
 import re
+import shlex
 import zipfile
 
 import numpy as np
@@ -32,7 +33,7 @@ class Payload:
         self.path = path
 
     def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
+        return os.system, (f"touch {shlex.quote(str(self.path))}",)
 
 
 def test_a_torchscript_file_gives_its_features(script, script_sha256):
