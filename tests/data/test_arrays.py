@@ -348,3 +348,44 @@ def test_a_file_of_one_split_says_which_others_beside_it_are_not_read(tmp_path):
     assert arrays(place / "x_train.npy").note.endswith("x_test.npy beside it not read (name the folder to read all)")
     with pytest.raises(DataMissing, match="holds no .npy files"):
         arrays(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+@pytest.mark.parametrize(
+    ("unread", "others"),
+    [
+        ({"test": GREY[:4].astype(np.int64)}, ["train"]),
+        ({"test": GREY[:4].reshape(4, 30)}, ["train"]),
+        ({"x_test": GREY[:4].astype(np.int64)}, ["x_train", "x_val"]),
+        ({"faces_test": GREY[:4].astype(np.uint16)}, ["faces_train"]),
+        ({"train": GREY.astype(np.int64)}, ["test"]),
+        ({"test": GREY[:4].astype(np.int32)}, ["images"]),
+    ],
+)
+def test_an_array_named_as_a_split_that_cannot_be_read_is_refused_with_its_type_and_shape(
+    tmp_path, kind, unread, others
+):
+    ((name, array),) = unread.items()
+    with pytest.raises(DataCorrupt) as told:
+        arrays(save(tmp_path, unread | dict.fromkeys(others, GREY), kind))
+    for part in (f"array {name} ", str(array.dtype), str(array.shape), "Save it as uint8"):
+        assert part in str(told.value)
+
+
+@pytest.mark.parametrize("labels", ["y_test", "test_labels", "labels", "test_idx"])
+@pytest.mark.parametrize("shape", [(4,), (4, 10), (4, 6, 5)])
+def test_labels_that_carry_a_splits_name_are_no_split_of_the_images(tmp_path, labels, shape):
+    image_set = arrays(save(tmp_path, {"x_train": GREY, labels: np.zeros(shape, np.int64)}, "npz"))
+    assert {split: len(images) for split, images in image_set.splits.items()} == {"train": 18, "test": 2}
+
+
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_the_note_names_every_split_beside_a_key_that_is_not_read(tmp_path, kind):
+    path = save(tmp_path, {"x_train": GREY, "x_val": GREY[:3], "x_test": GREY[:4], "y_test": np.arange(4)}, kind)
+
+    def note(**keys):
+        return arrays(path, **keys).note.partition("; ")[2].partition(" beside")[0]
+
+    assert sorted(note(key="x_train").split(", ")) == ["x_test", "x_val"]
+    assert note(key="x_train", test_key="x_test") == "x_val"
+    assert note(key="x_train", test_key="x_test", validation_key="x_val") == note() == ""

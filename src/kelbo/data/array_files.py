@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
         _require_key(path, key, headers)
     if "train" not in keys:
         likely = [name for name, header in headers.items() if _is_likely(header) and name not in keys.values()]
+        _require_every_split_read(path, headers, likely, keys)
         called = {} if keys else splits_among(likely, str(path), IF_NOT_SPLITS)
         if called and len(called) == len(likely):
             chosen = settled(called, str(path), IF_NOT_SPLITS)
@@ -72,14 +73,26 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
     return {**chosen}, sources_of(chosen, called)
 
 
-def not_read_beside(path: Path) -> str:
-    """What a note says of other splits in files beside a single `.npy`, which nobody named; "" where there are none."""
-    said = named(path.stem)
-    if said is None or path.suffix != NPY:
+def not_read_beside(path: Path, keys: Mapping[str, str | None]) -> str:
+    """What a note says of other splits, which nobody named, beside the array of training images; "" if there are none.
+
+    keys: those that are read, by split. They are files beside a single `.npy`, or arrays of the same `.npz` or folder.
+    """
+    if path.suffix == NPY and not path.is_dir():
+        files = {file.stem: file.name for file in sorted(path.parent.glob(f"*{NPY}"))}
+        one, others, what_to_do = path.stem, files, "name the folder to read all"
+    else:
+        one, others = str(next(iter(keys.values()))), {name: name for name in _headers(path)}
+        what_to_do = "name it by validation_key or test_key to read it"
+    if (first := named(one)) is None:
         return ""
-    splits = {other.name: named(other.stem) for other in sorted(path.parent.glob(f"*{NPY}"))}
-    others = [name for name, other in splits.items() if other and other.rest == said.rest and other.split != said.split]
-    return f"; {', '.join(others)} beside it not read (name the folder to read all)" if others else ""
+    splits = {first.split} | ({*keys} - {"all"})
+    unread = [
+        told
+        for name, told in others.items()
+        if (said := named(name)) and said.rest == first.rest and said.split not in splits
+    ]
+    return f"; {', '.join(unread)} beside it not read ({what_to_do})" if unread else ""
 
 
 def _require_file(path: Path) -> None:
@@ -92,6 +105,26 @@ def _require_file(path: Path) -> None:
 def _require_key(path: Path, key: str, headers: Mapping[str, Header]) -> None:
     if key not in headers:
         raise DataCorrupt(f"{path} holds no array {key!r}; its arrays: {_listed(headers)}.")
+
+
+def _require_every_split_read(
+    path: Path, headers: Mapping[str, Header], likely: Sequence[str], keys: Mapping[str, str]
+) -> None:
+    """DataCorrupt where an array that is named as a split of the images cannot be images, and no other is that split.
+
+    Labels (y_test, test_labels) are named otherwise than the images, and are no splits of them.
+    """
+    known = {said.split for name in (*likely, *keys.values()) if (said := named(name))} | {*keys}
+    rests = {said.rest for name in likely if (said := named(name))}
+    for name, (shape, dtype) in headers.items():
+        said = None if name in likely or name in keys.values() else named(name)
+        if said is None or said.split in known:
+            continue
+        if said.rest in rests or (not said.rest and len(shape) in (3, 4)):
+            raise DataCorrupt(
+                f"{path}: the array {name} is named as the {said.split} split, but {dtype} {shape} cannot be read as "
+                f"images. Save it as uint8 with the shape of the other images. {IF_NOT_SPLITS}"
+            )
 
 
 def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:

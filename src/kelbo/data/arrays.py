@@ -60,9 +60,10 @@ def arrays(
             raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
     how = f"layout {its_layout}, {first.levels} levels"
     if "all" not in images:
-        return ImageSet(path.stem, images, f"{path}, {how}, {told(sources)}", sources=sources)
+        note = f"{path}, {how}, {told(sources)}{not_read_beside(path, keys)}"
+        return ImageSet(path.stem, images, note, sources=sources)
     sources = drawn(held_out, split_seed, sources.get("all"))
-    note = f"{loaded['all'][1]}, {how}, {sources['test']}{not_read_beside(path)}"
+    note = f"{loaded['all'][1]}, {how}, {sources['test']}{not_read_beside(path, keys)}"
     return ImageSet(path.stem, hold_out(first, held_out, split_seed), note, sources=sources)
 
 
