@@ -21,6 +21,7 @@ from kelbo.recipes.data import Digits
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+from kelbo.seeds import Source, drawing_from
 from kelbo.sweeps import choice
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.stackable import groups, stackable
@@ -123,7 +124,6 @@ def images(recipe):
 def moved(recipe, *, together):
     """A model's weights and buffers after two steps by the program of stacked lanes, or by the loop of a run alone."""
     fabric, data = Fabric(accelerator="cpu", devices=1, precision=recipe.training.precision), images(recipe)
-    torch.manual_seed(1)
     if together:
         step = choice._stacked([recipe, change(recipe, ["seed=5"])], data, fabric)
         step()
@@ -132,7 +132,9 @@ def moved(recipe, *, together):
     state, plan = choice._state(recipe, data, fabric), recipe.training
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device).at(0)
     objective, schedule = build.objective(recipe), build.schedule(recipe)
-    return fit(fabric, state, objective, batches, 2, schedule, levels=data.levels, clip=plan.clip).network.state_dict()
+    with drawing_from(Source(recipe.seed)):  # as the first lane does
+        end = fit(fabric, state, objective, batches, 2, schedule, levels=data.levels, clip=plan.clip)
+    return end.network.state_dict()
 
 
 HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED}

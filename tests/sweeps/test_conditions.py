@@ -72,6 +72,7 @@ NO_SETTINGS = {
     "advance": "hears how far it is",
     "device": "there is one device here: its condition is tested by itself",
     "data_root": "the images are the same wherever they lie, or are refused",
+    "read_data": "whether images are read before they are asked for",
     "checkpoint": "of images with a validation split: tests/recipes/test_best_checkpoint.py",
     "names": "which scores",
     "lenient": "whether what does not exist is an error",
