@@ -199,6 +199,21 @@ def test_a_forward_that_was_replaced_is_called(case, monkeypatch, where, trainin
     assert len(calls) == expected
 
 
+@pytest.mark.parametrize("where", ["instance", "class", "functional"])
+def test_what_a_forward_goes_through_is_called_where_it_was_replaced(monkeypatch, where):
+    network, x, calls = Layers(nn.Conv2d(3, 8, 4, 2, 1), nn.ReLU()), torch.rand(2, 3, 8, 8), []
+    place, name = {
+        "instance": (network[0], "_conv_forward"),
+        "class": (nn.Conv2d, "_conv_forward"),
+        "functional": (nn.functional, "conv2d"),
+    }[where]
+    own = getattr(place, name)
+    monkeypatch.setattr(place, name, lambda *given: (calls.append(1), own(*given))[1])
+    with torch.no_grad():
+        network(x)
+    assert calls == [1]
+
+
 class Wrapped(nn.Module):
     def __init__(self, inside, calls):
         super().__init__()

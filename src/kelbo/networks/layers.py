@@ -19,6 +19,14 @@ FEW_CHANNELS = 2
 
 _CALL = nn.Module.__call__
 _FORWARD = {kind: kind.forward for kind in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.ReLU)}
+_CONV_FORWARD = nn.Conv2d._conv_forward
+_FUNCTIONAL = {
+    nn.Conv2d: ("conv2d", F.conv2d),
+    nn.ConvTranspose2d: ("conv_transpose2d", F.conv_transpose2d),
+    nn.Linear: ("linear", F.linear),
+    nn.ReLU: ("relu", F.relu),
+}
+"""what torch's own forwards go through, which others may replace (to count operations, say)"""
 
 
 def channels_last(module: nn.Module) -> None:
@@ -250,7 +258,9 @@ def _is_untouched(layer: nn.Module) -> bool:
     return (
         kind in _FORWARD
         and kind.forward is _FORWARD[kind]
-        and "forward" not in layer.__dict__
+        and layer.__dict__.keys().isdisjoint(("forward", "_conv_forward"))
+        and (kind is not nn.Conv2d or kind._conv_forward is _CONV_FORWARD)
+        and getattr(F, _FUNCTIONAL[kind][0]) is _FUNCTIONAL[kind][1]
         and kind.__call__ is _CALL
         and layer._compiled_call_impl is None
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
