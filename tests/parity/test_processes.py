@@ -105,9 +105,11 @@ def run_of_odd_images(tmp_path):
 def test_several_processes_evaluate_to_the_record_of_one_with_noise_too(run_of_odd_images, devices):
     run = run_of_odd_images
     alone = evaluate_run(open_run(run.path, device="cpu"), samples=3, dequantized=True, batch_size=2)
-    path = run.path / "evaluations" / "test-iw3-dequantized.json"
+    path = run.path / "evaluations" / "test-iw3-dequantized-batch2.json"
     written = path.read_bytes()
     path.unlink()
+    for sigma in run.checkpoints.glob("*/sigma.json"):  # which the processes then estimate together
+        sigma.unlink()
     command = [sys.executable, "-m", "kelbo", "evaluate", str(run.path), "--samples", "3", "--dequantize", "--json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     where = ["--batch-size", "2", "--devices", str(devices), "--accelerator", "cpu"]

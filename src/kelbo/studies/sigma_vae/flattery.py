@@ -48,7 +48,7 @@ def flattery(experiment: Experiment, images: int | None, batch: int) -> list[dic
 
 
 def _running(experiment: Experiment) -> float:
-    """σ² of the training batches, with the hard floor of an honest evaluation."""
+    """σ² of the training images, with the hard floor of an honest evaluation."""
     return max(float(experiment.model.likelihood.get_buffer("running_variance")), math.exp(2 * FLOOR))
 
 
@@ -59,7 +59,7 @@ def _nats(squares: Floats, variance: Floats, dims: int) -> Floats:
 
 def _name(split: str, sigma: str, own: bool) -> str:
     whose = {
-        "running": "σ of the training batches",
+        "running": "σ of the training images",
         "batch": f"{'each image' if own else 'each evaluated batch'}’s own σ",
     }
     clipped = "" if sigma in whose else ", softly clipped"
