@@ -56,7 +56,7 @@ def single(experiment, **how):
     """The record of one test image."""
     one = ArrayImages(experiment.data.test.spread(1).numpy(), experiment.data.levels)
     data = replace(experiment.data, splits=experiment.data.splits | {"test": one})
-    return evaluate_run(replace(experiment, data=data), **how)
+    return evaluate_run(replace(experiment, images=lambda: data), **how)
 
 
 @pytest.mark.parametrize("error", [None, 0.0], ids=["as now", "as older records had it"])
