@@ -108,9 +108,29 @@ def test_depths_that_pillow_cuts_without_a_way_around_are_refused_either_way():
     planes = tiff(random(3).astype(np.uint16), 2, planar=True)
     with pytest.raises(Refused, match="PlanarConfiguration 2"):
         read(planes, "a.tif")
+    with pytest.raises(Refused, match=r"a\.tif has 16 bits a channel; 8 are read\. Save it with 8"):
+        read(planes, "a.tif", "refuse")
     sgi = bytes.fromhex("01da0002000300080008000300000000") + bytes(496) + bytes(2 * 3 * 64)
     with pytest.raises(Refused, match=r"a\.sgi has 16 bits a channel, of which Pillow gives the upper 8 only"):
         read(sgi, "a.sgi")
+    with pytest.raises(Refused, match=r"a\.sgi has 16 bits a channel; 8 are read\. Save it with 8"):
+        read(sgi, "a.sgi", "refuse")
+    stream = io.BytesIO()
+    Image.fromarray(random(3, 255).astype(np.uint8)).save(stream, "JPEG")
+    jpeg = stream.getvalue()
+    frame = jpeg.index(b"\xff\xc0")
+    for depth in ("refuse", "scale"):
+        with pytest.raises(Refused, match="12 bits") as told:
+            read(jpeg[: frame + 4] + b"\x0c" + jpeg[frame + 5 :], "a.jpg", depth)
+        assert "scale" not in str(told.value)
+
+
+@pytest.mark.parametrize("one", [b"P5 2 1 255\nab", b"P6\n# a P5\n1 1\n255\nP5 ", b"P4 9 1\nab", b"P5 1 1 65535\nab"])
+@pytest.mark.parametrize("between", [b"", b"\n"])
+def test_a_pnm_file_of_several_pictures_is_refused_and_one_of_a_single_is_not(one, between):
+    with pytest.raises(Refused, match="holds several pictures"):
+        read(one + between + one, "a.pnm")
+    assert read(one + between, "a.pnm").shape[2] == 3
 
 
 def test_transparency_of_16_bits_is_seen_to_its_last_bit():

@@ -53,7 +53,7 @@ def test_a_hold_out_of_nothing_or_everything_is_refused(fraction):
 
 
 def test_a_single_image_cannot_be_held_out():
-    with pytest.raises(DataCorrupt, match="too few images to hold any out"):
+    with pytest.raises(DataCorrupt, match="1 image; 2 or more are needed"):
         hold_out(images(1), 0.5, seed=0)
 
 

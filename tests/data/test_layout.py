@@ -154,6 +154,14 @@ def test_a_train_folder_alone_is_all_there_is_and_test_images_are_drawn_from_it(
         (("cats/train", "cats/test", "dogs"), "dogs/0.png"),
         (("trainA", "testA", "trainB", "testB"), "trainB"),
         (("trainval", "test"), "trainval/0.png"),
+        (("train_v1", "test_v2"), "train_v1"),
+        (("train_v1", "test_v2", "extra"), "train_v1"),
+        (("VOC2007_train", "VOC2012_test"), "VOC2012_test"),
+        (("train-0001-of-2", "train-0002-of-2", "test-0001-of-1"), "test-0001-of-1"),
+        (("train_batch_1", "train_batch_2", "test_batch"), "test_batch"),
+        (("horse-or-human/horses", "validation-horse-or-human/horses"), "validation-horse-or-human"),
+        (("train.full", "test.small"), "train.full"),
+        (("set/train_v1", "set/test_v2"), "test_v2"),
     ],
 )
 def test_what_looks_like_splits_but_cannot_be_taken_as_such_is_refused_with_what_was_seen(folders, seen):
@@ -176,6 +184,17 @@ def test_pictures_beside_the_splits_are_refused_and_left_out_on_request(tmp_path
     assert sum(map(len, folder(tmp_path, 4, splits="ignore").splits.values())) == 10
 
 
+@pytest.mark.parametrize(
+    "pattern", ["img_{}_{}.png", "{1}_{0}.png", "DSC{1}-{0}.png", "images/faces_{}({}).png", "{}-a{}f.png"]
+)
+def test_pictures_whose_names_hold_the_split_anywhere_are_refused(pattern):
+    paths = [pattern.format(split, number) for split in ("train", "test") for number in range(3)]
+    with pytest.raises(DataCorrupt, match="lie together"):
+        divide(paths, "photos")
+    assert divide(paths, "photos", splits="ignore").parts == {"all": [*range(6)]}
+    assert divide(paths[:3], "photos").parts == {"all": [*range(3)]}
+
+
 def test_pictures_whose_own_names_are_splits_are_refused():
     paths = [f"{split}_{number:04}.png" for split in ("train", "test") for number in range(3)]
     with pytest.raises(DataCorrupt, match="called test… and train…"):
@@ -190,6 +209,9 @@ def test_pictures_whose_own_names_are_splits_are_refused():
         ("train_station", "airport", "test_tube"),
         ("2019/rome", "2019/test", "2020/paris"),
         ("Val_Smith", "Eva_Dev"),
+        ("speed_test", "cat", "dog"),
+        ("speed_test", "crash_test"),
+        ("drive", "test_drive", "walk"),
     ],
 )
 def test_folders_that_do_not_look_like_splits_are_read_as_one_set(folders):

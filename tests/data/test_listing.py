@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from kelbo.data import listing
+from kelbo.data.decoding import PicturesRefused
 from kelbo.data.folder import folder
 from kelbo.data.listing import listed, used_and_left_out
 from kelbo.errors import DataCorrupt, DataMissing
@@ -93,6 +94,29 @@ def test_links_that_lead_nowhere_are_refused_by_name_or_skipped(tmp_path):
     image_set = folder(tmp_path, 8, unreadable="skip", held_out=0.5)
     assert len(image_set.left_out) == 2
     assert "2 files left out (2 refused)" in image_set.note
+
+
+def test_links_that_lead_nowhere_and_are_no_pictures_by_their_suffix_are_left_out_and_counted(tmp_path):
+    for i in range(3):
+        save(tmp_path / f"{i}.png")
+    for name in ("notes.txt", "labels.csv"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+    assert listed(tmp_path).left_out == {".txt": 1, ".csv": 1}
+    assert "2 files left out (1 .csv, 1 .txt)" in folder(tmp_path, 8).note
+    (tmp_path / "v1.2").symlink_to(tmp_path / "gone")
+    with pytest.raises(DataCorrupt, match=r"v1\.2 cannot be read"):
+        folder(tmp_path, 8)
+
+
+@pytest.mark.parametrize("size", [8, None])
+def test_one_picture_that_is_left_is_told_with_the_reasons_of_the_others(tmp_path, size):
+    save(tmp_path / "a.png")
+    with pytest.raises(DataCorrupt, match=f"{tmp_path} holds 1 picture; 2 or more are needed"):
+        folder(tmp_path, size)
+    (tmp_path / "b.png").write_bytes(b"damaged")
+    with pytest.raises(PicturesRefused, match=r"b\.png cannot be read as a picture") as told:
+        folder(tmp_path, size, unreadable="skip")
+    assert (len(told.value.reasons), told.value.count) == (1, 2)
 
 
 @pytest.mark.parametrize("unreadable", ["refuse", "skip"])

@@ -120,6 +120,16 @@ def refused(decoded: Mapping[str, Decoded]) -> tuple[str, ...]:
     return tuple(why for part in decoded.values() for why in part.left_out.values())
 
 
+def require_two(decoded: Mapping[str, Decoded], place: str) -> None:
+    """Where a test split is to be drawn from one picture: PicturesRefused if others were skipped, else DataCorrupt."""
+    part = decoded.get("all")
+    if part is None or len(part.images) > 1:
+        return
+    if part.left_out:
+        raise PicturesRefused([*part.left_out.values()], 1 + len(part.left_out))
+    raise DataCorrupt(f"{place} holds 1 picture; 2 or more are needed to hold one out.")
+
+
 def note_of(left_out: Sequence[str]) -> str:
     """What a set's note says of the pictures refused beside their number, by their messages."""
     return f" (the first refused: {left_out[0]})" if left_out else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused
+from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
 from kelbo.data.formats import EXAMPLES
 from kelbo.data.images import ImageSet, divided
 from kelbo.data.layout import divide
@@ -73,6 +73,7 @@ def folder(
         decoded = decode(parts, plan, unreadable=unreadable, cache=cache)
     name = root.resolve().stem if is_zip else root.resolve().name
     names, reasons = paths_kept(parts, decoded), refused(decoded)
+    require_two(decoded, str(root))
     left_out = Counter(listing.left_out) + Counter({"in no split": division.left_out, "refused": len(reasons)})
     counts = used_and_left_out([path for some in names.values() for path in some], left_out)
     note = f"{root}, {counts}{note_of(reasons)}, {plan.note}"

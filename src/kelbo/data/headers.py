@@ -122,12 +122,26 @@ def _jpeg(encoded: bytes) -> Depth:
 
 def _ppm(encoded: bytes) -> Depth:
     kind, *words = re.sub(rb"#[^\r\n]*", b" ", encoded[: 2**16]).split(maxsplit=4)
+    if kind == b"P4":
+        _require_one_pnm(encoded, 2, lambda width, height: (width + 7) // 8 * height)
     if kind in (b"P1", b"P4"):
         return EIGHT
     if kind in (b"Pf", b"PF"):
         return Depth(32, "float")
     most = int(words[2])
+    if channels := {b"P5": 1, b"P6": 3}.get(kind):
+        _require_one_pnm(encoded, 3, lambda width, height: width * height * channels * (2 if most > 255 else 1))
     return Depth(most.bit_length(), most=most)
+
+
+def _require_one_pnm(encoded: bytes, numbers: int, data: Callable[[int, int], int]) -> None:
+    """Raises Lost where more pictures follow the first. numbers: of the header. data: bytes of width by height pixels."""
+    header = re.match(rb"P\d" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * numbers + rb"(?:#[^\r\n]*[\r\n])*\s", encoded)
+    if header is None:
+        return
+    end = header.end() + data(int(header[1]), int(header[2]))
+    if re.match(rb"\s*P[1-7]\s", encoded[end : end + 2**10]):
+        raise Lost("holds several pictures, of which Pillow reads the first")
 
 
 def _jpeg2000(encoded: bytes) -> Depth:

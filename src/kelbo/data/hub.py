@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused
+from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
 from kelbo.data.formats import is_picture
 from kelbo.data.images import ImageSet, divided
 from kelbo.data.layout import divide
@@ -69,6 +69,7 @@ def hub(
     with decoding_strictly():
         plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, depth)
         decoded = decode(pictures, plan, unreadable=unreadable)
+    require_two(decoded, str(dataset))
     labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
     labels = {split: values[decoded[split].kept(len(values))] for split, values in labels.items()}
     names, reasons, rows = paths_kept(pictures, decoded), refused(decoded), sum(map(len, pictures.values()))

@@ -222,6 +222,8 @@ def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImag
     """
     if not 0 < fraction < 1:
         raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {fraction}.")
+    if len(images) < 2:
+        raise DataCorrupt("There is 1 image; 2 or more are needed to hold one out.")
     order = torch.randperm(len(images), generator=generator(seed, "split"))
     held = max(1, round(fraction * len(images)))
     return {

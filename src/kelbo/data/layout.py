@@ -12,6 +12,7 @@ from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, named, settle
 from kelbo.errors import DataCorrupt, DataMissing
 
 _LETTERS = re.compile(r"[A-Za-z]*")
+_COUNT = re.compile(r"(?<=[^\d\s_.()-])[\d\s_.()-]+$")
 Parents = tuple[str, ...]
 """Names of the folders around a picture, the outermost first."""
 
@@ -164,11 +165,16 @@ def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level,
 
 
 def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
-    """DataCorrupt where the pictures' own names tell splits: train_0001.png beside test_0001.png."""
-    firsts = {_LETTERS.match(path.rpartition("/")[2])[0] for path in paths}  # type: ignore[index]  # it matches all
-    said = [named(first) for first in firsts]
-    if all(said) and len({one.split for one in said if one}) > 1:
+    """DataCorrupt where the pictures' own names tell splits: train_0001.png beside test_0001.png, or img_train_1.png."""
+    examples: dict[str, str] = {}
+    for name in {_COUNT.sub("", PurePath(path).stem) for path in paths}:
+        first = _LETTERS.match(name)[0]  # type: ignore[index]  # it matches all
+        said, start = (alone, first) if (alone := named(first)) else (named(name), name)
+        if said is None:
+            return
+        examples[said.split] = min(start, examples.get(said.split, start))
+    if len(examples) > 1:
         raise DataCorrupt(
-            f"The pictures in {place} are called {' and '.join(f'{first}…' for first in sorted(firsts))}, as splits are, but "
-            f"lie together. Move them into folders of these names. {IF_NOT_SPLITS}"
+            f"The pictures in {place} are called {' and '.join(f'{name}…' for name in sorted(examples.values()))}, as splits "
+            f"are, but lie together. Move them into folders named train and test. {IF_NOT_SPLITS}"
         )

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 
 from kelbo.data.formats import is_picture
@@ -52,7 +53,9 @@ def listed(root: Path) -> Listing:
 
     Links are followed; what can be reached in several ways is read once, by its own place where that is within the
     folder. Hidden files and folders and files of other kinds are left out and counted. A link that leads nowhere is
-    listed, and refused when it is read. Raises DataCorrupt, naming the folder, where one cannot be listed.
+    counted if its suffix is known and no picture's; else it is listed, and refused when it is read.
+
+    Raises DataCorrupt, naming the folder, where one cannot be listed.
     """
     walk = _Walk()
     walk.enter(root, "", os.path.realpath(root))
@@ -99,6 +102,8 @@ class _Walk:
             self.enter(link, path, real)
         elif link.exists():
             self._take(link, path, real, link.is_file())
+        elif any(guess_type(link.name)) and not is_picture(link.name):  # notes.txt, but not the folder "v1.2"
+            self.left_out[suffix_of(link.name)] += 1
         else:  # a picture, or a folder of many: nobody knows
             self.files[path] = link
 

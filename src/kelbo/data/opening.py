@@ -11,7 +11,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kelbo.data.deep import NoScale, scaled
 from kelbo.data.formats import formats_for
-from kelbo.data.headers import Depth, Lost, depth_of, transparent_colour
+from kelbo.data.headers import EIGHT, Depth, Lost, depth_of, transparent_colour
 from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, Mode, Picture, Plan, Refused, Size, by
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
@@ -58,7 +58,7 @@ def opened(picture: Picture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
     Raises Refused where it cannot be read, or where that would lose what it holds: depth (unless depth is "scale"),
     transparency, further frames or pages, channels. Colour profiles and gamma are not applied.
     """
-    name, encoded, formats = picture.name, picture.read(), formats_for(picture.name)
+    name, encoded, formats, found = picture.name, picture.read(), formats_for(picture.name), EIGHT
     try:
         found = depth_of(encoded)
         if found.is_read:
@@ -66,7 +66,7 @@ def opened(picture: Picture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
         elif depth == "scale":
             upright = scaled(encoded, found, formats)
         else:
-            raise Refused(f"{name} {_too_deep(found)}")
+            raise Refused(f"{name} {_too_deep(found, _scales(encoded, found, formats))}")
         if upright.mode.startswith(("I", "F")):
             raise Refused(f"{name} has more than 8 bits a channel (mode {upright.mode}). Save it with 8.")
         upright = upright.convert(STRAIGHT.get(upright.mode, upright.mode))
@@ -83,12 +83,26 @@ def opened(picture: Picture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
         raise Refused(f"{name} claims to be larger than Pillow decodes safely: {error}") from error
     except UnidentifiedImageError as error:
         told = "its content is of no format that is read, or of a kind of it that Pillow does not know"
+        told += "" if found.is_read else f"; it holds {found}"
         raise Refused(f"{name} cannot be read as a picture ({told}). Remove or replace it.") from error
     except Exception as error:  # decoders fail in many ways on damaged files
         raise Refused(f"{name} cannot be read as a picture ({error}). Remove or replace it.") from error
 
 
-def _too_deep(depth: Depth) -> str:
+def _scales(encoded: bytes, depth: Depth, formats: list[str]) -> bool:
+    """Whether the picture can be read with depth "scale", which several formats and kinds of them cannot."""
+    try:
+        scaled(encoded, depth, formats)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise
+    except Exception:  # decoders fail in many ways
+        return False
+    return True
+
+
+def _too_deep(depth: Depth, scales: bool) -> str:
+    if depth.kind == "unsigned" and not scales:
+        return f"has {depth}; 8 are read. Save it with 8."
     if depth.kind != "unsigned":
         return f"holds {depth}; 8 unsigned bits are read. Save it with 8 bits a channel."
     return (

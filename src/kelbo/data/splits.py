@@ -21,6 +21,7 @@ WORDS = {word: split for split, words in _WORDS.items() for word in words}
 SPLITS = (*_WORDS,)
 _AROUND = r"(?>(?:x|images?|imgs?|pictures?|photos?|dataset|data|set|split|\d++)[ ._-]?)*+"  # never tried in two ways
 _SPLIT = re.compile(rf"{_AROUND}({'|'.join(WORDS)})[ ._-]?{_AROUND}")
+_UNCOUNTED = re.compile(r"[\W\d_]|(?<![a-z])of(?![a-z])")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
 IF_NOT_SPLITS = (
     'If these are no splits, set splits to "ignore" (data.splits in a recipe), which draws test images from all.'
@@ -56,10 +57,12 @@ def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NOT_SPLIT
     """The names that stand for splits, each with its split.
 
     These are the names that say nothing else ("train", "Test"); where there are none, those that differ in the split
-    alone ("a_train", "a_test"). DataCorrupt where several groups do ("trainA", "testA", "trainB", "testB").
+    alone ("a_train", "a_test"). DataCorrupt where several groups do ("trainA", "testA", "trainB", "testB"), or where names
+    look like splits and differ in more ("train_v1", "test_v2"; "faces", "validation-faces").
     otherwise: what to do if they are no splits, for messages.
     """
-    found = {name: said for name in sorted(set(names)) if (said := named(name))}
+    names = {*names}
+    found = {name: said for name in sorted(names) if (said := named(name))}
     if exact := {name: said.split for name, said in found.items() if not said.rest}:
         return exact
     groups: dict[str, dict[str, str]] = {}
@@ -69,7 +72,25 @@ def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NOT_SPLIT
     if len(groups) > 1:
         listed = "; ".join(", ".join(group) for group in groups.values())
         raise DataCorrupt(f"{place} holds several groups of splits: {listed}. Keep one of them there. {otherwise}")
+    if not groups and (alike := _alike(found, names - {""})):
+        raise DataCorrupt(
+            f"{place} looks like splits ({', '.join(alike)}), but cannot be taken as such, since the names differ in more "
+            f"than the split. Rename them train and test. {otherwise}"
+        )
     return next(iter(groups.values()), {})
+
+
+def _alike(found: Mapping[str, Named], names: set[str]) -> list[str]:
+    """The names that look like several splits, though they differ in more: all that there are, or those that agree but for
+    numbers and punctuation; or names of which one adds the split to the other, where there are no more names."""
+    if len({said.split for said in found.values()}) > 1:
+        groups: dict[str, list[str]] = {}
+        for name, said in found.items():
+            groups.setdefault("" if found.keys() == names else _UNCOUNTED.sub("", said.rest), []).append(name)
+        return next((group for group in groups.values() if len({found[name].split for name in group}) > 1), [])
+    plain = {_UNCOUNTED.sub("", name.casefold()) for name in names - found.keys()}
+    added = {_UNCOUNTED.sub("", said.rest) for said in found.values()}
+    return sorted(names) if found and plain == added else []
 
 
 def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NOT_SPLITS) -> dict[str, str]:
