@@ -19,6 +19,11 @@ import torch
 from torch import Tensor
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 image", "1,000 images"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def intensities(levels: Tensor, count: int = 256) -> Tensor:
     """Integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1]."""
     return levels.to(torch.float32) / (count - 1)

@@ -1,8 +1,11 @@
 """The bar that counts images: on a terminal, and nowhere else."""
 
+import json
+
 import pytest
 
-from kelbo.cli.progress import counting
+from kelbo.cli.progress import Progress, counting
+from kelbo.runs import Run
 
 
 @pytest.fixture
@@ -32,3 +35,14 @@ def test_nothing_is_counted_where_there_is_no_terminal(capsys):
     with counting("evaluating", 30, quiet=False) as advance:
         assert advance is None
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("images", "told"), [(1, "1 test image)"), (5, "5 test images)"), (900, "64 test images)")])
+def test_a_finished_run_says_on_how_many_test_images_its_error_was_read(images, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "provenance.json").write_text(
+        json.dumps({"data": {"splits": {"train": {"images": images}, "test": {"images": images}}}})
+    )
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"step": 10, "rmse": 0.1}) + "\n")
+    Progress("p", 10).summary(Run(tmp_path))
+    assert f"({told}" in capsys.readouterr().out

@@ -47,6 +47,19 @@ def test_anybodys_codes_are_scored(kelbo, codes):
     assert scores["mig"]["low"] <= scores["mig"]["value"] <= scores["mig"]["high"]
 
 
+def test_an_interval_that_the_numbers_cannot_tell_is_null(kelbo, codes):
+    few = codes(
+        codes=np.random.default_rng(0).standard_normal((8, 3)),
+        factors=np.stack([np.arange(8) % 2, np.arange(8) % 3], 1),
+    )
+    code, out, _ = kelbo("score", few, "--metrics", "infomec", "--json")
+    found = [entry for entry in json.loads(out).values() if entry.get("value") is not None]
+    assert code == 0
+    assert found
+    assert all(entry["low"] is None or entry["low"] < entry["high"] for entry in found)
+    assert any(entry["low"] is None and entry["replicates"] > 1 for entry in found)
+
+
 def test_all_scores_of_codes_are_a_table(kelbo, codes):
     code, out, _ = kelbo("score", codes())
     assert code == 0

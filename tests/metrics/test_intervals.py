@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.intervals import by_half_samples, of_replicates
+from kelbo.metrics.intervals import by_half_samples, margin, of_replicates
 
 
 def test_intervals_of_replicates_cover_the_mean_as_often_as_they_say():
@@ -36,3 +36,21 @@ def test_one_replicate_has_no_interval():
 def test_too_few_rows_are_named():
     with pytest.raises(ScoreError, match="got 3 rows"):
         by_half_samples(len, 3)
+
+
+@pytest.mark.parametrize("same", [0.0, 1.0, 0.1])
+def test_an_interval_that_the_numbers_cannot_tell_is_nan(same):
+    for score in (of_replicates([same] * 7), by_half_samples(lambda _: same, 8)):
+        assert score.value == pytest.approx(same)
+        assert np.isnan([score.low, score.high]).all()
+    assert np.isfinite(of_replicates([same, same + 1e-6]).low)
+
+
+@pytest.mark.parametrize(("error", "count"), [(0.1, 1), (0.0, 50), (float("nan"), 50), (float("inf"), 50)])
+def test_no_margin_is_told_by_one_example_nor_without_a_finite_error(error, count):
+    assert np.isnan(margin(error, count))
+
+
+@pytest.mark.parametrize(("count", "quantile"), [(2, 12.7062), (5, 2.7764), (10_000, 1.9602)])
+def test_a_margin_is_the_wider_the_fewer_examples_tell_it(count, quantile):
+    assert margin(0.5, count) == pytest.approx(0.5 * quantile, rel=1e-4)

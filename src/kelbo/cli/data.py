@@ -65,11 +65,13 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
+    from kelbo.units import counted
+
     channels, height, width = image_set.shape
     typer.echo(f"{image_set.name}: {channels} × {height} × {width}, {image_set.levels} levels; {image_set.note}")
     for split, values in answer["splits"].items():
         source = f" ({values['from']})" if values["from"] else ""
-        typer.echo(f"  {split}: {values['images']:,} images{source}, fingerprint {values['fingerprint']}")
+        typer.echo(f"  {split}: {counted(values['images'], 'image')}{source}, fingerprint {values['fingerprint']}")
     for reason in image_set.left_out:
         typer.echo(f"  left out: {reason}")
 

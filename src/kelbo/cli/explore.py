@@ -124,6 +124,7 @@ def encode(
     from kelbo.recipes.experiment import open_run
     from kelbo.recipes.scores import factor_codes
     from kelbo.recipes.sets import split_of
+    from kelbo.units import counted
 
     require_writable(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
@@ -135,7 +136,7 @@ def encode(
         means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
         labels, paths = experiment.data.labels.get(split), experiment.data.names.get(split)
     write_codes(out, means, scales, labels=labels, factors=factors, paths=paths)
-    typer.echo(f"{out}: {len(means):,} images, {means.shape[1]} latents")
+    typer.echo(f"{out}: {counted(len(means), 'image')}, {counted(means.shape[1], 'latent')}")
 
 
 def _save(path: Path, images: np.ndarray, columns: int) -> None:

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.images import ImageSet, splits_told
+from kelbo.recipes.running import followed
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState
 from kelbo.training.best import JUDGED_BY
 from kelbo.training.opened import best
+from kelbo.units import counted
 
 
 class Progress:
@@ -89,13 +91,14 @@ class Progress:
         rows = run.journal.rows()
         if rows:
             last = rows[-1]
+            probe, _ = followed(run.provenance()["data"]["splits"])
             table = Table("of the training batches", "last mean", "unit", title=f"{run.path}, step {last['step']}")
             for name, unit in (
                 ("elbo", "nats per image"),
                 ("rate", "nats per image"),
                 ("distortion", "nats per image"),
                 ("sigma", "intensity, what the decoder expects"),
-                ("rmse", "intensity, what it gets (64 test images)"),
+                ("rmse", f"intensity, what it gets ({counted(probe, 'test image')})"),
                 ("equivalent_beta", "weight of the rate beside ½ squared error"),
             ):
                 value = last.get(name)

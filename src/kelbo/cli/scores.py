@@ -82,6 +82,7 @@ def doctor(
         return
     console = Console(highlight=False)
     marks = {"problem": "[bold red]problem[/]", "warning": "[yellow]warning[/]", "fine": "[green]fine[/]"}
+    marks["not judged"] = "[dim]not judged[/]"
     for finding in found:
         console.print(f"{marks[finding.severity]}  [bold]{finding.about}[/]: {finding.evidence}")
         if finding.advice:
@@ -148,13 +149,17 @@ def show(found: dict[str, Any], title: str) -> None:
     """Print every group's scores as tables with their intervals."""
     from rich.console import Console
 
+    from kelbo.units import counted
+
     console = Console()
     for group, record in found.items():
         if "none" in record:
             console.print(f"{group}: none. {record['none']}", soft_wrap=True)
         elif group == "images":
             for cloud, scores in record["scores"].items():
-                console.print(_table(scores, f"{cloud}s, {scores['features']['images']:,} images each, {title}"))
+                console.print(
+                    _table(scores, f"{cloud}s, {counted(scores['features']['images'], 'image')} each, {title}")
+                )
         elif group == "calibration":
             console.print(_calibration(record["scores"], title))
         else:
@@ -181,7 +186,11 @@ def _table(scores: dict[str, Any], title: str) -> Table:
 def _calibration(told: dict[str, Any], title: str) -> Table:
     from rich.table import Table
 
-    table = Table("calibration", "should be", "is", "± standard error", title=f"{told['images']:,} images, {title}")
+    from kelbo.units import counted
+
+    table = Table(
+        "calibration", "should be", "is", "± standard error", title=f"{counted(told['images'], 'image')}, {title}"
+    )
     for level, entry in told["coverage"].items():
         error = "–" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
         shares = f"{100 * float(level):g} %", f"{100 * entry['share']:.1f} %"

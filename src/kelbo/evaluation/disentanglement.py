@@ -117,7 +117,7 @@ def _require_fitting(codes: Codes) -> None:
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    """A score as JSON: the ends are None where one replicate tells no interval."""
+    """A score as JSON: the ends are None if the replicates tell no interval."""
     return {
         "value": float(score.value),
         "low": known(score.low),

@@ -14,7 +14,7 @@ from kelbo.errors import ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import Score, by_half_samples, known, of_replicates
+from kelbo.metrics.intervals import Score, by_half_samples, known, margin, of_replicates
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model
@@ -74,9 +74,9 @@ def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replic
     size = min(1000, len(real) // 2)  # of a whole cloud nothing is left to tell the error by
     kernel = kernel_distance(real, cloud, size=size, seed=seed)
     return {
-        "frechet": _entry(spread._replace(low=max(0.0, spread.low)))
+        "frechet": _entry(spread._replace(low=float(np.clip(spread.low, 0, None))))
         | {"called": network.distance, "rank_deficient": distance.rank_deficient, "method": distance.method},
-        "kernel": _entry(_of_error(kernel.distance, kernel.standard_error))
+        "kernel": _entry(_of_error(kernel.distance, kernel.standard_error, 100))
         | {"called": f"Kernel distance ({network.name})", "subset": size},
         **_manifolds(real, cloud, replicates, seed),
         "features": network.fingerprint | {"images": len(real)},
@@ -107,8 +107,9 @@ def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) 
     return found
 
 
-def _of_error(value: float, error: float) -> Score:
-    return Score(value, value - 1.96 * error, value + 1.96 * error, 100)
+def _of_error(value: float, error: float, subsets: int) -> Score:
+    half = margin(error, subsets)
+    return Score(value, value - half, value + half, subsets)
 
 
 def _entry(score: Score) -> dict[str, Any]:

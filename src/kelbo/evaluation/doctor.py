@@ -15,7 +15,7 @@ from kelbo.evaluation.latents import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
 from kelbo.protocols import Likelihood, Model
-from kelbo.units import intensities
+from kelbo.units import counted, intensities
 
 LOOKED_AT = 2_000
 """images of each split; enough to see what is worth a word, in seconds"""
@@ -33,9 +33,12 @@ FAR_FROM_PRIOR = (
 
 
 class Finding(NamedTuple):
-    """problem: numbers or samples of this run mislead; warning: it could well be better; fine: looked at, in order."""
+    """problem: numbers or samples of this run mislead; warning: it could well be better; fine: looked at, in order.
 
-    severity: Literal["problem", "warning", "fine"]
+    not judged: there are too few images to tell.
+    """
+
+    severity: Literal["problem", "warning", "not judged", "fine"]
     about: str
     evidence: str
     advice: str = ""
@@ -77,8 +80,12 @@ def examine(
         outside=float(((mean < -0.02) | (mean > 1.02)).float().mean()),
         journal=journal,
     )
-    order = ("problem", "warning", "fine")
+    order = ("problem", "warning", "not judged", "fine")
     return sorted((finding for rule in RULES for finding in rule(seen)), key=lambda f: order.index(f.severity))
+
+
+def _not_judged(about: str, record: Record, split: str = "test") -> Finding:
+    return Finding("not judged", about, counted(record["settings"]["images"], f"{split} image"))
 
 
 def used_latents(seen: Examined) -> list[Finding]:
@@ -87,7 +94,7 @@ def used_latents(seen: Examined) -> list[Finding]:
         return [Finding("fine", "latents", "A plain autoencoder: its code is a point and has no rate.")]
     active, dims = latents["active_units"], latents["dims"]
     if active is None:
-        return []  # of a single image
+        return [_not_judged("latents", seen.test)]
     told = f"{active} of {dims} latents move with the data; the rate is {rate['mean']:.2f} nats per image"
     if active == 0:
         advice = (
@@ -233,28 +240,21 @@ def units(seen: Examined) -> list[Finding]:
 
 def prior_gap(seen: Examined) -> list[Finding]:
     if seen.latents is None:
-        return []
+        return [_not_judged("prior", seen.test)] if seen.test["latents"] is not None else []
     gap, rate = seen.latents["marginal_kl"]["value"], seen.test["rate"]["mean"]
     information = seen.latents["index_code_mutual_information"]
     if information["value"] > information["cap"] - 1:  # N images tell at most log N of the rate: the rest is no gap
         gap = seen.latents["dimension_wise_kl"]["value"]
         count = seen.latents["details"]["images"]
         told = f"latent by latent, codes are {gap:.2f} nats from the prior of a rate of {rate:.2f}"
-        unseen = f" (how the latents depend on one another cannot be told from {count:,} images at this rate)"
+        unseen = f" (how the latents depend on one another cannot be told from {counted(count, 'image')} at this rate)"
         if gap < max(1.0, 0.15 * rate):
             return [Finding("fine", "prior", told + unseen)]
         return [Finding("warning", "prior", told + unseen, FAR_FROM_PRIOR)]
     told = f"KL(q(z) ‖ p(z)) is about {gap:.2f} nats of a rate of {rate:.2f}"
     if gap < max(1.0, 0.15 * rate):
         return [Finding("fine", "prior", told)]
-    return [
-        Finding(
-            "warning",
-            "prior",
-            told,
-            FAR_FROM_PRIOR,
-        )
-    ]
+    return [Finding("warning", "prior", told, FAR_FROM_PRIOR)]
 
 
 def generalises(seen: Examined) -> list[Finding]:
@@ -263,7 +263,8 @@ def generalises(seen: Examined) -> list[Finding]:
     train, test = seen.train["elbo"], seen.test["elbo"]
     gap, errors = train["mean"] - test["mean"], (train["standard_error"], test["standard_error"])
     if None in errors:
-        return []  # of a single image
+        few = (seen.train, "training") if errors[0] is None else (seen.test, "test")
+        return [_not_judged("generalisation", *few)]
     error = math.hypot(*errors)
     told = (
         f"ELBO {test['mean']:.1f} on test images, {train['mean']:.1f} on training ones, {gap:.1f} ± {error:.1f} apart"

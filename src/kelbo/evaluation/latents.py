@@ -10,6 +10,7 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.evaluation.reference import evenly
+from kelbo.metrics.intervals import known, margin
 from kelbo.metrics.latents import Estimate, rate_parts
 from kelbo.metrics.likelihood import active_units
 from kelbo.protocols import Model
@@ -34,10 +35,10 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
     parts = rate_parts(means, scales, examples=examples, seed=seed)
     return {
         "rate": {"value": parts.rate},
-        "index_code_mutual_information": _entry(parts.information) | {"cap": parts.cap},
-        "total_correlation": _entry(parts.total_correlation),
-        "dimension_wise_kl": _entry(parts.dimension_wise),
-        "marginal_kl": _entry(parts.marginal),
+        "index_code_mutual_information": _entry(parts.information, examples) | {"cap": parts.cap},
+        "total_correlation": _entry(parts.total_correlation, examples),
+        "dimension_wise_kl": _entry(parts.dimension_wise, examples),
+        "marginal_kl": _entry(parts.marginal, examples),
         "active_units": {"value": int(active_units(means).sum()), "of": means.shape[1]},
         "details": {
             "by_latent": parts.by_latent.tolist(),
@@ -48,6 +49,6 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
     }
 
 
-def _entry(estimate: Estimate) -> dict[str, float]:
-    margin = 1.96 * estimate.error
-    return {"value": estimate.value, "low": estimate.value - margin, "high": estimate.value + margin}
+def _entry(estimate: Estimate, examples: int) -> dict[str, float | None]:
+    half = margin(estimate.error, examples)
+    return {"value": estimate.value, "low": known(estimate.value - half), "high": known(estimate.value + half)}

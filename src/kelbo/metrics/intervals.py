@@ -16,7 +16,7 @@ from kelbo.errors import ScoreError
 class Score(NamedTuple):
     """One number, the ends of its central 95 % interval, and from how many replicates that was told.
 
-    low and high are NaN where there was no more than one replicate.
+    low and high are NaN if there is one replicate only, or if all replicates are equal: neither tells a spread.
     """
 
     value: float
@@ -30,16 +30,35 @@ def known(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+def margin(error: float, count: int, level: float = 0.95) -> float:
+    """Half the width of the t interval of a mean of `count` examples whose standard error is `error`.
+
+    NaN if the numbers tell no interval: fewer than 2 examples, or an error that is 0 (all are equal) or not finite.
+    """
+    if count < 2 or not 0 < error < math.inf:
+        return math.nan
+    return float(stdtrit(count - 1, (1 + level) / 2) * error)
+
+
+def _deviation(values: np.ndarray) -> float:
+    """By their number less 1; exactly 0 if values differ by no more than rounding does."""
+    spread, size = float(np.ptp(values)), float(np.abs(values).max())
+    return 0.0 if spread <= 1e-12 * size else float(values.std(ddof=1))
+
+
 def of_replicates(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Score:
-    """The mean of independent replicates of a score (other pairs, other points, other seeds) and its t interval."""
+    """The mean of independent replicates of a score (other pairs, other points, other seeds) and its t interval.
+
+    There is no interval (NaN) of one replicate, nor of replicates that are all equal. ScoreError if there are no values.
+    """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or len(values) == 0:
         raise ScoreError(f"Replicates must be a non-empty list of numbers; got shape {values.shape}.")
     mean, count = float(values.mean()), len(values)
     if count == 1:
         return Score(mean, float("nan"), float("nan"), 1)
-    margin = float(stdtrit(count - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(count))
-    return Score(mean, mean - margin, mean + margin, count)
+    half = margin(_deviation(values) / math.sqrt(count), count, level)
+    return Score(mean, mean - half, mean + half, count)
 
 
 def by_half_samples(
@@ -73,9 +92,9 @@ def of_halves(value: float, halves: Sequence[float], size: int, level: float = 0
 
     The spread of a statistic over halves drawn without replacement is that of the whole over new data, to first order (the
     delete-half jackknife: Shao and Wu, 1989, Annals of Statistics 17(3)). A bootstrap would repeat rows, which flatters
-    nearest neighbours and puts the same row into training and test.
+    nearest neighbours and puts the same row into training and test. Halves that are all equal tell no interval (NaN).
     """
     # (n - d) / d of the rows left out over those kept is 1 for halves, and close to it for an odd number of rows
-    scale = np.sqrt((size // 2) / (size - size // 2))
-    margin = float(stdtrit(len(halves) - 1, (1 + level) / 2) * np.std(halves, ddof=1) * scale)
-    return Score(value, value - margin, value + margin, len(halves))
+    scale = math.sqrt((size // 2) / (size - size // 2))
+    half = margin(_deviation(np.asarray(halves, np.float64)) * scale, len(halves), level)
+    return Score(value, value - half, value + half, len(halves))

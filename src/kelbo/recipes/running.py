@@ -32,8 +32,13 @@ from kelbo.training.watch import BalanceWatch, Say, silent
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
-TRAINED = 256
-"""training images whose error a σ that is solved for is read on"""
+PROBED, TRAINED = 64, 256
+"""test images whose error σ is compared with, and training images whose error a σ that is solved for is read on"""
+
+
+def followed(splits: Mapping[str, Mapping[str, Any]]) -> tuple[int, int]:
+    """How many test and training images a run's rows are read on, from the splits in its provenance."""
+    return min(PROBED, splits["test"]["images"]), min(TRAINED, splits["train"]["images"])
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Se
         fabric,
         run,
         build.objective(recipe),
-        probe=data.test.spread(64).to(fabric.device),
+        probe=data.test.spread(PROBED).to(fabric.device),
         trained=data.train.spread(TRAINED).to(fabric.device),
         levels=data.levels,
         batch_size=recipe.training.batch_size,

@@ -9,6 +9,7 @@ from typing import Any
 
 from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
 from kelbo.recipes.experiment import Experiment, evaluate_run
+from kelbo.recipes.running import followed
 from kelbo.reports import gallery
 from kelbo.reports.cards import cards
 from kelbo.reports.gallery import Labelled
@@ -20,6 +21,7 @@ from kelbo.reports.table import comparison
 from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
 from kelbo.runs import write_atomic
+from kelbo.units import counted
 
 WHICH = {"last": "the last", "best": "the best on validation images"}
 
@@ -39,7 +41,8 @@ def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
         sentence=trained(experiment),
         warnings=[warned for warned in run.warnings() if warned["step"] <= experiment.step],
         step=experiment.step,
-        images=test["settings"]["images"],
+        images=counted(test["settings"]["images"], "image"),
+        **_followed(experiment),
         latents=experiment.model.latent_dims,
         has_rate=experiment.model.has_rate,
         noise=noise,
@@ -96,6 +99,12 @@ def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any
     }
 
 
+def _followed(experiment: Experiment) -> dict[str, str]:
+    """How many images the rows of the journal are read on: `probe` of the test split, `trained` of the training split."""
+    counts = followed(experiment.run.provenance()["data"]["splits"])
+    return {"probe": counted(counts[0], "fixed test image"), "trained_on": counted(counts[1], "fixed training image")}
+
+
 def _pictures(shown: Any) -> Iterator[Picture]:
     """Every picture in what the page shows, however deep."""
     match shown:
@@ -130,7 +139,7 @@ def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
         },
         "Data": {"name": data["name"], "note": data["note"]}
         | {
-            f"{name} split": f"{split['images']:,} images, fingerprint {split['fingerprint']}"
+            f"{name} split": f"{counted(split['images'], 'image')}, fingerprint {split['fingerprint']}"
             for name, split in data["splits"].items()
         },
         "Hardware": {key: _words(value) for key, value in hardware.items()},

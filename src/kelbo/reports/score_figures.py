@@ -74,10 +74,11 @@ def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
     return figure
 
 
-def coverage(levels: Array, shares: Array, errors: Array, histogram: Array, *, theme: Theme) -> Figure:
-    """How many pixels central intervals hold against how many they should. levels, shares, standard errors: (L,).
+def coverage(levels: Array, shares: Array, margins: Array, histogram: Array, *, theme: Theme) -> Figure:
+    """How many pixels central intervals hold against how many they should. levels, shares, margins: (L,).
 
-    The line is told by the histogram of transforms, whose middle bins are central intervals; points carry ±1.96 errors.
+    The line is told by the histogram of transforms, whose middle bins are central intervals; points carry ± their
+    margin, half a 95 % interval.
     """
     half = len(histogram) // 2
     inside = np.cumsum((histogram[half:] + histogram[:half][::-1]) if len(histogram) == 2 * half else np.zeros(0))
@@ -85,7 +86,6 @@ def coverage(levels: Array, shares: Array, errors: Array, histogram: Array, *, t
         figure, axes = _small("Central intervals", "pixels inside", theme)
         axes.plot([0, 1], [0, 1], color=theme.second, linewidth=1.2)
         axes.plot(np.arange(len(inside) + 1) / max(half, 1), [0, *inside], color=theme.first)
-        margins = 1.96 * errors
         axes.errorbar(levels, shares, margins, fmt="o", markersize=4, color=theme.first, capsize=2, elinewidth=1)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
@@ -94,12 +94,13 @@ def coverage(levels: Array, shares: Array, errors: Array, histogram: Array, *, t
     return figure
 
 
-def errors_by_variance(predicted: Array, observed: Array, errors: Array, *, theme: Theme) -> Figure:
-    """Mean squared error as it is against the variance predicted, both above 0, in bins. errors: of their ratio, (bins,).
+def errors_by_variance(predicted: Array, observed: Array, margins: Array, *, theme: Theme) -> Figure:
+    """Mean squared error as it is against the variance predicted, both above 0, in bins.
 
+    margins: half the 95 % interval of their ratio, (bins,).
     The axes span at most five decades: bins below are off the scale, and counted.
     """
-    margins = 1.96 * errors * predicted
+    margins = margins * predicted
     # an error bar that reaches to 0 has no end on a logarithmic axis
     margins = np.stack([np.minimum(margins, 0.999 * observed), margins])
     most = 1.6 * max(predicted.max(), observed.max())

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kelbo.metrics.intervals import margin
 from kelbo.recipes.experiment import Experiment
 from kelbo.reports.figures import Array
 from kelbo.reports.pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
 from kelbo.reports.scores import Entry, beside, in_order, kind, reading
+from kelbo.units import counted
 
 LATENTS = 16
 """rows of a heat map"""
@@ -57,7 +59,8 @@ def _pictures(name: str, record: Entry, experiment: Experiment, other: str) -> S
             note = (
                 f"How often a pixel falls into each of {len(scores['histogram'])} equal parts of its predicted distribution "
                 "(whatever stays between the dashed lines may be chance); how many pixels central intervals hold; and the "
-                f"error where the decoder predicts a small and a large one. Of {scores['images']:,} images, {split} split."
+                f"error where the decoder predicts a small and a large one. "
+                f"Of {counted(scores['images'], 'image')}, {split} split."
             )
             return ScorePictures("Is the decoder as sure as it should be?", note, _of_decoder(name, scores), other)
     return None
@@ -118,6 +121,7 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
         np.array([entry[key] for entry in scores["coverage"].values()], np.float64)
         for key in ("share", "standard_error")
     )
+    margins = _margins(errors, images)
     told = ", ".join(f"{100 * share:.1f} % of {100 * level:g} %" for level, share in zip(levels, inside, strict=True))
     pictures = [
         of_figure(
@@ -129,10 +133,10 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
         of_figure(
             f"{name}-coverage",
             f"Pixels inside central intervals: {told}",
-            lambda theme: coverage(levels, inside, errors, shares, theme=theme),
+            lambda theme: coverage(levels, inside, margins, shares, theme=theme),
         ),
     ]
-    bins = _bins(scores["by_variance"])
+    bins = _bins(scores["by_variance"], images)
     if bins is not None:
         pictures.append(
             of_figure(
@@ -144,12 +148,16 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
     return pictures
 
 
-def _bins(found: Entry) -> tuple[Array, Array, Array] | None:
-    """Predicted and observed squared errors and their ratio's standard errors; None of one bin, which shows no trend."""
+def _margins(errors: Array, images: int) -> Array:
+    return np.array([margin(error, images) for error in errors])
+
+
+def _bins(found: Entry, images: int) -> tuple[Array, Array, Array] | None:
+    """Predicted and observed squared errors and half their ratio's 95 % interval; None of one bin."""
     if "predicted" not in found:
         return None
     predicted, observed, errors = (
         np.array(found[key], np.float64) for key in ("predicted", "observed", "standard_error")
     )
     positive = (predicted > 0) & (observed > 0)
-    return None if positive.sum() < 2 else (predicted[positive], observed[positive], errors[positive])
+    return None if positive.sum() < 2 else (predicted[positive], observed[positive], _margins(errors[positive], images))

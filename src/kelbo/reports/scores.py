@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.metrics.intervals import known
+from kelbo.metrics.intervals import known, margin
 from kelbo.recipes.experiment import Experiment
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
@@ -157,7 +157,8 @@ def _latents(scores: Entry) -> list[ScoreRow]:
         if cap := entry.get("cap"):
             near = ". It is at its cap, so it tells N rather than the code" if entry["value"] > AT_CAP * cap else ""
             told = told._replace(phrase=f"{told.phrase}, at most log N = {fixed(cap, 2)}{near}")
-        rows.append(_row(told, entry, "standard error over images and draws", count, "images"))
+        how = "the images show no spread" if entry.get("low") is None else "t interval over images and draws"
+        rows.append(_row(told, entry, how, count, "images"))
     return rows
 
 
@@ -198,16 +199,18 @@ def fingerprint(features: Entry) -> str:
 
 
 def _calibration(scores: Entry) -> list[ScoreRow]:
-    count, rows = f"{scores['images']:,}", []
+    images, rows = scores["images"], []
+    count, of = f"{images:,}", "image" if images == 1 else "images"
     for level, entry in scores["coverage"].items():
         share, error = entry["share"], known(entry["standard_error"])
         nominal = f"{100 * float(level):g} %"
         told = About(f"Coverage of central {nominal} intervals", f"share of pixels inside; {nominal} if calibrated")
-        margin = None if error is None else 1.96 * error
-        ends = {} if margin is None else {"low": share - margin, "high": share + margin}
-        rows.append(_row(told, {"value": share} | ends, "standard error over images", count, "images", percent=True))
+        half = margin(error or 0.0, images)
+        how = "t interval over images" if half > 0 else "all images are equal" if images > 1 else "one image tells none"
+        ends = {"value": share, "low": share - half, "high": share + half}
+        rows.append(_row(told, ends, how, count, of, percent=True))
     for name, told in CALIBRATION.items():
-        rows.append(_row(told, {"value": scores[name]}, "", count, "images"))
+        rows.append(_row(told, {"value": scores[name]}, "", count, of))
     return rows
 
 
@@ -217,7 +220,8 @@ def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = ""
     if value is None:
         return ScoreRow(*told, "–", how="no number", count=count, of=of)
     if low is None or high is None:
-        why = "one replicate tells none" if entry.get("replicates") == 1 else how if "low" in entry else ""
+        without = "one replicate tells none" if entry.get("replicates") == 1 else "the replicates show no spread"
+        why = (without if "replicates" in entry else how) if "low" in entry else ""
         return ScoreRow(*told, plain(scale * value) + unit, "", why, count, of)
     decimals = min(most, decimals_of(scale * (high - low) / 2))
     if abs(scale * value) < 0.001:  # too small for five decimals

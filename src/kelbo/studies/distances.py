@@ -6,7 +6,7 @@ from typing import Any
 
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import by_half_samples
+from kelbo.metrics.intervals import by_half_samples, known
 from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.follow import clouds
 from kelbo.recipes.sets import split_of
@@ -31,5 +31,10 @@ def distances(
         spread = by_half_samples(
             lambda rows, c=cloud: frechet_of(real[rows], c[rows]).distance, len(real), replicates=REPLICATES
         )
-        found[name] = {"called": network.distance, "value": spread.value, "low": spread.low, "high": spread.high}
+        found[name] = {
+            "called": network.distance,
+            "value": spread.value,
+            "low": known(spread.low),
+            "high": known(spread.high),
+        }
     return found

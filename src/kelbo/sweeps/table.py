@@ -164,8 +164,10 @@ def _told(row: Summary) -> tuple[str, str, str]:
     """Mean and sd, median, interval."""
     if row.mean is None or row.median is None:
         return "–", "–", "–"
-    if row.sd is None or row.low is None or row.high is None:
+    if row.sd is None:
         return f"{_digits(row.mean, 0)} ± –", _digits(row.median, 0), "–"
+    if row.low is None or row.high is None:  # all seeds are equal
+        return f"{_digits(row.mean, 0)} ± {_digits(row.sd, 0)}", _digits(row.median, 0), "–"
     mean, sd, median, low, high = (_digits(x, row.sd) for x in (row.mean, row.sd, row.median, row.low, row.high))
     return f"{mean} ± {sd}", median, f"{low} to {high}"
 

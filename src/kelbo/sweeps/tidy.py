@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kelbo.errors import Damaged
-from kelbo.metrics.intervals import of_replicates
+from kelbo.metrics.intervals import known, of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
 from kelbo.runs.settings import flat
@@ -133,7 +133,8 @@ def _summary(group: list[Row], kept: list[Row], elsewhere: list[Row]) -> Summary
         mean, median = score.value, float(np.median(values))
         if len(values) > 1:
             sd, (low, high) = float(values.std(ddof=1)), (score.low, score.high)
-            low, high = (max(0.0, low), min(1.0, high)) if units == {SHARE} else (low, high)
+            low, high = np.clip((low, high), 0, 1).tolist() if units == {SHARE} else (low, high)
+            low, high = known(low), known(high)
     return Summary(
         group[0].settings,
         group[0].quantity,

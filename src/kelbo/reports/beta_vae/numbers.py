@@ -160,7 +160,7 @@ def _turned(difference: Entry) -> Estimate:
     """A quirk's difference, published − corrected, the other way about."""
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     if low is None or high is None:
-        return Estimate(-value, None, None, "One replicate")
+        return Estimate(-value, None, None, "Replicates without spread, or only one")
     return Estimate(-value, -high, -low, "Over replicates with the same draws")
 
 
