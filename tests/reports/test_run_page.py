@@ -36,6 +36,15 @@ def test_a_page_has_every_part_in_order(tiny_page):
     assert headings == PARTS
 
 
+def test_a_page_says_on_how_many_images_a_small_sets_readings_are(trained, tiny_page):
+    small = trained("data.held_out=0.02")
+    count = len(small.data.test)
+    assert count < 64
+    assert f"read on {count} fixed test images" in Page(write_page(small).read_text()).text
+    assert "read on 64 fixed test images" in tiny_page.text
+    assert "on 256 fixed training images" in tiny_page.text
+
+
 def test_a_page_loads_nothing_from_outside_itself(tiny_page):
     assert tiny_page.addresses
     assert all(address.startswith("data:image/") for address in tiny_page.addresses)

@@ -165,6 +165,32 @@ def test_an_interval_that_does_not_exist_has_its_reason(scored, records, end):
     assert float(row.value) == pytest.approx(records["disentanglement"]["scores"]["mig"]["value"], rel=0.01)
 
 
+def test_an_interval_that_equal_replicates_cannot_tell_has_its_reason(scored, records):
+    records["disentanglement"]["scores"]["mig"] |= {"low": None, "high": None, "replicates": 5}
+    row = rows(records, scored)["Mutual information gap"]
+    assert (row.interval, row.how) == ("", "the replicates show no spread")
+
+
+@pytest.mark.parametrize(("images", "quantile"), [(3, 4.3027), (1_000_000, 1.96)])
+def test_the_interval_of_a_coverage_is_students_of_as_many_images(images, quantile, scored, records):
+    scores = records["calibration-test"]["scores"]
+    scores["images"] = images
+    scores["coverage"]["0.9"] = {"share": 0.5, "standard_error": 0.01}
+    row = rows(records, scored)["Coverage of central 90 % intervals"]
+    low, high = (float(end) for end in row.interval.removesuffix(" %").split(" to "))
+    assert (low, high) == pytest.approx((50 - quantile, 50 + quantile), abs=0.06)
+
+
+@pytest.mark.parametrize(("images", "error", "noun"), [(1, None, "image"), (9, 0.0, "images")])
+def test_a_coverage_without_spread_has_no_interval_but_a_reason(images, error, noun, scored, records):
+    scores = records["calibration-test"]["scores"]
+    scores["images"] = images
+    scores["coverage"]["0.9"] = {"share": 1.0, "standard_error": error}
+    row = rows(records, scored)["Coverage of central 90 % intervals"]
+    assert (row.interval, row.of) == ("", noun)
+    assert row.how
+
+
 def test_a_value_that_is_no_number_is_shown_as_none(scored, records):
     records["latents-test"]["scores"]["total_correlation"]["value"] = float("nan")
     assert rows(records, scored)["Total correlation"].value == "–"

@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from kelbo.sweeps.measured import SHARE
 from kelbo.sweeps.table import Row, printed, summary
 from kelbo.sweeps.tidy import typed
 
@@ -22,6 +23,13 @@ def test_settings_have_the_types_of_their_values(texts, values):
     found = [of_lane["a.b"] for of_lane in typed([{"a.b": text} for text in texts])]
     assert found == values
     assert [type(value) for value in found] == [type(value) for value in values]
+
+
+def test_an_interval_that_equal_seeds_cannot_tell_is_none():
+    for unit in ("nats per image", SHARE):
+        table = [Row(str(n), {}, n, "elbo", 1.0, unit, "evaluation test", 5, "done", {}) for n in range(3)]
+        (found,) = summary(table)
+        assert (found.mean, found.sd, found.low, found.high) == (1.0, 0.0, None, None)
 
 
 def test_a_deviation_and_an_interval_over_one_seed_do_not_exist():
