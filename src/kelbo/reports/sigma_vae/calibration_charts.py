@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
+from kelbo.metrics.intervals import margin
 from kelbo.reports.figures import Array, Theme, style, tick
 from kelbo.reports.numbers import plain
 from kelbo.reports.score_figures import SPAN
@@ -76,7 +77,7 @@ def transforms(found: Sequence[Calibrated], *, theme: Theme) -> Figure:
 def coverages(found: Sequence[Calibrated], *, theme: Theme) -> Figure:
     """How many pixels central intervals hold against how many they should, and by how much that is off, a line a decoder.
 
-    Lines are told by the histograms of transforms, whose middle bins are central intervals; points carry ±1.96 errors.
+    Lines are told by the histograms of transforms, whose middle bins are central intervals; points carry 95 % intervals.
     """
     with style(theme):
         figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
@@ -85,7 +86,7 @@ def coverages(found: Sequence[Calibrated], *, theme: Theme) -> Figure:
         right.axhline(0, color=theme.ink, linewidth=0.9, linestyle=DASHED)
         for each in found:
             levels, inside = _whole(each)
-            hue, margins = colour(each.decoder, theme), 1.96 * each.errors
+            hue, margins = colour(each.decoder, theme), [margin(error, each.images) for error in each.errors]
             look = {"fmt": MARKERS.get(each.decoder, "o"), "markersize": 3, "color": hue, "elinewidth": 0.9}
             left.plot(levels, inside, color=hue, linewidth=1.4)
             right.plot(levels, inside - levels, color=hue, linewidth=1.4)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kelbo.metrics.intervals import margin
 from kelbo.reports.numbers import plain
 from kelbo.reports.pictures import Picture, of_figure
 from kelbo.reports.sigma_vae import charts, images, printed
@@ -207,7 +208,8 @@ def _loss(lane: Entry) -> Told:
     if not lane["bound"]:
         return None
     mean, error = -lane["bound"]["elbo"]["mean"], _number(lane["bound"]["elbo"]["standard_error"])
-    return mean, mean - 1.96 * error, mean + 1.96 * error
+    half = margin(error, lane["bound"]["images"])
+    return mean, mean - half, mean + half
 
 
 def _latents(name: str, lane: Entry) -> Told:
