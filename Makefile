@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY) ## make .venv and install kelbo with its tools
 
-demo: $(READY) ## train a calibrated VAE on real digits and write its page (about two minutes)
+demo: $(READY) ## train a σ-VAE on real digits and write its page (about two minutes)
 	@rm -rf runs/demo
 	@$(BIN)/kelbo train digits --out runs/demo
 	@$(BIN)/kelbo evaluate runs/demo
