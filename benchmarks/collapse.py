@@ -23,8 +23,8 @@ DECODERS = ("shared_gaussian", "optimal_gaussian")
 
 def ours(decoder: str, seed: int, root: Path | None, precision: str) -> float:
     """The rate of kelbo's run. TypeError of one without a rate, which has not collapsed."""
+    from kelbo.experiments import train
     from kelbo.recipes import change
-    from kelbo.recipes.experiment import train
     from kelbo.recipes.sigma_study import set_recipe
 
     settings = [f"likelihood.kind={decoder}", f"seed={seed}", f"training.precision={precision}"]

@@ -24,8 +24,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from kelbo.experiments import train
 from kelbo.recipes import Recipe, change, find
-from kelbo.recipes.experiment import train
 from kelbo.runs import Run, write_json
 
 RESULT = Path(__file__).parent / "results" / "kill_campaign.json"

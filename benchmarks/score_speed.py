@@ -32,8 +32,8 @@ def opened(run: str | None):
 
     from kelbo.data.images import ImageSet
     from kelbo.data.shapes2d import shapes2d
+    from kelbo.experiments import open_run
     from kelbo.recipes import build
-    from kelbo.recipes.experiment import open_run
     from kelbo.recipes.named import shapes2d_beta
 
     if run:

@@ -37,7 +37,7 @@ def lanes_of(network: str, device: str):
     import torch
 
     from kelbo.data.batches import Batches
-    from kelbo.fabric import Fabric
+    from kelbo.distributed.fabric import Fabric
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build, change
     from kelbo.recipes.named import shapes2d_beta

@@ -47,7 +47,7 @@ def train_kelbo(network: str) -> tuple[int, float]:
 
     from kelbo.data.batches import Batches
     from kelbo.data.images import ArrayImages, ImageSet
-    from kelbo.fabric import Fabric
+    from kelbo.distributed.fabric import Fabric
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build, change
     from kelbo.recipes.named import shapes2d_beta

@@ -19,7 +19,7 @@ from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map
 
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
 
 DEVICE = torch.device("meta")
 REFUSED = "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."

@@ -12,18 +12,18 @@ from lightning_fabric.accelerators.cuda import CUDAAccelerator
 from lightning_fabric.accelerators.mps import MPSAccelerator
 from safetensors.torch import load_file
 
+from kelbo.distributed.fabric import Fabric, best_accelerator, find_device
 from kelbo.evaluation import reconstruct, sample, traverse
 from kelbo.evaluation.classifier import random_network
 from kelbo.evaluation.doctor import examine
 from kelbo.evaluation.feature_network import features_of
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.train_classifier import train_classifier
-from kelbo.fabric import Fabric, best_accelerator, find_device
+from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.scoring import score_run
 from kelbo.machine import describe, device_of_doubles
 from kelbo.models.linear import fit_linear
 from kelbo.recipes import build, change, find, schema
-from kelbo.recipes.experiment import evaluate_run, open_run, train
-from kelbo.recipes.scores import score_run
 from kelbo.runs import Run
 from kelbo.training import TrainState
 from kelbo.training.checkpoint import restore, save
@@ -116,7 +116,7 @@ def test_a_run_resumed_on_it_is_one_that_never_stopped(device, pretended, tmp_pa
     assert not torch.equal(states["cpu"], states["meta0"])  # the noise was drawn on the device
 
 
-@pytest.mark.parametrize("spec", get_args(get_args(schema.Likelihood)[0]), ids=lambda spec: spec.__name__)
+@pytest.mark.parametrize("spec", get_args(get_args(schema.LikelihoodSpec)[0]), ids=lambda spec: spec.__name__)
 def test_every_likelihood_measures_and_draws_on_it(device, spec):
     chosen = change(recipe(), [f"likelihood.kind={spec.model_fields['kind'].default}"])
     likelihood = build.likelihood(chosen, 16).to(device)

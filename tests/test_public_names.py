@@ -121,7 +121,7 @@ SURFACE = {
         "traverse",
     ],
     "kelbo.recipes": ["NAMED", "Recipe", "change", "differences", "dump", "find", "load", "parse"],
-    "kelbo.recipes.experiment": ["Experiment", "evaluate_run", "open_run", "train"],
+    "kelbo.experiments": ["Experiment", "evaluate_run", "open_run", "train"],
 }
 
 

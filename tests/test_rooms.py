@@ -7,12 +7,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
     {"bound", "units", "seeds", "errors", "eager"},
-    {"protocols", "machine", "fabric"},  # of the bottom shelf too, but they speak of a Bound and raise errors
-    {"processes"},  # and this one speaks of Fabric
+    {"protocols", "machine"},  # of the bottom shelf too, but they speak of a Bound and raise errors
+    {"distributed"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},
     {"training", "evaluation"},
     {"recipes"},
+    {"experiments"},
     {"sweeps", "reports"},
     {"studies"},
     {"studio", "cli"},

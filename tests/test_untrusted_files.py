@@ -18,8 +18,8 @@ from kelbo.data.arrays import arrays
 from kelbo.data.cifar import cifar10
 from kelbo.data.folder import folder
 from kelbo.errors import DataCorrupt, KelboError, RecipeError, RunError
+from kelbo.experiments import open_run, train
 from kelbo.recipes import change, find, load
-from kelbo.recipes.experiment import open_run, train
 from kelbo.reports.run_page import write_page
 
 

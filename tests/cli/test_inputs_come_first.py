@@ -4,8 +4,8 @@ import pytest
 
 from kelbo.data.images import ImageSet
 from kelbo.errors import DataError, RunError
+from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, find
-from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.sweeps.stacked import train_stacked
 
 SMALL = ["model.network.width=16", "model.latents=3"]

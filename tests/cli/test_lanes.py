@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from kelbo.cli.lanes import Lanes
+from kelbo.cli.lane_lines import Lanes
 
 
 @pytest.mark.parametrize("terminal", [False, True])

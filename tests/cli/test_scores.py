@@ -24,8 +24,8 @@ def codes(tmp_path):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A short run on 8×8 digits, by the library."""
+    from kelbo.experiments import train
     from kelbo.recipes import change, find
-    from kelbo.recipes.experiment import train
 
     out = tmp_path_factory.mktemp("scored") / "run"
     train(change(find("digits"), ["training.steps=60", "training.log_every=2"]), out)
@@ -138,7 +138,7 @@ def test_a_score_asked_for_by_name_must_exist(kelbo, run):
     "wish", [("--metrics", "typo"), ("--metrics", "images"), ("--metrics", ""), ("--classifier", "x")]
 )
 def test_a_wish_that_cannot_be_had_is_refused_before_anything_is_measured(wish, kelbo, run, monkeypatch):
-    monkeypatch.setattr("kelbo.recipes.experiment.open_run", lambda *_, **__: pytest.fail("the run was opened"))
+    monkeypatch.setattr("kelbo.experiments.open_run", lambda *_, **__: pytest.fail("the run was opened"))
     code, out, err = kelbo("evaluate", run, *wish)
     assert (code, out) == (1, "")
     assert err.startswith("error: ")

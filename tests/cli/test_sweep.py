@@ -12,7 +12,7 @@ import pytest
 
 from kelbo.recipes import find
 from kelbo.sweeps import choice
-from kelbo.sweeps.sweep import lay
+from kelbo.sweeps.definition import lay
 
 SMALL = [
     *("--set", "model.network.width=16"),

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from kelbo.data.images import ArrayImages, ImageSet
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.latents import log_mixture, marginal_kl, rate_parts
+from kelbo.metrics.rate_parts import log_mixture, marginal_kl, rate_parts
 
 RNG = np.random.default_rng(10)
 MEANS, SCALES = RNG.normal(size=(200, 3)), np.exp(RNG.uniform(-2, 0, (200, 3)))

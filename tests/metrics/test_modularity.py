@@ -7,9 +7,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from kelbo.errors import ScoreError
+from kelbo.metrics.disjoint import disjoint_rows
 from kelbo.metrics.modularity import areas_under_curves, explicitness, modularity
 from kelbo.metrics.mutual_information import mutual_information
-from kelbo.metrics.splits import disjoint_rows
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(0, [2, 3, 5], (900, 3))

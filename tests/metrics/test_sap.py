@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from kelbo.errors import ScoreError
+from kelbo.metrics.disjoint import disjoint_rows
 from kelbo.metrics.sap import sap
-from kelbo.metrics.splits import disjoint_rows
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(0, [2, 3, 6], (600, 3))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.splits import disjoint_rows
+from kelbo.metrics.disjoint import disjoint_rows
 
 
 def test_no_row_is_in_both():

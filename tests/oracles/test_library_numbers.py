@@ -15,7 +15,7 @@ from kelbo.data.images import ArrayImages
 from kelbo.metrics import dci, explicitness, infomec, irs, kernel_distance, squared_mmd
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.dci import LASSO_PENALTY
-from kelbo.metrics.splits import disjoint_rows
+from kelbo.metrics.disjoint import disjoint_rows
 from kelbo.models.linear import fit_linear
 
 RNG = np.random.default_rng(0)

@@ -20,11 +20,11 @@ import torch
 from pydantic.fields import FieldInfo
 from safetensors.torch import load_file, save_file
 
-from kelbo.cli.processes import launch
+from kelbo.cli.launching import launch
 from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.distributed.fabric import Fabric
 from kelbo.evaluation.sigma import solve_sigma
-from kelbo.fabric import Fabric
-from kelbo.latents import gaussian
+from kelbo.latents import diagonal_gaussian as gaussian
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
 from kelbo.training.loop import over_processes

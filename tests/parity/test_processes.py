@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kelbo.cli.processes import launch, launch_where_asked
+from kelbo.cli.launching import launch, launch_where_asked
 from kelbo.errors import RecipeError
+from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, find, parse
-from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.runs import Run
 
 SETTINGS = [

@@ -14,18 +14,18 @@ from tests.parity.test_stacked import alone, same, stacked
 
 from kelbo.data.batches import Batches
 from kelbo.data.images import ArrayImages, ImageSet, quantized
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
-from kelbo.fabric import Fabric
 from kelbo.recipes import build, change, find
-from kelbo.recipes.data import Digits
+from kelbo.recipes.data_specs import DigitsSpec
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import Source, drawing_from
 from kelbo.sweeps import choice
+from kelbo.sweeps.definition import lay, train_lanes
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.stackable import groups, stackable
-from kelbo.sweeps.sweep import lay, train_lanes
 from kelbo.training import fit
 
 BASE = change(
@@ -51,7 +51,7 @@ def settings_of(table=Recipe, prefix="", base=()):
     """(path, what makes a recipe have it, values to try) of every setting in every kind of every table."""
     for name, field in table.model_fields.items():
         path = prefix + name
-        tables = [Digits] if path == "data" else tables_of(field.annotation)  # other images need files
+        tables = [DigitsSpec] if path == "data" else tables_of(field.annotation)  # other images need files
         for inner in tables:
             kind = inner.model_fields.get("kind")
             own = () if kind is None else (f'{path}.kind="{kind.default}"',)

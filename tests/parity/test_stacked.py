@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from kelbo.errors import Interrupted
+from kelbo.experiments import train
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import train
 from kelbo.runs import Run
 from kelbo.sweeps.stacked import train_stacked
 

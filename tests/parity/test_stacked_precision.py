@@ -12,11 +12,11 @@ from tests.parity.test_stacked import LANES, alone, lanes_of, same, stacked
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
-from kelbo.fabric import Fabric
+from kelbo.experiments import train
 from kelbo.recipes import build, change
-from kelbo.recipes.experiment import train
-from kelbo.recipes.schema import Training
+from kelbo.recipes.schema import TrainingSpec
 from kelbo.sweeps import choice
 from kelbo.sweeps.choice import choose
 from kelbo.sweeps.stacked import train_stacked
@@ -47,7 +47,7 @@ def kernels(step):
 
 
 def test_every_precision_of_a_recipe_is_tested_here():
-    assert set(PRECISIONS) == set(get_args(Training.model_fields["precision"].annotation))
+    assert set(PRECISIONS) == set(get_args(TrainingSpec.model_fields["precision"].annotation))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

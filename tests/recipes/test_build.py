@@ -7,10 +7,10 @@ from kelbo.errors import RecipeError
 from kelbo.recipes import build
 from kelbo.recipes.files import change
 from kelbo.recipes.named import digits
-from kelbo.recipes.schema import Likelihood
+from kelbo.recipes.schema import LikelihoodSpec
 from kelbo.units import intensities
 
-KINDS = [member.model_fields["kind"].default for member in Likelihood.__origin__.__args__]
+KINDS = [member.model_fields["kind"].default for member in LikelihoodSpec.__origin__.__args__]
 
 
 def images(shape=(3, 32, 32), levels=256, count=6):

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.reports.beta_vae import maker
 
+from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
-from kelbo.recipes.experiment import open_run, train
 from kelbo.reports.run_page import write_page
 
 TINY = {

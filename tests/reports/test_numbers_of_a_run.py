@@ -10,8 +10,8 @@ from tests.reports.conftest import Page
 from kelbo.cli.measure import _print as printed
 from kelbo.data.images import ArrayImages
 from kelbo.evaluation.suite import OTHER_SSIM
+from kelbo.experiments import evaluate_run
 from kelbo.metrics import SSIM_DEFINITION
-from kelbo.recipes.experiment import evaluate_run
 from kelbo.reports.cards import bits_card, cards
 from kelbo.reports.run_page import write_page
 from kelbo.reports.table import comparison

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kelbo.errors import RunError
-from kelbo.reports.pictures import cut, of_images, sheet, spread
+from kelbo.reports.page_pictures import cut, of_images, sheet, spread
 from kelbo.runs import save_grid
 
 

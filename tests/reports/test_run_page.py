@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from tests.reports.conftest import Page
 
+from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change
-from kelbo.recipes.experiment import evaluate_run, open_run, train
 from kelbo.reports.numbers import with_error
 from kelbo.reports.run_page import write_page
 

@@ -13,7 +13,7 @@ from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
 from kelbo.errors import RunError
 from kelbo.evaluation.feature_network import FeatureNetwork, Preparation
-from kelbo.recipes.scores import score_run
+from kelbo.experiments.scoring import score_run
 from kelbo.reports.run_page import write_page
 from kelbo.reports.score_pictures import score_pictures
 from kelbo.reports.scores import score_groups

@@ -24,10 +24,10 @@ def test_the_verdict_compares_what_is_expected_with_what_is_made(sigma, rmse, wo
 @pytest.mark.parametrize(
     ("objective", "words"),
     [
-        (s.Elbo(), "maximise the ELBO (β = 1)"),
-        (s.Beta(), "maximise the ELBO (β = 1)"),
-        (s.Beta(beta=4), "minimise distortion + β·rate with β = 4"),
-        (s.Capacity(), "minimise distortion + 1000·|rate − C| with C rising to 25 nats"),
+        (s.ElboSpec(), "maximise the ELBO (β = 1)"),
+        (s.BetaSpec(), "maximise the ELBO (β = 1)"),
+        (s.BetaSpec(beta=4), "minimise distortion + β·rate with β = 4"),
+        (s.CapacitySpec(), "minimise distortion + 1000·|rate − C| with C rising to 25 nats"),
     ],
 )
 def test_an_objective_is_said_in_words(tiny, objective, words):

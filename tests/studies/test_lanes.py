@@ -4,7 +4,7 @@ import pytest
 
 from kelbo.errors import RecipeError
 from kelbo.recipes import change, find
-from kelbo.studies.lanes import _parted, require_stackable
+from kelbo.studies.study_lanes import _parted, require_stackable
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import train_lane
 

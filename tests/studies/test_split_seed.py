@@ -10,11 +10,11 @@ from kelbo.studies.beta_vae import baselines
 from kelbo.studies.beta_vae import plan as beta_plan
 from kelbo.studies.beta_vae import reproduce as beta_vae
 from kelbo.studies.beta_vae.budget import BUDGETS
-from kelbo.studies.lanes import lay_out
 from kelbo.studies.sigma_vae import plan as sigma_plan
 from kelbo.studies.sigma_vae import reproduce as sigma_vae
 from kelbo.studies.sigma_vae.budget import Budget
-from kelbo.sweeps.sweep import lay
+from kelbo.studies.study_lanes import lay_out
+from kelbo.sweeps.definition import lay
 
 TINY = Budget("tiny", {"digits": 6}, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from kelbo.experiments import evaluate_run, open_run
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import evaluate_run, open_run
 from kelbo.runs import Sweep
+from kelbo.sweeps.definition import lay, train_lanes
 from kelbo.sweeps.jobs import failure_of
-from kelbo.sweeps.sweep import lay, train_lanes
 
 
 @pytest.fixture

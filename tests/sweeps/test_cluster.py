@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file
 
 from kelbo.errors import Interrupted, KelboError, RecipeError, RunError
+from kelbo.experiments import train
 from kelbo.recipes import change
-from kelbo.recipes.experiment import train
 from kelbo.runs import Run
 from kelbo.sweeps import cluster, joining
 from kelbo.sweeps.cluster import work_off_on_ray

@@ -13,8 +13,8 @@ import pytest
 from safetensors.torch import load_file
 
 from kelbo.errors import RunError
+from kelbo.experiments import train
 from kelbo.recipes import change
-from kelbo.recipes.experiment import train
 from kelbo.runs import Run
 from kelbo.sweeps.cluster import work_off_on_ray
 from kelbo.sweeps.jobs import Job

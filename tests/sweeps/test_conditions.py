@@ -12,17 +12,17 @@ import pytest
 from tests.reports.test_scores_of_a_run import small_network, with_factors
 from tests.sweeps.test_table import BATCHES, only
 
-from kelbo.evaluation import latents
+from kelbo.evaluation import latent_scores as latents
 from kelbo.evaluation.disentanglement import SCORES as SCORES_OF_CODES
 from kelbo.evaluation.disentanglement import Options
+from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.feature_networks import open_for
+from kelbo.experiments.scoring import score_run
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import evaluate_run, open_run, train
-from kelbo.recipes.features import open_for
-from kelbo.recipes.scores import score_run
 from kelbo.runs import Sweep, write_json
-from kelbo.runs.files import read_json
+from kelbo.runs.writing import read_json
 from kelbo.sweeps.measured import RESULTS, UNCHANGING, numbers
-from kelbo.sweeps.table import rows, summary
+from kelbo.sweeps.table_files import rows, summary
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ NO_SETTINGS = {
     "device": "there is one device here: its condition is tested by itself",
     "data_root": "the images are the same wherever they lie, or are refused",
     "read_data": "whether images are read before they are asked for",
-    "checkpoint": "of images with a validation split: tests/recipes/test_best_checkpoint.py",
+    "checkpoint": "of images with a validation split: tests/experiments/test_best_checkpoint.py",
     "names": "which scores",
     "lenient": "whether what does not exist is an error",
 }

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import NotSaved, RecipeError
-from kelbo.fabric import Fabric
+from kelbo.experiments import evaluate_run, open_run
 from kelbo.networks import BurgessEncoder, HigginsEncoder
 from kelbo.recipes import change
-from kelbo.recipes.experiment import evaluate_run, open_run
 from kelbo.runs import Run
+from kelbo.sweeps.definition import lay, require_all_done, train_lanes
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.stackable import groups, stackable
 from kelbo.sweeps.stacked import train_stacked, work_off_stacked
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_models import Stack
-from kelbo.sweeps.sweep import lay, require_all_done, train_lanes
 
 LAPLACE = ["likelihood.kind=laplace"]
 

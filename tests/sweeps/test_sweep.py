@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from kelbo.errors import Damaged, RunError, SweepFailed
+from kelbo.experiments import train
 from kelbo.recipes import change
-from kelbo.recipes.experiment import train
 from kelbo.runs import Sweep
+from kelbo.sweeps.definition import found, lay, require_all_done, train_lanes
 from kelbo.sweeps.stacked import work_off_stacked
-from kelbo.sweeps.sweep import found, lay, require_all_done, train_lanes
 
 BETAS = ["objective.beta=0.5,4"]
 
@@ -170,7 +170,7 @@ SWEEP = """
 import sys
 from pathlib import Path
 from kelbo.recipes.files import load
-from kelbo.sweeps.sweep import lay, train_lanes, require_all_done
+from kelbo.sweeps.definition import lay, train_lanes, require_all_done
 if __name__ == "__main__":
     laid = lay(load(Path(sys.argv[1])), ["objective.beta=0.5,4"], [1, 2], Path(sys.argv[2]), resume=True)
     train_lanes(laid, workers=2, threads=1)

@@ -16,16 +16,16 @@ from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import scores_of_codes
 from kelbo.evaluation.suite import OTHER_SSIM
+from kelbo.experiments import open_run, train
+from kelbo.experiments.feature_networks import open_for
+from kelbo.experiments.scoring import score_run
 from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import open_run, train
-from kelbo.recipes.features import open_for
-from kelbo.recipes.scores import score_run
 from kelbo.runs import Sweep, write_json
-from kelbo.runs.files import read_json
-from kelbo.sweeps.sweep import lay
-from kelbo.sweeps.table import printed, rows, summary, write_rows
-from kelbo.sweeps.tidy import IMAGES
+from kelbo.runs.writing import read_json
+from kelbo.sweeps.definition import lay
+from kelbo.sweeps.frame import IMAGES
+from kelbo.sweeps.table_files import printed, rows, summary, write_rows
 
 BATCHES = "journal: last mean over training batches"
 

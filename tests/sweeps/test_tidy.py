@@ -3,9 +3,9 @@
 import pytest
 from rich.console import Console
 
+from kelbo.sweeps.frame import typed
 from kelbo.sweeps.measured import SHARE
-from kelbo.sweeps.table import Row, printed, summary
-from kelbo.sweeps.tidy import typed
+from kelbo.sweeps.table_files import Row, printed, summary
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import resource, sys
 from pathlib import Path
 from kelbo.errors import NotSaved
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import train
+from kelbo.experiments import train
 
 recipe = change(find("digits"), ["training.steps=9", "training.checkpoint_every=3", "training.pictures_every=100"])
 limit = resource.RLIMIT_FSIZE

@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from kelbo.errors import Divergence
 from kelbo.evaluation import sample
+from kelbo.experiments import open_run, train
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import open_run, train
 from kelbo.runs import Run
 
 TINY = ["model.network.width=16", "training.batch_size=32", "training.log_every=2", "training.pictures_every=4"]

@@ -25,7 +25,7 @@ def baseline(
     data_root: DataRoot = None,
 ) -> None:
     """Fit a linear code to a set's training split and write the codes of all images, or of the test split without factors."""
-    from kelbo.cli.tables import require_writable, write_codes
+    from kelbo.cli.code_files import require_writable, write_codes
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes.build import baseline as fit
     from kelbo.recipes.sets import read

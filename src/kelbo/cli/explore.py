@@ -28,7 +28,7 @@ def sample(
 ) -> None:
     """Draw images from the prior."""
     from kelbo import evaluation
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False)
@@ -51,7 +51,7 @@ def reconstruct(
     import numpy as np
 
     from kelbo import evaluation
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
@@ -76,7 +76,7 @@ def traverse(
 ) -> None:
     """Move one latent at a time: a row a latent, the most used first."""
     from kelbo import evaluation
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
@@ -100,7 +100,7 @@ def interpolate(
 ) -> None:
     """Go from one image to another through the latents."""
     from kelbo import evaluation
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
@@ -120,9 +120,9 @@ def encode(
 ) -> None:
     """Write the posterior's means and standard deviations of every image of a split, in order, and its file and class."""
     from kelbo import evaluation
-    from kelbo.cli.tables import require_writable, write_codes
-    from kelbo.recipes.experiment import open_run
-    from kelbo.recipes.scores import factor_codes
+    from kelbo.cli.code_files import require_writable, write_codes
+    from kelbo.experiments import open_run
+    from kelbo.experiments.scoring import factor_codes
     from kelbo.recipes.sets import split_of
     from kelbo.units import counted
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, scores, sweep, train
-from kelbo.cli.processes import speaks
+from kelbo.cli.launching import speaks
 from kelbo.errors import KelboError, message
 
 app = typer.Typer(

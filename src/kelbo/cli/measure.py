@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
-from kelbo.cli.processes import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, encoding, show, wished
 
 
@@ -39,10 +39,10 @@ def evaluate(
     """Measure a run on a whole split and write the records into its folder."""
     from kelbo.cli.progress import counting
     from kelbo.data.batches import share
-    from kelbo.processes import failing_together, place
-    from kelbo.recipes.experiment import evaluate_run, open_run
-    from kelbo.recipes.features import open_for
-    from kelbo.recipes.scores import require_scores, score_run
+    from kelbo.distributed.processes import failing_together, place
+    from kelbo.experiments import evaluate_run, open_run
+    from kelbo.experiments.feature_networks import open_for
+    from kelbo.experiments.scoring import require_scores, score_run
     from kelbo.recipes.sets import split_of
 
     wish = wished(metrics, features, pairs, classifier)
@@ -86,7 +86,7 @@ def report(
     data_root: DataRoot = None,
 ) -> None:
     """Write one self-contained HTML page about a run, and its pictures as PNG files."""
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
     from kelbo.reports.run_page import write_page
 
     typer.echo(write_page(open_run(run, checkpoint=checkpoint, device=device, data_root=data_root), noise=noise))

@@ -11,7 +11,7 @@ def require_file(path: Path | None, *endings: str) -> None:
     A name without an ending is allowed where "" is among them. None, which stands for a place in the run's folder, passes.
     """
     from kelbo.errors import RecipeError
-    from kelbo.runs.files import require_room
+    from kelbo.runs.writing import require_room
 
     if path is None:
         return

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.images import ImageSet, splits_told
-from kelbo.recipes.running import followed
+from kelbo.experiments.running import followed
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState

@@ -168,7 +168,7 @@ def _sigma_vae(budget: str, mode: Any, own: dict[str, Any], only: list[str] | No
 @contextmanager
 def _watching(jobs: int) -> Iterator[Watch]:
     """The lines of a queue's jobs."""
-    from kelbo.cli.lanes import Lanes
+    from kelbo.cli.lane_lines import Lanes
 
     with Lanes(jobs) as lanes:
         yield lanes.watch
@@ -178,7 +178,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     from kelbo.data.roots import data_root
-    from kelbo.runs.study import Study
+    from kelbo.runs.study_folder import Study
 
     console.print(f"β-VAE study, {_how(plan, plan.only or ())}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")

@@ -42,10 +42,10 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Disentanglement scores of anybody's codes, whatever made them."""
-    from kelbo.cli.tables import read_arrays
+    from kelbo.cli.code_files import read_arrays
     from kelbo.errors import ScoreError
     from kelbo.evaluation.disentanglement import SCORES, Options, scores_of_codes
-    from kelbo.recipes.scores import asked_for, codes_of_arrays, wants_all
+    from kelbo.experiments.scoring import asked_for, codes_of_arrays, wants_all
 
     codes = codes_of_arrays(read_arrays(table), str(table))
     names = tuple(name for name in asked_for(metrics) if name in SCORES)
@@ -72,7 +72,7 @@ def doctor(
     from rich.console import Console
 
     from kelbo.evaluation.doctor import examine
-    from kelbo.recipes.experiment import open_run
+    from kelbo.experiments import open_run
 
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     data = experiment.data
@@ -102,7 +102,7 @@ def train_features(
     data_root: DataRoot = None,
 ) -> None:
     """Train a small classifier on a set's own labels, to compare images by its features where FID's network does not fit."""
-    from kelbo.recipes.features import train_on
+    from kelbo.experiments.feature_networks import train_on
 
     path, accuracy = train_on(name, data_root, settings, called, seed=seed, epochs=epochs, device=device)
     typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it by --features {path.stem}")
@@ -125,7 +125,7 @@ def wished(metrics: str | None, features: str | None, pairs: int, classifier: st
     """What `score_run` is asked for. ScoreError for what cannot be had: before minutes of work, not after."""
     from kelbo.errors import ScoreError
     from kelbo.evaluation.disentanglement import Options
-    from kelbo.recipes.scores import NO_FEATURES, asked_for, wants_all
+    from kelbo.experiments.scoring import NO_FEATURES, asked_for, wants_all
 
     names, lenient = () if metrics is None else asked_for(metrics), wants_all(metrics)
     if "images" in names and features is None and not lenient:

@@ -13,7 +13,7 @@ from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
-    from kelbo.sweeps.sweep import Laid
+    from kelbo.sweeps.definition import Laid
     from kelbo.sweeps.way import Asked
 
 
@@ -72,8 +72,8 @@ def train(
     ] = False,
 ) -> None:
     """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
-    from kelbo.cli.lanes import Lanes
-    from kelbo.sweeps.sweep import require_all_done, train_lanes
+    from kelbo.cli.lane_lines import Lanes
+    from kelbo.sweeps.definition import require_all_done, train_lanes
     from kelbo.sweeps.way import Asked, way
 
     asked = Asked(how, on, workers, cpus_per_lane, gpus_per_lane)
@@ -102,7 +102,7 @@ def table(
     from rich.console import Console
 
     from kelbo.runs import Sweep
-    from kelbo.sweeps.table import printed, require_table, rows, summary, write_rows
+    from kelbo.sweeps.table_files import printed, require_table, rows, summary, write_rows
 
     opened = Sweep.open(sweep)
     place = out or opened.table()
@@ -139,9 +139,9 @@ def _laid(
     from kelbo.errors import RecipeError
     from kelbo.recipes.named import find
     from kelbo.runs import Sweep
+    from kelbo.sweeps.definition import found, lay
     from kelbo.sweeps.grid import grid, seeds_of
     from kelbo.sweeps.inputs import require_inputs
-    from kelbo.sweeps.sweep import found, lay
 
     asked.require_sound()
     if name is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kelbo.cli.launching import Accelerator, Devices, Nodes, launch
 from kelbo.cli.options import DataRoot
-from kelbo.cli.processes import Accelerator, Devices, Nodes, launch
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -34,7 +34,7 @@ def train(
     """Train a model and leave everything about it in a folder."""
     chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
     from kelbo.cli.progress import Progress
-    from kelbo.recipes.experiment import train as run_training
+    from kelbo.experiments import train as run_training
     from kelbo.runs import Run
 
     fabric = launch(accelerator, devices, num_nodes, chosen.training.precision)

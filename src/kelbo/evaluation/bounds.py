@@ -11,9 +11,9 @@ from torch import Tensor
 
 from kelbo.data.batches import passes, share
 from kelbo.data.images import Images
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import place, together
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
-from kelbo.processes import place, together
 from kelbo.protocols import Model
 from kelbo.seeds import seeded
 from kelbo.units import dequantize, intensities

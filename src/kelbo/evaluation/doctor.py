@@ -11,7 +11,7 @@ import torch
 from kelbo.bound import Bound
 from kelbo.data.images import Images
 from kelbo.evaluation.calibrate import calibration
-from kelbo.evaluation.latents import scores_of_latents
+from kelbo.evaluation.latent_scores import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
 from kelbo.protocols import Likelihood, Model

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from kelbo.data.batches import passes, share
 from kelbo.data.images import Images
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import place, together
 from kelbo.errors import RunError
 from kelbo.evaluation.reference import evenly
-from kelbo.fabric import Fabric
-from kelbo.processes import place, together
 from kelbo.protocols import Model
 from kelbo.seeds import seeded
 from kelbo.units import intensities

@@ -11,9 +11,9 @@ import torch
 
 from kelbo.bound import Bound
 from kelbo.data.images import Images
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
-from kelbo.fabric import Fabric
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.metrics.intervals import known
 from kelbo.objectives import equivalents

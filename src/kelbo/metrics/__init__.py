@@ -17,12 +17,12 @@ from kelbo.metrics.infomec import InfoMec, infomec
 from kelbo.metrics.intervals import Score, by_half_samples, of_replicates
 from kelbo.metrics.irs import Irs, irs
 from kelbo.metrics.kernel import KernelDistance, kernel_distance, squared_mmd
-from kelbo.metrics.latents import Estimate, RateParts, marginal_kl, rate_parts
 from kelbo.metrics.likelihood import active_units, importance_weighted_bound, mean_and_error
 from kelbo.metrics.mig import InformationGap, continuous_mig, mig
 from kelbo.metrics.modularity import Explicitness, Modularity, explicitness, modularity
 from kelbo.metrics.mutual_information import mutual_information
 from kelbo.metrics.prdc import PRDC, prdc_of
+from kelbo.metrics.rate_parts import Estimate, RateParts, marginal_kl, rate_parts
 from kelbo.metrics.reconstruction import SSIM_DEFINITION, SSIM_WINDOW, squared_error, ssim
 from kelbo.metrics.sap import Sap, sap
 from kelbo.metrics.udr import Udr, udr

@@ -10,7 +10,7 @@ import numpy as np
 from kelbo.errors import ScoreError
 from kelbo.metrics.boosting import boost
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
-from kelbo.metrics.splits import disjoint_rows
+from kelbo.metrics.disjoint import disjoint_rows
 
 Model = Literal["boosting", "exact_boosting", "forest", "lasso"]
 LASSO_PENALTY = 0.02  # of the paper's own experiments, on standardised codes and factors

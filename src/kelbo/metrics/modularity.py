@@ -8,8 +8,8 @@ import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
+from kelbo.metrics.disjoint import disjoint_rows
 from kelbo.metrics.mutual_information import mutual_information
-from kelbo.metrics.splits import disjoint_rows
 
 
 class Modularity(NamedTuple):

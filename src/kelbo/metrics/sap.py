@@ -8,7 +8,7 @@ import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, codes_and_factors, finite_table
-from kelbo.metrics.splits import disjoint_rows
+from kelbo.metrics.disjoint import disjoint_rows
 
 
 class Sap(NamedTuple):

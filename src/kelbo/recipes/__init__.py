@@ -1,7 +1,7 @@
-"""Whole experiments as typed, validated data. `kelbo.recipes.experiment` trains them and brings them back.
+"""Whole experiments as typed, validated data. `kelbo.experiments` trains them and brings them back.
 
     from kelbo.recipes import change, find
-    from kelbo.recipes.experiment import open_run, train
+    from kelbo.experiments import open_run, train
 
     run = train(change(find("digits"), ["objective.beta=4"]), Path("runs/beta4"))
     model = open_run(run.path).model

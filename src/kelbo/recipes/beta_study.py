@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data as d
+from kelbo.recipes import data_specs as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 
@@ -34,7 +34,7 @@ class Part(NamedTuple):
     network: Literal["mlp", "conv"]
     seeds: tuple[int, ...]
     images: int
-    standing: d.Data | None
+    standing: d.DataSpec | None
     latents: int = 10
     batch_size: int = 64
     learning_rate: float = 5e-4
@@ -47,16 +47,16 @@ class Part(NamedTuple):
 FOUR, THREE, TWO = (123, 427, 235, 921), (123, 427, 235), (4723, 1263)
 
 PARTS: dict[str, Part] = {
-    "dsprites-mlp": Part("dsprites", "mlp", FOUR, 737_280, d.Shapes2d(), batch_size=256, learning_rate=1e-2),
-    "dsprites-conv": Part("dsprites", "conv", FOUR, 737_280, d.Shapes2d(), batch_size=256),
-    "3dshapes-conv": Part("3dshapes", "conv", THREE, 480_000, d.Shapes3d(), learning_rate=1e-4),
-    "mpi3d-conv": Part("mpi3d", "conv", THREE, 1_036_800, d.Arm()),
+    "dsprites-mlp": Part("dsprites", "mlp", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256, learning_rate=1e-2),
+    "dsprites-conv": Part("dsprites", "conv", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256),
+    "3dshapes-conv": Part("3dshapes", "conv", THREE, 480_000, d.Shapes3dSpec(), learning_rate=1e-4),
+    "mpi3d-conv": Part("mpi3d", "conv", THREE, 1_036_800, d.ArmSpec()),
     "cifar10-conv": Part("cifar10", "conv", TWO, 50_000, None, latents=128),
     "cifar100-conv": Part("cifar100", "conv", TWO, 50_000, None, latents=128),
 }
 
 
-def part_recipe(name: str, data: d.Data, steps: int, *, as_published: bool = False) -> Recipe:
+def part_recipe(name: str, data: d.DataSpec, steps: int, *, as_published: bool = False) -> Recipe:
     """The recipe of one part on `data` (the official set or the one that stands for it), at β = 1 and its first seed.
 
     as_published: the MLP's learning rate is never dropped, as in the study's code; its text says that all were.
@@ -70,12 +70,12 @@ def part_recipe(name: str, data: d.Data, steps: int, *, as_published: bool = Fal
     return Recipe(
         name=name,
         data=data,
-        model=s.ModelSpec(latents=part.latents, network=s.Higgins() if mlp else s.Burgess()),
-        likelihood=s.Bernoulli(),
-        objective=s.Beta(beta=1.0),
-        optimizer=s.Optimizer(kind="adagrad" if mlp else "adam", learning_rate=part.learning_rate),
-        schedule=s.Constant() if mlp and as_published else s.Drop(at=0.75, factor=0.2),
-        training=s.Training(
+        model=s.ModelSpec(latents=part.latents, network=s.HigginsSpec() if mlp else s.BurgessSpec()),
+        likelihood=s.BernoulliSpec(),
+        objective=s.BetaSpec(beta=1.0),
+        optimizer=s.OptimizerSpec(kind="adagrad" if mlp else "adam", learning_rate=part.learning_rate),
+        schedule=s.ConstantSpec() if mlp and as_published else s.DropSpec(at=0.75, factor=0.2),
+        training=s.TrainingSpec(
             steps=steps,
             batch_size=part.batch_size,
             log_every=every,
@@ -86,14 +86,14 @@ def part_recipe(name: str, data: d.Data, steps: int, *, as_published: bool = Fal
     )
 
 
-def official(role: Role, root: Path | None) -> d.Data:
+def official(role: Role, root: Path | None) -> d.DataSpec:
     """The study's own set in its official files below `root`."""
     match role:
         case "dsprites":
-            return d.Dsprites(root=root)
+            return d.DspritesSpec(root=root)
         case "3dshapes":
-            return d.ThreeDShapes(root=root)
+            return d.ThreeDShapesSpec(root=root)
         case "mpi3d":
-            return d.Mpi3d(root=root)
+            return d.Mpi3dSpec(root=root)
         case "cifar10" | "cifar100":
-            return d.Cifar(kind=role, root=root)
+            return d.CifarSpec(kind=role, root=root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from kelbo.errors import KelboError, RecipeError
 from kelbo.machine import require_float32_default
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import schema as s
-from kelbo.recipes.guards import Outline
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
@@ -46,6 +45,15 @@ def data(recipe: Recipe) -> ImageSet:
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
+class Outline(NamedTuple):
+    """What a model needs to know of images before it sees any."""
+
+    name: str
+    shape: tuple[int, int, int]
+    levels: int
+
+
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
 
@@ -60,14 +68,14 @@ def model(recipe: Recipe, images: ImageSet | Outline) -> Model:
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
     spec, latents, shape = recipe.model.network, recipe.model.latents, images.shape
     match spec:
-        case s.Higgins():
+        case s.HigginsSpec():
             encoder = networks.HigginsEncoder(shape, latents, spec.width)
             return encoder, networks.HigginsDecoder(shape, latents, output_channels, spec.width)
-        case s.Burgess():
+        case s.BurgessSpec():
             _check_size(spec.kind, images, networks.burgess_fits)
             encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden)
             return encoder, networks.BurgessDecoder(shape, latents, output_channels, spec.channels, spec.hidden)
-        case s.Rybkin():
+        case s.RybkinSpec():
             _check_size(spec.kind, images, networks.rybkin_fits)
             encoder = networks.RybkinEncoder(shape, latents, spec.channels)
             return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels, shape[1:])
@@ -98,11 +106,11 @@ def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, as_publi
 def likelihood(recipe: Recipe, levels: int) -> Likelihood:
     """The decoder's distribution for images of `levels` levels. RecipeError where it cannot speak of those levels."""
     match spec := recipe.likelihood:
-        case s.FixedGaussian():
+        case s.FixedGaussianSpec():
             return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
-        case s.SharedGaussian():
+        case s.SharedGaussianSpec():
             return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
-        case s.OptimalGaussian() | s.PerImageGaussian():
+        case s.OptimalGaussianSpec() | s.PerImageGaussianSpec():
             whole = spec.kind == "optimal_gaussian"
             return (likelihoods.OptimalGaussian if whole else likelihoods.PerImageGaussian)(
                 detach=spec.detach,
@@ -110,25 +118,25 @@ def likelihood(recipe: Recipe, levels: int) -> Likelihood:
                 as_published=spec.as_published,
                 mean_activation=spec.mean_activation,
             )
-        case s.PerPixelGaussian():
+        case s.PerPixelGaussianSpec():
             return likelihoods.PerPixelGaussian(mean_activation=spec.mean_activation)
-        case s.AveragedSquaredError():
+        case s.AveragedSquaredErrorSpec():
             return likelihoods.AveragedSquaredError(recipe.training.batch_size, mean_activation=spec.mean_activation)
-        case s.Laplace():
+        case s.LaplaceSpec():
             return likelihoods.Laplace(spec.scale, mean_activation=spec.mean_activation)
-        case s.StudentT():
+        case s.StudentTSpec():
             return likelihoods.StudentT(mean_activation=spec.mean_activation)
-        case s.Bernoulli():
+        case s.BernoulliSpec():
             return likelihoods.Bernoulli()
-        case s.ContinuousBernoulli():
+        case s.ContinuousBernoulliSpec():
             return likelihoods.ContinuousBernoulli()
-        case s.Categorical():
+        case s.CategoricalSpec():
             return likelihoods.Categorical(levels)
-        case s.BitwiseCategorical():
+        case s.BitwiseCategoricalSpec():
             return likelihoods.BitwiseCategorical(_bits(recipe, levels))
-        case s.Logistic():
+        case s.LogisticSpec():
             return likelihoods.DiscretizedLogistic(_bits(recipe, levels))
-        case s.LogisticMixture():
+        case s.LogisticMixtureSpec():
             return likelihoods.DiscretizedLogisticMixture(spec.components, _bits(recipe, levels))
 
 
@@ -147,11 +155,11 @@ def _bits(recipe: Recipe, levels: int) -> int:
 
 def objective(recipe: Recipe) -> Objective:
     match spec := recipe.objective:
-        case s.Elbo():
+        case s.ElboSpec():
             return objectives.Beta(1.0)
-        case s.Beta():
+        case s.BetaSpec():
             return objectives.Beta(spec.beta, spec.warmup)
-        case s.Capacity():
+        case s.CapacitySpec():
             return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
 
 
@@ -177,9 +185,9 @@ def optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
 def schedule(recipe: Recipe) -> Schedule:
     steps = recipe.training.steps
     match spec := recipe.schedule:
-        case s.Constant():
+        case s.ConstantSpec():
             return Constant(spec.warmup)
-        case s.Drop():
+        case s.DropSpec():
             return Drop(steps, spec.at, spec.factor, spec.warmup)
-        case s.Cosine():
+        case s.CosineSpec():
             return Cosine(steps, spec.final, spec.warmup)

@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from kelbo.errors import RecipeError
-from kelbo.recipes.data import Drawn
+from kelbo.recipes.data_specs import DrawnSpec
 from kelbo.recipes.schema import Recipe
 
 Table = dict[str, Any]
@@ -104,7 +104,7 @@ def _split_seed(recipe: Recipe) -> int | str | None:
 def _as_written(table: Table) -> Table:
     """A kept recipe's table with what was the rule when it was written."""
     data = table.get("data")
-    specs = [spec for spec in _specs(Recipe.model_fields["data"].annotation) if issubclass(spec, Drawn)]
+    specs = [spec for spec in _specs(Recipe.model_fields["data"].annotation) if issubclass(spec, DrawnSpec)]
     if not isinstance(data, dict) or not any(data.get("kind") in _kinds(spec) for spec in specs):
         return table
     return {**table, "data": {"split_seed": "seed", **data}}

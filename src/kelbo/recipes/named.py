@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data as d
+from kelbo.recipes import data_specs as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
@@ -16,12 +16,12 @@ def digits() -> Recipe:
     """Calibrated VAE on scikit-learn's handwritten digits, 8×8: needs no download, half a minute on two cores."""
     return Recipe(
         name="digits",
-        data=d.Digits(size=8),
-        model=s.ModelSpec(latents=8, network=s.Higgins(width=256)),
-        likelihood=s.OptimalGaussian(),
-        objective=s.Beta(beta=1.0, warmup=500),
-        optimizer=s.Optimizer(kind="adamw", learning_rate=1e-3, weight_decay=0.5),
-        training=s.Training(steps=1500, batch_size=128, log_every=25, pictures_every=250, checkpoint_every=500),
+        data=d.DigitsSpec(size=8),
+        model=s.ModelSpec(latents=8, network=s.HigginsSpec(width=256)),
+        likelihood=s.OptimalGaussianSpec(),
+        objective=s.BetaSpec(beta=1.0, warmup=500),
+        optimizer=s.OptimizerSpec(kind="adamw", learning_rate=1e-3, weight_decay=0.5),
+        training=s.TrainingSpec(steps=1500, batch_size=128, log_every=25, pictures_every=250, checkpoint_every=500),
     )
 
 
@@ -29,37 +29,37 @@ def mnist_sigma() -> Recipe:
     """σ-VAE on MNIST with the σ-VAE release's network and schedule (Rybkin et al., 2021): 10 epochs."""
     return Recipe(
         name="mnist-sigma",
-        data=d.Mnist(kind="mnist"),
-        model=s.ModelSpec(latents=20, network=s.Rybkin()),
-        likelihood=s.OptimalGaussian(),
-        optimizer=s.Optimizer(learning_rate=1e-3),
-        training=s.Training(steps=4690, batch_size=128),
+        data=d.MnistSpec(kind="mnist"),
+        model=s.ModelSpec(latents=20, network=s.RybkinSpec()),
+        likelihood=s.OptimalGaussianSpec(),
+        optimizer=s.OptimizerSpec(learning_rate=1e-3),
+        training=s.TrainingSpec(steps=4690, batch_size=128),
     )
 
 
 def fashion_sigma() -> Recipe:
     """σ-VAE on Fashion-MNIST, as mnist-sigma."""
     recipe = mnist_sigma()
-    return recipe.model_copy(update={"name": "fashion-sigma", "data": d.Mnist(kind="fashion-mnist")})
+    return recipe.model_copy(update={"name": "fashion-sigma", "data": d.MnistSpec(kind="fashion-mnist")})
 
 
 def svhn_sigma() -> Recipe:
     """σ-VAE on SVHN at 28×28 with the σ-VAE release's network and schedule (Rybkin et al., 2021): 10 epochs."""
     recipe = mnist_sigma()
-    training = s.Training(steps=5723, batch_size=128)
-    return recipe.model_copy(update={"name": "svhn-sigma", "data": d.Svhn(size=28), "training": training})
+    training = s.TrainingSpec(steps=5723, batch_size=128)
+    return recipe.model_copy(update={"name": "svhn-sigma", "data": d.SvhnSpec(size=28), "training": training})
 
 
 def celeba_sigma() -> Recipe:
     """Calibrated convolutional VAE on CelebA at 64×64, cropped as VAE/GAN's release does."""
     return Recipe(
         name="celeba-sigma",
-        data=d.Celeba(),
-        model=s.ModelSpec(latents=64, network=s.Burgess(channels=64)),
-        likelihood=s.OptimalGaussian(),
-        optimizer=s.Optimizer(learning_rate=1e-3),
-        schedule=s.Drop(),
-        training=s.Training(steps=20_000, batch_size=128),
+        data=d.CelebaSpec(),
+        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        likelihood=s.OptimalGaussianSpec(),
+        optimizer=s.OptimizerSpec(learning_rate=1e-3),
+        schedule=s.DropSpec(),
+        training=s.TrainingSpec(steps=20_000, batch_size=128),
     )
 
 
@@ -67,12 +67,12 @@ def frey() -> Recipe:
     """Calibrated VAE on the Frey faces, 28×20, tested on the end of the film: half a minute on two cores."""
     return Recipe(
         name="frey",
-        data=d.Frey(),
-        model=s.ModelSpec(latents=10, network=s.Higgins(width=256)),
-        likelihood=s.OptimalGaussian(),
-        objective=s.Beta(beta=1.0, warmup=500),
-        optimizer=s.Optimizer(kind="adamw", learning_rate=1e-3, weight_decay=5.0),
-        training=s.Training(steps=1500, batch_size=128, log_every=25, pictures_every=250),
+        data=d.FreySpec(),
+        model=s.ModelSpec(latents=10, network=s.HigginsSpec(width=256)),
+        likelihood=s.OptimalGaussianSpec(),
+        objective=s.BetaSpec(beta=1.0, warmup=500),
+        optimizer=s.OptimizerSpec(kind="adamw", learning_rate=1e-3, weight_decay=5.0),
+        training=s.TrainingSpec(steps=1500, batch_size=128, log_every=25, pictures_every=250),
     )
 
 
@@ -80,12 +80,12 @@ def cifar10_sigma() -> Recipe:
     """Calibrated convolutional VAE on CIFAR-10."""
     return Recipe(
         name="cifar10-sigma",
-        data=d.Cifar(kind="cifar10"),
-        model=s.ModelSpec(latents=64, network=s.Burgess(channels=64)),
-        likelihood=s.OptimalGaussian(),
-        optimizer=s.Optimizer(learning_rate=1e-3),
-        schedule=s.Drop(),
-        training=s.Training(steps=10_000, batch_size=128),
+        data=d.CifarSpec(kind="cifar10"),
+        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        likelihood=s.OptimalGaussianSpec(),
+        optimizer=s.OptimizerSpec(learning_rate=1e-3),
+        schedule=s.DropSpec(),
+        training=s.TrainingSpec(steps=10_000, batch_size=128),
     )
 
 
@@ -93,12 +93,12 @@ def shapes2d_beta() -> Recipe:
     """β-VAE on rendered 2-D shapes (Higgins et al., 2017) with the network of Burgess et al. (2018)."""
     return Recipe(
         name="shapes2d-beta",
-        data=d.Shapes2d(),
-        model=s.ModelSpec(latents=10, network=s.Burgess()),
-        likelihood=s.Bernoulli(),
-        objective=s.Beta(beta=4.0),
-        optimizer=s.Optimizer(learning_rate=5e-4),
-        training=s.Training(steps=20_000, batch_size=256, log_every=50, checkpoint_every=1000, pictures_every=1000),
+        data=d.Shapes2dSpec(),
+        model=s.ModelSpec(latents=10, network=s.BurgessSpec()),
+        likelihood=s.BernoulliSpec(),
+        objective=s.BetaSpec(beta=4.0),
+        optimizer=s.OptimizerSpec(learning_rate=5e-4),
+        training=s.TrainingSpec(steps=20_000, batch_size=256, log_every=50, checkpoint_every=1000, pictures_every=1000),
     )
 
 
@@ -110,13 +110,13 @@ def shapes3d_beta() -> Recipe:
     """
     return Recipe(
         name="shapes3d-beta",
-        data=d.Shapes3d(),
-        model=s.ModelSpec(latents=10, network=s.Burgess()),
-        likelihood=s.Bernoulli(),
-        objective=s.Beta(beta=4.0),
-        optimizer=s.Optimizer(learning_rate=1e-4),
-        schedule=s.Drop(at=0.75, factor=0.2),
-        training=s.Training(steps=67_500, batch_size=64, log_every=100, checkpoint_every=2000, pictures_every=2000),
+        data=d.Shapes3dSpec(),
+        model=s.ModelSpec(latents=10, network=s.BurgessSpec()),
+        likelihood=s.BernoulliSpec(),
+        objective=s.BetaSpec(beta=4.0),
+        optimizer=s.OptimizerSpec(learning_rate=1e-4),
+        schedule=s.DropSpec(at=0.75, factor=0.2),
+        training=s.TrainingSpec(steps=67_500, batch_size=64, log_every=100, checkpoint_every=2000, pictures_every=2000),
     )
 
 
@@ -124,11 +124,11 @@ def folder_sigma() -> Recipe:
     """Calibrated convolutional VAE on a folder of pictures (`--data-root FOLDER`), 64×64."""
     return Recipe(
         name="folder-sigma",
-        data=d.Pictures(root=Path("pictures")),
-        model=s.ModelSpec(latents=64, network=s.Burgess(channels=64)),
-        likelihood=s.OptimalGaussian(),
-        optimizer=s.Optimizer(learning_rate=1e-3),
-        training=s.Training(steps=5000, batch_size=64),
+        data=d.PicturesSpec(root=Path("pictures")),
+        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        likelihood=s.OptimalGaussianSpec(),
+        optimizer=s.OptimizerSpec(learning_rate=1e-3),
+        training=s.TrainingSpec(steps=5000, batch_size=64),
     )
 
 

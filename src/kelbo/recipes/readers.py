@@ -24,22 +24,22 @@ from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
 from kelbo.errors import RecipeError
-from kelbo.recipes import data as d
+from kelbo.recipes import data_specs as d
 
 
-def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
+def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
     """Read or render one data set; `split_seed` draws the test images of sets that come without any."""
     match spec:
-        case d.Digits():
+        case d.DigitsSpec():
             return digits(spec.size, spec.held_out, split_seed)
-        case d.Mnist():
+        case d.MnistSpec():
             read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
             return read(data_root(spec.root), pad=spec.pad)
-        case d.Cifar():
+        case d.CifarSpec():
             return {"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root))
-        case d.Svhn():
+        case d.SvhnSpec():
             return svhn(data_root(spec.root), spec.size, spec.extra)
-        case d.Celeba():
+        case d.CelebaSpec():
             return celeba(
                 data_root(spec.root),
                 spec.size,
@@ -49,9 +49,9 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 unreadable=spec.unreadable,
                 cache=cache_root(),
             )
-        case d.Frey():
+        case d.FreySpec():
             return frey(data_root(spec.root), spec.held_out)
-        case d.Arrays():
+        case d.ArraysSpec():
             return arrays(
                 spec.root,
                 key=spec.key,
@@ -62,7 +62,7 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 held_out=spec.held_out,
                 split_seed=split_seed,
             )
-        case d.Pictures():
+        case d.PicturesSpec():
             return folder(
                 spec.root,
                 spec.size,
@@ -76,9 +76,11 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
                 split_seed=split_seed,
                 cache=cache_root(),
             )
-        case d.Hub():
+        case d.HubSpec():
             return _hub(spec, split_seed)
-        case d.Dsprites() | d.ThreeDShapes() | d.Mpi3d() | d.Shapes2d() | d.Shapes3d() | d.Arm():
+        case (
+            d.DspritesSpec() | d.ThreeDShapesSpec() | d.Mpi3dSpec() | d.Shapes2dSpec() | d.Shapes3dSpec() | d.ArmSpec()
+        ):
             whole, note = _with_factors(spec)
             splits = hold_out(whole.images, spec.held_out, split_seed)
             sources = drawn(spec.held_out, split_seed)
@@ -86,17 +88,17 @@ def image_data(spec: d.Data, split_seed: int = 0) -> ImageSet:
 
 
 def _with_factors(
-    spec: d.Dsprites | d.ThreeDShapes | d.Mpi3d | d.Shapes2d | d.Shapes3d | d.Arm,
+    spec: d.DspritesSpec | d.ThreeDShapesSpec | d.Mpi3dSpec | d.Shapes2dSpec | d.Shapes3dSpec | d.ArmSpec,
 ) -> tuple[FactorImages, str]:
     """Every image of a set with factors, and where they come from."""
     match spec:
-        case d.Dsprites():
+        case d.DspritesSpec():
             return dsprites(data_root(spec.root)), "dSprites' official archive"
-        case d.ThreeDShapes():
+        case d.ThreeDShapesSpec():
             return shapes3d_h5(data_root(spec.root), cache_root()), "3D Shapes' official file"
-        case d.Mpi3d():
+        case d.Mpi3dSpec():
             return mpi3d(data_root(spec.root), spec.variant, cache_root()), f"MPI3D's official {spec.variant} archive"
-        case d.Shapes2d() | d.Shapes3d() | d.Arm():
+        case d.Shapes2dSpec() | d.Shapes3dSpec() | d.ArmSpec():
             return _rendered(spec.kind)
 
 
@@ -112,7 +114,7 @@ def _rendered(kind: str) -> tuple[FactorImages, str]:
             return arm(), "rendered robot arm with MPI3D's seven factors"
 
 
-def _hub(spec: d.Hub, split_seed: int) -> ImageSet:
+def _hub(spec: d.HubSpec, split_seed: int) -> ImageSet:
     if (spec.dataset is None) == (spec.root is None):
         raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
     return hub(

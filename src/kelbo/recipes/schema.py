@@ -12,29 +12,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kelbo.recipes.data import SETS as SETS
-from kelbo.recipes.data import Data, Spec, split_seed_of, untold
+from kelbo.recipes.data_specs import SETS as SETS
+from kelbo.recipes.data_specs import DataSpec, Spec, split_seed_of, untold
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Higgins(Spec):
+class HigginsSpec(Spec):
     kind: Literal["higgins"] = "higgins"
     width: int = Field(default=1200, ge=1)
 
 
-class Burgess(Spec):
+class BurgessSpec(Spec):
     kind: Literal["burgess"] = "burgess"
     channels: int = Field(default=32, ge=1)
     hidden: int = Field(default=256, ge=1)
 
 
-class Rybkin(Spec):
+class RybkinSpec(Spec):
     kind: Literal["rybkin"] = "rybkin"
     channels: int = Field(default=32, ge=1)
 
 
-Network = Annotated[Higgins | Burgess | Rybkin, Field(discriminator="kind")]
+NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec, Field(discriminator="kind")]
 
 
 class ModelSpec(Spec):
@@ -42,7 +42,7 @@ class ModelSpec(Spec):
     """autoencoder: the baseline without noise, rate and bound"""
     latents: int = Field(default=10, ge=1)
     """latent dimensions"""
-    network: Network = Burgess()
+    network: NetworkSpec = BurgessSpec()
 
 
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -53,13 +53,13 @@ class LocationSpec(Spec):
     """from the decoder's output to the mean"""
 
 
-class FixedGaussian(LocationSpec):
+class FixedGaussianSpec(LocationSpec):
     kind: Literal["fixed_gaussian"] = "fixed_gaussian"
     sigma: float = Field(default=1.0, gt=0)
     """intensities in [0, 1]"""
 
 
-class SharedGaussian(LocationSpec):
+class SharedGaussianSpec(LocationSpec):
     kind: Literal["shared_gaussian"] = "shared_gaussian"
 
 
@@ -72,85 +72,85 @@ class AnalyticSpec(LocationSpec):
     """the release's soft-clipped σ of the evaluation batch itself: flatters the numbers"""
 
 
-class OptimalGaussian(AnalyticSpec):
+class OptimalGaussianSpec(AnalyticSpec):
     kind: Literal["optimal_gaussian"] = "optimal_gaussian"
     """one σ for the batch"""
 
 
-class PerImageGaussian(AnalyticSpec):
+class PerImageGaussianSpec(AnalyticSpec):
     kind: Literal["per_image_gaussian"] = "per_image_gaussian"
 
 
-class PerPixelGaussian(LocationSpec):
+class PerPixelGaussianSpec(LocationSpec):
     kind: Literal["per_pixel_gaussian"] = "per_pixel_gaussian"
 
 
-class AveragedSquaredError(LocationSpec):
+class AveragedSquaredErrorSpec(LocationSpec):
     kind: Literal["mse_vae"] = "mse_vae"
     """the baseline that averages squared errors over pixels and batch: a Gaussian of σ² = B·D/2"""
 
 
-class Laplace(LocationSpec):
+class LaplaceSpec(LocationSpec):
     kind: Literal["laplace"] = "laplace"
     scale: float | None = Field(default=None, gt=0)
     """intensities; null learns it"""
 
 
-class StudentT(LocationSpec):
+class StudentTSpec(LocationSpec):
     kind: Literal["student_t"] = "student_t"
 
 
-class Bernoulli(Spec):
+class BernoulliSpec(Spec):
     kind: Literal["bernoulli"] = "bernoulli"
 
 
-class ContinuousBernoulli(Spec):
+class ContinuousBernoulliSpec(Spec):
     kind: Literal["continuous_bernoulli"] = "continuous_bernoulli"
 
 
-class Categorical(Spec):
+class CategoricalSpec(Spec):
     kind: Literal["categorical"] = "categorical"
 
 
-class BitwiseCategorical(Spec):
+class BitwiseCategoricalSpec(Spec):
     kind: Literal["bitwise_categorical"] = "bitwise_categorical"
 
 
-class Logistic(Spec):
+class LogisticSpec(Spec):
     kind: Literal["logistic"] = "logistic"
 
 
-class LogisticMixture(Spec):
+class LogisticMixtureSpec(Spec):
     kind: Literal["logistic_mixture"] = "logistic_mixture"
     components: int = Field(default=10, ge=1)
 
 
-Likelihood = Annotated[
-    FixedGaussian
-    | SharedGaussian
-    | OptimalGaussian
-    | PerImageGaussian
-    | PerPixelGaussian
-    | AveragedSquaredError
-    | Laplace
-    | StudentT
-    | Bernoulli
-    | ContinuousBernoulli
-    | Categorical
-    | BitwiseCategorical
-    | Logistic
-    | LogisticMixture,
+LikelihoodSpec = Annotated[
+    FixedGaussianSpec
+    | SharedGaussianSpec
+    | OptimalGaussianSpec
+    | PerImageGaussianSpec
+    | PerPixelGaussianSpec
+    | AveragedSquaredErrorSpec
+    | LaplaceSpec
+    | StudentTSpec
+    | BernoulliSpec
+    | ContinuousBernoulliSpec
+    | CategoricalSpec
+    | BitwiseCategoricalSpec
+    | LogisticSpec
+    | LogisticMixtureSpec,
     Field(discriminator="kind"),
 ]
 
 # ── objective ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Elbo(Spec):
+class ElboSpec(Spec):
     kind: Literal["elbo"] = "elbo"
 
 
-class Beta(Spec):
+class BetaSpec(Spec):
     kind: Literal["beta"] = "beta"
     beta: float = Field(default=1.0, ge=0)
     """weight of the rate; 1 is the ELBO"""
@@ -158,7 +158,7 @@ class Beta(Spec):
     """steps over which it rises from 0"""
 
 
-class Capacity(Spec):
+class CapacitySpec(Spec):
     kind: Literal["capacity"] = "capacity"
     gamma: float = Field(default=1000.0, ge=0)
     capacity: float = Field(default=25.0, ge=0)
@@ -167,7 +167,7 @@ class Capacity(Spec):
     """over which the capacity rises from 0"""
 
 
-Objective = Annotated[Elbo | Beta | Capacity, Field(discriminator="kind")]
+ObjectiveSpec = Annotated[ElboSpec | BetaSpec | CapacitySpec, Field(discriminator="kind")]
 
 # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,7 +175,7 @@ Objective = Annotated[Elbo | Beta | Capacity, Field(discriminator="kind")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Optimizer(Spec):
+class OptimizerSpec(Spec):
     kind: Literal["adam", "adamw", "adagrad"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
@@ -184,32 +184,32 @@ class Optimizer(Spec):
     """of the networks' weights; a likelihood's own parameters have none"""
 
 
-class ScheduleSpec(Spec):
+class WarmupSpec(Spec):
     warmup: int = Field(default=0, ge=0)
     """steps over which the learning rate rises linearly"""
 
 
-class Constant(ScheduleSpec):
+class ConstantSpec(WarmupSpec):
     kind: Literal["constant"] = "constant"
 
 
-class Drop(ScheduleSpec):
+class DropSpec(WarmupSpec):
     kind: Literal["drop"] = "drop"
     at: float = Field(default=0.75, gt=0, lt=1)
     """fraction of the steps"""
     factor: float = Field(default=0.2, gt=0)
 
 
-class Cosine(ScheduleSpec):
+class CosineSpec(WarmupSpec):
     kind: Literal["cosine"] = "cosine"
     final: float = Field(default=0.0, ge=0)
     """of the initial learning rate"""
 
 
-Schedule = Annotated[Constant | Drop | Cosine, Field(discriminator="kind")]
+ScheduleSpec = Annotated[ConstantSpec | DropSpec | CosineSpec, Field(discriminator="kind")]
 
 
-class Training(Spec):
+class TrainingSpec(Spec):
     steps: int = Field(ge=1)
     batch_size: int = Field(default=128, ge=1)
     """examples a step, over all processes together"""
@@ -231,13 +231,13 @@ class Recipe(Spec):
     """Everything that a run depends on but the machine; two runs of one recipe on one CPU are equal."""
 
     name: str
-    data: Data
+    data: DataSpec
     model: ModelSpec = ModelSpec()
-    likelihood: Likelihood = OptimalGaussian()
-    objective: Objective = Beta()
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule = Constant()
-    training: Training
+    likelihood: LikelihoodSpec = OptimalGaussianSpec()
+    objective: ObjectiveSpec = BetaSpec()
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ConstantSpec()
+    training: TrainingSpec
     seed: int = Field(default=0, ge=0)
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data as d
+from kelbo.recipes import data_specs as d
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 
@@ -47,7 +47,7 @@ class Set(NamedTuple):
     """One set's network and schedule; paper: images of its published training split, from which 10 epochs follow."""
 
     role: Role | None
-    network: s.Network
+    network: s.NetworkSpec
     latents: int
     steps: int
     batch_size: int = 128
@@ -59,13 +59,13 @@ def _epochs(images: int, batch_size: int = 128) -> int:
 
 
 SETS: dict[str, Set] = {
-    "mnist": Set("mnist", s.Rybkin(), 20, _epochs(60_000)),
-    "fashion-mnist": Set(None, s.Rybkin(), 20, _epochs(60_000)),
-    "svhn": Set("svhn", s.Rybkin(), 20, _epochs(73_257)),
-    "cifar10": Set("cifar10", s.Burgess(channels=64), 64, 10_000),
-    "celeba": Set("celeba", s.Burgess(channels=64), 64, 20_000, 64),
-    "digits": Set(None, s.Higgins(width=256), 8, 1_500),
-    "folder": Set(None, s.Burgess(channels=64), 64, 5_000, 64),
+    "mnist": Set("mnist", s.RybkinSpec(), 20, _epochs(60_000)),
+    "fashion-mnist": Set(None, s.RybkinSpec(), 20, _epochs(60_000)),
+    "svhn": Set("svhn", s.RybkinSpec(), 20, _epochs(73_257)),
+    "cifar10": Set("cifar10", s.BurgessSpec(channels=64), 64, 10_000),
+    "celeba": Set("celeba", s.BurgessSpec(channels=64), 64, 20_000, 64),
+    "digits": Set(None, s.HigginsSpec(width=256), 8, 1_500),
+    "folder": Set(None, s.BurgessSpec(channels=64), 64, 5_000, 64),
 }
 NAMES = ", ".join(SETS).replace("folder", "folder:PATH")
 
@@ -92,10 +92,10 @@ def set_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe
         name=f"{name}-decoders",
         data=_data(name, root),
         model=s.ModelSpec(latents=found.latents, network=found.network),
-        likelihood=s.Bernoulli(),
-        objective=s.Beta(beta=1.0),
-        optimizer=s.Optimizer(learning_rate=1e-3),
-        training=s.Training(
+        likelihood=s.BernoulliSpec(),
+        objective=s.BetaSpec(beta=1.0),
+        optimizer=s.OptimizerSpec(learning_rate=1e-3),
+        training=s.TrainingSpec(
             steps=steps,
             batch_size=found.batch_size,
             log_every=every,
@@ -109,29 +109,29 @@ def set_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe
 def grid_recipe(recipe: Recipe) -> Recipe:
     """A set's recipe with the grid's decoder."""
     return recipe.model_copy(
-        update={"name": recipe.name.replace("-decoders", "-betas"), "likelihood": s.FixedGaussian(sigma=1.0)}
+        update={"name": recipe.name.replace("-decoders", "-betas"), "likelihood": s.FixedGaussianSpec(sigma=1.0)}
     )
 
 
 def as_published_recipe(recipe: Recipe) -> Recipe:
     """A set's recipe with the release's optimal σ: softly clipped, and the evaluated batch's own even in evaluation."""
-    published = s.OptimalGaussian(as_published=True)
+    published = s.OptimalGaussianSpec(as_published=True)
     return recipe.model_copy(update={"name": recipe.name.replace("-decoders", "-analytic"), "likelihood": published})
 
 
-def _data(name: str, root: Path | None) -> d.Data:
+def _data(name: str, root: Path | None) -> d.DataSpec:
     match name:
         case "mnist" | "fashion-mnist":
-            return d.Mnist(kind=name, root=root)
+            return d.MnistSpec(kind=name, root=root)
         case "svhn":
-            return d.Svhn(root=root, size=28)
+            return d.SvhnSpec(root=root, size=28)
         case "cifar10":
-            return d.Cifar(kind=name, root=root)
+            return d.CifarSpec(kind=name, root=root)
         case "celeba":
-            return d.Celeba(root=root)
+            return d.CelebaSpec(root=root)
         case "digits":
-            return d.Digits(size=8)
+            return d.DigitsSpec(size=8)
         case _:
             if root is None:
                 raise RecipeError("Name the folder of pictures: folder:PATH.")
-            return d.Pictures(root=root)
+            return d.PicturesSpec(root=root)

@@ -10,10 +10,10 @@ import numpy as np
 
 from kelbo import evaluation
 from kelbo.evaluation.suite import Record
-from kelbo.recipes.experiment import Experiment
+from kelbo.experiments import Experiment
 from kelbo.reports.figures import Array, curves, rate_bars
 from kelbo.reports.numbers import plain
-from kelbo.reports.pictures import Picture, cut, of_figure, of_images, spread
+from kelbo.reports.page_pictures import Picture, cut, of_figure, of_images, spread
 from kelbo.runs.journal import Row
 
 RECONSTRUCTED = 10

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
-from kelbo.recipes.experiment import Experiment, evaluate_run
-from kelbo.recipes.running import followed
+from kelbo.experiments import Experiment, evaluate_run
+from kelbo.experiments.running import followed
 from kelbo.reports import gallery
 from kelbo.reports.cards import cards
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.pictures import Picture
+from kelbo.reports.page_pictures import Picture
 from kelbo.reports.score_pictures import ScorePictures, score_pictures
 from kelbo.reports.scores import score_groups
 from kelbo.reports.sweeps import codes_of_sweeps, factor_sweeps

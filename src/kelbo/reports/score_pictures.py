@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kelbo.experiments import Experiment
 from kelbo.metrics.intervals import margin
-from kelbo.recipes.experiment import Experiment
 from kelbo.reports.figures import Array
-from kelbo.reports.pictures import Picture, of_figure
+from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
 from kelbo.reports.scores import Entry, beside, in_order, kind, reading
 from kelbo.units import counted

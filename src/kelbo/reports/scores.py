@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kelbo.errors import RunError
+from kelbo.experiments import Experiment
 from kelbo.metrics.intervals import known, margin
-from kelbo.recipes.experiment import Experiment
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
 from kelbo.runs import Run

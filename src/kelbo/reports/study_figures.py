@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import DataError, RunError
-from kelbo.recipes.experiment import Experiment, open_run
+from kelbo.experiments import Experiment, open_run
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.pictures import Picture
+from kelbo.reports.page_pictures import Picture
 
 Shown = Picture | Labelled
 

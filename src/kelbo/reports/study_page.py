@@ -17,8 +17,8 @@ from kelbo.reports.numbers import plain
 from kelbo.reports.study_figures import Shown
 from kelbo.reports.templates import date
 from kelbo.runs import write_atomic
-from kelbo.runs.files import read_json
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
+from kelbo.runs.writing import read_json
 
 Entry = Mapping[str, Any]
 

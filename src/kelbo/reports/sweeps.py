@@ -15,10 +15,10 @@ from kelbo import evaluation
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import SubsetImages
 from kelbo.evaluation.encode import encode
-from kelbo.recipes.experiment import Experiment
+from kelbo.experiments import Experiment
 from kelbo.reports.figures import Array, Theme, style, tick
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.pictures import Picture, of_figure, of_images, spread
+from kelbo.reports.page_pictures import Picture, of_figure, of_images, spread
 from kelbo.reports.score_figures import readable
 from kelbo.seeds import generator
 from kelbo.units import intensities

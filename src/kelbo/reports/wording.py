@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kelbo.experiments import Experiment
 from kelbo.protocols import Model
 from kelbo.recipes import schema as s
-from kelbo.recipes.experiment import Experiment
 
 TOLERANCE = 0.1
 """σ within 10 % of the error counts as calibrated."""
@@ -40,16 +40,16 @@ def trained(experiment: Experiment) -> str:
     )
 
 
-def aim(objective: s.Objective, model: Model) -> str:
+def aim(objective: s.ObjectiveSpec, model: Model) -> str:
     """What the objective does, as it follows "to"."""
     if not model.has_rate:
         return "minimise the distortion alone"
     match objective:
-        case s.Elbo() | s.Beta(beta=1.0):
+        case s.ElboSpec() | s.BetaSpec(beta=1.0):
             return "maximise the ELBO (β = 1)"
-        case s.Beta(beta=beta):
+        case s.BetaSpec(beta=beta):
             return f"minimise distortion + β·rate with β = {beta:g}"
-        case s.Capacity(gamma=gamma, capacity=capacity):
+        case s.CapacitySpec(gamma=gamma, capacity=capacity):
             return f"minimise distortion + {gamma:g}·|rate − C| with C rising to {capacity:g} nats"
         case _:
             return f"minimise the objective {spoken(objective.kind)!r}"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from kelbo.runs.files import write_atomic
+from kelbo.runs.writing import write_atomic
 
 Row = dict[str, float | int | None]
 

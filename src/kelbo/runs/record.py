@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
-from kelbo.runs.files import read_json, require_room, write_atomic, write_json
 from kelbo.runs.journal import Journal
+from kelbo.runs.writing import read_json, require_room, write_atomic, write_json
 
 WARNED = {"kind", "step", "text"}
 

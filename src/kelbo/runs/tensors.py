@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from kelbo.errors import Damaged
-from kelbo.runs.files import write_atomic
+from kelbo.runs.writing import write_atomic
 
 HEADER = "kelbo"
 

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from kelbo.errors import Interrupted, NotSaved
-from kelbo.runs.study import Study
-from kelbo.studies.lanes import require_written
+from kelbo.runs.study_folder import Study
+from kelbo.studies.study_lanes import require_written
 from kelbo.sweeps.jobs import Job, Watch, unheard
 from kelbo.sweeps.queue import work_off
 

@@ -12,12 +12,12 @@ import numpy as np
 from kelbo.errors import Damaged, NotSaved
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.reference import evenly
+from kelbo.experiments import Experiment
 from kelbo.metrics import mean_and_error
 from kelbo.metrics.intervals import known
-from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run, write_json
-from kelbo.runs.files import read_json
+from kelbo.runs.writing import read_json
 from kelbo.sweeps.lane import Tell
 from kelbo.training.opened import digest
 

@@ -11,8 +11,8 @@ import torch
 
 from kelbo.data.batches import Batches
 from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
-from kelbo.fabric import Fabric
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe

@@ -11,12 +11,12 @@ import torch
 
 from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
+from kelbo.distributed.fabric import Fabric
 from kelbo.eager import by_itself
 from kelbo.errors import RecipeError
-from kelbo.fabric import Fabric
+from kelbo.experiments.guards import require_same_precision
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
-from kelbo.recipes.guards import require_same_precision
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import Source, drawing_from, seeded
 from kelbo.sweeps.queue import cores, workers_here

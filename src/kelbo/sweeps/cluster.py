@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kelbo.sweeps.interrupts import Signals
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.joining import Demand, has_accelerators, here, joined, require_ready, require_room
 from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
-from kelbo.sweeps.signals import Signals
 
 LOOK = 0.3
 """seconds between two looks at what jobs tell"""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from kelbo.experiments.guards import require_splits
+from kelbo.experiments.train import See, unseen
 from kelbo.recipes import build
-from kelbo.recipes.experiment import See, unseen
-from kelbo.recipes.guards import require_splits
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.seeds import seeded

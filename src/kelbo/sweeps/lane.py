@@ -10,9 +10,9 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.images import ImageSet, splits_told
-from kelbo.fabric import Fabric
-from kelbo.recipes.experiment import train
-from kelbo.recipes.guards import require_same_recipe
+from kelbo.distributed.fabric import Fabric
+from kelbo.experiments import train
+from kelbo.experiments.guards import require_same_recipe
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
@@ -25,7 +25,7 @@ Tell = Callable[[dict[str, Any]], None]
 def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook] = ()) -> None:
     """Train `recipe` in `folder`, from its newest checkpoint where there is one. A finished lane is not touched.
 
-    Raises as `kelbo.recipes.experiment.train` does, and RunError where the folder's run has another recipe.
+    Raises as `kelbo.experiments.train` does, and RunError where the folder's run has another recipe.
     """
     begun = Run(folder).recipe_path.exists()
     if begun and finished(recipe, folder):

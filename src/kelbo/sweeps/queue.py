@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 
+from kelbo.sweeps.interrupts import Signals
 from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
-from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.worker import work
 
 MEMORY = 2 * 2**30

@@ -14,18 +14,18 @@ from pathlib import Path
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.distributed.fabric import Fabric
 from kelbo.eager import by_itself
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
-from kelbo.fabric import Fabric
+from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
+from kelbo.experiments.running import Running, running
 from kelbo.machine import keep_freed_memory
-from kelbo.recipes.guards import require_same_data, require_same_precision, require_same_recipe
-from kelbo.recipes.running import Running, running
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
+from kelbo.sweeps.interrupts import Signals
 from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.lane import finished, train_lane
-from kelbo.sweeps.signals import Signals
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph

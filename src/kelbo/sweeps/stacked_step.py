@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
 from kelbo.latents.noise import noise_of_lanes
 from kelbo.protocols import Objective
 from kelbo.seeds import Source

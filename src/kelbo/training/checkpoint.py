@@ -19,12 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import once, together
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
-from kelbo.fabric import Fabric
-from kelbo.processes import once, together
 from kelbo.protocols import Model
-from kelbo.runs.files import read_json, sync_folder, write_json
 from kelbo.runs.record import Run
+from kelbo.runs.writing import read_json, sync_folder, write_json
 from kelbo.seeds import source
 from kelbo.training.state import Best, TrainState
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import once
 from kelbo.errors import Divergence
-from kelbo.fabric import Fabric
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
-from kelbo.processes import once
 from kelbo.protocols import Model, Objective, State
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row

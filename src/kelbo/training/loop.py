@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
 from kelbo.protocols import Objective
 from kelbo.training.schedules import Schedule, set_learning_rate
 from kelbo.training.state import TrainState

@@ -16,9 +16,9 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import from_first
 from kelbo.errors import Damaged, RunError
-from kelbo.fabric import Fabric
-from kelbo.processes import from_first
 from kelbo.protocols import Model, State
 from kelbo.runs.record import Run
 from kelbo.training.checkpoint import best_of, header_of, load_into, newest, read_tensors

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Interrupted
-from kelbo.fabric import Fabric
 from kelbo.training.hooks import Checkpoints
 from kelbo.training.state import TrainState
 

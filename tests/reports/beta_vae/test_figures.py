@@ -16,7 +16,7 @@ from kelbo.reports.beta_vae.charts import palette
 from kelbo.reports.beta_vae.figures import figures
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.figures import DARK, LIGHT
-from kelbo.reports.pictures import Picture
+from kelbo.reports.page_pictures import Picture
 
 BETAS = (0.1, 1.0, 4.0, 10.0)
 NUMBERS = {

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kelbo.data.images import ArrayImages
+from kelbo.experiments import open_run, train
 from kelbo.models.linear import flattened, published_rows
 from kelbo.recipes import change, parse
-from kelbo.recipes.experiment import open_run, train
 from kelbo.reports import study_figures
 from kelbo.reports.beta_vae import figures as charted
 from kelbo.reports.beta_vae import images, quirks
@@ -23,7 +23,7 @@ from kelbo.reports.beta_vae.images import mixed_up, planes, seen, strips, traver
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.figures import DARK, LIGHT
 from kelbo.reports.gallery import Labelled
-from kelbo.reports.pictures import of_figure
+from kelbo.reports.page_pictures import of_figure
 from kelbo.reports.study_figures import Absent, Lanes
 
 TINY = {

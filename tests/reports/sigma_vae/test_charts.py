@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex, to_rgb
 from tests.reports.sigma_vae.maker import BETAS, DECODERS, study_results
 
 from kelbo.reports.figures import DARK, LIGHT
-from kelbo.reports.pictures import Picture
+from kelbo.reports.page_pictures import Picture
 from kelbo.reports.sigma_vae import figures as charted
 from kelbo.reports.sigma_vae.calibration_charts import central
 from kelbo.reports.sigma_vae.figures import figures

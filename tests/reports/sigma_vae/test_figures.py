@@ -10,7 +10,7 @@ from PIL import Image
 from tests.reports.sigma_vae.maker import study_results
 
 from kelbo.reports.figures import DARK, LIGHT
-from kelbo.reports.pictures import Picture
+from kelbo.reports.page_pictures import Picture
 from kelbo.reports.sigma_vae import figures as charted
 from kelbo.reports.sigma_vae.figures import figures
 

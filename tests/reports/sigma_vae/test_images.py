@@ -14,11 +14,11 @@ from PIL import Image
 from tests.reports.sigma_vae.maker import study_results
 
 from kelbo import evaluation
+from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
-from kelbo.recipes.experiment import open_run, train
 from kelbo.reports import study_figures
 from kelbo.reports.figures import DARK, LIGHT
-from kelbo.reports.pictures import of_figure
+from kelbo.reports.page_pictures import of_figure
 from kelbo.reports.sigma_vae import figures as charted
 from kelbo.reports.sigma_vae import images
 from kelbo.reports.sigma_vae.figures import figures

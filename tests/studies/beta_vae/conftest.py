@@ -8,10 +8,10 @@ import torch
 
 from kelbo.data import shapes2d, shapes3d
 from kelbo.data.images import ArrayImages
+from kelbo.experiments import open_run, train
 from kelbo.models import linear
 from kelbo.models.linear import fit_linear
 from kelbo.recipes import change, find
-from kelbo.recipes.experiment import open_run, train
 from kelbo.studies.beta_vae import quirks_sets
 from kelbo.studies.beta_vae.quirks import Effort, Subject
 

@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 from kelbo.errors import NotSaved
+from kelbo.experiments import open_run, train
 from kelbo.recipes.beta_study import PARTS, part_recipe
-from kelbo.recipes.data import Arm, Shapes2d
-from kelbo.recipes.experiment import open_run, train
+from kelbo.recipes.data_specs import ArmSpec, Shapes2dSpec
 from kelbo.studies import kept
 from kelbo.studies.beta_vae import measure, subjects
 from kelbo.studies.beta_vae.baselines import KINDS, BaselineWants, measure_baselines
@@ -23,7 +23,7 @@ WANTS = Wants("test", 96, 2_000, (MAIN, MAIN._replace(factors="without shape")),
 @pytest.fixture(scope="module")
 def lane(tmp_path_factory):
     """The convolutional network on 2Dshapes, of two steps."""
-    recipe = part_recipe("dsprites-conv", Shapes2d(), 2)
+    recipe = part_recipe("dsprites-conv", Shapes2dSpec(), 2)
     return train(recipe, tmp_path_factory.mktemp("lanes") / "lane")
 
 
@@ -88,7 +88,7 @@ def test_the_bound_as_published_is_of_training_images(lane):
 
 def test_pca_and_ica_are_fitted_once_and_scored_on_the_same_images(tmp_path, told):
     score = Wanted("all", "logistic", 8, 200, 100, 2, as_published=False)
-    wants = BaselineWants(Arm(), 123, 10, (200, 150), 1_500, (score,), as_published=False, vae=None)
+    wants = BaselineWants(ArmSpec(), 123, 10, (200, 150), 1_500, (score,), as_published=False, vae=None)
     measure_baselines(tmp_path / "b.json", wants, tell=told[1])
     parts = parts_in(tmp_path / "b.json", wants.of)
     assert set(parts) == set(wants.keys())
@@ -104,7 +104,7 @@ def test_pca_and_ica_are_fitted_once_and_scored_on_the_same_images(tmp_path, tol
 def test_as_published_the_baselines_learn_after_the_lane_of_their_seed(lane, tmp_path, told):
     score = Wanted("all", "forest", 8, 60, 40, 1, as_published=True)
     part = PARTS["dsprites-conv"]
-    wants = BaselineWants(Shapes2d(), part.seeds[0], 10, (0, 0), 1_000, (score,), as_published=True, vae=lane.path)
+    wants = BaselineWants(Shapes2dSpec(), part.seeds[0], 10, (0, 0), 1_000, (score,), as_published=True, vae=lane.path)
     copied = tmp_path / "copy"
     shutil.copytree(lane.path, copied)
     assert wants.of == wants._replace(vae=copied).of  # the weights count, not where they lie

@@ -7,15 +7,15 @@ import pytest
 from kelbo.data import dsprites
 from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes.beta_study import PARTS
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
 from kelbo.studies.beta_vae.budget import BUDGETS, budget_of
 from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.plan import plan_of
 from kelbo.studies.beta_vae.reproduce import begin, expected
 from kelbo.studies.beta_vae.training import entries_of
 from kelbo.studies.beta_vae.wanted import TARGETS, chosen
-from kelbo.studies.lanes import lay_out
 from kelbo.studies.probe import Estimate, Rate
+from kelbo.studies.study_lanes import lay_out
 
 
 def lanes(plan):

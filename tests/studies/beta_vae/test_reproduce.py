@@ -18,13 +18,13 @@ from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
 from kelbo.recipes.beta_study import PARTS
 from kelbo.runs import Run
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
 from kelbo.studies import course
 from kelbo.studies.beta_vae import reproduce as module
 from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce
 from kelbo.studies.beta_vae.results import _distance_curve
 from kelbo.studies.beta_vae.training import entries_of
-from kelbo.studies.features import Features
+from kelbo.studies.study_features import Features
 
 pytestmark = pytest.mark.slow  # the σ-VAE study holds the course of studies quickly
 

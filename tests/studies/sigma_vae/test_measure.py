@@ -8,15 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 from kelbo.evaluation.sigma import solve_sigma
+from kelbo.experiments import open_run, train
 from kelbo.recipes import change
-from kelbo.recipes.experiment import open_run, train
 from kelbo.recipes.sets import split_of
 from kelbo.recipes.sigma_study import grid_recipe, set_recipe
-from kelbo.studies.features import features_for
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.sigma_vae.flattery import flattery
 from kelbo.studies.sigma_vae.measure import Wants, bounds, measure_lane
 from kelbo.studies.sigma_vae.speaking import speaking
+from kelbo.studies.study_features import features_for
 
 DIMS = 64
 WANTS = Wants("test", 60, grid=False, features=None, clouds=40, coded=0, looked=0, flattery=False)

@@ -7,14 +7,14 @@ from tests.studies.sigma_vae.tiny import BUDGET, plan
 
 from kelbo.errors import DataError, RecipeError
 from kelbo.recipes.sigma_study import DECODERS, GRID, SETS, parse_set, set_recipe
-from kelbo.runs.study import Study
-from kelbo.studies.lanes import unfinished
+from kelbo.runs.study_folder import Study
 from kelbo.studies.probe import Rate
 from kelbo.studies.sigma_vae.budget import BUDGETS, budget_of
 from kelbo.studies.sigma_vae.estimate import estimate
 from kelbo.studies.sigma_vae.lanes import entries_of
 from kelbo.studies.sigma_vae.plan import plan_of
 from kelbo.studies.sigma_vae.wanted import EVERYTHING, TARGETS, asked_for
+from kelbo.studies.study_lanes import unfinished
 
 
 def lanes(found):

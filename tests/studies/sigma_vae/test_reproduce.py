@@ -9,7 +9,7 @@ from tests.studies.sigma_vae.tiny import BUDGET, plan
 
 from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes import change
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
 from kelbo.studies import course
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae import reproduce as module

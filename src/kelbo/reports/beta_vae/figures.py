@@ -21,7 +21,7 @@ from kelbo.reports.beta_vae.images import mixed_up, planes, reconstructions, str
 from kelbo.reports.beta_vae.quirks import identity_picture, quirk_key, quirk_picture
 from kelbo.reports.beta_vae.results import CIFAR, FACTORS, NAMES, Entry, Study, named
 from kelbo.reports.numbers import fixed
-from kelbo.reports.pictures import Picture, of_figure
+from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.study_figures import Absent, Lanes, Shown, draw_all
 
 VARIANTS = {"all": 0, "without shape": 1}

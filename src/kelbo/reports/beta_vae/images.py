@@ -14,13 +14,13 @@ from matplotlib.ticker import MaxNLocator
 
 from kelbo import evaluation
 from kelbo.data.images import Images
-from kelbo.recipes.experiment import Experiment
+from kelbo.experiments import Experiment
 from kelbo.reports import gallery
 from kelbo.reports.beta_vae.results import CIFAR, NAMES, Entry, Study, best, named
 from kelbo.reports.figures import Array, Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
-from kelbo.reports.pictures import Picture, of_figure, of_images, sheet
+from kelbo.reports.page_pictures import Picture, of_figure, of_images, sheet
 from kelbo.reports.study_figures import Absent, Lanes
 from kelbo.reports.sweeps import Plane, base, on_a_plane, trace
 from kelbo.seeds import generator

@@ -15,7 +15,7 @@ from kelbo.reports.beta_vae.charts import DASHED, percent
 from kelbo.reports.beta_vae.results import FACTORS, Entry
 from kelbo.reports.figures import Array, Theme, style, tick
 from kelbo.reports.numbers import decimals_of, fixed, plain
-from kelbo.reports.pictures import Picture, of_figure
+from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import broken, readable
 
 ROW = 0.48  # inches

@@ -11,7 +11,7 @@ import numpy as np
 
 from kelbo.metrics.intervals import margin
 from kelbo.reports.numbers import plain
-from kelbo.reports.pictures import Picture, of_figure
+from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.sigma_vae import charts, images, printed
 from kelbo.reports.sigma_vae.calibration_charts import Calibrated, coverages, transforms
 from kelbo.reports.sigma_vae.charts import Course, Panel, Point, Print, centre, mean_by_beta

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from kelbo import evaluation
-from kelbo.recipes.experiment import Experiment
+from kelbo.experiments import Experiment
 from kelbo.reports.figures import Array, Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import plain
-from kelbo.reports.pictures import Picture, of_figure, of_sheets, sheet
+from kelbo.reports.page_pictures import Picture, of_figure, of_sheets, sheet
 from kelbo.reports.sigma_vae.calibration_charts import Bins, by_variance
 from kelbo.reports.sigma_vae.charts import DASHED
 from kelbo.reports.sigma_vae.looks import MARKERS, colour, named

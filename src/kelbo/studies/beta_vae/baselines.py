@@ -11,11 +11,11 @@ import torch
 
 from kelbo.data.images import ArrayImages, Images, ImageSet, SubsetImages
 from kelbo.evaluation.codes import drawn
+from kelbo.experiments import open_run
+from kelbo.experiments.scoring import factor_codes
 from kelbo.recipes import build
-from kelbo.recipes.data import Data, split_seed_of, untold
-from kelbo.recipes.experiment import open_run
+from kelbo.recipes.data_specs import DataSpec, split_seed_of, untold
 from kelbo.recipes.readers import image_data
-from kelbo.recipes.scores import factor_codes
 from kelbo.runs import Run
 from kelbo.seeds import generator
 from kelbo.studies.beta_vae.plan import BaselinePlan, Plan
@@ -45,7 +45,7 @@ class BaselineWants(NamedTuple):
     vae     the run whose codes the study's classifiers learned before theirs, of the same set and seed; as published only
     """
 
-    data: Data
+    data: DataSpec
     seed: int
     latents: int
     fitted: tuple[int, int]

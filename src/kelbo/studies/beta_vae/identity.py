@@ -21,7 +21,7 @@ from torch import Tensor
 from kelbo.bound import Bound
 from kelbo.data.batches import Batches
 from kelbo.data.images import ImageSet
-from kelbo.fabric import Fabric
+from kelbo.distributed.fabric import Fabric
 from kelbo.recipes import Recipe, build, change, find
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
 from kelbo.training import TrainState, fit

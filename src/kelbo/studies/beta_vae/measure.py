@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import scores_of_codes
-from kelbo.recipes.experiment import Experiment, open_run
-from kelbo.recipes.scores import factor_codes
+from kelbo.experiments import Experiment, open_run
+from kelbo.experiments.scoring import factor_codes
 from kelbo.runs import Run
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
-from kelbo.studies.distances import distances
-from kelbo.studies.features import Features
 from kelbo.studies.kept import bound, fingerprint, measure_missing, parts_in
+from kelbo.studies.study_distances import distances
+from kelbo.studies.study_features import Features
 from kelbo.sweeps.lane import Tell
 
 

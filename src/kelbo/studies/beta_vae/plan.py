@@ -17,7 +17,7 @@ from kelbo.studies.beta_vae.quirks import CLASSIFIERS
 from kelbo.studies.beta_vae.scoring import FACTORS, Wanted
 from kelbo.studies.beta_vae.sets import Source, source_of
 from kelbo.studies.beta_vae.wanted import TARGETS, Measure, Need, chosen
-from kelbo.studies.features import Features, features_for, settled
+from kelbo.studies.study_features import Features, features_for, settled
 
 Mode = Literal["corrected", "as-published"]
 MAIN: dict[Mode, Classifier] = {"corrected": "logistic", "as-published": "linear"}

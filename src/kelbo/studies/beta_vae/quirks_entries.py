@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 import numpy as np
 
 from kelbo.data.images import Images
+from kelbo.experiments import Experiment
 from kelbo.metrics import Score, of_replicates
 from kelbo.metrics.intervals import known
-from kelbo.recipes.experiment import Experiment
 
 NAMES = {"pca": "PCA", "ica": "ICA"}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kelbo.machine import describe
 from kelbo.reports.beta_vae.page import write_study_page
-from kelbo.runs.files import read_json
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
+from kelbo.runs.writing import read_json
 from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
 from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.identity import identity
@@ -20,8 +20,8 @@ from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirk
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
-from kelbo.studies.lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
+from kelbo.studies.study_lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import workers_here

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.machine import describe
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
 from kelbo.studies.beta_vae.architectures import architectures
 from kelbo.studies.beta_vae.baselines import baseline_entries, baseline_wants
 from kelbo.studies.beta_vae.measure import wants_of
@@ -16,7 +16,7 @@ from kelbo.studies.beta_vae.quirks_lanes import distances
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
 from kelbo.studies.beta_vae.training import Entry, reading_of
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import seconds_of
+from kelbo.studies.study_lanes import seconds_of
 
 FORMAT = 1
 

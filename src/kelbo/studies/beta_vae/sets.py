@@ -9,7 +9,7 @@ from kelbo.data import dsprites, mpi3d, shapes3d_h5
 from kelbo.data.cifar import CIFAR10, CIFAR100
 from kelbo.data.roots import data_root
 from kelbo.recipes.beta_study import Part, official
-from kelbo.recipes.data import Data, Drawn
+from kelbo.recipes.data_specs import DataSpec, DrawnSpec
 from kelbo.recipes.readers import image_data
 
 HELD_OUT = 0.1
@@ -23,7 +23,7 @@ class Source(NamedTuple):
     images  of the training split
     """
 
-    data: Data
+    data: DataSpec
     kind: Literal["rendered", "official", "files"]
     images: int
     note: str
@@ -35,7 +35,7 @@ def source_of(part: Part, root: Path | None, *, by_seed: bool = False) -> Source
     root: below which official files are looked for. by_seed: each lane's own seed draws its test images.
     """
     source = _source(part, root)
-    if isinstance(source, str) or not (by_seed and isinstance(source.data, Drawn)):
+    if isinstance(source, str) or not (by_seed and isinstance(source.data, DrawnSpec)):
         return source
     return source._replace(data=source.data.model_copy(update={"split_seed": "seed"}))
 

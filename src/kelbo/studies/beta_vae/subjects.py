@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kelbo.evaluation.codes import drawn
-from kelbo.recipes.experiment import open_run
-from kelbo.recipes.scores import factor_codes
+from kelbo.experiments import open_run
+from kelbo.experiments.scoring import factor_codes
 from kelbo.runs import Run
 from kelbo.studies.beta_vae.baselines import KINDS, fit
 from kelbo.studies.beta_vae.quirks import Effort, Subject, quirks

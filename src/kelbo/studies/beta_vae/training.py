@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kelbo.distributed.fabric import find_device
 from kelbo.errors import RunError
-from kelbo.fabric import find_device
-from kelbo.recipes.follow import follow
+from kelbo.experiments.follow import follow
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
-from kelbo.runs.study import Study
-from kelbo.studies import lanes
+from kelbo.runs.study_folder import Study
+from kelbo.studies import study_lanes as lanes
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
-from kelbo.studies.features import Features
-from kelbo.studies.lanes import train_entries
+from kelbo.studies.study_features import Features
+from kelbo.studies.study_lanes import train_entries
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import Tell, finished, train_lane
 from kelbo.sweeps.way import How

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from kelbo.evaluation.features import classifier_path
-from kelbo.recipes.features import labels_of, train_for
+from kelbo.experiments.feature_networks import labels_of, train_for
 from kelbo.recipes.schema import Recipe
-from kelbo.runs.study import Study
-from kelbo.studies.features import Features, features_for
+from kelbo.runs.study_folder import Study
 from kelbo.studies.sigma_vae.plan import Plan
+from kelbo.studies.study_features import Features, features_for
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 

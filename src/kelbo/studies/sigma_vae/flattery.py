@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kelbo.evaluation.bounds import per_example
 from kelbo.evaluation.reference import evenly
+from kelbo.experiments import Experiment
 from kelbo.recipes import schema as s
-from kelbo.recipes.experiment import Experiment
 from kelbo.recipes.sets import split_of
 from kelbo.studies.kept import with_error
 from kelbo.studies.sigma_vae.speaking import speaking, squared_errors
@@ -30,7 +30,7 @@ def flattery(experiment: Experiment, images: int | None, batch: int) -> list[dic
     Rows of JSON: name, split, sigma ("running": the training batches'; "batch": the evaluated batch's own, of a σ for every
     image the image's own; "batch, soft-clipped": ln σ ← -6 + softplus(ln σ + 6)), elbo.
     """
-    own = isinstance(experiment.recipe.likelihood, s.PerImageGaussian)
+    own = isinstance(experiment.recipe.likelihood, s.PerImageGaussianSpec)
     dims, rows = math.prod(experiment.data.shape), []
     for split in ("test", "train"):
         chosen = evenly(split_of(experiment.data, split), images)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from kelbo.recipes.sigma_study import GRID
 from kelbo.runs import Sweep
-from kelbo.runs.study import Study
-from kelbo.studies import lanes
-from kelbo.studies.lanes import train_entries
+from kelbo.runs.study_folder import Study
+from kelbo.studies import study_lanes as lanes
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
+from kelbo.studies.study_lanes import train_entries
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.way import How

@@ -12,22 +12,22 @@ import torch
 
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.calibrate import calibration
-from kelbo.evaluation.latents import scores_of_latents
+from kelbo.evaluation.latent_scores import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import COUNT
+from kelbo.experiments import Experiment, open_run
 from kelbo.metrics import mean_and_error
 from kelbo.metrics.intervals import known
 from kelbo.objectives.equivalents import equivalents
-from kelbo.recipes.experiment import Experiment, open_run
 from kelbo.recipes.sets import split_of
 from kelbo.recipes.sigma_study import ANALYTIC, GRID
 from kelbo.runs import Run
-from kelbo.studies.distances import distances
-from kelbo.studies.features import Features
 from kelbo.studies.kept import fingerprint, measure_missing, parts_in, told, with_error
 from kelbo.studies.sigma_vae.flattery import flattery
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan
 from kelbo.studies.sigma_vae.speaking import equivalent_sigma, speaking, squared_errors
+from kelbo.studies.study_distances import distances
+from kelbo.studies.study_features import Features
 from kelbo.sweeps.lane import Tell
 from kelbo.units import bits_per_dim
 

@@ -16,9 +16,9 @@ from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.seeds import seeded
-from kelbo.studies.features import settled
 from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_of
+from kelbo.studies.study_features import settled
 
 Mode = Literal["corrected", "as-published"]
 DECODERS, BETAS, PUBLISHED = "decoders", "betas", "analytic"

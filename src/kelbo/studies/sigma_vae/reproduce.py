@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
+from kelbo.experiments.guards import require_same_data
 from kelbo.machine import describe
-from kelbo.recipes.guards import require_same_data
 from kelbo.reports.sigma_vae.page import write_study_page
-from kelbo.runs.study import Study
+from kelbo.runs.study_folder import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
-from kelbo.studies.features import Features, features_for
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import drawn_by_seed, require_same_sweeps, require_some_done, require_stackable, unfinished
 from kelbo.studies.probe import Estimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate
@@ -24,6 +22,14 @@ from kelbo.studies.sigma_vae.measure import measure_lane, wants_of
 from kelbo.studies.sigma_vae.plan import BETAS, DECODERS, PUBLISHED, Plan
 from kelbo.studies.sigma_vae.results import results_of
 from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked
+from kelbo.studies.study_features import Features, features_for
+from kelbo.studies.study_lanes import (
+    drawn_by_seed,
+    require_same_sweeps,
+    require_some_done,
+    require_stackable,
+    unfinished,
+)
 from kelbo.sweeps.jobs import Job, Outcome
 from kelbo.sweeps.queue import workers_here
 from kelbo.sweeps.way import How

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kelbo.machine import describe
-from kelbo.runs.study import Study
-from kelbo.studies.features import Features
+from kelbo.runs.study_folder import Study
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.lanes import seconds_of
 from kelbo.studies.sigma_vae.budget import BUDGETS
 from kelbo.studies.sigma_vae.lanes import Entry
 from kelbo.studies.sigma_vae.measure import Wants, wants_of
 from kelbo.studies.sigma_vae.plan import PUBLISHED, Plan
+from kelbo.studies.study_features import Features
+from kelbo.studies.study_lanes import seconds_of
 
 FORMAT = 2
 CURVE = ("step", "distortion", "rate", "elbo", "sigma", "rmse")

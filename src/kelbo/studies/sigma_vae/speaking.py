@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelbo.evaluation.bounds import PerExample
+from kelbo.experiments import Experiment
 from kelbo.recipes import build
 from kelbo.recipes import schema as s
-from kelbo.recipes.experiment import Experiment
 
 
 def equivalent_sigma(experiment: Experiment) -> float:
     """The σ of the Gaussian that a lane of the grid amounts to: σ² = β (Rybkin et al., 2021, eqs. 3 and 4)."""
     objective = experiment.recipe.objective
-    assert isinstance(objective, s.Beta)
+    assert isinstance(objective, s.BetaSpec)
     return math.sqrt(objective.beta)
 
 
@@ -29,7 +29,7 @@ def speaking(experiment: Experiment, sigma: float | None) -> Iterator[None]:
     if sigma is not None:
         spec = experiment.recipe.likelihood
         assert isinstance(spec, s.LocationSpec)
-        fixed = s.FixedGaussian(sigma=sigma, mean_activation=spec.mean_activation)
+        fixed = s.FixedGaussianSpec(sigma=sigma, mean_activation=spec.mean_activation)
         recipe = experiment.recipe.model_copy(update={"likelihood": fixed})
         experiment.model.likelihood = build.likelihood(recipe, experiment.data.levels).to(experiment.device)
     try:

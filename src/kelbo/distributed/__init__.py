@@ -1,0 +1,1 @@
+"""What knows of several processes."""

@@ -1,0 +1,177 @@
+"""From a run's folder back to its model and data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kelbo.bound import Bound
+from kelbo.data.images import ImageSet
+from kelbo.distributed.fabric import Fabric, find_device
+from kelbo.eager import by_itself
+from kelbo.errors import RecipeError
+from kelbo.evaluation.sigma import SolvedSigma
+from kelbo.experiments.guards import (
+    outline_of,
+    require_same_data,
+)
+from kelbo.experiments.solved import settle_sigma
+from kelbo.machine import keep_freed_memory, versions
+from kelbo.objectives import weight_of_rate
+from kelbo.protocols import Model
+from kelbo.recipes import build
+from kelbo.recipes.files import change, load
+from kelbo.recipes.schema import Recipe
+from kelbo.recipes.sets import split_of
+from kelbo.runs import Run
+from kelbo.runs.journal import Row
+from kelbo.seeds import seeded
+from kelbo.training import opened
+from kelbo.training.opened import Kept, Which
+from kelbo.units import intensities
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
+
+    kept: what the checkpoint says that the weights are from. All of it was read when the run was opened, so that a run that
+    trains on changes nothing here. sigma: the one that the model has, where its decoder solves for it. images: reads the data.
+    """
+
+    run: Run
+    recipe: Recipe
+    model: Model
+    images: Callable[[], ImageSet]
+    kept: Kept
+    sigma: SolvedSigma | None = None
+
+    @property
+    def sigma_images(self) -> int | None:
+        """From how many training images σ is, of a decoder that solves for it."""
+        return None if self.sigma is None else self.sigma.images
+
+    @property
+    def data(self) -> ImageSet:
+        """The run's data, read where they were not yet. Raises as `open_run` does."""
+        return self.images()
+
+    @property
+    def step(self) -> int:
+        return self.kept.step
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the weights are their moving average."""
+        return self.kept.averaged
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are, as records have it."""
+        return self.kept.weights
+
+    @property
+    def other_weights(self) -> str:
+        """What names of records say of the weights: "" where they are the run's usual ones."""
+        of_step = "last-step" if self.recipe.training.ema is not None and not self.averaged else ""
+        return "-".join(filter(None, ["best" if self.kept.which == "best" else "", of_step]))
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What every number of this run depends on besides the settings of its measurement, as records have it.
+
+        Models measure in float32; on some devices products of float32 matrices may be had in a lower precision.
+        """
+        solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
+        return {
+            "run": self.recipe.name,
+            "recipe": self.recipe.fingerprint,
+            "step": self.step,
+            "checkpoint": self.kept.which,
+            "weights": self.weights,
+            "data": self.data.name,
+            "device": str(self.device),
+            "precision": f"float32, products {torch.get_float32_matmul_precision()}",
+            "versions": versions("kelbo", "torch"),
+            **solved,
+        }
+
+    def weigh(self, bound: Bound) -> float:
+        """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
+        return weight_of_rate(build.objective(self.recipe), bound, self.kept.memory)
+
+    def rows(self) -> list[Row]:
+        """The journal up to this checkpoint: a run that trains on has later rows."""
+        return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def pictured(self, count: int, split: str = "test") -> Tensor:
+        """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
+        return intensities(split_of(self.data, split).spread(count).to(self.device), self.data.levels)
+
+    def image(self, index: int, split: str = "test") -> Tensor:
+        """One image of a split, intensities (1, C, H, W). RecipeError where there are fewer."""
+        images = split_of(self.data, split)
+        if index >= len(images):
+            raise RecipeError(
+                f"The {split} split has {len(images)} images, the last is {len(images) - 1}; got {index}."
+            )
+        return intensities(images.take(torch.tensor([index], device=images.device)).to(self.device), images.levels)
+
+    def latents_by_rate(self) -> list[int]:
+        """Latents from the most to the least used, by their mean rate over up to 1,024 test images."""
+        with self.model.evaluating():
+            return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
+
+
+@by_itself()
+def open_run(
+    path: Path,
+    *,
+    device: str | None = None,
+    average: bool = True,
+    data_root: Path | None = None,
+    fabric: Fabric | None = None,
+    checkpoint: Which = "last",
+    read_data: bool = True,
+) -> Experiment:
+    """Bring back the run in `path` from its newest checkpoint.
+
+    checkpoint: "last", the newest; or "best", the one of the best validation ELBO (of the least distortion where there is no
+    rate), which a run has whose images have a validation split.
+    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one. A σ
+    that is solved for is that of the very weights that are opened, from training images: kept with the checkpoint at the end of
+    training, else estimated here. data_root: where the data lie now, if they were moved. fabric: of several processes all have
+    the checkpoint that the first one reads. read_data: where False, the data are read when they are first needed, if at all.
+    The run may be in training: what is read is of one checkpoint. Raises RunError where `path` is no run, has no checkpoint or
+    its data have changed, DataError where they have gone, RecipeError where there is no such device.
+    """
+    keep_freed_memory()
+    run = Run.open(path)
+    recipe = load(run.recipe_path, kept=True)
+    place = find_device(device)
+    if data_root is not None:
+        recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
+    images = cache(lambda: _data_of(run, recipe))
+    seen = images() if read_data else outline_of(run) or images()
+    with seeded(recipe.seed, "init"):  # weights are drawn before they are read
+        model = build.model(recipe, seen)
+    kept = opened.load(run, model, place, average, fabric, checkpoint)
+    sigma = settle_sigma(run, model, kept, lambda: images().train, fabric)
+    return Experiment(run, recipe, model.eval(), images, kept, sigma)
+
+
+def _data_of(run: Run, recipe: Recipe) -> ImageSet:
+    data = build.data(recipe)
+    require_same_data(run, data)
+    return data

@@ -1,0 +1,91 @@
+"""Feature networks for a run's images: by name, or trained on a set's own labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kelbo.data.images import ImageSet
+from kelbo.distributed.fabric import find_device
+from kelbo.errors import DataError, RecipeError
+from kelbo.evaluation.classifier import save_classifier
+from kelbo.evaluation.feature_network import FeatureNetwork
+from kelbo.evaluation.features import classifier_path, feature_network
+from kelbo.evaluation.train_classifier import Watch, train_classifier
+from kelbo.experiments.experiment import Experiment
+from kelbo.machine import keep_freed_memory
+from kelbo.recipes import build
+from kelbo.recipes.schema import Recipe
+from kelbo.recipes.sets import read
+from kelbo.runs.writing import require_room
+
+
+def open_for(experiment: Experiment, name: str, root: Path | None = None) -> FeatureNetwork:
+    """The feature network called `name` (see `feature_network`) for a run's images, on its model's device."""
+    return feature_network(name, experiment.data.shape, experiment.device, root=root)
+
+
+def train_on(
+    name: str,
+    root: Path | None = None,
+    settings: list[str] | None = None,
+    called: str | None = None,
+    *,
+    seed: int = 0,
+    epochs: int = 3,
+    device: str | None = None,
+) -> tuple[Path, float]:
+    """Train a classifier on the labels (or attributes) of a named set; its file in the data root, and its test accuracy.
+
+    settings are the set's own ("size=32"); called: the file's name, the set's by default.
+    DataError where the set has neither.
+    """
+    if called is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", called):
+        raise RecipeError(f"--name is a plain name of letters, digits, dots and dashes; got {called!r}.")
+    keep_freed_memory()
+    path = classifier_path(called or name, root)
+    require_room(path)
+    return path, _train(read(name, root, settings), path, name, seed=seed, epochs=epochs, device=device)
+
+
+def train_for(
+    recipe: Recipe, path: Path, name: str, *, seed: int = 0, epochs: int = 3, watch: Watch | None = None
+) -> float:
+    """Train a classifier on the labels of a recipe's images, in the file `path`, called by the set's `name`; its accuracy.
+
+    DataError where there are no labels.
+    """
+    keep_freed_memory()
+    return _train(build.data(recipe), path, name, seed=seed, epochs=epochs, watch=watch)
+
+
+def _train(
+    data: ImageSet,
+    path: Path,
+    name: str,
+    *,
+    seed: int,
+    epochs: int,
+    device: str | None = None,
+    watch: Watch | None = None,
+) -> float:
+    labels = labels_of(data)
+    if labels is None:
+        raise DataError(
+            f"{data.name} has no labels to learn from. Use a set that has (mnist, cifar10, svhn, celeba), --features "
+            "random-0, or a network from a file."
+        )
+    train, test = (data.train, labels["train"]), (data.test, labels["test"])
+    trained = train_classifier(
+        *train, *test, name=name, seed=seed, epochs=epochs, device=find_device(device), watch=watch
+    )
+    save_classifier(path, trained)
+    return float(trained.about["accuracy"])
+
+
+def labels_of(data: ImageSet) -> Mapping[str, np.ndarray] | None:
+    """The labels (or else attributes) of both splits; None where a set has neither."""
+    return next((known for known in (data.labels, data.attributes) if {"train", "test"} <= known.keys()), None)

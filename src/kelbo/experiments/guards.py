@@ -1,0 +1,106 @@
+"""What must hold before a run goes on or is brought back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kelbo.data.images import ImageSet
+from kelbo.distributed.fabric import Fabric
+from kelbo.errors import Damaged, DataError, RecipeError, RunError
+from kelbo.recipes.build import Outline
+from kelbo.recipes.files import differences, going_on, load
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+
+
+def outline_of(run: Run) -> Outline | None:
+    """The outline of the images that a run was trained on, by its provenance; None where that does not tell."""
+    match run.provenance().get("data"):
+        case {"name": str(name), "shape": [int(c), int(h), int(w)], "levels": int(levels)}:
+            return Outline(name, (c, h, w), levels)
+        case _:
+            return None
+
+
+def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
+    """The recipe as the run in `out` goes on with it. RunError with the differences where it is not that run's, but for steps.
+
+    Steps can be raised only where the learning rate does not depend on their number.
+    """
+    before = load(Run.open(out).recipe_path, kept=True)
+    recipe = going_on(recipe, before)
+    steps = recipe.training.steps
+    same = before.model_copy(update={"training": before.training.model_copy(update={"steps": steps})})
+    changed = differences(same, recipe)
+    bent = steps != before.training.steps and recipe.schedule.kind != "constant"
+    if steps < before.training.steps or bent:
+        changed += differences(before, same)
+    if changed:
+        why = f" (its schedule, {recipe.schedule.kind}, is laid out over the steps)" if bent else ""
+        raise RunError(
+            f"The run in {out} has another recipe: {'; '.join(changed)}{why}. Resume it with its own (only training.steps "
+            "may be raised, under a constant schedule), or train the new one in another folder."
+        )
+    return recipe
+
+
+def require_same_data(run: Run, data: ImageSet) -> None:
+    """RunError where the images are not those that the run was trained on: its test images may then be among them.
+
+    Damaged where the run's provenance does not tell which those were.
+    """
+    try:
+        splits = run.provenance()["data"]["splits"].items()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"{run.path} has a provenance that does not tell its images. Restore the file, or train anew."
+        ) from error
+    for name, told in splits:
+        images = data.splits.get(name)
+        now = None if images is None else images.fingerprint()
+        if images is None or now != told["fingerprint"]:
+            found = "nothing" if images is None else f"{len(images):,} images with fingerprint {now}"
+            raise RunError(
+                f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
+                f"{told['fingerprint']}; there is now {found}. {_remedy(run, data)}Name the old data "
+                "with --data-root, or train anew."
+            )
+
+
+def require_splits(data: ImageSet) -> None:
+    """DataError where the images lack a split that training needs: it follows its error on test images."""
+    if lacking := [split for split in ("train", "test") if split not in data.splits]:
+        raise DataError(
+            f"{data.name} has no split {' and no split '.join(lacking)}; it has {', '.join(data.splits) or 'none'}. Training "
+            "needs both."
+        )
+
+
+def _remedy(run: Run, data: ImageSet) -> str:
+    """What brings back the images of a run whose test images were drawn from all pictures of folders named as splits."""
+    noted = str(run.provenance()["data"].get("note", ""))
+    if "held out by seed" not in noted or "held out by seed" in data.note:
+        return ""
+    return (
+        f'An earlier version drew test images from all of them; where their folders are the cause, write splits = "ignore" '
+        f"below [data] in {run.recipe_path}. Otherwise: "
+    )
+
+
+def require_whole_shares(recipe: Recipe, processes: int) -> None:
+    """RecipeError where a batch cannot be shared evenly by the processes."""
+    if recipe.training.batch_size % processes:
+        raise RecipeError(
+            f"training.batch_size is {recipe.training.batch_size}, which {processes} processes cannot share evenly. "
+            f"Choose a multiple of {processes}."
+        )
+
+
+def require_same_precision(recipe: Recipe, fabric: Fabric) -> None:
+    """RecipeError where the engine computes in another precision than the recipe, which the run would then misreport."""
+    asked, given = recipe.training.precision, fabric.strategy.precision.precision
+    if asked != given:
+        raise RecipeError(
+            f"training.precision is {asked!r}, but the given Fabric computes in {given!r}. Make it with "
+            f"Fabric(precision={asked!r}), or change the recipe's training.precision."
+        )

@@ -1,0 +1,78 @@
+"""σ of a decoder that solves for it, for the very weights that a run keeps: read beside its checkpoint, or estimated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
+
+from kelbo.data.images import Images
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import from_first, once
+from kelbo.evaluation.sigma import SolvedSigma, solve_sigma
+from kelbo.protocols import Model
+from kelbo.runs import Run
+from kelbo.training import TrainState, opened
+from kelbo.training.checkpoint import saving
+from kelbo.training.opened import Kept, Which
+
+
+def keep_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> None:
+    """Estimate σ from training images for all weights that a finished run can be opened with, and keep it beside them.
+
+    These are the last checkpoint's and the best one's, of the last step and averaged. The state is left as it was, so training
+    could go on. Every process must call it. NotSaved where the disk refuses.
+    """
+    model = state.network
+    if model.likelihood.sigma_from != "solved":
+        return
+    checkpoints: tuple[Which, ...] = ("last",) if opened.best(run) is None else ("last", "best")
+    with model.borrowed():
+        for which, average in product(checkpoints, (False,) if state.ema is None else (False, True)):
+            kept = opened.load(run, model, fabric.device, average, fabric, which)
+            if _kept(run, kept, fabric) is None:
+                _keep(run, kept, solve_sigma(model, images, fabric=fabric), fabric)
+
+
+def settle_sigma(
+    run: Run, model: Model, kept: Kept, images: Callable[[], Images], fabric: Fabric | None = None
+) -> SolvedSigma | None:
+    """Give an opened model the σ of its weights, and say from how many training images it is.
+
+    A checkpoint of a run in training or stopped, or of an older version, has none: it is estimated, and kept there if the
+    folder can be written. None of a decoder that does not solve for its σ. `images` is called only where they are needed.
+    """
+    if model.likelihood.sigma_from != "solved":
+        return None
+    found = _kept(run, kept, fabric)
+    if found is None:
+        found = solve_sigma(model, images(), fabric=fabric)
+        with suppress(OSError):
+            once(fabric, lambda: _save(run, kept, found))
+    model.likelihood.settle(found.variance)
+    return found
+
+
+def _kept(run: Run, kept: Kept, fabric: Fabric | None) -> SolvedSigma | None:
+    """What the first process finds beside the checkpoint: all must go the same way."""
+
+    def read() -> SolvedSigma | None:
+        told = run.sigma(kept.step)
+        match told.get(kept.weights) if told.get("of") == kept.digest else None:
+            case {"variance": float(variance), "images": int(count)} if 0 <= variance < math.inf:
+                return SolvedSigma(variance, count)
+            case _:  # none, or nothing that this version writes: it is estimated anew
+                return None
+
+    return from_first(fabric, read)
+
+
+def _keep(run: Run, kept: Kept, found: SolvedSigma, fabric: Fabric) -> None:
+    once(fabric, lambda: saving(run, f"The σ of step {kept.step}", lambda: _save(run, kept, found)))
+
+
+def _save(run: Run, kept: Kept, found: SolvedSigma) -> None:
+    told = run.sigma(kept.step)
+    before = told if told.get("of") == kept.digest else {"of": kept.digest}
+    run.save_sigma(kept.step, before | {kept.weights: found._asdict()})

@@ -1,0 +1,89 @@
+"""From a recipe to a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kelbo.data.images import ImageSet
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import failing_together, once
+from kelbo.eager import by_itself
+from kelbo.experiments.guards import (
+    require_same_data,
+    require_same_precision,
+    require_same_recipe,
+    require_whole_shares,
+)
+from kelbo.experiments.running import running
+from kelbo.machine import keep_freed_memory
+from kelbo.recipes import build
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run
+from kelbo.training import Hook, StopOnSignal, fit
+from kelbo.training.hooks import Sink
+from kelbo.training.watch import Say, silent
+
+See = Callable[[ImageSet], None]
+"""Looks at the images that a run is about to be trained on."""
+
+
+def unseen(data: ImageSet) -> None:
+    """A See that does not look."""
+
+
+@by_itself()
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+    sinks: Sequence[Sink] = (),
+    hooks: Sequence[Hook] = (),
+    say: Say = silent,
+    see: See = unseen,
+) -> Run:
+    """Train `recipe` in the folder `out` and return the run.
+
+    resume: go on from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
+    training.steps. fabric: where to train, in the recipe's precision; by default one device, the best there is. sinks take
+    each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
+    σ is not its error, say) as text, once; the run keeps them too. see is given the images, read before anything is made.
+
+    Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
+    Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
+    """
+    fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
+    with failing_together(fabric):
+        return _train(recipe, out, resume, fabric, sinks, hooks, say, see)
+
+
+def _train(
+    recipe: Recipe,
+    out: Path,
+    resume: bool,
+    fabric: Fabric,
+    sinks: Sequence[Sink],
+    hooks: Sequence[Hook],
+    say: Say,
+    see: See,
+) -> Run:
+    keep_freed_memory()
+    require_same_precision(recipe, fabric)
+    require_whole_shares(recipe, fabric.world_size)
+    if resume:
+        recipe = require_same_recipe(recipe, out)
+    else:
+        once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
+    data = build.data(recipe)
+    if resume:
+        require_same_data(Run.open(out), data)
+    see(data)
+    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say) as it:
+        plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
+        with StopOnSignal(fabric, it.checkpoints, plan.steps) as stop:
+            all_hooks, batches = [*it.hooks, *hooks, stop], it.batches.at(it.state.step)
+            fit(fabric, it.state, it.objective, batches, plan.steps, it.schedule, hooks=all_hooks, **settings)
+        it.finish()
+        return it.run

@@ -1,0 +1,229 @@
+"""A recipe's data: which images, and how they are brought to one size.
+
+Every field has a default or is required, and a unit in its text; `recipes/build.py` turns these into objects.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Side = Annotated[int, Field(ge=4)]
+Sides = Side | tuple[Side, Side]
+"""Pixels of a square, or height and width."""
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class ImagesSpec(Spec):
+    bits: int = Field(default=8, ge=1, le=8)
+    """keep the most significant bits of 8-bit pixels"""
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+    """fraction held out for testing, of sets that come without a test split"""
+
+
+class DrawnSpec(ImagesSpec):
+    """images without a split of their own, or that may have none: test images are drawn"""
+
+    split_seed: Annotated[int, Field(ge=0)] | Literal["seed"] = 0
+    """of that draw, the same for all seeds of a recipe; "seed" is the recipe's own, so that each seed has other test images"""
+
+
+class DigitsSpec(DrawnSpec):
+    kind: Literal["digits"] = "digits"
+    size: Literal[8, 16, 32, 64] = 16
+    """pixels; the 8×8 originals are enlarged by repeating pixels"""
+
+
+class MnistSpec(ImagesSpec):
+    kind: Literal["mnist", "fashion-mnist"]
+    root: Path | None = None
+    """folder of the official files; by default $KELBO_DATA, else ./data"""
+    pad: Literal[28, 32] = 28
+    """pixels, after padding with zeros"""
+
+
+class CifarSpec(ImagesSpec):
+    kind: Literal["cifar10", "cifar100"]
+    root: Path | None = None
+    """folder of the official archive; by default $KELBO_DATA, else ./data"""
+
+
+class SvhnSpec(ImagesSpec):
+    kind: Literal["svhn"] = "svhn"
+    root: Path | None = None
+    """folder of the official cropped .mat files; by default $KELBO_DATA, else ./data"""
+    size: Literal[28, 32] = 32
+    """pixels; 28 resizes by Pillow's antialiased bilinear filter, as the σ-VAE release does"""
+    extra: bool = False
+    """train on the 531,131 extra images too"""
+
+
+class CelebaSpec(ImagesSpec):
+    kind: Literal["celeba"] = "celeba"
+    root: Path | None = None
+    """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
+    ./data"""
+    size: Sides = 64
+    """pixels of the square that faces are resized to, or [height, width]"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
+    """before resizing: a square of so many pixels where VAE/GAN's release has it, or a box (left, top, right, bottom)"""
+    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased"""
+    depth: Literal["refuse", "scale"] = "refuse"
+    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
+
+
+class FreySpec(ImagesSpec):
+    kind: Literal["frey"] = "frey"
+    root: Path | None = None
+    """folder of frey_rawface.mat or frey_faces.npz; by default $KELBO_DATA, else ./data; the film's end is held out"""
+
+
+class ArraysSpec(DrawnSpec):
+    kind: Literal["array"] = "array"
+    root: Path
+    """the .npy or .npz file, or a folder of .npy files"""
+    key: str | None = None
+    """which array is trained on; by default the one that is named train, or the only one that can be images"""
+    validation_key: str | None = None
+    """which array is the validation split, where names do not tell"""
+    test_key: str | None = None
+    """which array is the test split, where names do not tell; of a single array a draw is held out"""
+    layout: Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"] = "auto"
+    """the order of its axes: number, height, width, channels; auto asks where the shape can be read in several ways"""
+    levels: int | None = Field(default=None, ge=2, le=256)
+    """how many levels a pixel has; by default 2 of bool arrays, else 256"""
+
+
+class FittedSpec(DrawnSpec):
+    """pictures of any size, brought to one"""
+
+    size: Sides | None = 64
+    """pixels of the square that pictures are resized to, or [height, width]; null keeps their size, which must then be
+    one"""
+    crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
+    """before resizing: the largest central part of the size's proportions, a central square of so many pixels, a box (left,
+    top, right, bottom), or the whole picture"""
+    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased"""
+    mode: Literal["rgb", "grey"] = "rgb"
+    depth: Literal["refuse", "scale"] = "refuse"
+    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
+
+
+class PicturesSpec(FittedSpec):
+    kind: Literal["folder"] = "folder"
+    root: Path
+    """a folder of pictures, searched through, or a .zip of them"""
+    splits: Literal["auto", "named", "ignore"] = "auto"
+    """auto takes folders named train, val, test and the like; named leaves out what lies in none; ignore draws test images"""
+
+
+class HubSpec(FittedSpec):
+    kind: Literal["hub"] = "hub"
+    dataset: str | None = None
+    """name on the Hugging Face hub, "ylecun/mnist" say; or else root"""
+    root: Path | None = None
+    """a parquet file, or a folder of parquet files or pictures in the hub's layout"""
+    config: str | None = None
+    """which configuration, of a data set that has several"""
+    revision: str | None = None
+    """version on the hub: a branch, tag or commit; name one to read the same pictures for ever"""
+    image: str | None = None
+    """column of the pictures; by default the only one"""
+    splits: Literal["auto", "ignore"] = "auto"
+    """auto takes its splits that are named train, val, test and the like; ignore reads all splits as one set"""
+
+
+class DspritesSpec(DrawnSpec):
+    kind: Literal["dsprites"] = "dsprites"
+    root: Path | None = None
+    """folder of the official .npz archive; by default $KELBO_DATA, else ./data"""
+
+
+class ThreeDShapesSpec(DrawnSpec):
+    kind: Literal["3dshapes"] = "3dshapes"
+    root: Path | None = None
+    """folder of the official 3dshapes.h5; by default $KELBO_DATA, else ./data"""
+
+
+class Mpi3dSpec(DrawnSpec):
+    kind: Literal["mpi3d"] = "mpi3d"
+    root: Path | None = None
+    """folder of the official .npz archives; by default $KELBO_DATA, else ./data"""
+    variant: Literal["toy", "realistic", "real"] = "toy"
+    """simply rendered, rendered to look real, or photographed"""
+
+
+class Shapes2dSpec(DrawnSpec):
+    kind: Literal["shapes2d"] = "shapes2d"
+
+
+class Shapes3dSpec(DrawnSpec):
+    kind: Literal["shapes3d"] = "shapes3d"
+
+
+class ArmSpec(DrawnSpec):
+    kind: Literal["arm"] = "arm"
+
+
+DataSpec = Annotated[
+    DigitsSpec
+    | MnistSpec
+    | CifarSpec
+    | SvhnSpec
+    | CelebaSpec
+    | FreySpec
+    | ArraysSpec
+    | PicturesSpec
+    | HubSpec
+    | DspritesSpec
+    | ThreeDShapesSpec
+    | Mpi3dSpec
+    | Shapes2dSpec
+    | Shapes3dSpec
+    | ArmSpec,
+    Field(discriminator="kind"),
+]
+
+
+def split_seed_of(data: DataSpec, seed: int) -> int:
+    """The seed that draws test images, for a recipe of the seed `seed`."""
+    asked = getattr(data, "split_seed", 0)
+    return seed if asked == "seed" else asked
+
+
+def untold(data: DataSpec) -> set[str]:
+    """Settings that a fingerprint leaves out: where files lie, and a draw by the recipe's own seed, which was once the rule."""
+    return {"root"} | ({"split_seed"} if getattr(data, "split_seed", None) == "seed" else set())
+
+
+# what `kelbo data list` says of each kind: its images, and where they come from
+SETS: dict[str, tuple[str, str]] = {
+    "digits": ("1,797 of 8×8, grey, 17 levels", "scikit-learn's handwritten digits, installed with kelbo"),
+    "mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "fashion-mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),
+    "cifar10": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "cifar100": ("60,000 of 32×32, colour", "the official python archive, .tar.gz or unpacked"),
+    "svhn": ("99,289 of 32×32, colour", "the official cropped .mat files"),
+    "celeba": ("202,599 of 178×218, colour, 40 attributes", "the official zip or folder, and its two lists"),
+    "frey": ("1,965 of 28×20, grey", "frey_rawface.mat or frey_faces.npz"),
+    "dsprites": ("737,280 of 64×64, binary, 5 factors", "the official .npz archive"),
+    "3dshapes": ("480,000 of 64×64, colour, 6 factors", "the official 3dshapes.h5, unpacked once: 5.9 GB of disk"),
+    "mpi3d": ("1,036,800 of 64×64, colour, 7 factors", "mpi3d_toy.npz, or --set variant=realistic or real"),
+    "shapes2d": ("737,280 of 64×64, binary, 5 factors", "rendered here: dSprites' five factors"),
+    "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
+    "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
+    "array": ("yours", "a .npy (memory-mapped) or .npz file, or a folder: --data-root FILE"),
+    "folder": ("yours", "pictures in a folder or zip (PNG, JPEG, TIFF, …): --data-root FOLDER"),
+    "hub": ("yours, or of the Hugging Face hub", "--set dataset=NAME, or --data-root FOLDER; needs the extra hub"),
+}

@@ -1,0 +1,141 @@
+"""A study is a folder of sweeps and of what was measured of them. Only here, in `sweep` and in `record` are paths joined.
+
+study.json              which study it is, at which budget and in which mode, what was asked for, where it was trained and how
+                        long it took so far
+SWEEP/                  a sweep's folder
+measures/SWEEP/X.json   what was measured of one lane or baseline
+features/SET.safetensors  a classifier whose features distances are taken through, where the study trained one
+logs/                   what the processes that measure said
+results.json            all numbers: what tables, figures and claims are made of
+report.html, report/    the page and its pictures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import RunError
+from kelbo.runs.sweep_folder import Sweep
+from kelbo.runs.writing import read_json, require_room, write_json
+
+FORMAT = 1
+KEPT = ("begun", "seconds", "asked", "features", "machine")
+"""what study.json holds beside the study's definition"""
+
+
+class Study:
+    """Paths and small files of one study."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str], *, new: bool = True) -> Study:
+        """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
+
+        new: whether it may be made. RunError where the folder is another study's (budget, mode), holds anything else, or has
+        no study and may not be made one.
+        """
+        study = cls(path)
+        study.require(definition, sweeps)
+        if not study.definition_path.exists():
+            if not new:
+                raise RunError(f"{path} holds no study yet. Name by --out where it is, or have it trained.")
+            begun = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(study.definition_path, {"format": FORMAT, **definition, "begun": begun, "seconds": {}})
+        return study
+
+    def require(self, definition: dict[str, Any], sweeps: Sequence[str]) -> None:
+        """RunError where the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
+        if self.path.is_file():
+            raise RunError(f"{self.path} is a file. Choose another --out.")
+        require_room(self.path)
+        if not self.definition_path.exists():
+            foreign = [entry.name for entry in self._entries() if entry.name not in sweeps]
+            if foreign:
+                raise RunError(
+                    f"{self.path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out."
+                )
+            return
+        wanted = {"format": FORMAT, **definition}
+        found = {key: value for key, value in self.told().items() if key not in KEPT}
+        if found != wanted:
+            told = "; ".join(
+                f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
+                for key in sorted(found.keys() | wanted.keys())
+                if found.get(key) != wanted.get(key)
+            )
+            raise RunError(f"{self.path} holds another study: {told}. Go on with that one, or choose another --out.")
+
+    @property
+    def definition_path(self) -> Path:
+        return self.path / "study.json"
+
+    @property
+    def results_path(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def report_page(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def report_pictures(self) -> Path:
+        return self.path / "report"
+
+    def sweep(self, name: str) -> Path:
+        return self.path / name
+
+    def measure(self, group: str, name: str) -> Path:
+        """Where one lane's or baseline's numbers are kept."""
+        return self.path / "measures" / group / f"{name}.json"
+
+    def features(self, name: str) -> Path:
+        """Where a classifier that the study trained for its distances lies."""
+        return self.path / "features" / f"{name}.safetensors"
+
+    def log(self, name: str) -> Path:
+        return self.path / "logs" / f"{name.replace('/', '-')}.log"
+
+    def told(self) -> dict[str, Any]:
+        """The study's definition, when it was begun, and what was kept of it so far; nothing where it is not begun."""
+        return read_json(self.definition_path) if self.definition_path.exists() else {}
+
+    def spend(self, part: str, seconds: float) -> None:
+        """Add to the time that one part took."""
+        told = self.told()
+        told["seconds"][part] = told["seconds"].get(part, 0.0) + seconds
+        write_json(self.definition_path, told)
+
+    def expect(self, seconds: float) -> None:
+        """Keep how long the study was expected to take, as it was said first."""
+        told = self.told()
+        told["seconds"].setdefault("estimated", seconds)
+        write_json(self.definition_path, told)
+
+    def ask(self, asked: Sequence[Any] | None, features: str | None) -> None:
+        """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
+        write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
+
+    def trained_on(self, machine: Mapping[str, Any], *, first: bool) -> None:
+        """Keep on which machine its lanes were trained, the first where there are several; each lane knows its own.
+
+        first: whether nothing was trained before.
+        """
+        told = self.told()
+        write_json(self.definition_path, told | {"machine": machine if first else told.get("machine", machine)})
+
+    def save_results(self, results: dict[str, Any]) -> None:
+        """Replace results.json."""
+        write_json(self.results_path, results)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Inside the block no other process may run this study. RunError where one does already."""
+        return Sweep(self.path).held()
+
+    def _entries(self) -> list[Path]:
+        return [entry for entry in self.path.glob("*") if not entry.name.startswith(".")] if self.path.is_dir() else []

@@ -1,0 +1,123 @@
+"""A sweep is a folder of runs. Only here and in `record` are paths joined.
+
+sweep.json           what was asked for: the recipe, what is varied, the seeds, the lanes that follow from them
+lanes/NAME/          a run's folder, as `kelbo train` writes it
+states/NAME.json     how the lane ended: done, diverged, failed or stopped, and why
+logs/NAME.log        what the lane's process said
+table.csv            all lanes' numbers, tidy
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kelbo.errors import Damaged, RunError
+from kelbo.runs.record import Run
+from kelbo.runs.writing import read_json, require_room, write_json
+
+FORMAT = 1
+KEYS = {"recipe", "over", "seeds", "lanes"}
+
+
+def _is_unbegun(entry: Path) -> bool:
+    """Whether it may be of a sweep that ended before its first lane, which counts as none."""
+    return entry.name in (".lock", "sweep.json") or entry.name.endswith(".partial")
+
+
+class Sweep:
+    """Paths and small files of one sweep."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def require_free(cls, path: Path) -> None:
+        """RunError where no sweep can begin in `path`: it holds something, or cannot be made. Nothing is written."""
+        if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
+            raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
+        require_room(path)
+
+    @classmethod
+    def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
+        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else, or is being run."""
+        cls.require_free(path)
+        sweep = cls(path)
+        with sweep.held():
+            write_json(sweep.definition_path, {"format": FORMAT, **definition})
+        return sweep
+
+    @classmethod
+    def open(cls, path: Path) -> Sweep:
+        """An existing sweep. RunError where `path` is none, Damaged where its sweep.json lacks something."""
+        sweep = cls(path)
+        if not sweep.definition_path.is_file():
+            raise RunError(f"{path} is no sweep: it has no sweep.json. Name a folder that `kelbo sweep --out` wrote.")
+        definition = sweep.definition()
+        if (found := definition.get("format")) != FORMAT:
+            raise RunError(f"{path} has sweep format {found}; this kelbo reads {FORMAT}.")
+        if missing := KEYS - definition.keys():
+            raise Damaged(f"{sweep.definition_path} lacks {', '.join(sorted(missing))}. Lay the sweep anew elsewhere.")
+        return sweep
+
+    @property
+    def definition_path(self) -> Path:
+        return self.path / "sweep.json"
+
+    def definition(self) -> dict[str, Any]:
+        return read_json(self.definition_path)
+
+    @property
+    def lanes(self) -> list[str]:
+        """The lanes' names, in the order in which they are trained."""
+        return [lane["name"] for lane in self.definition()["lanes"]]
+
+    def run(self, lane: str) -> Run:
+        """A lane's run, which may not have begun yet."""
+        return Run(self.path / "lanes" / lane)
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    def log(self, lane: str) -> Path:
+        return self.logs / f"{lane}.log"
+
+    def table(self, ending: str = ".csv") -> Path:
+        return self.path / f"table{ending}"
+
+    def status(self, lane: str) -> dict[str, Any] | None:
+        """How the lane ended last time; None where it never did."""
+        path = self._state(lane)
+        return read_json(path) if path.exists() else None
+
+    def save_status(self, lane: str, status: dict[str, Any]) -> None:
+        write_json(self._state(lane), status)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside the block no other process may run this sweep. RunError where one does already, or no lock is to be had."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it when the process ends
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise RunError(f"{self.path} is being run by another process. Wait for it, or stop it first.") from error
+        except OSError as error:
+            os.close(descriptor)
+            raise RunError(
+                f"{self.path} cannot be locked ({error.strerror}), so two commands could run it at a time. Choose an --out on "
+                "a file system that has flock."
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _state(self, lane: str) -> Path:
+        return self.path / "states" / f"{lane}.json"

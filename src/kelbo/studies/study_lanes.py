@@ -1,0 +1,207 @@
+"""The lanes of a study: of several sweeps in one folder, trained by one queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from kelbo.distributed.fabric import find_device
+from kelbo.errors import NotSaved, RecipeError, RunError
+from kelbo.recipes.files import differences, load
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Run, Sweep
+from kelbo.runs.study_folder import Study
+from kelbo.sweeps.choice import choose
+from kelbo.sweeps.definition import lay, recipe_of, status_of
+from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.lane import train_lane
+from kelbo.sweeps.queue import work_off
+from kelbo.sweeps.stackable import groups
+from kelbo.sweeps.stacked import work_off_stacked
+from kelbo.sweeps.way import How
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A lane of a study: its place, which may not be there yet, and how it stands.
+
+    sweep   the folder of the sweep that it belongs to
+    name    as that sweep calls it
+    wanted  steps
+    """
+
+    sweep: Sweep
+    name: str
+    wanted: int
+
+    @property
+    def run(self) -> Run:
+        return self.sweep.run(self.name)
+
+    @property
+    def title(self) -> str:
+        return f"{self.sweep.path.name}/{self.name}"
+
+    @property
+    def steps(self) -> int:
+        """Of the newest checkpoint."""
+        return max(self.run.checkpoint_steps(), default=0)
+
+    @property
+    def state(self) -> tuple[str, str | None]:
+        """ "done", "diverged", "failed", or "unfinished" where it was stopped or not begun; and why."""
+        if self.steps >= self.wanted:  # it may have been given more since
+            return "done", None
+        told = self.sweep.status(self.name) or {}
+        known = told.get("state")
+        return (known if known in ("diverged", "failed") else "unfinished"), told.get("error") or self._why_unfinished
+
+    @property
+    def has_steps_to_do(self) -> bool:
+        """One that diverged would diverge again, so it is left as it is."""
+        return self.state[0] in ("failed", "unfinished")
+
+    @property
+    def _why_unfinished(self) -> str:
+        return f"stopped at step {self.steps:,} of {self.wanted:,}" if self.steps else "not begun"
+
+
+AnEntry = TypeVar("AnEntry", bound=Entry)
+
+
+def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
+    """The lanes that have steps to do."""
+    return [entry for entry in entries if entry.has_steps_to_do]
+
+
+def require_some_done(entries: Sequence[Entry], out: Path) -> None:
+    """RunError where none of these lanes is trained: there is nothing to measure."""
+    if entries and all(entry.state[0] != "done" for entry in entries):
+        raise RunError(f"None of the {len(entries)} lanes asked for is trained in {out}. Leave out --no-train.")
+
+
+def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
+    """RecipeError where lanes shall be stacked and no two of these can be."""
+    if how == "stack" and recipes and all(len(group) < 2 for group in groups(recipes)):
+        raise RecipeError(
+            f"No two of the {len(recipes)} lanes asked for can be stacked: they differ in more than seed, β and the like. "
+            "Leave out --how stack."
+        )
+
+
+class Planned(Protocol):
+    """A sweep as a study plans it, and as `lay` takes it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def over(self) -> list[str]: ...
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+
+
+def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
+    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
+    recipes = {}
+    for sweep in sweeps:
+        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
+        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
+    return recipes
+
+
+def drawn_by_seed(folders: Iterable[Path]) -> bool:
+    """Whether some of these sweeps draw test images by each lane's own seed: an earlier version knew no other way."""
+    laid = [sweep for folder in folders if (sweep := Sweep(folder)).definition_path.exists()]
+    return any(getattr(recipe_of(sweep).data, "split_seed", 0) == "seed" for sweep in laid)
+
+
+def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
+    """RunError where a sweep's folder was laid out for another recipe: its lanes are none of this study's."""
+    for folder, recipe in recipes.items():
+        sweep = Sweep(folder)
+        if not sweep.definition_path.exists():
+            continue
+        before = recipe_of(sweep)
+        if changed := differences(before, recipe):
+            raise RunError(
+                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
+                "gone, name by --data-root where they were; where the study itself has changed, choose another --out."
+            )
+
+
+def train_entries(
+    study: Study,
+    jobs: Sequence[tuple[Entry, Job]],
+    beside: Sequence[Job] = (),
+    *,
+    watch: Watch = unheard,
+    workers: int | None = None,
+    how: How = "auto",
+) -> list[Outcome]:
+    """Work off the jobs that train these lanes; how each lane ended is kept in its sweep's folder. Their outcomes follow.
+
+    A job has its entry's title for a name. beside: other jobs of the study, which are worked off first. how: "stack" trains
+    lanes that can be stacked as one program, and the others by the queue; "auto" stacks where there is an accelerator and a
+    short probe finds it faster. RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
+    Interrupted after a signal, once what was running is saved.
+    """
+    todo = {entry.title: entry for entry, _ in jobs}
+
+    def keep(title: str, told: dict[str, Any]) -> None:
+        if title in todo and told.get("state") in ("done", "failed"):
+            with suppress(OSError):  # a full disk, of which the lane's own error speaks
+                todo[title].sweep.save_status(todo[title].name, status_of(told))
+        watch(title, told)
+
+    def log(title: str) -> Path:
+        return todo[title].sweep.log(todo[title].name) if title in todo else study.log(title)
+
+    with ExitStack() as held:
+        for sweep in {entry.sweep.path: entry.sweep for entry in todo.values()}.values():
+            held.enter_context(sweep.held())
+        stacks, queue = _parted([job for _, job in jobs], how, workers)
+        outcomes = work_off([*beside, *queue], watch=keep, log=log, workers=workers) if beside or queue else []
+        require_written(outcomes)
+        for stack in stacks:
+            outcomes += require_written(work_off_stacked(stack, watch=keep))
+        return outcomes
+
+
+def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[list[Job]], list[Job]]:
+    """The jobs in stacks, each trained as one program, and those that the queue takes: without CUDA it is the faster one."""
+    if how == "queue" or (how == "auto" and find_device(None).type != "cuda"):
+        return [], list(jobs)
+    lanes = [job for job in jobs if job.call is train_lane]
+    stacks, queue = [], [job for job in jobs if job.call is not train_lane]
+    for places in groups([job.arguments[0] for job in lanes]):
+        group = [lanes[place] for place in places]
+        recipes = [job.arguments[0] for job in group]
+        stack = len(group) > 1 and (how == "stack" or choose(recipes, workers=workers).how == "stack")
+        stacks, queue = ([*stacks, group], queue) if stack else (stacks, queue + group)
+    return stacks, queue
+
+
+def require_written(outcomes: list[Outcome]) -> list[Outcome]:
+    """NotSaved where some job could not write: the same would befall the others."""
+    halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
+    if halted:
+        first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
+        raise NotSaved(f"{first.name}: {first.error}")
+    return outcomes
+
+
+def seconds_of(entry: Entry) -> float:
+    """Of one process that trained the lane, by the rates in its journal."""
+    spent, last, batch = 0.0, 0, None
+    for row in entry.run.journal.rows():
+        batch = batch or load(entry.run.recipe_path, kept=True).training.batch_size
+        step, rate = int(row["step"] or 0), row.get("images_per_second")
+        if rate:
+            spent += (step - last) * batch / rate
+        last = step
+    return spent

@@ -1,0 +1,179 @@
+"""A sweep's numbers as a file for other programs and as a table for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kelbo.errors import RecipeError
+from kelbo.runs import write_atomic
+from kelbo.runs.writing import require_room
+from kelbo.sweeps.frame import Row, Summary, rows, summary
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Row", "Summary", "printed", "rows", "summary", "write_rows"]
+
+TYPES = {"seed": "int64", "step": "int64", "n": "int64", "excluded": "int64"} | dict.fromkeys(
+    ("value", "mean", "sd", "median", "low", "high"), "float64"
+)
+"""of the columns that are no text, whether or not a value is there"""
+
+
+def write_rows(path: Path, table: Sequence[Row] | Sequence[Summary]) -> None:
+    """Write rows or summaries as .csv or .parquet, atomically; what is missing is an empty field, in parquet null.
+
+    RecipeError for another ending, and for .parquet without pyarrow.
+    """
+    require_table(path)
+    records = [_flat(row) for row in table]
+    write_atomic(path, _csv(records) if path.suffix == ".csv" else _parquet(records))
+
+
+def require_table(path: Path) -> None:
+    """RecipeError where no table can be written at `path`: a folder, another ending, or .parquet without pyarrow."""
+    if path.is_dir() or path.suffix not in (".csv", ".parquet"):
+        raise RecipeError(f"A table is a file that ends in .csv or .parquet; got {path}.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write a .csv.")
+    require_room(path)
+
+
+def _flat(row: Row | Summary) -> dict[str, Any]:
+    """A row as columns, each setting one of them; its conditions are one, as JSON."""
+    columns: dict[str, Any] = {}
+    for name, value in row._asdict().items():
+        text = json.dumps(value, ensure_ascii=False) if name == "conditions" else value
+        columns |= value if name == "settings" else {name: text}
+    return columns
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow(
+            {name: json.dumps(value) if isinstance(value, bool) else value for name, value in record.items()}
+        )
+    return text.getvalue()
+
+
+def _parquet(records: list[dict[str, Any]]) -> bytes:
+    pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    known = Row._fields + Summary._fields
+    columns = {}
+    for name in records[0] if records else ():
+        kind = TYPES.get(name, "string") if name in known else None  # a setting's type is that of its values
+        columns[name] = pyarrow.array([record[name] for record in records], kind)
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), buffer)
+    return buffer.getvalue()
+
+
+SHOWN = ("elbo", "rate", "distortion", "bits_per_dim", "psnr", "rmse")
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def printed(found: Sequence[Summary], quantities: Sequence[str] | None = None) -> Table:
+    """Summaries for a terminal of 80 columns; under it what the numbers are of, and what must be said of some.
+
+    quantities: which, from every source; by default the usual ones of evaluations (of the journal, where there is none),
+    and all scores.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = [row for row in found if row.quantity in quantities] if quantities is not None else _usual(found)
+    names, settings = _names(shown), _short(list(dict.fromkeys(path for row in shown for path in row.settings)))
+    notes = list(dict.fromkeys(row.note for row in shown if row.note))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=_caption(shown, names, notes), caption_justify="left")
+    table.add_column("quantity", overflow="fold", min_width=12)
+    for header in (*settings.values(), "seeds"):
+        table.add_column(header, justify="right")
+    for header in ("mean ± sd", "median"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right")
+    before = ""
+    for row in shown:
+        name = names[row.quantity, row.source]
+        if before not in ("", name):
+            table.add_section()
+        varied = [str(row.settings.get(path, "")) for path in settings]
+        table.add_row("" if name == before else name, *varied, _seeds(row, notes), *_told(row))
+        before = name
+    return table
+
+
+def _usual(found: Sequence[Summary]) -> list[Summary]:
+    evaluated = {row.quantity for row in found if row.source.startswith("evaluation")}
+
+    def usual(row: Summary) -> bool:
+        if row.source.startswith("scores"):
+            return row.quantity != "rate"  # the evaluation's again
+        return row.quantity in SHOWN and not (row.source.startswith("journal") and row.quantity in evaluated)
+
+    return [row for row in found if usual(row)]
+
+
+def _names(shown: Sequence[Summary]) -> dict[tuple[str, str], str]:
+    """What each quantity of each source is called, in words; where several sources have it, theirs are part of its name."""
+    sources: dict[str, set[str]] = {}
+    for row in shown:
+        sources.setdefault(row.quantity, set()).add(row.source)
+    names = {}
+    for quantity, source in dict.fromkeys((row.quantity, row.source) for row in shown):
+        words = quantity.replace("_", " ").replace(".", ", ", 1)
+        names[quantity, source] = words if len(sources[quantity]) == 1 else f"{words}, {source}"
+    return names
+
+
+def _short(paths: list[str]) -> dict[str, str]:
+    """Settings' headers: the last word of their path, the whole path where two would be the same."""
+    last = [path.rpartition(".")[2] for path in paths]
+    return {path: path if last.count(word) > 1 else word for path, word in zip(paths, last, strict=True)}
+
+
+def _caption(shown: Sequence[Summary], names: dict[tuple[str, str], str], notes: list[str]) -> str:
+    of: dict[str, dict[str, None]] = {}
+    for row in shown:
+        told = ", ".join(filter(None, (row.source, row.unit)))
+        of.setdefault(told, {})[names[row.quantity, row.source]] = None
+    lines = [f"{', '.join(quantities)}: {told}" for told, quantities in of.items()]
+    return "\n".join([*lines, *(f"{_mark(number)} {note}" for number, note in enumerate(notes, start=1))])
+
+
+def _seeds(row: Summary, notes: list[str]) -> str:
+    count = f"{row.n} of {row.n + row.excluded}" if row.excluded else f"{row.n}"
+    return f"{count} {_mark(1 + notes.index(row.note))}" if row.note else count
+
+
+def _mark(number: int) -> str:
+    return f"{number}".translate(RAISED)
+
+
+def _told(row: Summary) -> tuple[str, str, str]:
+    """Mean and sd, median, interval."""
+    if row.mean is None or row.median is None:
+        return "–", "–", "–"
+    if row.sd is None:
+        return f"{_digits(row.mean, 0)} ± –", _digits(row.median, 0), "–"
+    if row.low is None or row.high is None:  # all seeds are equal
+        return f"{_digits(row.mean, 0)} ± {_digits(row.sd, 0)}", _digits(row.median, 0), "–"
+    mean, sd, median, low, high = (_digits(x, row.sd) for x in (row.mean, row.sd, row.median, row.low, row.high))
+    return f"{mean} ± {sd}", median, f"{low} to {high}"
+
+
+def _digits(value: float, spread: float) -> str:
+    """A number to two digits of its spread, or to three of its own where that takes many; to five where there is none."""
+    decimals = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else None
+    form = ",.5g" if decimals is None else ",.3g" if decimals > 6 else f",.{decimals}f"
+    return f"{value:{form}}".replace("-", "−")

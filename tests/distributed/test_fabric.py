@@ -1,0 +1,55 @@
+"""The engine comes without baggage, and leaves other imports alone."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def answer(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_training_does_not_load_the_metrics_library():
+    loaded = answer("import sys, kelbo.experiments; print('torchmetrics' in sys.modules, 'matplotlib' in sys.modules)")
+    assert loaded == "False False"
+
+
+@pytest.mark.slow
+def test_the_real_metrics_library_can_be_imported_afterwards():
+    assert answer("import kelbo.distributed.fabric, torchmetrics; print(hasattr(torchmetrics, 'Metric'))") == "True"
+
+
+@pytest.mark.slow
+def test_one_that_was_imported_before_stays():
+    assert (
+        answer("import torchmetrics, kelbo.distributed.fabric, sys; print(sys.modules['torchmetrics'] is torchmetrics)")
+        == "True"
+    )
+
+
+def test_training_needs_no_metrics_library():
+    code = """
+import sys
+from importlib import metadata
+known = metadata.version
+def version(name):
+    if name == "torchmetrics":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.version = version
+class Hidden:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] == "torchmetrics":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+import kelbo.experiments, kelbo.metrics, lightning_fabric.utilities.imports as i
+print(i._TORCHMETRICS_GREATER_EQUAL_1_0_0)
+"""
+    assert answer(code) == "False"
+
+
+def test_fabric_still_knows_which_version_there_is():
+    module = "lightning_fabric.utilities.imports"
+    code = f"import kelbo.distributed.fabric, {module} as i; print(i._TORCHMETRICS_GREATER_EQUAL_1_0_0)"
+    assert answer(code) == "True"
