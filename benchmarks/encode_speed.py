@@ -41,7 +41,8 @@ def stock() -> tuple[int, float]:
 
 
 def kelbo() -> tuple[int, float]:
-    from kelbo.data.images import ArrayImages, ImageSet
+    from kelbo.data.image_set import ImageSet
+    from kelbo.data.images import ArrayImages
     from kelbo.evaluation import encode
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build

@@ -30,7 +30,7 @@ def opened(run: str | None):
     """A Burgess VAE of shapes2d."""
     import torch
 
-    from kelbo.data.images import ImageSet
+    from kelbo.data.image_set import ImageSet
     from kelbo.data.shapes2d import shapes2d
     from kelbo.experiments import open_run
     from kelbo.recipes import build

@@ -46,7 +46,8 @@ def train_kelbo(network: str) -> tuple[int, float]:
     import torch
 
     from kelbo.data.batches import Batches
-    from kelbo.data.images import ArrayImages, ImageSet
+    from kelbo.data.image_set import ImageSet
+    from kelbo.data.images import ArrayImages
     from kelbo.distributed.fabric import Fabric
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes import build, change

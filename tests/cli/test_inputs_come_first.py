@@ -2,7 +2,7 @@
 
 import pytest
 
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.errors import DataError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, find

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kelbo.data.factors import FactorImages, Factors
-from kelbo.data.images import ArrayImages, ImageSet, hold_out, quantized
+from kelbo.data.image_set import ImageSet, hold_out, quantized
+from kelbo.data.images import ArrayImages
 from kelbo.errors import DataCorrupt, DataError
 
 FACTORS = Factors(("colour", "size", "turn"), (4, 2, 5))

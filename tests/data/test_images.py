@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data.images import ArrayImages, ImageSet, SubsetImages, _copied, hold_out, quantized
+from kelbo.data.image_set import ImageSet, hold_out, quantized
+from kelbo.data.images import ArrayImages, SubsetImages, _copied
 from kelbo.errors import DataCorrupt
 
 

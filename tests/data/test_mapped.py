@@ -12,7 +12,8 @@ import torch
 
 from kelbo.data.arrays import arrays
 from kelbo.data.batches import Batches, passes
-from kelbo.data.images import ArrayImages, ImageSet, quantized
+from kelbo.data.image_set import ImageSet, quantized
+from kelbo.data.images import ArrayImages
 from kelbo.data.mapped import mapped, memory
 
 COUNT, SHAPE = 150_000, (64, 64, 3)  # 1.8 GB

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kelbo.data.images import splits_told
+from kelbo.data.image_set import splits_told
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, dump, find, load, parse

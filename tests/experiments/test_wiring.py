@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kelbo.data.factors import FactorImages, Factors
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.recipes import build, change, find, readers
 from kelbo.units import intensities
 

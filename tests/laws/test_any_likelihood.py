@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe

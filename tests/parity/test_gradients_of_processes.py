@@ -21,7 +21,8 @@ from pydantic.fields import FieldInfo
 from safetensors.torch import load_file, save_file
 
 from kelbo.cli.launching import launch
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.latents import diagonal_gaussian as gaussian

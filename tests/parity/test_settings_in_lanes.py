@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from tests.parity.test_stacked import alone, same, stacked
 
 from kelbo.data.batches import Batches
-from kelbo.data.images import ArrayImages, ImageSet, quantized
+from kelbo.data.image_set import ImageSet, quantized
+from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
 from kelbo.recipes import build, change, find

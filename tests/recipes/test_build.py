@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.errors import RecipeError
 from kelbo.recipes import build
 from kelbo.recipes.files import change

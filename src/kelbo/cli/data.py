@@ -12,7 +12,7 @@ from kelbo.cli.options import DataRoot, Json
 from kelbo.cli.places import require_picture
 
 if TYPE_CHECKING:
-    from kelbo.data.images import ImageSet
+    from kelbo.data.image_set import ImageSet
 
 app = typer.Typer(help="List the data sets, fetch one, check it, or look at it.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]

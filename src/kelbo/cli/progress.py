@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.data.images import ImageSet, splits_told
+from kelbo.data.image_set import ImageSet, splits_told
 from kelbo.experiments.running import followed
 from kelbo.runs import Run
 from kelbo.runs.journal import Row

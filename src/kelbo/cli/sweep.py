@@ -135,7 +135,7 @@ def _laid(
 ) -> Laid:
     """The sweep's folder, found or made; it is made only once all that its lanes need is there."""
     from kelbo.cli.train import changed
-    from kelbo.data.images import splits_told
+    from kelbo.data.image_set import splits_told
     from kelbo.errors import RecipeError
     from kelbo.recipes.named import find
     from kelbo.runs import Sweep

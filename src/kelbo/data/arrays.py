@@ -8,7 +8,8 @@ import numpy as np
 
 from kelbo.data.array_files import chosen_arrays, is_read, load_array, not_read_beside
 from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
-from kelbo.data.images import ArrayImages, ImageSet, drawn, hold_out
+from kelbo.data.image_set import ImageSet, drawn, hold_out
+from kelbo.data.images import ArrayImages
 from kelbo.data.splits import told
 from kelbo.errors import DataCorrupt
 

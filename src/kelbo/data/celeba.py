@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of, refused
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import (

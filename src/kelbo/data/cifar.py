@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.data.roots import missing
 from kelbo.data.unpickle import load_table
 from kelbo.errors import DataCorrupt

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kelbo.data.images import ArrayImages, ImageSet, drawn, hold_out
+from kelbo.data.image_set import ImageSet, drawn, hold_out
+from kelbo.data.images import ArrayImages
 
 SIDE, LEVELS = 8, 17
 

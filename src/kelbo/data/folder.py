@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
 from kelbo.data.formats import EXAMPLES
-from kelbo.data.images import ImageSet, divided
+from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly

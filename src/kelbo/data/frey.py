@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from kelbo.data.array_files import load_array
-from kelbo.data.images import ArrayImages, ImageSet, SubsetImages
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages, SubsetImages
 from kelbo.data.matlab import read_mat
 from kelbo.data.roots import missing
 from kelbo.errors import DataCorrupt

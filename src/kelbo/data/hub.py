@@ -14,7 +14,7 @@ import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
 from kelbo.data.formats import is_picture
-from kelbo.data.images import ImageSet, divided
+from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import Crop, Deep, Filter, Mode, Picture, Refused, Sides, check_options

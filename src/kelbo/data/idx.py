@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.data.roots import missing
 from kelbo.errors import DataCorrupt
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import by_itself
 from kelbo.errors import RecipeError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import find_device
 from kelbo.errors import DataError, RecipeError
 from kelbo.evaluation.classifier import save_classifier

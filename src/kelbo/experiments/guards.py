@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
 from kelbo.recipes.build import Outline

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.data.batches import Batches
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
 from kelbo.experiments.cautions import cautions

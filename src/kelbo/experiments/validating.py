@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from kelbo.data.batches import passes, share
-from kelbo.data.images import Images, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import place, together
 from kelbo.errors import RunError

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
-from kelbo.data.images import Images, ImageSet, quantized
+from kelbo.data.image_set import ImageSet, quantized
+from kelbo.data.images import Images
 from kelbo.errors import KelboError, RecipeError
 from kelbo.machine import require_float32_default
 from kelbo.protocols import Likelihood, Model, Objective

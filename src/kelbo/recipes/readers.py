@@ -16,7 +16,7 @@ from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.images import ImageSet, drawn, hold_out
+from kelbo.data.image_set import ImageSet, drawn, hold_out
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kelbo.data.images import Images, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images
 from kelbo.errors import RecipeError
 from kelbo.recipes import build
 from kelbo.recipes.files import change, parse

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 
 from kelbo.data.batches import Batches
-from kelbo.data.images import ArrayImages, ImageSet
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
 from kelbo.machine import keep_freed_memory

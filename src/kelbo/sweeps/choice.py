@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from kelbo.data.batches import Batches
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.eager import by_itself
 from kelbo.errors import RecipeError

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from kelbo.bound import Bound
-from kelbo.data.images import ImageSet, splits_told
+from kelbo.data.image_set import ImageSet, splits_told
 from kelbo.distributed.fabric import Fabric
 from kelbo.experiments import train
 from kelbo.experiments.guards import require_same_recipe

@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 
 from kelbo.data.batches import DEVICE_BUDGET
-from kelbo.data.images import Images, ImageSet, QuantizedImages, SubsetImages
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images, QuantizedImages, SubsetImages
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 

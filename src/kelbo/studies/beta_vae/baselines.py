@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from kelbo.data.images import ArrayImages, Images, ImageSet, SubsetImages
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages, Images, SubsetImages
 from kelbo.evaluation.codes import drawn
 from kelbo.experiments import open_run
 from kelbo.experiments.scoring import factor_codes

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.batches import Batches
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.recipes import Recipe, build, change, find
 from kelbo.seeds import Source, drawing_from, seed_for, seeded

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from kelbo.data.images import ImageSet
+from kelbo.data.image_set import ImageSet
 from kelbo.errors import RecipeError
 from kelbo.recipes import build
 from kelbo.recipes import sigma_study as study

@@ -1,0 +1,120 @@
+"""A data set of images: its splits, what is known of each image, and how splits are drawn.
+
+`ImageSet` is what every reader returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from kelbo.data.factors import FactorImages
+from kelbo.data.images import Images, QuantizedImages, SubsetImages
+from kelbo.data.splits import told
+from kelbo.errors import DataCorrupt
+from kelbo.seeds import generator
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A data set: its splits by name ("train", "test", …), and what is known of each image.
+
+    labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
+    attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
+    subsets of it and share its pixels. sources says of each split where it is from: a folder, a file, a draw. names holds, per
+    split, each image's path within the set ("cats/1.png"), of sets of encoded pictures; used says how many of its files were
+    used and how many were left out, and left_out names each picture that was skipped and why. note says in one line where the
+    pixels come from and how the splits were made; a report prints it.
+    """
+
+    name: str
+    splits: Mapping[str, Images]
+    note: str
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attribute_names: tuple[str, ...] = ()
+    whole: FactorImages | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, np.ndarray] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    used: str = ""
+
+    @property
+    def train(self) -> Images:
+        return self.splits["train"]
+
+    @property
+    def test(self) -> Images:
+        return self.splits["test"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.train.shape
+
+    @property
+    def levels(self) -> int:
+        return self.train.levels
+
+
+def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImages]:
+    """Splits "train" and "test" of a set that comes with none: a seeded draw of `fraction` is held out.
+
+    At least one image is held out; each split keeps the images' own order. Raises ValueError where fraction is not in
+    (0, 1) and DataCorrupt where nothing is left to train on.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {fraction}.")
+    if len(images) < 2:
+        raise DataCorrupt("There is 1 image; 2 or more are needed to hold one out.")
+    order = torch.randperm(len(images), generator=generator(seed, "split"))
+    held = max(1, round(fraction * len(images)))
+    return {
+        "train": SubsetImages(images, order[held:].sort().values),
+        "test": SubsetImages(images, order[:held].sort().values),
+    }
+
+
+def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
+    """The set with splits drawn by `hold_out`, where its only split is "all"; with its own splits as they are.
+
+    Its note ends with where the splits are from.
+    """
+    if "all" not in whole.splits:
+        return replace(whole, note=f"{whole.note}, {told(whole.sources)}")
+    sources = drawn(fraction, seed, whole.sources.get("all"))
+    parts = hold_out(whole.splits["all"], fraction, seed)
+
+    def taken(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {split: known["all"][part.index.numpy()] for split, part in parts.items()} if known else {}
+
+    note, labels, names = f"{whole.note}, {sources['test']}", taken(whole.labels), taken(whole.names)
+    return replace(whole, splits=parts, note=note, labels=labels, names=names, sources=sources)
+
+
+def splits_told(image_set: ImageSet) -> str:
+    """In one line the splits, how many images each has, and where each is from; and what was left out."""
+    parts = [
+        f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")
+        for split, images in image_set.splits.items()
+    ]
+    return f"{image_set.name}: {', '.join(parts)}" + (f"; {image_set.used}" if image_set.used else "")
+
+
+def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
+    """The sources of the splits that `hold_out` makes. of: what they are drawn from, where that is not everything."""
+    whence = f" of {of}" if of else ""
+    return {"train": f"the rest{whence}", "test": f"{fraction:g}{whence} held out by seed {seed}"}
+
+
+def quantized(image_set: ImageSet, bits: int) -> ImageSet:
+    """The same set at 2**bits levels: the `bits` most significant bits of each pixel (Kingma & Dhariwal, 2018, use 5).
+
+    Raises ValueError where bits is not 1 to 8 or the set has not 256 levels.
+    """
+    splits = {name: QuantizedImages(images, bits) for name, images in image_set.splits.items()}
+    whole = image_set.whole and replace(image_set.whole, images=QuantizedImages(image_set.whole.images, bits))
+    note = f"{image_set.note}; the {bits} most significant bits of each pixel"
+    return replace(image_set, name=f"{image_set.name}-{bits}bit", splits=splits, whole=whole, note=note)
