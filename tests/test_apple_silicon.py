@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from kelbo.distributed.fabric import Fabric, best_accelerator, find_device
 from kelbo.evaluation import reconstruct, sample, traverse
 from kelbo.evaluation.classifier import random_network
-from kelbo.evaluation.doctor import examine
 from kelbo.evaluation.feature_network import features_of
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.train_classifier import train_classifier
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.doctor import examine
 from kelbo.experiments.scoring import score_run
 from kelbo.machine import describe, device_of_doubles
 from kelbo.models.linear import fit_linear

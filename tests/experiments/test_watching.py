@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kelbo.errors import NotSaved
-from kelbo.evaluation.doctor import examine
 from kelbo.experiments import open_run, train
+from kelbo.experiments.doctor import examine
 from kelbo.recipes import change, find, load
 from kelbo.runs import Run
 

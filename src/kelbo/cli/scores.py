@@ -71,8 +71,8 @@ def doctor(
     """Look for what commonly goes wrong: unused latents, σ against error, units, prior gap, overfitting."""
     from rich.console import Console
 
-    from kelbo.evaluation.doctor import examine
     from kelbo.experiments import open_run
+    from kelbo.experiments.doctor import examine
 
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     data = experiment.data

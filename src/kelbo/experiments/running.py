@@ -18,6 +18,7 @@ from kelbo.experiments.cautions import cautions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.solved import keep_sigma
 from kelbo.experiments.validating import validation
+from kelbo.experiments.watch import BalanceWatch, Say, silent
 from kelbo.machine import describe
 from kelbo.protocols import Objective
 from kelbo.recipes import build
@@ -28,7 +29,6 @@ from kelbo.seeds import Source, drawing_from, seed_for, seeded
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.hooks import Sink
-from kelbo.training.watch import BalanceWatch, Say, silent
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kelbo.experiments.guards import require_splits
-from kelbo.experiments.train import See, unseen
+from kelbo.experiments.training_run import See, unseen
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep

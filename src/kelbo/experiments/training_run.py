@@ -16,13 +16,13 @@ from kelbo.experiments.guards import (
     require_whole_shares,
 )
 from kelbo.experiments.running import running
+from kelbo.experiments.watch import Say, silent
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import Hook, StopOnSignal, fit
 from kelbo.training.hooks import Sink
-from kelbo.training.watch import Say, silent
 
 See = Callable[[ImageSet], None]
 """Looks at the images that a run is about to be trained on."""

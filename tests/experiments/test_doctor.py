@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from kelbo.data.images import ArrayImages
-from kelbo.evaluation.doctor import examine
+from kelbo.experiments.doctor import examine
 from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian, PerPixelGaussian, SharedGaussian, StudentT
 from kelbo.models import VAE, Autoencoder
 

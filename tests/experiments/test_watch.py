@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kelbo.experiments.watch import BalanceWatch
 from kelbo.likelihoods import (
     AveragedSquaredError,
     Bernoulli,
@@ -20,7 +21,6 @@ from kelbo.likelihoods import (
     StudentT,
 )
 from kelbo.runs import Run
-from kelbo.training.watch import BalanceWatch
 
 FLOOR = math.exp(-6)
 

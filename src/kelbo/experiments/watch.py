@@ -44,7 +44,7 @@ class Warned(NamedTuple):
     text: str
 
 
-class Reading(NamedTuple):
+class SigmaReading(NamedTuple):
     """Of one row: σ that the decoder expects, RMSE that it makes (intensities), share of the pixels on σ's floor."""
 
     step: int
@@ -64,7 +64,7 @@ class RateReading(NamedTuple):
     rate: float
 
 
-AReading = TypeVar("AReading", Reading, RateReading)
+AReading = TypeVar("AReading", SigmaReading, RateReading)
 
 
 class BalanceWatch:
@@ -93,7 +93,7 @@ class BalanceWatch:
         self.floor = likelihood.sigma_floor
         self.has_rate = has_rate
         self.watched = has_rate and (self.floor is not None or self.source not in (None, "given"))
-        self.readings: list[Reading] = []
+        self.readings: list[SigmaReading] = []
         self.rates: list[RateReading] = []
         self.found = [Warned(kind, 0, text) for kind, text in (cautions or {}).items()]
         self.said: set[str] = set()
@@ -155,14 +155,16 @@ def collapsed(rates: Sequence[RateReading], steps: int, source: SigmaFrom | None
     }
 
 
-def _reading(row: Row) -> Reading | None:
+def _reading(row: Row) -> SigmaReading | None:
     step, sigma, rmse = row["step"], row.get("sigma"), row.get("rmse")
     if step is None or sigma is None or rmse is None or not 0 < sigma < math.inf or not math.isfinite(rmse):
         return None
-    return Reading(int(step), sigma, rmse, row.get("floored") or 0.0)
+    return SigmaReading(int(step), sigma, rmse, row.get("floored") or 0.0)
 
 
-def judged(readings: Sequence[Reading], steps: int, source: SigmaFrom | None, floor: float | None) -> dict[str, str]:
+def judged(
+    readings: Sequence[SigmaReading], steps: int, source: SigmaFrom | None, floor: float | None
+) -> dict[str, str]:
     """What is to be said of a run of so many steps after its latest reading, by kind."""
     now = readings[-1]
     last = now.step >= steps
@@ -188,7 +190,7 @@ def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[
     return readings[len(readings) - count :]
 
 
-def _pinned(now: Reading, source: SigmaFrom | None, floor: float) -> str:
+def _pinned(now: SigmaReading, source: SigmaFrom | None, floor: float) -> str:
     lies = f"lies on its floor, {floor:.4f} (about half a grey level of 256)"
     if source in ("decoder", None) and now.floored < 1:
         return (
@@ -203,7 +205,7 @@ def _pinned(now: Reading, source: SigmaFrom | None, floor: float) -> str:
     )
 
 
-def _narrow(now: Reading) -> str:
+def _narrow(now: SigmaReading) -> str:
     return (
         f"At step {now.step} the decoder expects errors of σ = {now.sigma:.4f} and makes errors of {now.rmse:.4f} on test "
         f"images, {1 / now.ratio:.1f} times as large: it fits its training images more closely than new ones, whose ELBO "
@@ -211,7 +213,7 @@ def _narrow(now: Reading) -> str:
     )
 
 
-def _wide(recent: Sequence[Reading], steps: int, source: SigmaFrom) -> dict[str, str]:
+def _wide(recent: Sequence[SigmaReading], steps: int, source: SigmaFrom) -> dict[str, str]:
     now = recent[-1]
     left = steps - now.step
     told = (
@@ -239,7 +241,7 @@ def _wide(recent: Sequence[Reading], steps: int, source: SigmaFrom) -> dict[str,
     return {"sigma-wide": told + advice}
 
 
-def _steps_until(ratio: float, recent: Sequence[Reading]) -> float:
+def _steps_until(ratio: float, recent: Sequence[SigmaReading]) -> float:
     """Steps until σ is so many times the error, should ln σ go on as it does; infinite where it does not fall."""
     first, now = recent[0], recent[-1]
     fallen = math.log(first.sigma / now.sigma)
