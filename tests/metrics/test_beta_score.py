@@ -105,7 +105,7 @@ def test_more_pairs_tell_more():
     assert scores[2] > scores[0] + 0.1
 
 
-def test_the_published_mode_has_its_sizes_and_its_idle_class(monkeypatch):
+def test_the_points_are_the_references_and_the_classes_the_factors_drawn(monkeypatch):
     asked = {}
 
     def told(classifier, train, labels, test, **how):
@@ -113,14 +113,8 @@ def test_the_published_mode_has_its_sizes_and_its_idle_class(monkeypatch):
         return np.zeros(len(test), np.int64)
 
     monkeypatch.setattr(module, "predictions", told)
-    beta_score(MIXED, GRID, pairs=2, chosen=(1, 2), classifier="mlp", as_published=True)
-    assert asked == {
-        "train": 1000, "test": 501, "labels": {1, 2}, "classes": 3, "dropout_at_test": True, "seed": 0
-    }  # fmt: skip
     beta_score(MIXED, GRID, pairs=2, chosen=(1, 2), classifier="mlp")
-    assert asked == {
-        "train": 10_000, "test": 5_000, "labels": {0, 1}, "classes": 2, "dropout_at_test": False, "seed": 0
-    }  # fmt: skip
+    assert asked == {"train": 10_000, "test": 5_000, "labels": {0, 1}, "classes": 2, "seed": 0}
 
 
 @pytest.mark.parametrize("chosen", [(0,), (0, 0), (0, 3), (-1, 0), ()])

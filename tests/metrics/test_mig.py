@@ -61,63 +61,6 @@ def test_entropies_are_those_of_one_density_at_a_time(samples, monkeypatch):
     np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples), slow, rtol=1e-10)
 
 
-def test_as_published_a_latents_draws_are_those_of_all_latents(monkeypatch):
-    """The draws (S, K) read row after row as (K, S), and each latent's mixture asked about what then stands in its row."""
-    noise, rows, samples = RNG.normal(size=MEANS.shape), RNG.permutation(200)[:70], 50
-    drawn = (MEANS + SCALES * noise)[rows][:samples]
-    scrambled = drawn.reshape(3, samples)
-    slow = [
-        -np.mean([np.log(norm.pdf(z, MEANS[rows, k], SCALES[rows, k]).mean()) for z in scrambled[k]]) for k in range(3)
-    ]
-    assert np.abs(slow - module._entropies(MEANS, SCALES, noise, rows, samples)).max() > 0.1
-    np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples, scrambled=True), slow, rtol=1e-10)
-    monkeypatch.setattr(module, "BLOCK", 300)
-    np.testing.assert_allclose(module._entropies(MEANS, SCALES, noise, rows, samples, scrambled=True), slow, rtol=1e-10)
-
-
-def as_published(means, scales, factors, rng):
-    """The gap as the published code has it, from its own words: means for draws, every entropy in an order of its own."""
-    count, latents = means.shape
-
-    def entropies(rows):
-        values = means[rng.permutation(rows)].reshape(latents, len(rows))
-        z = (values[:, :, None] - means[rows].T[:, None]) / scales[rows].T[:, None]
-        densities = np.exp(-z * z / 2) / (np.sqrt(2 * np.pi) * scales[rows].T[:, None])
-        return -np.log(densities.mean(2)).mean(1)
-
-    whole, gaps = entropies(np.arange(count)), []
-    for column in factors.T:
-        groups = [np.flatnonzero(column == value) for value in range(column.max() + 1)]
-        informations = (whole - sum(len(rows) / count * entropies(rows) for rows in groups)).clip(0)
-        best = np.sort([0, *informations])
-        shares = np.bincount(column) / count
-        gaps.append((best[-1] - best[-2]) / -(shares * np.log(shares)).sum())
-    return np.mean(gaps)
-
-
-def test_as_published_the_score_is_spread_by_the_order_of_rows_as_the_published_codes():
-    table = MEANS[:90], SCALES[:90], FACTORS[:90]
-    ours = [continuous_mig(*table, seed=seed, as_published=True).value for seed in range(150)]
-    theirs = [as_published(*table, np.random.default_rng(seed)) for seed in range(150)]
-    error = np.hypot(np.std(ours), np.std(theirs)) / np.sqrt(150)
-    assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=4 * error)
-    assert np.std(ours) == pytest.approx(np.std(theirs), rel=0.3)  # five of its own errors
-    assert np.std(ours) > 0.02
-
-
-def test_as_published_one_latent_is_asked_about_its_own_means_whatever_the_order():
-    table = MEANS[:, :1], SCALES[:, :1], FACTORS
-    scores = [continuous_mig(*table, seed=seed, as_published=True).value for seed in (0, 1)]
-    np.testing.assert_allclose(scores, as_published(*table, np.random.default_rng(0)), rtol=1e-9)
-
-
-def test_as_published_far_draws_stay_finite():
-    """A latent at 0 ± 1e-3 asked about another's draws around 1e3."""
-    means = np.stack([FACTORS[:, 0] * 1e3, FACTORS[:, 1] * 1e-3], 1)
-    score = continuous_mig(means, np.full(means.shape, 1e-3), FACTORS, as_published=True)
-    assert np.isfinite(score.information).all()
-
-
 def test_continuous_informations_are_those_of_the_integral():
     """Posteriors N(v, 0.5²) for v = 0, 1: the information of a mixture of two, by quadrature; none on the other factor."""
     factors = np.stack([np.arange(3000) % 2, np.arange(3000) // 2 % 2], 1)

@@ -27,13 +27,14 @@ def baseline(
     """Fit a linear code to a set's training split and write the codes of all images, or of the test split without factors."""
     from kelbo.cli.code_files import require_writable, write_codes
     from kelbo.machine import keep_freed_memory
-    from kelbo.recipes.build import baseline as fit
+    from kelbo.recipes.build import baseline as corrected
     from kelbo.recipes.sets import read
+    from kelbo.studies.beta_vae.as_published_baselines import baseline_as_published
 
     require_writable(out)
     keep_freed_memory()
     data = read(name, data_root, settings)
-    encoder = fit(kind, data.train, latents, seed=seed, as_published=as_published)
+    encoder = (baseline_as_published if as_published else corrected)(kind, data.train, latents, seed=seed)
     if data.whole is None:
         labels, paths = data.labels.get("test"), data.names.get("test")
         write_codes(out, encoder.encode(data.test), None, labels=labels, paths=paths)

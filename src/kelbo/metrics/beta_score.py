@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.beta_score_modes import AS_PUBLISHED, CORRECTED
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
 from kelbo.metrics.classifiers import Classifier, predictions
 from kelbo.metrics.groups import draw_rows, draw_values, group_rows
@@ -77,14 +76,11 @@ def beta_score_of(
     *,
     train: int,
     classifier: Classifier = "logistic",
-    classes: int | None = None,
     seed: int = 0,
-    dropout_at_test: bool = False,
 ) -> BetaScore:
-    """The β-VAE score of points: learned from the first `train`, told by the others.
+    """The β-VAE score of points: learned from the first `train`, tested on the others; its classes are the factors drawn.
 
-    classes: how many outputs linear and mlp have, the number of factors that were drawn where None (others: see
-    `predictions`). ScoreError where no point is left for the test, or train has one factor only.
+    Raises ScoreError if no point is left for the test, or the points to learn from have one factor only.
     """
     labels, size = points.labels, int(points.labels.max()) + 1
     if not 0 < train < len(labels) or len(np.unique(labels[:train])) < 2:
@@ -93,8 +89,6 @@ def beta_score_of(
             f"got train={train:,} of {len(labels):,} points. Draw more, or change train."
         )
     columns, positions = np.unique(labels, return_inverse=True)
-    if classes is not None:  # the classes are the columns themselves, of which some may never be drawn
-        columns, positions, size = np.arange(classes), labels, classes
     told = columns[
         predictions(
             classifier,
@@ -103,7 +97,6 @@ def beta_score_of(
             points.differences[train:],
             classes=len(columns),
             seed=seed,
-            dropout_at_test=dropout_at_test,
         )
     ]
     confusion = np.bincount(labels[train:] * size + told, minlength=size * size).reshape(size, size)
@@ -117,10 +110,9 @@ def beta_score(
     classifier: Classifier = "logistic",
     pairs: int = 64,
     chosen: Sequence[int] | None = None,
-    train: int | None = None,
-    test: int | None = None,
+    train: int = 10_000,
+    test: int = 5_000,
     seed: int = 0,
-    as_published: bool = False,
 ) -> BetaScore:
     """The β-VAE score of codes (N, K) with factors (N, F): a classifier's test accuracy, by chance 1 / F.
 
@@ -129,21 +121,11 @@ def beta_score(
     pairs, 10,000 points to learn from and 5,000 for the test, and fits scikit-learn's logistic regression with its default
     penalty. So does this, hence the score depends on the scale of the codes, though not on their order, sign or offset.
 
-    chosen: columns of the factors that are drawn (the others still vary); train, test: points, the mode's where None.
-    as_published: as one study ran it; `beta_score_modes` says how. `pair_differences` and `beta_score_of` are the two halves,
-    for many classifiers on the same points. ScoreError: see there.
+    chosen: columns of the factors that are drawn (the others still vary); train, test: points. `pair_differences` and
+    `beta_score_of` are the two halves, for many classifiers on the same points. ScoreError: see there.
     """
-    mode = AS_PUBLISHED if as_published else CORRECTED
-    train, test = mode.train if train is None else train, mode.test if test is None else test
     points = pair_differences(codes, factors, points=train + test, pairs=pairs, chosen=chosen, seed=seed)
-    return beta_score_of(
-        points,
-        train=train,
-        classifier=classifier,
-        classes=np.shape(factors)[1] if mode.idle_classes else None,
-        seed=seed,
-        dropout_at_test=mode.dropout_at_test,
-    )
+    return beta_score_of(points, train=train, classifier=classifier, seed=seed)
 
 
 def _columns(chosen: Sequence[int] | None, count: int) -> Ints:

@@ -25,7 +25,6 @@ def predictions(
     *,
     classes: int,
     seed: int = 0,
-    dropout_at_test: bool = False,
 ) -> Ints:
     """The class of each test point (M, K), (M,), by a classifier that learned from points (N, K) with labels (N,).
 
@@ -34,7 +33,7 @@ def predictions(
                another solution.
     linear     the same model without penalty, by Adagrad (rate 0.01), 10,000 steps of all points
     mlp        two layers of 256 ReLU units, half of them dropped, by Adagrad (rate 0.001, decay 0.0001), 5,000 steps of all
-               points; all units answer the test, unless dropout_at_test
+               points; all units answer the test
     forest     150 trees, scikit-learn's otherwise
 
     labels are 0 … classes - 1; `classes` may be more than there are labels, which gives linear and mlp idle outputs.
@@ -56,7 +55,7 @@ def predictions(
         points, answers, asked = torch.as_tensor(train).float(), torch.as_tensor(labels), torch.as_tensor(test).float()
         if classifier == "linear":
             return np.asarray(_linear(points, answers, classes, noise)(asked).argmax(1))
-        network = _mlp(points, answers, classes, noise).train(dropout_at_test)
+        network = _mlp(points, answers, classes, noise).eval()
         with torch.no_grad():
             return np.asarray(network(asked).argmax(1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.checks import Floats, codes_and_factors, finite_table
+from kelbo.metrics.checks import Floats, Ints, codes_and_factors, finite_table
 from kelbo.metrics.mutual_information import equal_bins, factor_entropies, of_bins
 
 BLOCK = 2**17  # densities at a time: 1 MiB, which stay in the cache
@@ -46,7 +47,6 @@ def continuous_mig(
     *,
     samples: int = 10_000,
     seed: int = 0,
-    as_published: bool = False,
 ) -> InformationGap:
     """The mutual information gap of noisy codes z_j ~ N(means_j, scales_j²), without bins (Chen et al., 2018, appendix C).
 
@@ -55,12 +55,21 @@ def continuous_mig(
     mean over at most `samples` of its rows, as in the authors' code. Informations below 0, of which noise alone is the cause,
     count as 0. Not the score `mig` gives: it sees the posterior's width, that one its means only. Time grows with N².
 
-    as_published: as disvae and the β-VAE reproducibility study have it. In place of draws they take the means, since their
-    model gives these while it is evaluated. Those of S rows in an order drawn anew for each entropy, (S, K), they read row
-    after row as (K, S), where they meant the transpose: each latent's densities are asked about values of all latents. So the
-    score depends on the order by chance, the more so the fewer rows there are; give the mean over some seeds.
+    means, scales: (N, K). factors: (N, F). ScoreError: see `posterior_table`; samples below 1.
+    """
+    means, scales, ranks = posterior_table(means, scales, factors)
+    if samples < 1:
+        raise ScoreError(f"samples must be at least 1; got {samples}.")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(means))
+    noise = rng.normal(size=means.shape[::-1]).T  # latent by latent: one more leaves the others' draws as they are
+    return gap_of_entropies(lambda rows: _entropies(means, scales, noise, rows, samples), order, ranks)
 
-    means, scales: (N, K). factors: (N, F). ScoreError: see `codes_and_factors`; a scale that is not above 0; samples below 1.
+
+def posterior_table(means: np.ndarray, scales: np.ndarray, factors: np.ndarray) -> tuple[Floats, Floats, Ints]:
+    """Posterior means and scales (N, K), and the factors' values as ranks (N, F), checked.
+
+    Raises ScoreError if the tables do not fit one another (see `codes_and_factors`) or a scale is not above 0.
     """
     means, ranks = codes_and_factors(means, factors)
     scales = finite_table("scales", scales)
@@ -69,43 +78,40 @@ def continuous_mig(
             f"scales must be standard deviations above 0, one for each mean; got shape {scales.shape} for means of "
             f"{means.shape}, the smallest {scales.min():g}."
         )
-    if samples < 1:
-        raise ScoreError(f"An entropy needs a sample at least; got samples={samples}.")
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(means))  # the first rows of any group in this order are a random choice of it
-    # latent by latent: one more leaves the others' draws as they are
-    noise = np.zeros(means.shape) if as_published else rng.normal(size=means.shape[::-1]).T
+    return means, scales, ranks
 
-    def entropies(rows: np.ndarray) -> Floats:
-        rows = rng.permutation(rows) if as_published else rows
-        return _entropies(means, scales, noise, rows, samples, as_published)
 
+def gap_of_entropies(entropies: Callable[[Ints], Floats], order: Ints, ranks: Ints) -> InformationGap:
+    """The gap of informations I(z_j; v_f) = H(z_j) - Σ_v p(v) H(z_j | v).
+
+    entropies: of each latent's density over some rows, nats, (K,); called for all rows, then for those of each value of each
+    factor. order: (N,), a random order of the rows, so the first rows of any group are a random choice of it. ranks: (N, F).
+    """
     everything = entropies(order)
-    information = np.empty((means.shape[1], ranks.shape[1]))
+    information = np.empty((len(everything), ranks.shape[1]))
     for factor, column in enumerate(ranks.T):
         groups = [order[column[order] == value] for value in range(column.max() + 1)]
-        parts = [len(rows) / len(means) * entropies(rows) for rows in groups]
+        parts = [len(rows) / len(order) * entropies(rows) for rows in groups]
         information[:, factor] = everything - np.sum(parts, 0)
     return _gap(information.clip(0), factor_entropies(ranks))
 
 
-def _entropies(
-    means: Floats, scales: Floats, noise: Floats, rows: np.ndarray, samples: int, scrambled: bool = False
-) -> Floats:
-    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over their first `samples` draws.
-
-    scrambled: see `as_published` of `continuous_mig`.
-    """
+def _entropies(means: Floats, scales: Floats, noise: Floats, rows: np.ndarray, samples: int) -> Floats:
+    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over their first `samples` draws."""
     centres, widths, drawn = (torch.from_numpy(table[rows].T.copy()) for table in (means, scales, noise))
     drawn = drawn[:, :samples]
     own = -0.5 * drawn.square() - widths[:, : drawn.shape[1]].log()  # of each draw under the row it came from
     values = centres[:, : drawn.shape[1]] + widths[:, : drawn.shape[1]] * drawn
-    if scrambled:
-        values = values.T.reshape(values.shape)
-        own = _nearest(values, centres, widths)
+    return -mixture_log_density(values, own, centres, widths).mean(1).numpy()
+
+
+def mixture_log_density(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
+    """log 1/N Σ_n N(z; m_n, s_n²) of each latent's values (K, S), nats, (K, S); centres m and widths s are (K, N).
+
+    own: (K, S), for each value the log-density, without its ½ log 2π, of one row near it; the sum is taken relative to it.
+    """
     relative = torch.stack([_mixture(*latent) for latent in zip(values, own, centres, widths, strict=True)])
-    log_density = own + relative.log() - np.log(len(rows)) - 0.5 * np.log(2 * np.pi)
-    return -log_density.mean(1).numpy()
+    return own + relative.log() - np.log(centres.shape[1]) - 0.5 * np.log(2 * np.pi)
 
 
 def _mixture(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
@@ -117,17 +123,6 @@ def _mixture(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Te
         exponent = (part[:, None] - centres).mul_(inverse).square_().mul_(-0.5).sub_(logs).sub_(mine[:, None])
         sums.append(exponent.exp_().sum(1))
     return torch.cat(sums)
-
-
-def _nearest(values: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
-    """The largest log N(z; m_n, s_n²) over the rows n, without its ½ log 2π, of values (K, S): for draws that have no row."""
-    block = max(1, BLOCK // centres.shape[1])
-    found = []
-    for latent, centre, width in zip(values, centres, widths, strict=True):
-        logs = width.log()
-        parts = [(-0.5 * ((part[:, None] - centre) / width).square() - logs).amax(1) for part in latent.split(block)]
-        found.append(torch.cat(parts))
-    return torch.stack(found)
 
 
 def _gap(information: Floats, entropies: Floats) -> InformationGap:

@@ -12,7 +12,7 @@ One function, `flattened`, makes rows of images, for fitting and for encoding al
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -36,18 +36,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FILE, FORMAT = "linear encoder", 1
 TURNED_ON = 2**16
 """how many images ICA's rotation is found on, at most"""
-PUBLISHED = {("pca", 1): 25_000, ("pca", 3): 3_500, ("ica", 1): 2_500, ("ica", 3): 1_000}
-"""how many images, by kind and channels, the β-VAE reproducibility report fitted on, drawn with replacement"""
+
+Rows = Callable[[Tensor, int], Tensor]
+"""levels (B, C, H, W) and their number L to rows (B, D) float32"""
 
 
 def flattened(batch: Tensor, levels: int) -> Tensor:
     """Levels (B, C, H, W) as rows of intensities in [0, 1], (B, C·H·W) float32, channel by channel."""
     return intensities(batch.flatten(1), levels)
-
-
-def published_rows(batch: Tensor) -> Tensor:
-    """Levels (B, C, H, W) as rows of levels, pixel by pixel: (B, H·W·C) float32."""
-    return batch.permute(0, 2, 3, 1).flatten(1).float()
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def fit_linear(
     latents: int | None = None,
     *,
     examples: int | None = None,
-    as_published: bool = False,
+    rows: Rows = flattened,
     seed: int = 0,
     tolerance: float = 1e-3,
     most_passes: int = 12,
@@ -107,30 +103,29 @@ def fit_linear(
     examples (an even spread), by scikit-learn's FastICA (log cosh, all components at once) until no component turns by
     more than its tolerance, 1 - |cos| = 1e-4; whether it settled is told in `fitted`.
 
-    as_published: as the β-VAE reproducibility report's code did on purpose or not. It fits pca and ica to few images drawn
-    with replacement, as rows of levels 0 … L-1, pixel by pixel, and yet encodes rows of intensities, channel by channel. Of
-    grey binary images both rows are the same; of colour images neither order nor scale agree.
+    rows: how images are laid out while the encoder is fitted; `encode` always takes `flattened` rows, so leave it, unless you
+    measure what another layout costs.
 
-    `fitted` holds examples, seed, as_published, and of pca and ica variances, total_variance, residual, passes, of ica
+    `fitted` holds examples, seed, and of pca and ica variances, total_variance, residual, passes, of ica
     iterations and settled. Raises DataError where there are fewer images than codes need, or they vary in fewer directions.
     """
-    _check(kind, images, latents, examples, as_published)
+    _check(kind, images, latents, examples)
     if kind == "pixels":
         return LinearEncoder(kind, images.shape)
     assert latents is not None
     device = device or torch.device("cpu")
-    chosen = _chosen(kind, images, examples, as_published, seed)
+    chosen = _chosen(images, examples, seed)
     if len(chosen) <= latents:
         raise DataError(f"{latents} codes need more than {latents} images; there are {len(chosen)}.")
 
     def chunks() -> Iterator[Tensor]:
         for batch in passes(chosen, batch_size, device):
-            yield published_rows(batch) if as_published else flattened(batch, chosen.levels)
+            yield rows(batch, chosen.levels)
 
     known = moments(chunks, device)
     if known.total_variance == 0:
         raise DataError(f"The {len(chosen):,} images are all the same: no code can tell them apart.")
-    told: dict[str, Any] = {"examples": len(chosen), "seed": seed, "as_published": as_published}
+    told: dict[str, Any] = {"examples": len(chosen), "seed": seed}
     if kind == "random":
         weights = torch.randn(latents, images.dims, dtype=torch.float64, generator=generator(seed, "linear"))
         weights = weights / known.total_variance**0.5
@@ -144,7 +139,7 @@ def fit_linear(
     return LinearEncoder(kind, images.shape, known.mean.float().cpu(), weights.float().cpu(), told)
 
 
-def _check(kind: str, images: Images, latents: int | None, examples: int | None, as_published: bool) -> None:
+def _check(kind: str, images: Images, latents: int | None, examples: int | None) -> None:
     if kind not in KINDS:
         raise DataError(f"The linear encoders are {', '.join(KINDS)}; got {kind!r}.")
     if kind == "pixels":
@@ -153,21 +148,14 @@ def _check(kind: str, images: Images, latents: int | None, examples: int | None,
         return
     if latents is None or not 1 <= latents <= images.dims:
         raise DataError(f"latents must be 1 to {images.dims}, the images' dimensions; got {latents}.")
-    if examples is not None and (examples < 1 or (examples > len(images) and not as_published)):
+    if examples is not None and not 1 <= examples <= len(images):
         raise DataError(f"examples must be 1 to {len(images):,}, the number of images; got {examples}.")
-    if as_published and (kind, images.shape[0]) not in PUBLISHED:
-        raise DataError(f"The report fitted pca and ica to images of 1 or 3 channels, not {kind} to {images.shape[0]}.")
 
 
-def _chosen(kind: str, images: Images, examples: int | None, as_published: bool, seed: int) -> Images:
-    draws = generator(seed, "linear", 1)
-    if as_published:
-        count = examples or PUBLISHED[kind, images.shape[0]]
-        index = torch.randint(len(images), (count,), generator=draws)
-    elif examples is None or examples == len(images):
+def _chosen(images: Images, examples: int | None, seed: int) -> Images:
+    if examples is None or examples == len(images):
         return images
-    else:
-        index = torch.randperm(len(images), generator=draws)[:examples]
+    index = torch.randperm(len(images), generator=generator(seed, "linear", 1))[:examples]
     return SubsetImages(images, index.sort().values.to(images.device))
 
 

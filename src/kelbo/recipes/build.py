@@ -21,7 +21,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.training import Constant, Cosine, Drop, Schedule
 
 if TYPE_CHECKING:
-    from kelbo.models.linear import LinearEncoder
+    from kelbo.models.linear import LinearEncoder, Rows
 
 # ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,13 +92,16 @@ def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int]
         )
 
 
-def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, as_published: bool = False) -> LinearEncoder:
-    """A linear code fitted to these images: "pca", "ica", "random" or "pixels". RecipeError for another kind."""
-    from kelbo.models.linear import KINDS, fit_linear  # here, since training needs none of scikit-learn
+def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Rows | None = None) -> LinearEncoder:
+    """A linear code fitted to these images: "pca", "ica", "random" or "pixels". RecipeError for another kind.
+
+    rows: how images are laid out for the fit; `flattened` if None.
+    """
+    from kelbo.models.linear import KINDS, fit_linear, flattened  # here, since training needs none of scikit-learn
 
     if kind not in KINDS:
         raise RecipeError(f"There is no baseline {kind!r}; there is {', '.join(KINDS)}.")
-    return fit_linear(kind, images, None if kind == "pixels" else latents, seed=seed, as_published=as_published)
+    return fit_linear(kind, images, None if kind == "pixels" else latents, seed=seed, rows=rows or flattened)
 
 
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────

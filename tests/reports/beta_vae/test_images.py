@@ -13,7 +13,7 @@ from PIL import Image
 
 from kelbo.data.images import ArrayImages
 from kelbo.experiments import open_run, train
-from kelbo.models.linear import flattened, published_rows
+from kelbo.models.linear import flattened
 from kelbo.recipes import change, parse
 from kelbo.reports import study_figures
 from kelbo.reports.beta_vae import figures as charted
@@ -25,6 +25,7 @@ from kelbo.reports.figures import DARK, LIGHT
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import of_figure
 from kelbo.reports.study_figures import Absent, Lanes
+from kelbo.studies.beta_vae.as_published_baselines import levels_by_pixel
 
 TINY = {
     "name": "tiny",
@@ -162,7 +163,7 @@ def test_the_mix_up_is_the_images_own_numbers_in_another_order():
     assert np.abs(mixed - fitted).max() > 0.1
     np.testing.assert_allclose(read * 255, mixed, rtol=1e-5)
     levels = torch.from_numpy(pixels[which])
-    np.testing.assert_allclose(rows(fitted) * 255, published_rows(levels), rtol=1e-5)
+    np.testing.assert_allclose(rows(fitted) * 255, levels_by_pixel(levels, 256), rtol=1e-5)
     np.testing.assert_allclose(rows(mixed), flattened(levels, 256), rtol=1e-5)
 
 

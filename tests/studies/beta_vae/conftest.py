@@ -9,10 +9,9 @@ import torch
 from kelbo.data import shapes2d, shapes3d
 from kelbo.data.images import ArrayImages
 from kelbo.experiments import open_run, train
-from kelbo.models import linear
 from kelbo.models.linear import fit_linear
 from kelbo.recipes import change, find
-from kelbo.studies.beta_vae import quirks_sets
+from kelbo.studies.beta_vae import as_published_baselines
 from kelbo.studies.beta_vae.quirks import Effort, Subject
 
 GREY_SIZES, COLOUR_SIZES = (3, 2, 1, 8, 8), (4, 4, 4, 2, 2, 1)
@@ -26,8 +25,8 @@ def factors_of(sizes):
 @pytest.fixture
 def few_fitted(monkeypatch):
     """Baselines of the study fitted to hundreds of images instead of thousands."""
-    monkeypatch.setattr(linear, "PUBLISHED", FEW)
-    monkeypatch.setattr(quirks_sets, "PUBLISHED", FEW)
+    for key, count in FEW.items():
+        monkeypatch.setitem(as_published_baselines.EXAMPLES, key, count)
     return FEW
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from kelbo.errors import ScoreError
 from kelbo.metrics import beta_score, pair_differences
-from kelbo.metrics.classifiers_as_published import Task, answers_in_turn
 from kelbo.studies.beta_vae import quirks_scores
+from kelbo.studies.beta_vae.as_published_classifiers import Task, answers_in_turn
 from kelbo.studies.beta_vae.quirks import as_published_scores
 from kelbo.studies.beta_vae.quirks_scores import few_points, networks
 

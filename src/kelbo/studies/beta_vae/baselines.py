@@ -19,6 +19,7 @@ from kelbo.recipes.data_specs import DataSpec, split_seed_of, untold
 from kelbo.recipes.readers import image_data
 from kelbo.runs import Run
 from kelbo.seeds import generator
+from kelbo.studies.beta_vae.as_published_baselines import baseline_as_published
 from kelbo.studies.beta_vae.plan import BaselinePlan, Plan
 from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
 from kelbo.studies.kept import Parts, fingerprint, keep, parts_in
@@ -124,7 +125,7 @@ def fit(
 ) -> Encoder:
     """Fitted to a seeded draw of training images: of `fitted` (grey, colour) so many; or as published."""
     if as_published:
-        return build.baseline(kind, data.train, latents, seed=seed, as_published=True)
+        return baseline_as_published(kind, data.train, latents, seed=seed)
     count = min(fitted[data.shape[0] > 1], len(data.train))
     index = torch.randperm(len(data.train), generator=generator(seed, "linear", 3))[:count].sort().values
     return build.baseline(kind, held(data.train, index), latents, seed=seed)

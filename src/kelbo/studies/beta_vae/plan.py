@@ -12,6 +12,7 @@ from kelbo.metrics.classifiers import Classifier
 from kelbo.recipes.beta_study import EPOCHS, PARTS, Part, part_recipe
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
+from kelbo.studies.beta_vae.as_published_classifiers import POINTS
 from kelbo.studies.beta_vae.budget import Budget, L
 from kelbo.studies.beta_vae.quirks import CLASSIFIERS
 from kelbo.studies.beta_vae.scoring import FACTORS, Wanted
@@ -23,8 +24,6 @@ Mode = Literal["corrected", "as-published"]
 MAIN: dict[Mode, Classifier] = {"corrected": "logistic", "as-published": "linear"}
 """the classifier of the tables"""
 CIFAR_SHAPE = (3, 32, 32)
-PUBLISHED = (1_000, 501)
-"""points that the study's code learned from and tested on"""
 
 
 class LanePlan(NamedTuple):
@@ -188,7 +187,7 @@ class Plan:
         points = self.budget.points[classifier]
         train, test = points.train, points.test
         if self.as_published:
-            train, test = min(train, PUBLISHED[0]), min(test, PUBLISHED[1])
+            train, test = min(train, POINTS[0]), min(test, POINTS[1])
         most = self.budget.points["logistic"].replicates if classifier == MAIN[self.mode] else points.replicates
         return Wanted(factors, classifier, pairs, train, test, most, self.as_published)
 

@@ -12,6 +12,7 @@ from kelbo.evaluation.codes import Codes
 from kelbo.metrics import continuous_mig, mean_and_error, of_replicates
 from kelbo.recipes import build, change
 from kelbo.recipes.sets import split_of
+from kelbo.studies.beta_vae.as_published_mig import continuous_mig_as_published
 from kelbo.studies.beta_vae.quirks_entries import (
     Effort,
     Entry,
@@ -37,14 +38,14 @@ def mixed_up_gap(subject: Subject, effort: Effort) -> list[Entry]:
         Codes(subject.codes["vae"], subject.scales, subject.factors),
         min(effort.mig_rows, len(subject.scales)),
     )
-    ways: dict[bool, list[float]] = {True: [], False: []}
+    published, corrected = [], []
     for seed in effort.seeds:
         chosen = np.random.default_rng(seed).permutation(len(codes))[:rows]
         tables = codes.means[chosen], subject.scales[chosen], subject.factors[chosen]
-        for published, values in ways.items():
-            values.append(continuous_mig(*tables, seed=seed, as_published=published).value)
+        published.append(continuous_mig_as_published(*tables, seed=seed).value)
+        corrected.append(continuous_mig(*tables, seed=seed).value)
     note = f"Of {rows:,} images, drawn anew for each replicate; the study used the gap on 2Dshapes only."
-    return [entry("mig-scrambled", subject, [compared(subject.model, ways[True], ways[False], "gap")], note)]
+    return [entry("mig-scrambled", subject, [compared(subject.model, published, corrected, "gap")], note)]
 
 
 def grey_bernoulli(subject: Subject, images: int = 512) -> list[Entry]:

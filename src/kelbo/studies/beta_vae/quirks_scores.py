@@ -9,10 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from kelbo.metrics import beta_score_of, of_replicates, pair_differences
-from kelbo.metrics.beta_score_modes import AS_PUBLISHED
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.metrics.classifiers import Classifier
-from kelbo.metrics.classifiers_as_published import STEPS, Network, Task, answers_in_turn
+from kelbo.studies.beta_vae.as_published_classifiers import POINTS, STEPS, Network, Task, answers_in_turn
 from kelbo.studies.beta_vae.quirks_entries import Effort, Entry, Row, Subject, compared, entry, value_of
 
 CLASSIFIERS: tuple[Classifier, ...] = ("linear", "mlp", "logistic", "forest")
@@ -28,7 +27,7 @@ def as_published_scores(
     *,
     label: str = "all",
     pairs: int = 64,
-    points: tuple[int, int] = (AS_PUBLISHED.train, AS_PUBLISHED.test),
+    points: tuple[int, int] = POINTS,
     classifiers: Sequence[Classifier] = CLASSIFIERS,
     seeds: Sequence[int] = (0,),
     steps: Mapping[Network, int] = STEPS,

@@ -11,6 +11,7 @@ import torch
 from kelbo.data.images import ArrayImages, Images, SubsetImages
 from kelbo.recipes.build import baseline
 from kelbo.seeds import generator
+from kelbo.studies.beta_vae.as_published_baselines import EXAMPLES, baseline_as_published, drawn_as_published
 from kelbo.studies.beta_vae.quirks_entries import NAMES, Effort, Entry, Subject, compared, entry, measured
 from kelbo.studies.beta_vae.quirks_scores import linear_score, logistic_score, shortened
 
@@ -19,9 +20,6 @@ HELD = 2**28
 
 # ── baselines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-
-PUBLISHED = {("pca", 1): 25_000, ("pca", 3): 3_500, ("ica", 1): 2_500, ("ica", 3): 1_000}
-"""how many images, by kind and channels, the study fitted on"""
 
 WAYS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "baseline-layouts": ("published", "one layout", ("linear", "logistic")),
@@ -77,12 +75,10 @@ def _codes_by_way(
     assert train is not None
     latents = next((table.shape[1] for table in subject.codes.values()), 10)
     if "published" in ways:
-        found["published"] = baseline(kind, train, latents, seed=seed, as_published=True).encode(encoded)
+        found["published"] = baseline_as_published(kind, train, latents, seed=seed).encode(encoded)
         # codes are affine in the pixels, and the score sees differences: so much for the scale
         found["order alone"] = found["published"] * (encoded.levels - 1)
-    # the very draw of the published fit, with its repetitions
-    draws, count = generator(seed, "linear", 1), PUBLISHED[kind, train.shape[0]]
-    drawn = torch.randint(len(train), (count,), generator=draws).sort().values
+    drawn = drawn_as_published(kind, train, seed)
     found["one layout"] = baseline(kind, _kept(train, drawn), latents, seed=seed).encode(encoded)
     if "many images" in ways:
         order = torch.randperm(len(train), generator=generator(seed, "linear", 3))
@@ -92,7 +88,7 @@ def _codes_by_way(
 
 
 def _fits(name: str, train: Images, effort: Effort) -> str:
-    counts = " and ".join(f"{PUBLISHED[kind, train.shape[0]]:,} ({called})" for kind, called in NAMES.items())
+    counts = " and ".join(f"{EXAMPLES[kind, train.shape[0]]:,} ({called})" for kind, called in NAMES.items())
     note = f"Fitted to {counts} images, drawn with replacement"
     if name == "baseline-sizes":
         return f"{note}, against {min(effort.fitted or len(train), len(train)):,} different ones."

@@ -7,7 +7,7 @@ from torch import nn
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.classifiers import mlp_layers
-from kelbo.metrics.classifiers_as_published import Answers, Task, answers_in_turn
+from kelbo.studies.beta_vae.as_published_classifiers import Answers, Task, answers_in_turn
 
 RNG = np.random.default_rng(0)
 
