@@ -14,6 +14,7 @@ SURFACE = {
         "DiscretizedLogistic",
         "DiscretizedLogisticMixture",
         "FixedGaussian",
+        "Framewise",
         "Laplace",
         "OptimalGaussian",
         "PerImageGaussian",

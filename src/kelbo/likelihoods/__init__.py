@@ -4,6 +4,7 @@ from kelbo.likelihoods.analytic_gaussian import OptimalGaussian, PerImageGaussia
 from kelbo.likelihoods.bernoulli import Bernoulli
 from kelbo.likelihoods.categorical import BitwiseCategorical, Categorical
 from kelbo.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from kelbo.likelihoods.frames import Framewise
 from kelbo.likelihoods.gaussian import AveragedSquaredError, FixedGaussian, PerPixelGaussian, SharedGaussian
 from kelbo.likelihoods.laplace import Laplace
 from kelbo.likelihoods.logistic import DiscretizedLogistic
@@ -19,6 +20,7 @@ __all__ = [
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
     "FixedGaussian",
+    "Framewise",
     "Laplace",
     "OptimalGaussian",
     "PerImageGaussian",
