@@ -2,7 +2,14 @@
 
 import ast
 import itertools
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from kelbo.cli.main import app
 
 PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
@@ -79,3 +86,32 @@ def test_only_build_knows_concrete_classes():
         if room_of(path) not in concrete and rooms_imported_by(path) & concrete
     }
     assert knowing == {"recipes/build.py"}
+
+
+def texts_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every string of a file, docstrings and the parts of f-strings included, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+def flags_of(command: Any) -> set[str]:
+    """The flags of a command and of those below it, but for short ones."""
+    own = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    return {flag for flag in own if flag.startswith("--")}.union(
+        *map(flags_of, getattr(command, "commands", {}).values())
+    )
+
+
+def test_only_the_command_line_speaks_of_flags():
+    exempt = {f"{room}/{study}" for room in ("reports", "studies") for study in STUDIES} | {"cli"}
+    flags = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(flags_of(get_command(app)))))})(?![\w-])")
+    naming = [
+        f"{path.relative_to(PACKAGE)}:{line} {found.group()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not any(path.is_relative_to(PACKAGE / folder) for folder in exempt)
+        if path != PACKAGE / "reports" / "study_page.py"
+        for line, text in texts_of(ast.parse(path.read_text()))
+        if (found := flags.search(text))
+    ]
+    assert naming == []

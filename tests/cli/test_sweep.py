@@ -114,7 +114,8 @@ def test_a_sweep_that_is_being_run_is_refused_before_speeds_are_probed(kelbo, tm
 def test_diverged_lanes_are_left_alone_with_a_word_on_how_to_retry_them(kelbo, tmp_path):
     out, rates = tmp_path / "s", ["--over", "optimizer.learning_rate=1e30,1e-3"]
     code, _, err = kelbo("sweep", "digits", *rates, "--seeds", "1", "--out", out, "--how", "stack", *SMALL)
-    assert (code, "--resume --out" in err, "--retry-diverged` tries it all the same" in err) == (1, True, True)
+    assert code == 1
+    assert "(options: --resume, --retry-diverged)" in err
     code, told, err = kelbo("sweep", "--resume", "--out", out)
     assert "1 of 2 lanes are finished already" in told
     assert "1 of 2 lanes diverged and are left alone (--retry-diverged tries them)" in told
@@ -142,7 +143,7 @@ def test_ctrl_c_while_processes_start_is_one_message(tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "Stopped by SIGINT: 0 of 2 done" in err
-    assert f"`kelbo sweep --resume --out {tmp_path / 's'}` goes on with it" in err
+    assert f"Resume the sweep in {tmp_path / 's'} to continue. (options: --resume)" in err
 
 
 def commands_below(parent):

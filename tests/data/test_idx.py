@@ -82,7 +82,7 @@ def test_missing_files_are_named_with_the_folders_searched(tmp_path):
     told = str(caught.value)
     assert "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte" in told
     assert f"{tmp_path}/mnist, {tmp_path}/MNIST/raw, {tmp_path}" in told
-    assert "--data-root or the environment variable KELBO_DATA" in told
+    assert caught.value.remedy == ("data_root",)
 
 
 def test_the_one_file_that_is_missing_is_named(tmp_path):

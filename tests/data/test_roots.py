@@ -12,9 +12,11 @@ def test_the_folder_of_data_is_the_one_named_else_the_variable_else_data(monkeyp
 
 
 def test_missing_files_are_told_with_the_places_searched_and_the_way_out():
-    told = str(missing("Faces", "faces.zip", [Path("a"), Path("b")]))
+    error = missing("Faces", "faces.zip", [Path("a"), Path("b")])
+    told = str(error)
     assert told.startswith("Faces was not found: looked for faces.zip in a, b. Put")
-    assert "--data-root or the environment variable KELBO_DATA" in told
+    assert "data.root, or the environment variable KELBO_DATA" in told
+    assert error.remedy == ("data_root",)
     assert "Some were found, but not x, y." in str(missing("Faces", "x and y", [Path("a")], ["x", "y"]))
 
 

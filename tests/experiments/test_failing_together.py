@@ -96,7 +96,7 @@ def test_a_process_that_is_killed_takes_the_other_with_it(tmp_path):
     assert code in (1, -9)  # whether the other one or the launcher notices first
     if code == 1:
         assert len(errors) == 1
-        assert errors[0].startswith("error: One of the 2 processes ended without saying why")
+        assert errors[0].startswith("error: One of the 2 processes ended without an error")
 
 
 @pytest.mark.slow

@@ -81,6 +81,7 @@ def test_codes_are_kept_with_the_run(experiment):
 
 
 def test_only_all_leaves_out_what_does_not_exist(experiment):
-    with pytest.raises(ScoreError, match="--features"):
+    with pytest.raises(ScoreError, match="feature network") as caught:
         score_run(experiment, ["images"])
-    assert "--features" in score_run(experiment, ["images"], lenient=True)["images"]["none"]
+    assert caught.value.remedy == ("features",)
+    assert "feature network" in score_run(experiment, ["images"], lenient=True)["images"]["none"]

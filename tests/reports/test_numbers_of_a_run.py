@@ -38,7 +38,7 @@ def test_a_number_that_does_not_exist_has_its_reason(record):
     shown = by_title(record)
     assert (shown["SSIM"].value, shown["SSIM"].note) == ("none", "Images are smaller than its 11-pixel window.")
     assert shown["Bits/dim"].value == "none"
-    assert "--dequantize" in shown["Bits/dim"].note
+    assert "dequantized" in shown["Bits/dim"].note
 
 
 def test_a_number_of_an_older_definition_does_not_stand_beside_those_of_this_one(record):

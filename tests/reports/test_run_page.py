@@ -103,7 +103,7 @@ def test_the_headline_is_the_test_record(tiny, tiny_page):
         assert f"{mean} ± {error} nats per image" in tiny_page.text
     assert f"{record['latents']['active_units']} of 4" in tiny_page.text
     assert "images are smaller than its 11-pixel window" in tiny_page.text.lower()
-    assert "evaluate with --dequantize to have bits/dim" in tiny_page.text
+    assert "evaluate it dequantized to get bits/dim" in tiny_page.text
 
 
 def test_the_sentence_says_what_was_trained(tiny_page):

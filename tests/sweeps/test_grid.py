@@ -49,12 +49,12 @@ def test_commas_in_brackets_and_quotes_part_nothing():
         (["objective.bta=1,2"], "objective.bta is no setting of this recipe; there is beta"),
         (["objective.beta=1,x"], "objective.beta is 'x'"),
         (["objective.beta=-1"], "objective.beta is -1"),
-        (["objective.beta="], "--over takes PATH=VALUE,VALUE"),
-        (["objective.beta=1,,2"], "--over takes PATH=VALUE,VALUE"),
-        (["objective.beta"], "--over takes PATH=VALUE,VALUE"),
+        (["objective.beta="], "A varied setting is PATH=VALUE,VALUE"),
+        (["objective.beta=1,,2"], "A varied setting is PATH=VALUE,VALUE"),
+        (["objective.beta"], "A varied setting is PATH=VALUE,VALUE"),
         (["objective.beta=1,2,1"], "are the same run"),
-        (["objective.beta=1", "objective.beta=2"], "--over names objective.beta twice"),
-        (["seed=1,2"], "--seeds 1,2"),
+        (["objective.beta=1", "objective.beta=2"], "objective.beta is varied twice"),
+        (["seed=1,2"], "seed cannot be varied"),
     ],
 )
 def test_a_wrong_axis_says_what_is_wrong(small, over, words):
@@ -74,6 +74,6 @@ def test_a_seed_named_twice_is_the_same_run_twice(small):
 
 @pytest.mark.parametrize("text", ["", "1,", "a", "-1", "1.5", "1 2"])
 def test_seeds_are_whole_numbers(text):
-    with pytest.raises(RecipeError, match="--seeds takes whole numbers"):
+    with pytest.raises(RecipeError, match="seeds must be whole numbers"):
         seeds_of(text)
     assert seeds_of("123, 427") == (123, 427)

@@ -94,10 +94,9 @@ def test_a_diverged_lane_is_left_alone_unless_it_is_asked_for(small, tmp_path):
     assert [outcome.name for outcome in train_lanes(laid, work=work_off_stacked)] == [whole.name]
     assert not laid.sweep.run(diverged.name).path.exists()
     assert train_lanes(laid, work=work_off_stacked) == []
-    with pytest.raises(
-        SweepFailed, match=r"What diverged would diverge again; .* --retry-diverged` tries it all the same"
-    ):
+    with pytest.raises(SweepFailed, match="they would diverge again") as caught:
         require_all_done(laid)
+    assert caught.value.remedy == ("resume", "retry_diverged")
     (outcome,) = train_lanes(laid, work=work_off_stacked, retry_diverged=True)
     assert (outcome.name, outcome.kind) == (diverged.name, "Divergence")
     assert laid.sweep.status(diverged.name)["error"] == outcome.error
@@ -114,15 +113,15 @@ def test_a_lane_that_diverged_once_and_is_finished_since_is_done(small, tmp_path
 def test_what_is_to_be_done_about_lanes_is_told_by_how_they_ended(small, tmp_path):
     laid = lay(small, BETAS, [1], tmp_path / "s")
     first, second = (lane.name for lane in laid.lanes)
-    laid.sweep.save_status(first, {"state": "failed", "error": "seven is not six"})
-    again = f"`kelbo sweep --resume --out {laid.sweep.path}`"
-    with pytest.raises(SweepFailed, match=rf"\[{second}: not begun\] {again} tries them again\.$"):
+    laid.sweep.save_status(first, {"state": "failed", "error": "seven is not six", "remedy": ["data_root"]})
+    again = f"Resuming the sweep in {laid.sweep.path}"
+    with pytest.raises(SweepFailed, match=rf"\[{second}: not begun\] {again} tries them again\.$") as caught:
         require_all_done(laid)
+    assert caught.value.remedy == ("data_root", "resume")
     laid.sweep.save_status(second, {"state": "diverged", "error": "At step 3 the loss was nan."})
-    with pytest.raises(
-        SweepFailed, match=rf"{again} tries those again that did not diverge; with --retry-diverged, all"
-    ):
+    with pytest.raises(SweepFailed, match=rf"{again} tries again those that did not diverge") as caught:
         require_all_done(laid)
+    assert caught.value.remedy == ("data_root", "resume", "retry_diverged")
 
 
 def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):

@@ -37,7 +37,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_no_rubbish_and_the_run_goe
     assert done.returncode == 0, done.stderr
     assert "The checkpoint of step 6 could not be written to" in done.stdout
     assert "The checkpoint of step 3 is kept in" in done.stdout
-    assert "Make room and go on with --resume." in done.stdout
+    assert "Make room and resume the run." in done.stdout
     run = Run.open(out)
     assert newest(run) == run.checkpoint(9)
     assert not list(out.rglob(".*partial*"))

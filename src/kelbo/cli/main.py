@@ -8,6 +8,7 @@ import typer
 
 from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, scores, sweep, train
 from kelbo.cli.launching import speaks
+from kelbo.cli.remedies import options
 from kelbo.errors import KelboError, message
 
 app = typer.Typer(
@@ -65,4 +66,4 @@ def main() -> None:
 
 def _tell(error: Exception) -> None:
     if speaks(error):
-        typer.secho(f"error: {message(error)}", err=True, fg="red" if sys.stderr.isatty() else None)
+        typer.secho(f"error: {message(error)}{options(error)}", err=True, fg="red" if sys.stderr.isatty() else None)

@@ -129,7 +129,7 @@ def wished(metrics: str | None, features: str | None, pairs: int, classifier: st
 
     names, lenient = () if metrics is None else asked_for(metrics), wants_all(metrics)
     if "images" in names and features is None and not lenient:
-        raise ScoreError(NO_FEATURES)
+        raise ScoreError(NO_FEATURES, remedy=("features",))
     return {"names": names, "options": Options(pairs, checked(classifier)), "lenient": lenient}
 
 

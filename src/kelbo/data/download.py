@@ -79,8 +79,9 @@ def fetch(
                         _from_any(source, file, homes[file], folder, watch, pause, timeout)
     except OSError as error:
         raise DataError(
-            f"{source.title} cannot be kept in {folder} ({error}). Make room there or choose another folder with "
-            "--data-root, and run it again: what came so far is kept."
+            f"{source.title} cannot be kept in {folder} ({error}). Make room there or choose another data root, "
+            "then fetch again: the files that are complete are kept.",
+            remedy=("data_root",),
         ) from error
     return [folder / file.name for file in source.files]
 

@@ -25,7 +25,8 @@ def missing(name: str, wanted: str, looked: Iterable[Path], lacking: Sequence[st
     some = f" Some were found, but not {', '.join(lacking)}." if lacking else ""
     return DataMissing(
         f"{name} was not found: looked for {wanted} in {places}.{some} {_way_to(name)} the official files into one of "
-        "these, or name the folder that holds them with --data-root or the environment variable KELBO_DATA."
+        "these, or name the folder that holds them: data.root, or the environment variable KELBO_DATA.",
+        remedy=("data_root",),
     )
 
 

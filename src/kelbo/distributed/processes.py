@@ -217,8 +217,9 @@ def _lost_connection(error: Exception, world: int) -> KelboError | None:
     """What to say instead where a collective operation found that another process had gone."""
     if isinstance(error, dist.DistError) or "gloo/transport" in str(error):
         return KelboError(
-            f"One of the {world} processes ended without saying why (killed, perhaps for want of memory), so the others "
-            "stopped. A run in training goes on from its last checkpoint with --resume."
+            f"One of the {world} processes ended without an error (killed, perhaps because memory ran out), so the "
+            "others stopped. A training run can be resumed from its last checkpoint.",
+            remedy=("resume",),
         )
     return None
 

@@ -47,7 +47,8 @@ def evaluate(
     if dequantized and likelihood.kind == "mass":
         raise UnitError(
             f"{type(likelihood).__name__} is a mass function: it scores the integer levels themselves. "
-            "Leave --dequantize out; bits/dim is reported anyway."
+            "Do not dequantize; bits/dim is reported anyway.",
+            remedy=("dequantize",),
         )
     how = {"batch_size": batch_size, "samples": samples, "dequantized": dequantized, "seed": seed}
     scores = per_example(model, images, **how, fabric=fabric, advance=advance)
@@ -100,7 +101,7 @@ def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
     if not _normalized(model):
         return f"{name} fits its σ to the very images it scores: that is no distribution over images"
     if likelihood.kind == "density" and not dequantized:
-        return f"{name} is a density over real intensities; evaluate with --dequantize to have bits/dim"
+        return f"{name} is a density over real intensities; evaluate it dequantized to get bits/dim"
     if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
         return f"{name} is a mass over {likelihood.levels} levels and these images have {levels}"
     return None

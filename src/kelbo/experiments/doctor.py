@@ -172,7 +172,7 @@ def _too_wide(seen: Examined, ratio: float) -> str:
     match seen.likelihood.sigma_from:
         case "learned":
             return (
-                f"{told} A learned σ moves by about the learning rate a step: train longer (--resume --steps N), raise "
+                f"{told} A learned σ moves by about the learning rate a step: resume it with more training.steps, raise "
                 "optimizer.learning_rate, or solve for σ (likelihood.kind=optimal_gaussian)."
             )
         case "solved":
@@ -293,7 +293,7 @@ def finished(seen: Examined) -> list[Finding]:
     told = f"over the last tenth of the steps the training ELBO rose by {gain:.2f} nats"
     if gain < 4 * spread or gain < 0.005 * abs(sum(last) / tenth):
         return [Finding("fine", "convergence", told)]
-    return [Finding("warning", "convergence", told, "It is still learning: go on with --resume --steps N.")]
+    return [Finding("warning", "convergence", told, "It is still learning: resume it with more training.steps.")]
 
 
 RULES = (used_latents, calibrated_sigma, transforms, units, prior_gap, generalises, finished)

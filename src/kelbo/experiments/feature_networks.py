@@ -44,7 +44,9 @@ def train_on(
     DataError where the set has neither.
     """
     if called is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", called):
-        raise RecipeError(f"--name is a plain name of letters, digits, dots and dashes; got {called!r}.")
+        raise RecipeError(
+            f"A feature network's name may have letters, digits, dots, dashes and underscores; got {called!r}."
+        )
     keep_freed_memory()
     path = classifier_path(called or name, root)
     require_room(path)
@@ -75,8 +77,9 @@ def _train(
     labels = labels_of(data)
     if labels is None:
         raise DataError(
-            f"{data.name} has no labels to learn from. Use a set that has (mnist, cifar10, svhn, celeba), --features "
-            "random-0, or a network from a file."
+            f"{data.name} has no labels to learn from. Use a set that has (mnist, cifar10, svhn, celeba), the features "
+            "random-0, or a network from a file.",
+            remedy=("features",),
         )
     train, test = (data.train, labels["train"]), (data.test, labels["test"])
     trained = train_classifier(

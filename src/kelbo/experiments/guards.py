@@ -63,7 +63,8 @@ def require_same_data(run: Run, data: ImageSet) -> None:
             raise RunError(
                 f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
                 f"{told['fingerprint']}; there is now {found}. {_remedy(run, data)}Name the old data "
-                "with --data-root, or train anew."
+                "(data.root), or train a new run.",
+                remedy=("data_root",),
             )
 
 

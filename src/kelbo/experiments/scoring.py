@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "images": ("images",),
     "calibration": ("calibration",),
 }
-"""what `--metrics` takes beside the single disentanglement scores; a group is one record in the run's folder"""
+"""names of groups of scores, beside the single disentanglement scores; a group is one record in the run's folder"""
 
 
 IMAGES = 10_000
@@ -43,7 +43,7 @@ def asked_for(names: str) -> tuple[str, ...]:
             )
         chosen += every if name == "all" else GROUPS.get(name, (name,))
     if not chosen:
-        raise ScoreError(f"--metrics names no score; there is all, {', '.join(dict.fromkeys((*GROUPS, *every)))}.")
+        raise ScoreError(f"No score is named; there is all, {', '.join(dict.fromkeys((*GROUPS, *every)))}.")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -57,7 +57,7 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
     if lenient:
         return
     if "images" in names and not network:
-        raise ScoreError(NO_FEATURES)
+        raise ScoreError(NO_FEATURES, remedy=("features",))
     if experiment.data.whole is None and any(name in SCORES for name in names):
         raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
     if "latents" in names and not experiment.model.has_rate:
@@ -113,7 +113,7 @@ def score_run(
 
 
 NO_FEATURES = (
-    "Image distances look through a feature network. Name one: --features inception-2015 (FID), a data set whose classifier "
+    "Image distances look through a feature network. Name one: inception-2015 (FID), a data set whose classifier "
     "`kelbo features train` made, random-0, or a file."
 )
 
@@ -127,7 +127,7 @@ def _of_split(
     if group == "calibration":
         return calibration(model, data, seed=seed)
     if network is None:
-        raise ScoreError(NO_FEATURES)
+        raise ScoreError(NO_FEATURES, remedy=("features",))
     return image_distances(model, network, data, count=images, seed=seed)
 
 

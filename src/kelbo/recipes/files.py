@@ -64,7 +64,7 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         path, sign, text = assignment.partition("=")
         keys = path.strip().split(".")
         if not sign or not all(keys):
-            raise RecipeError(f"--set takes PATH=VALUE, objective.beta=4 say; got {assignment!r}.")
+            raise RecipeError(f"A setting is PATH=VALUE, such as objective.beta=4; got {assignment!r}.")
         place = table
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)

@@ -121,7 +121,7 @@ def shapes3d_beta() -> Recipe:
 
 
 def folder_sigma() -> Recipe:
-    """Calibrated convolutional VAE on a folder of pictures (`--data-root FOLDER`), 64×64."""
+    """Calibrated convolutional VAE on a folder of pictures (`data.root`), 64×64."""
     return Recipe(
         name="folder-sigma",
         data=d.PicturesSpec(root=Path("pictures")),

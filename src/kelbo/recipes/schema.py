@@ -1,6 +1,6 @@
 """A recipe: a whole experiment as typed, validated data.
 
-Every field has a default or is required, a unit in its text, and a path ("objective.beta") by which `--set` and error
+Every field has a default or is required, a unit in its text, and a path ("objective.beta") by which changes and error
 messages name it. Nothing here knows a class of kelbo: `recipes/build.py` turns a recipe into objects.
 """
 

@@ -21,7 +21,7 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
     if name not in SETS:
         raise RecipeError(f"There is no data set {name!r}; there is {', '.join(SETS)}.")
     if name in ("array", "folder") and root is None:
-        raise RecipeError(f"Say where it lies: `kelbo data … {name} --data-root PATH`.")
+        raise RecipeError(f"The set {name!r} needs its path: data.root.", remedy=("data_root",))
     place = [f"root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     # from the set that has fewest settings, so that none of another one's is kept
     recipe = parse({"name": name, "data": {"kind": "shapes2d"}, "training": {"steps": 1}})

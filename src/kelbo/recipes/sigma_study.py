@@ -74,7 +74,7 @@ def parse_set(text: str) -> tuple[str, Path | None]:
     """ "mnist" or "folder:PATH" as a set's name and its folder. RecipeError lists the sets."""
     name, sign, path = text.partition(":")
     if name not in SETS or (name == "folder") != bool(sign and path):
-        raise RecipeError(f"--data takes {NAMES}; got {text!r}.")
+        raise RecipeError(f"The images must be one of {NAMES}; got {text!r}.")
     return name, Path(path) if path else None
 
 

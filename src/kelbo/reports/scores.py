@@ -95,7 +95,7 @@ def reading(run: Run, name: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RunError(
             f"{run.path / 'scores' / f'{name}.json'} is no record of scores as this version writes them "
-            f"({type(error).__name__}: {error}). Move it away, or have its scores anew with `kelbo evaluate --metrics`."
+            f"({type(error).__name__}: {error}). Move it away, or measure its scores again."
         ) from error
 
 

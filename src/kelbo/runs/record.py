@@ -49,7 +49,9 @@ class Run:
         """RunError where no run can begin in `path`: it holds something, or cannot be made. Nothing is written."""
         # the recipe is written last and makes the folder a run: one killed before it had one counts as empty
         if path.is_file() or (path.is_dir() and not all(map(_is_unfinished, path.iterdir()))):
-            raise RunError(f"{path} exists already. Choose another --out, or continue that run with --resume.")
+            raise RunError(
+                f"{path} exists already. Choose another folder, or resume that run.", remedy=("out", "resume")
+            )
         require_room(path)
 
     @classmethod
@@ -66,7 +68,7 @@ class Run:
         """An existing run. RunError where `path` is none."""
         run = cls(path)
         if not run.recipe_path.is_file():
-            raise RunError(f"{path} is no run: it has no recipe.toml. Name a folder that `kelbo train --out` wrote.")
+            raise RunError(f"{path} is no run: it has no recipe.toml. Name the folder of a trained run.")
         return run
 
     def distances_settings(self) -> dict[str, Any] | None:

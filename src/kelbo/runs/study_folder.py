@@ -44,7 +44,10 @@ class Study:
         study.require(definition, sweeps)
         if not study.definition_path.exists():
             if not new:
-                raise RunError(f"{path} holds no study yet. Name by --out where it is, or have it trained.")
+                raise RunError(
+                    f"{path} holds no study yet. Name the folder that holds it, or train it.",
+                    remedy=("out", "training"),
+                )
             begun = datetime.now(UTC).isoformat(timespec="seconds")
             write_json(study.definition_path, {"format": FORMAT, **definition, "begun": begun, "seconds": {}})
         return study
@@ -52,13 +55,14 @@ class Study:
     def require(self, definition: dict[str, Any], sweeps: Sequence[str]) -> None:
         """RunError where the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
         if self.path.is_file():
-            raise RunError(f"{self.path} is a file. Choose another --out.")
+            raise RunError(f"{self.path} is a file. Choose another folder.", remedy=("out",))
         require_room(self.path)
         if not self.definition_path.exists():
             foreign = [entry.name for entry in self._entries() if entry.name not in sweeps]
             if foreign:
                 raise RunError(
-                    f"{self.path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another --out."
+                    f"{self.path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another folder.",
+                    remedy=("out",),
                 )
             return
         wanted = {"format": FORMAT, **definition}
@@ -69,7 +73,10 @@ class Study:
                 for key in sorted(found.keys() | wanted.keys())
                 if found.get(key) != wanted.get(key)
             )
-            raise RunError(f"{self.path} holds another study: {told}. Go on with that one, or choose another --out.")
+            raise RunError(
+                f"{self.path} holds another study: {told}. Continue that one, or choose another folder.",
+                remedy=("out",),
+            )
 
     @property
     def definition_path(self) -> Path:

@@ -39,7 +39,9 @@ class Sweep:
     def require_free(cls, path: Path) -> None:
         """RunError where no sweep can begin in `path`: it holds something, or cannot be made. Nothing is written."""
         if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
-            raise RunError(f"{path} exists already. Choose another --out, or continue that sweep with --resume.")
+            raise RunError(
+                f"{path} exists already. Choose another folder, or resume that sweep.", remedy=("out", "resume")
+            )
         require_room(path)
 
     @classmethod
@@ -56,7 +58,7 @@ class Sweep:
         """An existing sweep. RunError where `path` is none, Damaged where its sweep.json lacks something."""
         sweep = cls(path)
         if not sweep.definition_path.is_file():
-            raise RunError(f"{path} is no sweep: it has no sweep.json. Name a folder that `kelbo sweep --out` wrote.")
+            raise RunError(f"{path} is no sweep: it has no sweep.json. Name the folder of a trained sweep.")
         definition = sweep.definition()
         if (found := definition.get("format")) != FORMAT:
             raise RunError(f"{path} has sweep format {found}; this kelbo reads {FORMAT}.")
@@ -111,8 +113,9 @@ class Sweep:
         except OSError as error:
             os.close(descriptor)
             raise RunError(
-                f"{self.path} cannot be locked ({error.strerror}), so two commands could run it at a time. Choose an --out on "
-                "a file system that has flock."
+                f"{self.path} cannot be locked ({error.strerror}), so two commands could run it at once. Choose a folder on "
+                "a file system that has flock.",
+                remedy=("out",),
             ) from error
         try:
             yield

@@ -37,9 +37,12 @@ def require_room(path: Path) -> None:
     """RunError where nothing can be made at `path`: the nearest thing above it is no folder, or cannot be written to."""
     above = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), path.absolute())
     if not above.is_dir():
-        raise RunError(f"{path} cannot be made, since {above} is not a folder. Choose another --out.")
+        raise RunError(f"{path} cannot be made, since {above} is not a folder. Choose another path.", remedy=("out",))
     if not os.access(above, os.W_OK | os.X_OK):
-        raise RunError(f"{path} cannot be made, since the folder {above} cannot be written to. Choose another --out.")
+        raise RunError(
+            f"{path} cannot be made, since the folder {above} cannot be written to. Choose another path.",
+            remedy=("out",),
+        )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -54,7 +54,7 @@ def probe(recipes: Mapping[str, Recipe], workers: int | None = None) -> dict[str
     count = workers or workers_here(2**10)
     outcomes = work_off([Job(f"probe {n}", rates, (recipes,)) for n in range(count)], workers=count, retries=0)
     if failed := next((outcome for outcome in outcomes if outcome.error), None):
-        raise KelboError(f"The study cannot begin: {failed.error}")
+        raise KelboError(f"The study cannot begin: {failed.error}", remedy=failed.remedy)
     found: list[dict[str, Rate]] = [outcome.value for outcome in outcomes]
     return {
         name: Rate(*(sum(part) / count for part in zip(*(each[name] for each in found), strict=True)))

@@ -37,7 +37,8 @@ def settled(asked: str | None) -> str | None:
     """A network as a user named it, of a file the whole path: a study keeps it. RecipeError for no name."""
     if asked is not None and not asked.strip():
         raise RecipeError(
-            "--features names nothing; it takes inception-2015, a data set's name, random-SEED, or a file."
+            "The feature network has no name; it is inception-2015, a data set's name, random-SEED, or a file.",
+            remedy=("features",),
         )
     return str(Path(asked).resolve()) if asked and Path(asked).is_file() else asked
 

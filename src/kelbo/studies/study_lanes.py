@@ -80,7 +80,9 @@ def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
 def require_some_done(entries: Sequence[Entry], out: Path) -> None:
     """RunError where none of these lanes is trained: there is nothing to measure."""
     if entries and all(entry.state[0] != "done" for entry in entries):
-        raise RunError(f"None of the {len(entries)} lanes asked for is trained in {out}. Leave out --no-train.")
+        raise RunError(
+            f"None of the {len(entries)} lanes asked for is trained in {out}. Train them first.", remedy=("training",)
+        )
 
 
 def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
@@ -88,7 +90,8 @@ def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
     if how == "stack" and recipes and all(len(group) < 2 for group in groups(recipes)):
         raise RecipeError(
             f"No two of the {len(recipes)} lanes asked for can be stacked: they differ in more than seed, β and the like. "
-            "Leave out --how stack."
+            "Train them by the queue.",
+            remedy=("how",),
         )
 
 
@@ -129,8 +132,9 @@ def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
         before = recipe_of(sweep)
         if changed := differences(before, recipe):
             raise RunError(
-                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. Where official files have come or "
-                "gone, name by --data-root where they were; where the study itself has changed, choose another --out."
+                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. If official files have come or "
+                "gone, name the folder where they were; if the study itself has changed, choose another folder for it.",
+                remedy=("data_root", "out"),
             )
 
 
@@ -191,7 +195,7 @@ def require_written(outcomes: list[Outcome]) -> list[Outcome]:
     halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
     if halted:
         first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
-        raise NotSaved(f"{first.name}: {first.error}")
+        raise NotSaved(f"{first.name}: {first.error}", remedy=first.remedy)
     return outcomes
 
 

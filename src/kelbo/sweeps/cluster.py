@@ -175,7 +175,7 @@ class _OnRay:
         if again:
             self._submit(task)
         else:
-            task.outcome = Outcome(name, None, failure.error, failure.kind, attempts, seconds)
+            task.outcome = Outcome(name, None, failure.error, failure.kind, attempts, seconds, failure.remedy)
 
     def _cancel(self, tasks: Sequence[_Task], *, force: bool = False) -> None:
         for task in tasks:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kelbo.errors import Interrupted, RunError, SweepFailed
+from kelbo.errors import Interrupted, Remedy, RunError, SweepFailed
 from kelbo.recipes.files import differences, dump, going_on, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
@@ -67,7 +67,8 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
     if _lines(before.lanes) != definition["lanes"]:
         raise RunError(
             f"The sweep in {out} has other lanes: it is {_told(sweep.definition())}; now asked for is {_told(definition)}"
-            f"{_changed(sweep, recipe)}. Resume it with its own (`kelbo sweep --resume --out {out}`), or choose another --out."
+            f"{_changed(sweep, recipe)}. Resume it with its own, or choose another folder.",
+            remedy=("resume", "out"),
         )
     return Laid(sweep, lanes)
 
@@ -104,7 +105,9 @@ def train_lanes(
     sweep = laid.sweep
     with sweep.held(), _going_on(sweep):
         if _lines(found(sweep.path).lanes) != _lines(laid.lanes):
-            raise RunError(f"Another command has just laid another sweep in {sweep.path}. Choose another --out.")
+            raise RunError(
+                f"Another command has just laid another sweep in {sweep.path}. Choose another folder.", remedy=("out",)
+            )
         jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
 
         def keep(name: str, told: dict[str, Any]) -> None:
@@ -121,7 +124,8 @@ def status_of(told: dict[str, Any]) -> dict[str, Any]:
     if told["state"] == "done":
         return {"state": "done", "error": None}
     states = {"Divergence": "diverged", "Interrupted": "stopped"}
-    return {"state": states.get(told.get("kind", ""), "failed"), "error": told.get("error")}
+    state = states.get(told.get("kind", ""), "failed")
+    return {"state": state, "error": told.get("error"), "remedy": list(told.get("remedy", ()))}
 
 
 def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
@@ -129,36 +133,39 @@ def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
     missing = laid.unfinished()
     if not missing:
         return
-    told = {outcome.name: outcome.error for outcome in outcomes}
-
-    def reason(lane: str) -> str:
-        return told.get(lane) or (laid.sweep.status(lane) or {}).get("error") or "not begun"
-
+    ended = {outcome.name: {"error": outcome.error, "remedy": outcome.remedy} for outcome in outcomes if outcome.error}
+    known = {lane.name: ended.get(lane.name) or laid.sweep.status(lane.name) or {} for lane in missing}
+    advice, remedy = _how_again(laid, len(missing))
     raise SweepFailed(
         f"{len(missing)} of {len(laid.lanes)} lanes did not finish. "
-        + " ".join(f"[{lane.name}: {reason(lane.name)}]" for lane in missing)
-        + (f" What else they said is in {laid.sweep.logs}." if laid.sweep.logs.is_dir() else "")
-        + _how_again(laid, len(missing))
+        + " ".join(f"[{name}: {status.get('error') or 'not begun'}]" for name, status in known.items())
+        + (f" Their output is in {laid.sweep.logs}." if laid.sweep.logs.is_dir() else "")
+        + f" {advice}",
+        remedy=tuple(dict.fromkeys([*(code for each in known.values() for code in each.get("remedy", ())), *remedy])),
     )
 
 
-def _how_again(laid: Laid, missing: int) -> str:
-    """What to do about lanes that did not finish."""
-    again, diverged = f"kelbo sweep --resume --out {laid.sweep.path}", len(laid.diverged())
+def _how_again(laid: Laid, missing: int) -> tuple[str, tuple[Remedy, ...]]:
+    """What to do about lanes that did not finish, and the arguments for it."""
+    again, diverged = f"Resuming the sweep in {laid.sweep.path}", len(laid.diverged())
     if not diverged:
-        return f" `{again}` tries them again."
+        return f"{again} tries them again.", ("resume",)
     if diverged < missing:
-        return f" `{again}` tries those again that did not diverge; with --retry-diverged, all of them."
-    return f" What diverged would diverge again; `{again} --retry-diverged` tries it all the same."
+        what = "tries again those that did not diverge, or all of them if diverged lanes are retried"
+        return f"{again} {what}.", ("resume", "retry_diverged")
+    what = (
+        "trains them only if diverged lanes are retried, and they would diverge again on the same hardware and versions"
+    )
+    return f"{again} {what}.", ("resume", "retry_diverged")
 
 
 @contextmanager
 def _going_on(sweep: Sweep) -> Iterator[None]:
-    """What was stopped says how it goes on."""
+    """An interruption names the folder from which to resume."""
     try:
         yield
     except Interrupted as error:
-        raise Interrupted(f"{error} `kelbo sweep --resume --out {sweep.path}` goes on with it.") from error
+        raise Interrupted(f"{error} Resume the sweep in {sweep.path} to continue.", remedy=("resume",)) from error
 
 
 def _lines(lanes: Sequence[Lane]) -> list[dict[str, Any]]:

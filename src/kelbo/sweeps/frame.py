@@ -201,8 +201,9 @@ def _images(run: Run, known: Mapping[str, Any]) -> str:
     except (KeyError, TypeError, AttributeError) as error:
         raise Damaged(
             f"{run.path / 'provenance.json'} does not tell the run's images as this version writes it (of data.splits, "
-            f"{type(error).__name__}: {error}). Bring the file back from a copy, or move the lane's folder away and have it "
-            "trained anew by --resume."
+            f"{type(error).__name__}: {error}). Bring the file back from a copy, or move the lane's folder away and resume "
+            "the sweep.",
+            remedy=("resume",),
         ) from error
 
 

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kelbo.errors import DataError, Divergence, KelboError, NotSaved, RecipeError, RunError, ScoreError, message
+from kelbo.errors import (
+    DataError,
+    Divergence,
+    KelboError,
+    NotSaved,
+    RecipeError,
+    Remedy,
+    RunError,
+    ScoreError,
+    message,
+    remedy,
+)
 
 FINAL = (RecipeError, DataError, RunError, Divergence, ScoreError)
 """would come again the same way: such a job is not tried a second time"""
@@ -29,7 +40,7 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """What became of a job. error and kind (the exception's class) are None where it was done."""
+    """How a job ended. error and kind (the exception's class) are None if it was done; remedy: see `kelbo.errors`."""
 
     name: str
     value: Any
@@ -37,6 +48,7 @@ class Outcome(NamedTuple):
     kind: str | None
     attempts: int
     seconds: float
+    remedy: tuple[Remedy, ...] = ()
 
 
 class Failure(NamedTuple):
@@ -46,9 +58,10 @@ class Failure(NamedTuple):
     kind: str
     final: bool
     fatal: bool
+    remedy: tuple[Remedy, ...] = ()
 
 
 def failure_of(error: Exception) -> Failure:
     """What is told of an exception."""
     fatal = isinstance(error, NotSaved) or (isinstance(error, OSError) and not isinstance(error, KelboError))
-    return Failure(message(error), type(error).__name__, isinstance(error, FINAL), fatal)
+    return Failure(message(error), type(error).__name__, isinstance(error, FINAL), fatal, remedy(error))

@@ -90,7 +90,9 @@ def _init(ray: Any, address: str | None) -> None:
 
 def _ray() -> Any:
     if importlib.util.find_spec("ray") is None:
-        raise RecipeError("Sweeps on several machines need Ray: pip install 'kelbo[ray]', or leave --on out.")
+        raise RecipeError(
+            "Sweeps on several machines need Ray: pip install 'kelbo[ray]', or use this machine.", remedy=("on",)
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it tells its makers of every start
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a job without accelerator
     return importlib.import_module("ray")
@@ -172,8 +174,8 @@ def require_room(ray: Any, demand: Demand) -> list[Node]:
         most = {kind: max((node["Resources"].get(kind, 0) for node in alive), default=0) for kind in ("CPU", "GPU")}
         raise RecipeError(
             f"A job takes {demand} and no machine of the Ray cluster has that: the most there is on one of the "
-            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less a job (of a sweep: --cpus-per-lane, "
-            "--gpus-per-lane)."
+            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less per job.",
+            remedy=("cpus", "gpus"),
         )
     return fitting
 
@@ -192,7 +194,8 @@ def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
     if blind := [name for name, answer in answers if not isinstance(answer, str) and not answer.sees]:
         raise RunError(
             f"{folder and folder.absolute()} is not seen, or not writable, on {', '.join(blind)}. The folder of a sweep on "
-            "several machines must lie on a file system that all of them mount at the same path; choose such an --out."
+            "several machines must lie on a file system that all of them mount at the same path; choose such a folder.",
+            remedy=("out",),
         )
 
 

@@ -77,8 +77,8 @@ class _Task:
     outcome: Outcome | None = None
 
     def end(self, value: object, failure: Failure | None) -> None:
-        error, kind = (failure.error, failure.kind) if failure else (None, None)
-        self.outcome = Outcome(self.job.name, value, error, kind, self.attempts, self.seconds)
+        error, kind, remedy = (failure.error, failure.kind, failure.remedy) if failure else (None, None, ())
+        self.outcome = Outcome(self.job.name, value, error, kind, self.attempts, self.seconds, remedy)
 
 
 @dataclass

@@ -34,8 +34,9 @@ def stackable(recipes: Sequence[Recipe]) -> None:
             if not free or (path == "likelihood.scale" and None in (one, another)):  # none is learned: a parameter more
                 raise RecipeError(
                     f"These lanes cannot be stacked: {path} is {_told(one)} in one and {_told(another)} in another. Stacked "
-                    "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these with "
-                    "--how queue."
+                    "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these by "
+                    "the queue.",
+                    remedy=("how",),
                 )
 
 

@@ -60,7 +60,9 @@ def train_stacked(
         return []
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
     if fabric.world_size > 1:
-        raise RecipeError(f"Stacked lanes are one process; these are {fabric.world_size}. Use --how queue.")
+        raise RecipeError(
+            f"Stacked lanes are one process; these are {fabric.world_size}. Use the queue.", remedy=("how",)
+        )
     require_same_precision(recipes[0], fabric)
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
@@ -81,7 +83,7 @@ def work_off_stacked(
 ) -> list[Outcome]:
     """`train_stacked` with the face of `kelbo.sweeps.queue.work_off`, for jobs that are lanes. They write no logs."""
     if other := next((job for job in jobs if job.call is not train_lane), None):
-        raise RecipeError(f"Only lanes can be stacked; {other.name} is another job. Use --how queue.")
+        raise RecipeError(f"Only lanes can be stacked; {other.name} is another job. Use the queue.", remedy=("how",))
     recipes, folders = ([job.arguments[place] for job in jobs] for place in (0, 1))
     return train_stacked(recipes, folders, names=[job.name for job in jobs], watch=watch, fabric=fabric, graph=graph)
 
@@ -188,7 +190,7 @@ class _Together:
             self.watch(name, {"state": "done", "seconds": seconds})
             return
         failure = failure_of(error)
-        self.outcomes[name] = Outcome(name, None, failure.error, failure.kind, 1, seconds)
+        self.outcomes[name] = Outcome(name, None, failure.error, failure.kind, 1, seconds, failure.remedy)
         self.watch(name, {"state": "failed", **failure._asdict()})
 
     def _save_and_stop(self) -> None:

@@ -47,28 +47,27 @@ class Asked(NamedTuple):
         for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
             if value is not None:
                 raise RecipeError(
-                    f"--{name}-per-lane {value:g} is of lanes on Ray. Give --on ray too, or leave it out."
+                    f"{name} a lane ({value:g}) apply to Ray only. Send the lanes to Ray, or leave them out.",
+                    remedy=("on",),
                 )
         if self.how == "stack" and self.workers is not None:
             raise RecipeError(
-                f"--workers {self.workers} is of the queue; stacked lanes are one process. Leave one out."
+                f"Workers ({self.workers}) belong to the queue, and stacked lanes are one process. Leave one out."
             )
         return None
 
     def _require_sound_on_cluster(self, on: str) -> None:
         engine, sign, address = on.partition(":")
         if engine != "ray" or (sign and not address):
-            raise RecipeError(f"--on takes ray or ray:ADDRESS (ray:HOST:6379, ray:auto); got {on!r}.")
+            raise RecipeError(f"Lanes can be sent to ray or ray:ADDRESS (ray:HOST:6379, ray:auto); got {on!r}.")
         if self.how == "stack" or self.workers is not None:
-            other = "--how stack" if self.how == "stack" else f"--workers {self.workers}"
-            raise RecipeError(
-                f"--on {on} sends a queue of lanes to Ray, which does not go with {other}. Leave one out."
-            )
+            other = "stacking" if self.how == "stack" else f"workers ({self.workers})"
+            raise RecipeError(f"Lanes that are sent to {on} are a queue there, which excludes {other}. Leave one out.")
         if self.cpus is not None and not LEAST <= self.cpus < math.inf:
-            raise RecipeError(f"--cpus-per-lane must be {LEAST} or more; got {self.cpus:g}.")
+            raise RecipeError(f"The cpus of a lane must be {LEAST} or more; got {self.cpus:g}.")
         if self.gpus is not None and not (self.gpus == 0 or LEAST <= self.gpus <= 1):
             raise RecipeError(
-                f"A lane trains on one accelerator: --gpus-per-lane is 0, or from {LEAST} to 1; got {self.gpus:g}."
+                f"A lane trains on one accelerator: its gpus must be 0, or from {LEAST} to 1; got {self.gpus:g}."
             )
 
 

@@ -85,7 +85,8 @@ def saving(run: Run, what: str, action: Callable[[], object]) -> None:
         action()
     except (OSError, SafetensorError) as error:
         raise NotSaved(
-            f"{what} could not be written to {run.path}: {error}. {_kept(run)} Make room and go on with --resume."
+            f"{what} could not be written to {run.path}: {error}. {_kept(run)} Make room and resume the run.",
+            remedy=("resume",),
         ) from error
 
 
@@ -145,7 +146,8 @@ def newest(run: Run) -> Path:
     if not steps:
         raise RunError(
             f"{run.path} has no checkpoint yet. If the run is in training, wait for the first one. If it ended before that, "
-            "go on with it by --resume, or train it again in a new folder."
+            "resume it, or train it again in a new folder.",
+            remedy=("resume",),
         )
     return run.checkpoint(steps[-1])
 

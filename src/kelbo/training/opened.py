@@ -113,7 +113,8 @@ def _best_place(run: Run) -> Path:
         newest(run)  # says so where there is no checkpoint at all
         raise RunError(
             f"{run.path} has no best checkpoint: its data have no validation split, or it was trained by an older version. "
-            "Take the last one (--checkpoint last)."
+            "Take the last one.",
+            remedy=("checkpoint",),
         )
     return run.checkpoint(found.step)
 

@@ -46,7 +46,10 @@ class StopOnSignal:
         if state.step < self.last and self._agreed(state.step):
             self.checkpoints.save(state)
             name = self.caught.name if self.caught else "a signal to another process"
-            raise Interrupted(f"Stopped by {name} after step {state.step}, which is saved. Go on with --resume.")
+            raise Interrupted(
+                f"Stopped by {name} after step {state.step}, which is saved. Resume the run to continue.",
+                remedy=("resume",),
+            )
 
     def _agreed(self, step: int) -> bool:
         if self.fabric.world_size == 1:

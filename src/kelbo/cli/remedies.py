@@ -1,0 +1,26 @@
+"""Which options of the command line an error's `remedy` means: the library speaks of arguments, and this file of flags."""
+
+from __future__ import annotations
+
+from kelbo.errors import Remedy, remedy
+
+OPTIONS: dict[Remedy, str] = {
+    "checkpoint": "--checkpoint last",
+    "cpus": "--cpus-per-lane",
+    "data_root": "--data-root PATH",
+    "dequantize": "--dequantize",
+    "features": "--features NAME",
+    "gpus": "--gpus-per-lane",
+    "how": "--how queue",
+    "on": "--on",
+    "out": "--out PATH",
+    "resume": "--resume",
+    "retry_diverged": "--retry-diverged",
+    "training": "--train",
+}
+
+
+def options(error: Exception) -> str:
+    """The options that would help against an error, as " (options: --out PATH, --resume)"; empty if none would."""
+    known = [OPTIONS[code] for code in remedy(error) if code in OPTIONS]  # a status file may be of another version
+    return f" (options: {', '.join(known)})" if known else ""
