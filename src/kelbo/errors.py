@@ -33,9 +33,13 @@ Remedy = Literal[
     "how",
     "on",
     "out",
+    "over",
     "resume",
     "retry_diverged",
+    "seeds",
+    "settings",
     "training",
+    "workers",
 ]
 """an argument whose other value may help"""
 

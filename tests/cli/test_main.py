@@ -269,7 +269,7 @@ def corrupt_archive(tmp_path):
         (["train", "--resume", "--out", "nowhere"], 2, "nowhere is no run"),
         (["evaluate", "nowhere"], 2, "nowhere is no run: it has no recipe.toml"),
         (["data", "check", "imagenet"], 2, "There is no data set 'imagenet'; there is digits"),
-        (["data", "check", "folder"], 2, "Say where it lies"),
+        (["data", "check", "folder"], 2, "needs its path: data.root. (options: --data-root PATH)"),
         (["data", "check", "mnist", "--data-root", "nowhere"], 1, "nowhere"),
         (["train", "digits", "--steps", "none"], 2, "Invalid value for '--steps'"),
         (["evaluate", "--samples"], 2, ""),

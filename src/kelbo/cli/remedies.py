@@ -6,17 +6,21 @@ from kelbo.errors import Remedy, remedy
 
 OPTIONS: dict[Remedy, str] = {
     "checkpoint": "--checkpoint last",
-    "cpus": "--cpus-per-lane",
+    "cpus": "--cpus-per-lane N",
     "data_root": "--data-root PATH",
     "dequantize": "--dequantize",
     "features": "--features NAME",
-    "gpus": "--gpus-per-lane",
+    "gpus": "--gpus-per-lane N",
     "how": "--how queue",
-    "on": "--on",
+    "on": "--on ray",
     "out": "--out PATH",
+    "over": "--over PATH=A,B",
     "resume": "--resume",
     "retry_diverged": "--retry-diverged",
+    "seeds": "--seeds N,M",
+    "settings": "--set PATH=VALUE",
     "training": "--train",
+    "workers": "--workers N",
 }
 
 

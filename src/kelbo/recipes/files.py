@@ -64,7 +64,9 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         path, sign, text = assignment.partition("=")
         keys = path.strip().split(".")
         if not sign or not all(keys):
-            raise RecipeError(f"A setting is PATH=VALUE, such as objective.beta=4; got {assignment!r}.")
+            raise RecipeError(
+                f"A setting is PATH=VALUE, such as objective.beta=4; got {assignment!r}.", remedy=("settings",)
+            )
         place = table
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)

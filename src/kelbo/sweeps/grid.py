@@ -40,7 +40,9 @@ def grid(recipe: Recipe, over: Sequence[str], seeds: Sequence[int] = ()) -> list
     axes = [axis(text) for text in over]
     paths = [a.path for a in axes]
     if twice := sorted({path for path in paths if paths.count(path) > 1}):
-        raise RecipeError(f"{', '.join(twice)} is varied twice. Give all its values at once: {twice[0]}=A,B,C.")
+        raise RecipeError(
+            f"{', '.join(twice)} is varied twice. Give all its values at once: {twice[0]}=A,B,C.", remedy=("over",)
+        )
     lanes: list[Lane] = []
     for values in itertools.product(*(a.values for a in axes)):
         settings = dict(zip(paths, values, strict=True))
@@ -56,9 +58,11 @@ def axis(text: str) -> Axis:
     path, sign, values = text.partition("=")
     found = tuple(value.strip() for value in _parts(values))
     if not sign or not path.strip() or not all(found):
-        raise RecipeError(f"A varied setting is PATH=VALUE,VALUE,…, such as objective.beta=0.1,1,4; got {text!r}.")
+        raise RecipeError(
+            f"A varied setting is PATH=VALUE,VALUE,…, such as objective.beta=0.1,1,4; got {text!r}.", remedy=("over",)
+        )
     if path.strip() == "seed":
-        raise RecipeError(f"seed cannot be varied as a setting: give seeds={values} instead.")
+        raise RecipeError(f"seed cannot be varied as a setting: give seeds={values} instead.", remedy=("seeds",))
     return Axis(path.strip(), found)
 
 
@@ -66,7 +70,7 @@ def seeds_of(text: str) -> tuple[int, ...]:
     """ "123,427" as seeds. RecipeError where it names none, or something else than whole numbers from 0."""
     found = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in found):
-        raise RecipeError(f"seeds must be whole numbers from 0, such as 123,427,235; got {text!r}.")
+        raise RecipeError(f"seeds must be whole numbers from 0, such as 123,427,235; got {text!r}.", remedy=("seeds",))
     return tuple(map(int, found))
 
 
@@ -109,4 +113,6 @@ def _require_distinct(lanes: Sequence[Lane]) -> None:
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise RecipeError(f"Two lanes would be called {twice}. Give all values of one setting together.")
+        raise RecipeError(
+            f"Two lanes would be called {twice}. Give all values of one setting together.", remedy=("over",)
+        )

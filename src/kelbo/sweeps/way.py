@@ -41,33 +41,40 @@ class Asked(NamedTuple):
         return self.on.partition(":")[2] or None if self.on else None
 
     def require_sound(self) -> None:
-        """RecipeError for another cluster than Ray, and where one thing does not go with another, whatever the lanes are."""
+        """RecipeError for another cluster than Ray, and for choices that exclude each other, whatever the lanes are."""
         if self.on is not None:
             return self._require_sound_on_cluster(self.on)
         for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
             if value is not None:
                 raise RecipeError(
-                    f"{name} a lane ({value:g}) apply to Ray only. Send the lanes to Ray, or leave them out.",
+                    f"{name} of a lane ({value:g}) apply to Ray only. Send the lanes to Ray, or leave them out.",
                     remedy=("on",),
                 )
         if self.how == "stack" and self.workers is not None:
             raise RecipeError(
-                f"Workers ({self.workers}) belong to the queue, and stacked lanes are one process. Leave one out."
+                f"workers ({self.workers}) belong to the queue, and stacked lanes are one process. Leave one out.",
+                remedy=("how", "workers"),
             )
         return None
 
     def _require_sound_on_cluster(self, on: str) -> None:
         engine, sign, address = on.partition(":")
         if engine != "ray" or (sign and not address):
-            raise RecipeError(f"Lanes can be sent to ray or ray:ADDRESS (ray:HOST:6379, ray:auto); got {on!r}.")
-        if self.how == "stack" or self.workers is not None:
-            other = "stacking" if self.how == "stack" else f"workers ({self.workers})"
-            raise RecipeError(f"Lanes that are sent to {on} are a queue there, which excludes {other}. Leave one out.")
+            raise RecipeError(
+                f"Lanes can be sent to ray or ray:ADDRESS (ray:HOST:6379, ray:auto); got {on!r}.", remedy=("on",)
+            )
+        if self.how == "stack":
+            raise RecipeError(f"Lanes sent to {on} are queued there, not stacked. Leave one out.", remedy=("on", "how"))
+        if self.workers is not None:
+            raise RecipeError(
+                f"Lanes sent to {on} have no workers here; got {self.workers}. Leave one out.", remedy=("on", "workers")
+            )
         if self.cpus is not None and not LEAST <= self.cpus < math.inf:
-            raise RecipeError(f"The cpus of a lane must be {LEAST} or more; got {self.cpus:g}.")
+            raise RecipeError(f"cpus of a lane must be {LEAST} or more; got {self.cpus:g}.", remedy=("cpus",))
         if self.gpus is not None and not (self.gpus == 0 or LEAST <= self.gpus <= 1):
             raise RecipeError(
-                f"A lane trains on one accelerator: its gpus must be 0, or from {LEAST} to 1; got {self.gpus:g}."
+                f"A lane trains on one accelerator: its gpus must be 0, or from {LEAST} to 1; got {self.gpus:g}.",
+                remedy=("gpus",),
             )
 
 
