@@ -14,9 +14,10 @@ bounds the nats of the integers from above. The model's density is carried to th
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # pages convert units without PyTorch
+    from torch import Tensor
 
 
 def counted(count: int, noun: str) -> str:
@@ -26,7 +27,7 @@ def counted(count: int, noun: str) -> str:
 
 def intensities(levels: Tensor, count: int = 256) -> Tensor:
     """Integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1]."""
-    return levels.to(torch.float32) / (count - 1)
+    return levels.float() / (count - 1)
 
 
 def levels(intensities: Tensor, count: int = 256) -> Tensor:
@@ -51,7 +52,7 @@ def dequantize(image: Tensor, noise: Tensor, support: str, count: int = 256) -> 
     Returns the values v to score (float32, (B, *event)) and the nats *per dimension* to add to -log p(v) so that it is
     the density's nats on the scale [0, count).
     """
-    y = image.to(torch.float32) + noise
+    y = image.float() + noise
     if support == "real":
         return (y - 0.5) / (count - 1), math.log(count - 1)
     if support == "unit":

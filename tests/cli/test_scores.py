@@ -181,12 +181,14 @@ def test_a_set_without_labels_trains_no_classifier(kelbo):
     assert "arm has no labels" in err
 
 
-def test_the_doctor_tells_what_it_saw(kelbo, run):
+def test_the_doctor_prints_what_it_finds(kelbo, run):
     code, out, _ = kelbo("doctor", run, "--json")
     findings = json.loads(out)
     assert code == 0
-    assert {finding["about"] for finding in findings} >= {"latents", "decoder's σ", "calibration", "prior"}
-    assert "latents" in kelbo("doctor", run)[1]
+    assert all(finding.keys() == {"code", "severity", "fields", "text"} for finding in findings)
+    assert {finding["code"].partition("-")[0] for finding in findings} >= {"sigma", "pixels", "prior"}
+    printed = " ".join(kelbo("doctor", run)[1].split())
+    assert all(f"{finding['severity']} {finding['code']}: {finding['text']}" in printed for finding in findings)
 
 
 def test_codes_of_baselines_are_written_for_sets_with_and_without_factors(kelbo, tmp_path):

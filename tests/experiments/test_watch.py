@@ -1,11 +1,13 @@
-"""When σ is worth a word, and when it is not."""
+"""When a run warns of σ and of its rate, and when it does not."""
 
 import math
 from typing import Any
 
 import pytest
 
-from kelbo.experiments.watch import BalanceWatch
+from kelbo.experiments.diagnosis import COLLAPSED, FITS, FLOORED
+from kelbo.experiments.findings import finding
+from kelbo.experiments.watch import Watch
 from kelbo.likelihoods import (
     AveragedSquaredError,
     Bernoulli,
@@ -40,16 +42,16 @@ def rows(steps, sigma, rmse, floored: Any = 0.0, every=20):
 
 
 def warned(run, likelihood, rows, steps=1000, **how):
-    """What is said of these rows, by kind: the step after which, and the text."""
+    """What is said of these rows, by code: the step after which, and the fields."""
     said = []
-    watch = BalanceWatch(run, likelihood, steps, said.append, **how)
+    watch = Watch(run, likelihood, steps, said.append, **how)
     watch.begin()
     for row in rows:
         run.journal.append(row)
         watch(row)
     kept = run.warnings()
     assert said == [one["text"] for one in kept]
-    return {one["kind"]: (one["step"], one["text"]) for one in kept}
+    return {one["kind"]: (one["step"], one["fields"]) for one in kept}
 
 
 WATCHED = [OptimalGaussian(), PerImageGaussian(), SharedGaussian(), PerPixelGaussian()]
@@ -66,13 +68,13 @@ def ids(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", WATCHED, ids=ids)
-@pytest.mark.parametrize("ratio", [0.7, 1.0, 1.4])
-def test_a_sigma_that_is_about_the_error_is_not_spoken_of(run, likelihood, ratio):
+@pytest.mark.parametrize("ratio", [1.01 / FITS, 1.0, 0.99 * FITS])
+def test_a_sigma_that_fits_the_error_gives_no_warning(run, likelihood, ratio):
     assert warned(run, likelihood, rows(1000, 0.1 * ratio, 0.1)) == {}
 
 
 @pytest.mark.parametrize("likelihood", WATCHED, ids=ids)
-def test_a_model_that_learns_by_heart_is_told_of_before_its_end_and_once(run, likelihood):
+def test_a_model_that_memorises_is_warned_of_before_its_end_and_once(run, likelihood):
     """From step 500 on the error on new images no longer falls with σ."""
     told = warned(
         run,
@@ -80,11 +82,15 @@ def test_a_model_that_learns_by_heart_is_told_of_before_its_end_and_once(run, li
         rows(1000, lambda step: 0.1 * 2 ** (-step / 250), lambda step: max(0.02, 0.1 * 2 ** (-min(step, 500) / 250))),
     )
     assert list(told) == ["sigma-narrow"]
-    step, text = told["sigma-narrow"]
-    assert 600 < step < 900
-    assert text.startswith(f"At step {step} the decoder expects errors of σ = 0.0")
-    assert "makes errors of 0.0250 on test images, 1." in text
-    assert "optimizer.weight_decay or fewer steps" in text
+    step, fields = told["sigma-narrow"]
+    assert 550 < step < 800
+    assert fields == {
+        "sigma": 0.1 * 2 ** (-step / 250),
+        "rmse": 0.025,
+        "source": likelihood.sigma_from,
+        "memorised": True,
+        "step": step,
+    }
 
 
 def test_a_learned_sigma_on_its_way_is_not_blamed(run):
@@ -92,31 +98,29 @@ def test_a_learned_sigma_on_its_way_is_not_blamed(run):
     assert warned(run, SharedGaussian(), rows(1000, lambda step: max(0.1, math.exp(-0.005 * step)), 0.1)) == {}
 
 
-def test_a_learned_sigma_that_will_not_be_there_by_the_end_is_told_with_the_steps_it_needs(run):
+def test_a_learned_sigma_that_will_not_fit_by_the_end_is_warned_of_with_the_steps_it_needs(run):
     told = warned(run, SharedGaussian(), rows(1000, lambda step: math.exp(-1e-4 * step), 0.1))
-    step, text = told["sigma-wide"]
+    step, fields = told["sigma-wide"]
     assert step == 260  # once a quarter of the run is over
-    assert "expects errors of σ = 0.9743 and makes errors of 0.1000" in text
-    assert f"the rate weighs {(math.exp(-0.026) / 0.1) ** 2:.3g} times as much" in text
-    assert f"needs {(math.log(10) - 0.026) / 1e-4:,.0f} more steps as it goes now; 740 are left" in text
-    assert "likelihood.kind=optimal_gaussian" in text
+    assert fields["sigma"] == pytest.approx(math.exp(-0.026))
+    assert fields["needed"] == pytest.approx((math.log(10) - 0.026) / 1e-4)
+    assert fields["left"] == 740
 
 
-def test_a_learned_sigma_that_stands_still_is_told_so(run):
-    assert "was not seen to fall" in warned(run, SharedGaussian(), rows(1000, 1.0, 0.1))["sigma-wide"][1]
+def test_a_learned_sigma_that_does_not_fall_needs_no_finite_number_of_steps(run):
+    assert warned(run, SharedGaussian(), rows(1000, 1.0, 0.1))["sigma-wide"][1]["needed"] is None
 
 
-def test_a_rate_that_drops_on_the_way_leaves_a_word_at_the_end(run):
+def test_a_learned_sigma_that_stops_on_its_way_is_warned_of(run):
     told = warned(run, SharedGaussian(), rows(1000, lambda step: math.exp(-0.0025 * min(step, 600)), 0.1))
     assert 600 < told["sigma-wide"][0] <= 1000
 
 
 @pytest.mark.parametrize("likelihood", [OptimalGaussian(), PerImageGaussian()], ids=ids)
-def test_a_solved_sigma_that_is_too_wide_is_told_of_at_the_end_alone(run, likelihood):
+def test_a_solved_sigma_that_is_too_wide_is_warned_of_at_the_end_alone(run, likelihood):
     """The batches' own σ trains the model: until the end nothing is amiss."""
     told = warned(run, likelihood, rows(1000, 0.2, 0.1))
-    assert told["sigma-wide"][0] == 1000
-    assert "training and test images differ in kind" in told["sigma-wide"][1]
+    assert told == {"sigma-wide": (1000, {"sigma": 0.2, "rmse": 0.1, "source": "solved", "step": 1000})}
 
 
 def test_one_reading_that_is_off_is_chance(run):
@@ -137,24 +141,22 @@ def test_a_run_with_one_row_is_judged_at_its_end(run):
 
 
 @pytest.mark.parametrize("likelihood", [*WATCHED, *HEAVY], ids=ids)
-def test_a_sigma_on_its_floor_is_a_word_as_soon_as_it_lies_there(run, likelihood):
+def test_a_sigma_at_its_floor_is_warned_of_as_soon_as_it_lies_there(run, likelihood):
     told = warned(run, likelihood, rows(1000, FLOOR, 1.1 * FLOOR, lambda step: float(step > 120)))
-    assert list(told) == ["sigma-floor"]
-    step, text = told["sigma-floor"]
-    assert step == 180  # three rows
-    assert f"lies on its floor, {likelihood.sigma_floor:.4f} (about half a grey level of 256)" in text
-    assert "categorical" in text
+    fields = {"rmse": 1.1 * FLOOR, "floor": likelihood.sigma_floor, "share": 1.0, "step": 180}
+    assert told == {"sigma-floor": (180, fields)}  # three rows
 
 
 @pytest.mark.parametrize("likelihood", [PerPixelGaussian(), StudentT()], ids=ids)
 def test_a_share_of_the_pixels_on_the_floor_is_told_as_a_share(run, likelihood):
-    told = warned(run, likelihood, rows(1000, 0.1, 0.1, 0.34))
-    assert "the σ of 34 % of the pixels lies on its floor, 0.0025" in told["sigma-floor"][1]
-    assert "likelihood.kind=optimal_gaussian" in told["sigma-floor"][1]
+    assert warned(run, likelihood, rows(1000, 0.1, 0.1, 0.34))["sigma-floor"][1]["share"] == 0.34
+    [kept] = run.warnings()
+    assert kept["severity"] == "warning"
+    assert "34 % of the pixels" in kept["text"]
 
 
-def test_a_few_pixels_on_the_floor_are_not_spoken_of(run):
-    assert warned(run, PerPixelGaussian(), rows(1000, 0.1, 0.1, 0.03)) == {}
+def test_a_few_pixels_at_the_floor_give_no_warning(run):
+    assert warned(run, PerPixelGaussian(), rows(1000, 0.1, 0.1, 0.9 * FLOORED)) == {}
 
 
 # ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +164,7 @@ def test_a_few_pixels_on_the_floor_are_not_spoken_of(run):
 
 @pytest.mark.parametrize("likelihood", [*GIVEN, *OTHERS], ids=ids)
 @pytest.mark.parametrize("sigma", [FLOOR, 0.01, 1.0])
-def test_of_a_sigma_that_is_given_or_that_nothing_can_move_there_is_no_word(run, likelihood, sigma):
+def test_a_sigma_that_is_given_or_is_not_the_error_gives_no_warning(run, likelihood, sigma):
     made = [{key: value for key, value in row.items() if key != "floored"} for row in rows(1000, sigma, 0.1)]
     assert warned(run, likelihood, made) == {}
 
@@ -195,15 +197,15 @@ def test_of_no_warnings_there_is_no_file(run):
 
 def test_who_goes_on_with_a_run_keeps_what_an_uninterrupted_one_does_and_says_nothing_twice(tmp_path):
     made = rows(1000, lambda step: math.exp(-1e-4 * step), 0.1)
-    cautions = {"made": "for the test"}
+    cautions = [finding("no-rate", "fine")]
     whole, stopped = (Run.create(tmp_path / name, "name = 'made'\n", {}) for name in ("whole", "stopped"))
     warned(whole, SharedGaussian(), made, cautions=cautions)
     warned(stopped, SharedGaussian(), made[:20], cautions=cautions)
     stopped.journal.cut_after(200)  # where its checkpoint was: before the warning
     said = []
-    watch = BalanceWatch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
+    watch = Watch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
     watch.begin()
-    assert [one["kind"] for one in stopped.warnings()] == ["made"]
+    assert [one["kind"] for one in stopped.warnings()] == ["no-rate"]
     for row in made[10:]:
         stopped.journal.append(row)
         watch(row)
@@ -215,9 +217,18 @@ def test_a_damaged_file_is_made_anew_from_the_rows(run):
     before = warned(run, SharedGaussian(), rows(1000, 1.0, 0.1))
     (run.path / "warnings.json").write_text('{"warnings": [')
     said = []
-    BalanceWatch(run, SharedGaussian(), 1000, said.append).begin()
-    assert {one["kind"]: (one["step"], one["text"]) for one in run.warnings()} == before
-    assert said == [text for _, text in before.values()]
+    Watch(run, SharedGaussian(), 1000, said.append).begin()
+    assert {one["kind"]: (one["step"], one["fields"]) for one in run.warnings()} == before
+    assert said == [one["text"] for one in run.warnings()]
+
+
+def test_warnings_kept_by_earlier_versions_are_not_said_again(run):
+    made = rows(1000, 1.0, 0.1)
+    warned(run, SharedGaussian(), made)
+    run.save_warnings([{"kind": one["kind"], "step": one["step"], "text": "In other words."} for one in run.warnings()])
+    said = []
+    Watch(run, SharedGaussian(), 1000, said.append).begin()
+    assert said == []
 
 
 # ── a posterior that is the prior ─────────────────────────────────────────────────────────────────────────────────────
@@ -228,30 +239,21 @@ def with_rate(rate, steps=1000, every=20):
 
 
 @pytest.mark.parametrize("likelihood", [*WATCHED, *GIVEN, *OTHERS], ids=ids)
-def test_a_rate_of_nothing_is_told_of_after_a_quarter_of_the_run_with_every_decoder(run, likelihood):
+def test_a_rate_near_zero_is_warned_of_after_a_quarter_of_the_run_with_every_decoder(run, likelihood):
     told = warned(run, likelihood, with_rate(0.003, steps=600), steps=2000)
-    assert list(told) == ["collapsed"]
-    step, text = told["collapsed"]
-    assert step == 500
-    assert "the rate is 0.003 nats an image, below the 0.1 that count as collapsed here: " in text
-    assert "take another seed" in text
+    fields = {"rate": 0.003, "below": COLLAPSED, "source": likelihood.sigma_from, "step": 500}
+    assert told == {"collapsed": (500, fields)}
 
 
-@pytest.mark.parametrize("likelihood", [SharedGaussian(), *GIVEN], ids=ids)
-def test_where_sigma_is_fixed_or_learned_a_rate_of_nothing_asks_for_one_that_fits(run, likelihood):
-    text = warned(run, likelihood, with_rate(0.003))["collapsed"][1]
-    assert "or a σ that fits from the first step (likelihood.kind=optimal_gaussian); where β is large" in text
+@pytest.mark.parametrize("likelihood", [*WATCHED, *GIVEN, *OTHERS], ids=ids)
+def test_a_collapse_asks_for_a_sigma_that_fits_if_sigma_is_given_or_learned(run, likelihood):
+    warned(run, likelihood, with_rate(0.003))
+    [kept] = run.warnings()
+    assert ("optimal_gaussian" in kept["text"]) == (likelihood.sigma_from in ("given", "learned"))
 
 
-@pytest.mark.parametrize("likelihood", [OptimalGaussian(), PerImageGaussian(), PerPixelGaussian(), *OTHERS], ids=ids)
-def test_with_every_other_decoder_a_rate_of_nothing_asks_for_no_other_one(run, likelihood):
-    text = warned(run, likelihood, with_rate(0.003))["collapsed"][1]
-    assert "likelihood.kind" not in text
-    assert "take another seed or a lower optimizer.learning_rate; where β is large" in text
-
-
-def test_a_rate_that_comes_later_or_is_small_is_not_spoken_of(run):
-    assert warned(run, SharedGaussian(), with_rate(lambda step: 0.0 if step < 240 else 0.5)) == {}
+def test_a_rate_that_comes_later_or_is_small_gives_no_warning(run):
+    assert warned(run, SharedGaussian(), with_rate(lambda step: 0.0 if step < 240 else 1.1 * COLLAPSED)) == {}
 
 
 def test_one_reading_without_rate_among_others_says_nothing(run):

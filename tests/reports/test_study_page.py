@@ -36,9 +36,9 @@ def test_cards_count_outcomes_and_what_became_of_the_runs():
     held = Evidence("σ", Estimate(1.0, 0.5, 1.5, "paired"), "nats", above=0, held="it is on its way")
     verdicts[2] = replace(verdicts[2], evidence=(held,))
     assert outcome_cards(verdicts)[2].note == "So far 1 have numbers that say nothing yet, 1 have no numbers."
-    rates = [{"state": "done", "bound": {"rate": {"mean": rate}}} for rate in (0.2, 30.0)]
+    rates = [{"state": "done", "bound": {"rate": {"mean": rate}}} for rate in (0.02, 30.0)]
     card = runs_card([*rates, {"state": "failed", "bound": None}])
-    assert (card.value, card.unit, card.note) == ("2", "of 3 finished", "1 failed, 1 collapsed: a rate below 1 nat")
+    assert (card.value, card.unit, card.note) == ("2", "of 3 finished", "1 failed, 1 collapsed: a rate below 0.1 nats")
 
 
 def test_a_command_has_only_what_is_not_so_by_default():

@@ -1,5 +1,6 @@
 import pytest
 
+from kelbo.experiments.diagnosis import FITS
 from kelbo.recipes import schema as s
 from kelbo.reports.wording import aim, calibration, spoken
 
@@ -7,9 +8,9 @@ from kelbo.reports.wording import aim, calibration, spoken
 @pytest.mark.parametrize(
     ("sigma", "rmse", "word", "said"),
     [
-        (0.10, 0.10, "calibrated", "the error that it makes, within 10 %"),
-        (0.11, 0.10, "calibrated", "within 10 %"),
-        (0.08, 0.10, "overconfident", "20 % below the one it makes"),
+        (0.10, 0.10, "calibrated", "the error that it makes"),
+        (0.12, 0.10, "calibrated", f"within a factor of {FITS:g}"),
+        (0.07, 0.10, "overconfident", "30 % below the one it makes"),
         (0.15, 0.10, "underconfident", "50 % above the one it makes"),
         (1.00, 0.20, "underconfident", "5.0 times the one it makes"),
         (0.10, 0.00, "underconfident", "while there is none"),

@@ -70,6 +70,7 @@ def doctor(
 ) -> None:
     """Look for what commonly goes wrong: unused latents, σ against error, units, prior gap, overfitting."""
     from rich.console import Console
+    from rich.markup import escape
 
     from kelbo.experiments import open_run
     from kelbo.experiments.doctor import examine
@@ -84,9 +85,7 @@ def doctor(
     marks = {"problem": "[bold red]problem[/]", "warning": "[yellow]warning[/]", "fine": "[green]fine[/]"}
     marks["not judged"] = "[dim]not judged[/]"
     for finding in found:
-        console.print(f"{marks[finding.severity]}  [bold]{finding.about}[/]: {finding.evidence}")
-        if finding.advice:
-            console.print(f"         {finding.advice}")
+        console.print(f"{marks[finding.severity]}  [bold]{finding.code}[/]: {escape(finding.text)}")
 
 
 @features.command("train")

@@ -14,11 +14,11 @@ from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
-from kelbo.experiments.cautions import cautions
+from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.solved import keep_sigma
 from kelbo.experiments.validating import validation
-from kelbo.experiments.watch import BalanceWatch, Say, silent
+from kelbo.experiments.watch import Say, Watch, silent
 from kelbo.machine import describe
 from kelbo.protocols import Objective
 from kelbo.recipes import build
@@ -135,10 +135,10 @@ def _under_way(
                 tensorboard.close()
 
 
-def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> BalanceWatch:
+def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> Watch:
     model = state.network
     told = cautions(recipe, data.shape)
-    watch = BalanceWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
+    watch = Watch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
     saving(run, "What the run warns of", watch.begin)
     return watch
 

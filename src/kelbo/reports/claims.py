@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from kelbo.experiments.diagnosis import ENOUGH
 from kelbo.reports.evidence import Estimate, Evidence
 from kelbo.reports.numbers import plain
 
 Key = TypeVar("Key")
 Outcome = Literal["reproduced", "not reproduced", "not tested"]
-
-ENOUGH = 0.1
-"""Share of the paper's training steps below which a trained model neither confirms a claim nor speaks against it."""
 
 
 def student(values: Sequence[float] | Mapping[Any, float], of: str = "seeds") -> Estimate | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kelbo.errors import RunError
 from kelbo.experiments import Experiment
+from kelbo.experiments.diagnosis import SATURATED
 from kelbo.metrics.intervals import known, margin
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
@@ -16,9 +17,6 @@ from kelbo.runs import Run
 from kelbo.runs.settings import differing
 
 Entry = Mapping[str, Any]
-
-AT_CAP = 0.95
-"""beyond this share of log N an estimate of index-code mutual information says little more than N"""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def _latents(scores: Entry) -> list[ScoreRow]:
             rows.append(ScoreRow(*told, f"{entry['value']} of {entry['of']}", count=count, of="images"))
             continue
         if cap := entry.get("cap"):
-            near = ". It is at its cap, so it tells N rather than the code" if entry["value"] > AT_CAP * cap else ""
+            near = ". It is at its cap, so it tells N rather than the code" if entry["value"] > cap - SATURATED else ""
             told = told._replace(phrase=f"{told.phrase}, at most log N = {fixed(cap, 2)}{near}")
         how = "the images show no spread" if entry.get("low") is None else "t interval over images and draws"
         rows.append(_row(told, entry, how, count, "images"))

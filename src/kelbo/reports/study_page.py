@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import Damaged, KelboError, RunError
+from kelbo.experiments.diagnosis import COLLAPSED, ENOUGH
 from kelbo.reports.cards import Card
-from kelbo.reports.claims import ENOUGH, Verdict, percent
+from kelbo.reports.claims import Verdict, percent
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import plain
 from kelbo.reports.study_figures import Shown
@@ -98,9 +99,9 @@ def outcome_cards(verdicts: Sequence[Verdict]) -> list[Card]:
 def runs_card(lanes: Sequence[Entry]) -> Card:
     """How many runs came to their end, and what became of the others."""
     states = Counter(lane["state"] for lane in lanes)
-    collapsed = sum(lane["bound"]["rate"]["mean"] < 1 for lane in lanes if lane.get("bound"))
+    collapsed = sum(lane["bound"]["rate"]["mean"] < COLLAPSED for lane in lanes if lane.get("bound"))
     lost = [f"{count} {state}" for state, count in states.items() if state != "done"]
-    lost += [f"{collapsed} collapsed: a rate below 1 nat"] if collapsed else []
+    lost += [f"{collapsed} collapsed: a rate below {COLLAPSED:g} nats"] if collapsed else []
     return Card("Runs", str(states["done"]), unit=f"of {len(lanes)} finished", note=", ".join(lost))
 
 

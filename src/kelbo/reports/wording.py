@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kelbo.experiments import Experiment
+from kelbo.experiments.diagnosis import FITS, fit, over_error
 from kelbo.protocols import Model
 from kelbo.recipes import schema as s
-
-TOLERANCE = 0.1
-"""σ within 10 % of the error counts as calibrated."""
 
 NAMES = {
     name.lower(): name
@@ -62,12 +60,13 @@ def spoken(kind: str) -> str:
 
 def calibration(sigma: float, rmse: float) -> Verdict:
     """Whether the σ that a decoder predicts is the error that its reconstructions make, both in intensities."""
-    if rmse == 0 or sigma > 2 * rmse:
-        times = "while there is none" if rmse == 0 else f"{sigma / rmse:.1f} times the one it makes"
+    ratio = over_error(sigma, rmse)
+    match fit(ratio):
+        case "fits":
+            return Verdict("calibrated", f"It expects the error that it makes, within a factor of {FITS:g}.")
+        case "narrow":
+            return Verdict("overconfident", f"It expects an error {100 * (1 - ratio):.0f} % below the one it makes.")
+    if rmse == 0 or ratio > 2:
+        times = "while there is none" if rmse == 0 else f"{ratio:.1f} times the one it makes"
         return Verdict("underconfident", f"It expects an error {times}, and pays nats for that.")
-    off = sigma / rmse - 1
-    if abs(off) <= TOLERANCE:
-        return Verdict("calibrated", f"It expects the error that it makes, within {100 * TOLERANCE:.0f} %.")
-    if off > 0:
-        return Verdict("underconfident", f"It expects an error {100 * off:.0f} % above the one it makes.")
-    return Verdict("overconfident", f"It expects an error {-100 * off:.0f} % below the one it makes.")
+    return Verdict("underconfident", f"It expects an error {100 * (ratio - 1):.0f} % above the one it makes.")

@@ -3,11 +3,9 @@
 import pytest
 from tests.reports.sigma_vae.maker import asked, study_results
 
-from kelbo.reports.sigma_vae import judging
 from kelbo.reports.sigma_vae.claims import claims
 from kelbo.reports.sigma_vae.judging import SHARED
 from kelbo.reports.sigma_vae.results import Study
-from kelbo.studies.sigma_vae import measure
 
 
 def by_id(results):
@@ -420,7 +418,3 @@ def test_seeds_whose_encoder_tells_nothing_are_named():
     assert told in by_id(results)["gaussian-worse"].why
     assert by_id(results)["information-falls"].why.count("same posterior") == 1
     assert "same posterior" not in by_id(results)["per-image-alike"].why
-
-
-def test_the_cut_of_a_lost_encoder_is_the_studys():
-    assert judging.CONSTANT == measure.CONSTANT

@@ -98,7 +98,7 @@ def test_the_top_says_what_was_run_and_what_came_of_it(page):
     assert "Study report · hours budget · corrected" in top
     assert "All 29 models were trained for 938 steps, 20 % of the paper’s steps." in top
     assert "the σ-VAE is ahead of the best β" in top
-    assert "29 of 29 finished 4 collapsed: a rate below 1 nat" in top
+    assert "29 of 29 finished 1 collapsed: a rate below 0.1 nats" in top
     assert "Trained 20 % of the paper’s steps" in top
 
 

@@ -117,7 +117,7 @@ def test_as_published_the_baselines_learn_after_the_lane_of_their_seed(lane, tmp
 def test_a_lane_whose_codes_hold_nothing_is_called_collapsed(lane, monkeypatch):
     wants = QuirkWants((), 300, 16, (120, 120), SMALL)
     looked = Looked(lane.path, "dsprites", "VAE, β = 4")
-    for rate, called in ((0.2, "VAE, β = 4 (collapsed)"), (7.0, "VAE, β = 4")):
+    for rate, called in ((0.02, "VAE, β = 4 (collapsed)"), (7.0, "VAE, β = 4")):
         told = {"bound": {"rate": {"mean": rate}, "distortion": {"mean": 9.0, "standard_error": 1.0}}}
         monkeypatch.setattr(subjects, "bound", lambda *_, told=told: told)
         assert subjects.subject(looked, wants).called("vae") == called

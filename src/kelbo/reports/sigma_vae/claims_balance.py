@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from kelbo.experiments.diagnosis import COLLAPSED
 from kelbo.reports.claims import Claim, Estimate, Verdict, student
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.sigma_vae import printed as paper
@@ -29,9 +30,6 @@ WITHIN = 0.05
 """Of a printed −ln p, within which ours counts as that."""
 EARLY = 0.25
 """Of the steps, where learning is compared."""
-COLLAPSED = 1.0
-"""Rate in nats below which the latents say next to nothing."""
-
 NEAR = 0.01
 """Nats below ln N within which latents tell all N images apart. The information is ln N less the mean of −ln p, with p the
 share that a draw of z gives its own image among the N: e^−0.01 is 99 %. Two such models differ by no more than this, and a mean
@@ -180,7 +178,7 @@ def averaging_collapses(study: Study) -> Verdict:
         "Released code, mse_vae",
         "A VAE whose squared error is averaged over pixels while the rate is summed learns nothing in its latents.",
         "",
-        f"Rate below {COLLAPSED:g} nat",
+        f"Rate below {COLLAPSED:g} nats",
     )
     found = Gathered()
     found.add("rate", student(study.reading(MSE, rate)), "nats", below=COLLAPSED, models=(MSE,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from kelbo.experiments.diagnosis import fit
 from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, sentence, welch
 from kelbo.reports.gathered import Gathered
 from kelbo.reports.numbers import plain
@@ -16,10 +17,6 @@ PRINTED_SETS = {"svhn": "SVHN", "celeba": "CelebA", "cifar10": "CIFAR", "bair": 
 
 SHARED, OPTIMAL = map(Kind, SIGMA_VAES)
 
-UNLEARNED = 1.25
-"""σ over its error, above which it is still being learned."""
-CONSTANT = 1e-6
-"""spread over images of every latent's mean, below which the study counts a lane's encoder as lost"""
 SAME_POSTERIOR = "give every image the same posterior"
 
 
@@ -139,7 +136,7 @@ def unlearned(study: Study) -> str:
     """That shared σ of some seed is still far above the error that it should come down to; "" where it is of none."""
     ratios = study.reading(SHARED, _over_error)
     seed = max(ratios, key=lambda seed: ratios[seed], default=None)
-    if seed is None or ratios[seed] < UNLEARNED:
+    if seed is None or fit(ratios[seed]) != "wide":
         return ""
     known, error = (plain(study.reading(SHARED, read)[seed], 2) for read in (sigma, rmse))
     of = f" (seed {seed})" * (len(ratios) > 1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kelbo.experiments.diagnosis import CONSTANT
 from kelbo.reports.claims import percent
 from kelbo.reports.numbers import plain
-from kelbo.reports.sigma_vae.judging import CONSTANT, SAME_POSTERIOR, apart, best, unlearned
+from kelbo.reports.sigma_vae.judging import SAME_POSTERIOR, apart, best, unlearned
 from kelbo.reports.sigma_vae.results import OF_THE_PAPER, Kind, Read, Study, effective_beta, loss, of_samples
 from kelbo.reports.study_page import hardware
 

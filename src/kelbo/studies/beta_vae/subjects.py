@@ -9,6 +9,7 @@ import numpy as np
 
 from kelbo.evaluation.codes import drawn
 from kelbo.experiments import open_run
+from kelbo.experiments.diagnosis import COLLAPSED
 from kelbo.experiments.scoring import factor_codes
 from kelbo.runs import Run
 from kelbo.studies.beta_vae.baselines import KINDS, fit
@@ -20,8 +21,6 @@ from kelbo.sweeps.lane import Tell
 
 BETA, NETWORK = "4", "conv"
 """the lane that is looked at where it is there"""
-COLLAPSED = 1.0
-"""a rate, nats per image, below which a lane's codes hold next to nothing and its rows say so"""
 
 
 class Looked(NamedTuple):

@@ -16,6 +16,7 @@ from kelbo.evaluation.latent_scores import scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import COUNT
 from kelbo.experiments import Experiment, open_run
+from kelbo.experiments.diagnosis import CONSTANT
 from kelbo.metrics import mean_and_error
 from kelbo.metrics.intervals import known
 from kelbo.objectives.equivalents import equivalents
@@ -33,10 +34,6 @@ from kelbo.units import bits_per_dim
 
 BATCH = 128
 """images of an evaluation's batch, as the release has it: where σ is the evaluated batch's own, it matters"""
-
-
-CONSTANT = 1e-6
-"""spread over images of every latent's mean, below which the encoder says nothing of the image"""
 
 
 class Wants(NamedTuple):

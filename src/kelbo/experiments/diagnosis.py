@@ -1,0 +1,254 @@
+"""Every threshold and rule that says what a run's numbers mean: one value for one meaning. Numbers in, findings out.
+
+Warnings while training, the doctor, pages of runs and both studies use these. `docs/decisions.md` says where each is from.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+from kelbo.experiments.findings import Finding, finding
+from kelbo.recipes import schema as s
+from kelbo.recipes.schema import Recipe
+
+COLLAPSED = 0.1
+"""rate in nats per image, below which the posterior has collapsed: the latents tell no two halves of the images apart"""
+CONSTANT = 1e-6
+"""standard deviation over images of every latent's mean, below which all images have the same posterior"""
+FEW_ACTIVE = 0.5
+"""share of active latents, below which the others are worth a warning"""
+FITS = 1.25
+"""factor between σ and the error, within which σ fits: beyond it each pixel pays 0.04 nats or more"""
+FLOORED = 0.01
+"""share of pixels with σ at its floor that is worth a warning; all but this share count as all"""
+MEMORISED = 1.1
+"""error on test images over that on training images, above which the training images are memorised"""
+HEAVY_BETA = 1.0
+"""β beside ½ squared error of intensities, above which a posterior most likely collapses"""
+MISCALIBRATED = 0.1
+"""share of the probability integral transforms in wrong bins that is worth a warning"""
+DARK = 0.25
+"""intensity of the brightest training pixel, below which the images were most likely saved in another range"""
+MARGIN, OUTSIDE = 0.02, 0.001
+"""how far beyond [0, 1] a decoder's mean counts as outside, and the share of such pixels that is worth a warning"""
+PRIOR_NATS, PRIOR_SHARE = 1.0, 0.15
+"""nats and share of the rate: a marginal KL above both is a gap between codes and prior"""
+SATURATED = 1.0
+"""nats below ln N: an estimate of the index-code mutual information above that tells N rather than the code"""
+ERRORS = 4.0
+"""standard errors that a difference must exceed to be judged"""
+OVERFIT, RISING = 0.02, 0.005
+"""shares of the ELBO: a gap between training and test images, and a rise over the last tenth of the steps, worth a warning"""
+ENOUGH = 0.1
+"""share of a paper's training steps, below which a model neither confirms nor contradicts a claim of it"""
+
+FIRST = 100
+"""steps before which nothing is judged"""
+TREND, BEGUN = 0.1, 0.25
+"""shares of a run's steps: it is judged by the rows of the last such stretch, and not before so much of it is over: while a σ
+that begins at 1 comes down, the rate may be near 0 for a while"""
+ROWS = 3
+"""rows that a stretch has at least, except at the end of a run"""
+SETTLED = 500
+"""steps before which a rate near 0 may be temporary, except at the end of a run"""
+
+
+class SigmaReading(NamedTuple):
+    """Of one row: σ that the decoder expects and RMSE that it makes (intensities), share of the pixels at σ's floor."""
+
+    step: int
+    sigma: float
+    rmse: float
+    floored: float
+
+    @property
+    def ratio(self) -> float:
+        return over_error(self.sigma, self.rmse)
+
+
+class RateReading(NamedTuple):
+    """Of one row: the mean rate since the row before, nats per image."""
+
+    step: int
+    rate: float
+
+
+AReading = TypeVar("AReading", SigmaReading, RateReading)
+
+
+def over_error(sigma: float, rmse: float) -> float:
+    """σ over the error, finite."""
+    return sigma / max(rmse, 1e-12)
+
+
+def fit(ratio: float) -> Literal["narrow", "fits", "wide"]:
+    """How a σ that is so many times the error fits it."""
+    return "wide" if ratio > FITS else "narrow" if ratio < 1 / FITS else "fits"
+
+
+# ── before the first step ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cautions(recipe: Recipe, shape: tuple[int, int, int]) -> list[Finding]:
+    """What to know about a recipe before it is trained on images of this shape."""
+    if recipe.model.kind == "autoencoder" or not isinstance(recipe.likelihood, s.AveragedSquaredErrorSpec):
+        return []
+    batch, dims, objective = recipe.training.batch_size, math.prod(shape), recipe.objective
+    weight = (
+        None if isinstance(objective, s.CapacitySpec) else objective.beta if isinstance(objective, s.BetaSpec) else 1.0
+    )
+    beta = None if weight is None else weight * batch * dims / 2
+    heavy = beta is not None and beta > HEAVY_BETA
+    return [finding("averaged-squared-error", "warning", batch=batch, dims=dims, beta=beta, collapse_expected=heavy)]
+
+
+# ── while it trains ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rates(readings: Sequence[RateReading], steps: int, source: str | None) -> Finding | None:
+    """Of the rates of a run of so many steps, after the latest of them. source: where σ comes from, as all below."""
+    now = readings[-1]
+    recent = _recent(readings, now.step - TREND * steps, ROWS)
+    early = now.step < (FIRST if now.step >= steps else max(SETTLED, BEGUN * steps))
+    if early or len(recent) < ROWS or any(one.rate >= COLLAPSED for one in recent):
+        return None
+    return _collapsed(now.rate, source, now.step)
+
+
+def sigmas(readings: Sequence[SigmaReading], steps: int, source: str | None, floor: float | None) -> Finding | None:
+    """Of σ and error in a run of so many steps, after the latest reading."""
+    now = readings[-1]
+    last = now.step >= steps
+    recent = _recent(readings, now.step - TREND * steps, 1 if last else ROWS)
+    if now.step < FIRST or (not last and len(recent) < ROWS):
+        return None
+    if floor is not None and all(reading.floored >= FLOORED for reading in recent[-ROWS:]):
+        return _floored(now.rmse, floor, now.floored, now.step)
+    if source is None or (not last and now.step < BEGUN * steps):
+        return None
+    fits = {fit(reading.ratio) for reading in recent}
+    told = {"sigma": now.sigma, "rmse": now.rmse, "source": source, "step": now.step}
+    if fits == {"narrow"}:  # of a σ that follows the training images' error
+        return finding("sigma-narrow", "warning", **told, memorised=True)
+    if fits != {"wide"}:
+        return None
+    left = steps - now.step
+    if source != "learned":
+        return None if left else finding("sigma-wide", "warning", **told)  # it may still come down
+    course = recent if len(recent) >= ROWS else readings[-ROWS:]
+    if left and _steps_until(FITS, course) <= left:
+        return None
+    needed = _steps_until(1.0, course)
+    return finding("sigma-wide", "warning", **told, needed=needed if needed < math.inf else None, left=left)
+
+
+def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[AReading]:
+    """Those after a step, and so many at least."""
+    count = 0
+    while count < len(readings) and (count < least or readings[-1 - count].step > after):
+        count += 1
+    return readings[len(readings) - count :]
+
+
+def _steps_until(ratio: float, course: Sequence[SigmaReading]) -> float:
+    """Steps until σ is so many times the error if ln σ keeps its speed; infinite if it does not fall."""
+    first, now = course[0], course[-1]
+    fallen = math.log(first.sigma / now.sigma)
+    return math.log(now.ratio / ratio) * (now.step - first.step) / fallen if fallen > 0 else math.inf
+
+
+def _collapsed(rate: float, source: str | None, step: int | None) -> Finding:
+    return finding("collapsed", "problem", rate=rate, below=COLLAPSED, source=source, step=step)
+
+
+def _floored(rmse: float, floor: float, share: float, step: int | None) -> Finding:
+    share = 1.0 if share > 1 - FLOORED else share
+    severity = "problem" if share == 1 else "warning"
+    return finding("sigma-floor", severity, rmse=rmse, floor=floor, share=share, step=step)
+
+
+# ── of a trained model ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def latents(rate: float, active: int, dims: int, source: str | None) -> Finding:
+    """Of the rate, nats per image, and the active latents."""
+    if rate < COLLAPSED:
+        return _collapsed(rate, source, None)
+    told = {"active": active, "dims": dims, "rate": rate}
+    if active < FEW_ACTIVE * dims:
+        return finding("latents-inactive", "warning" if active else "problem", **told)
+    return finding("latents-used", "fine", **told)
+
+
+def sigma(
+    sigma: float, rmse: float, train_rmse: float, source: str | None, floor: float | None, share: float
+) -> list[Finding]:
+    """Of σ beside its error on test and on training images, intensities; nothing of a likelihood whose σ is not its error.
+
+    share: of the pixels, with σ at its floor.
+    """
+    # a model that is still being trained has a running σ, which comes down long after the errors do
+    share = 1.0 if floor is not None and source == "solved" and train_rmse < floor else share
+    if floor is not None and share >= FLOORED:
+        return [_floored(rmse, floor, share, None)]
+    if source is None:
+        return []
+    told = {"sigma": sigma, "rmse": rmse}
+    match fit(over_error(sigma, rmse)):
+        case "wide":
+            return [finding("sigma-wide", "warning", **told, source=source, step=None)]
+        case "narrow":
+            memorised = rmse > MEMORISED * train_rmse
+            return [finding("sigma-narrow", "warning", **told, source=source, memorised=memorised, step=None)]
+        case _:
+            return [finding("sigma-fits", "fine", **told)]
+
+
+def pixels(half: float, total_variation: float) -> Finding:
+    """Of the decoder's distribution. half: share of the pixels in central 50 % intervals."""
+    told = {"half": half, "total_variation": total_variation}
+    if total_variation < MISCALIBRATED:
+        return finding("pixels-calibrated", "fine", **told)
+    return finding("pixels-miscalibrated", "warning", **told)
+
+
+def ranges(brightest: float, levels: int, outside: float) -> list[Finding]:
+    """Of the data and the decoder's means. brightest: training pixel, intensity; outside: share of means beyond [0, 1]."""
+    dark = [finding("data-dark", "problem", brightest=brightest, levels=levels)] if brightest < DARK else []
+    return dark + ([finding("decoder-outside", "warning", share=outside)] if outside > OUTSIDE else [])
+
+
+def prior(marginal: float, by_latent: float, information: float, cap: float, rate: float, images: int) -> Finding:
+    """Of the gap between prior and codes, nats. by_latent: dimension-wise KL; cap: of the index-code mutual information."""
+    saturated = (
+        information > cap - SATURATED
+    )  # the marginal KL then has what the images are too few to show of the rate
+    gap = by_latent if saturated else marginal
+    far = gap >= max(PRIOR_NATS, PRIOR_SHARE * rate)
+    told = {"gap": gap, "rate": rate, "per_latent_images": images if saturated else None}
+    return finding("prior-far", "warning", **told) if far else finding("prior-near", "fine", **told)
+
+
+def generalisation(train: float, test: float, error: float) -> Finding:
+    """Of the mean ELBO on training and test images. error: standard error of their difference."""
+    gap = train - test
+    told = {"train": train, "test": test, "gap": gap, "error": error}
+    if gap < ERRORS * error or gap < OVERFIT * abs(train):
+        return finding("generalises", "fine", **told)
+    return finding("overfit", "warning", **told)
+
+
+def convergence(elbos: Sequence[float]) -> list[Finding]:
+    """Of the training ELBO of all rows, in their order; nothing of fewer than 30."""
+    tenth = len(elbos) // 10
+    if tenth < 3:
+        return []
+    last, before = elbos[-tenth:], elbos[-2 * tenth : -tenth]
+    now = statistics.fmean(last)
+    gain, spread = now - statistics.fmean(before), statistics.stdev(last) / math.sqrt(tenth)
+    if gain < ERRORS * spread or gain < RISING * abs(now):
+        return [finding("converged", "fine", gain=gain)]
+    return [finding("unfinished", "warning", gain=gain)]
