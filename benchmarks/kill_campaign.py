@@ -3,8 +3,9 @@
     python benchmarks/kill_campaign.py --kills 200      # writes benchmarks/results/kill_campaign.json
 
 A small run writes a checkpoint every other step, so that many kills fall into the writing of one. Each attempt is a
-process of its own that gets SIGKILL after a random time; it is then resumed, and killed again, until it ends by itself. Its
-weights, moving average, optimiser and journal are compared with the uninterrupted run's, bit for bit.
+process of its own that gets SIGKILL after a random time; it is then resumed, and killed again, until it ends by itself or
+was killed often enough. Its weights, moving average, optimiser and journal are compared with the uninterrupted run's, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import torch
 from safetensors.torch import load_file
 
 from kelbo.experiments import train
-from kelbo.recipes import Recipe, change, find
+from kelbo.recipes import Recipe, build, change, find
 from kelbo.runs import Run, write_json
 
 RESULT = Path(__file__).parent / "results" / "kill_campaign.json"
@@ -106,13 +107,14 @@ def equal(first: Run, second: Run) -> bool:
 def campaign(kills: int, seed: int, folder: Path) -> dict:
     """Kill until `kills` kills are done. Raises RuntimeError at the first run that is not as the uninterrupted one."""
     torch.set_num_threads(1)  # a forked child has no threads of its parent's
+    build.data(recipe())  # no child has to load what reads them
     begun = time.perf_counter()
     attempt(folder / "whole", None)
     whole, length = Run.open(folder / "whole"), time.perf_counter() - begun
     draw, moments, runs = random.Random(seed), Counter(), 0
     while sum(moments.values()) < kills:
         out = folder / f"run{runs}"
-        while not attempt(out, draw.uniform(0.02, length)):
+        while not attempt(out, draw.uniform(0.02, length) if sum(moments.values()) < kills else None):
             moments[leftovers(out)] += 1
         if not equal(whole, Run.open(out)):
             raise RuntimeError(f"The run in {out} was resumed to other weights than the uninterrupted one's.")

@@ -1,8 +1,8 @@
 import errno
 import os
-import subprocess
-import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -202,36 +202,20 @@ def test_a_killed_processs_part_is_swept_away_after_a_day_and_another_ones_is_le
     assert sorted(file.name for file in tmp_path.iterdir()) == ["b.partial", "key.json", "key.npy"]
 
 
-MAKING = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from kelbo.data.cache import find, store
+def test_two_that_make_the_same_set_at_once_both_succeed(tmp_path):
+    together = threading.Barrier(2)
 
-folder, go = map(Path, sys.argv[1:])
-pixels = np.load(go.with_name("pixels.npy"))
-go.with_name(str(time.time_ns())).touch()
-while not go.exists():
-    time.sleep(0.001)
-for _ in range(50):
-    store(folder, "key", (3, 4, 5), 10, [pixels[:5], pixels[5:]], dict)
-    found = find(folder, "key")
-    assert found is not None
-    assert np.array_equal(found[0].pixels, pixels)
-"""
+    def make(_):
+        together.wait(10)
+        for _ in range(50):
+            store(tmp_path, "key", (3, 4, 5), 10, [PIXELS[:5], PIXELS[5:]], dict)
+            images, _ = find(tmp_path, "key")
+            assert np.array_equal(images.pixels, PIXELS)
+        return True
 
-
-def test_two_processes_that_make_the_same_set_at_once_both_succeed(tmp_path):
-    folder, start = tmp_path / "cache", tmp_path / "start"
-    folder.mkdir()
-    start.mkdir()
-    np.save(start / "pixels.npy", PIXELS)
-    workers = [subprocess.Popen([sys.executable, "-c", MAKING, folder, start / "go"]) for _ in range(2)]
-    while len(list(start.iterdir())) < 3 and all(worker.poll() is None for worker in workers):
-        time.sleep(0.01)
-    (start / "go").touch()
-    assert [worker.wait(60) for worker in workers] == [0, 0]
-    assert sorted(file.name for file in folder.iterdir()) == ["key.json", "key.npy"]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(make, range(2))) == [True, True]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["key.json", "key.npy"]
 
 
 def test_the_cache_lies_where_the_variable_or_the_system_says(monkeypatch):

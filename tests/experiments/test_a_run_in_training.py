@@ -1,11 +1,10 @@
 """What is told of a run that trains on is of one checkpoint, whatever is written and removed meanwhile."""
 
 import json
-import os
-import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from kelbo.cli.main import main
 from kelbo.errors import Damaged, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, find
-from kelbo.recipes.files import dump
 from kelbo.reports.run_page import write_page
 from kelbo.runs import Run, Sweep
 from kelbo.runs.index import index
@@ -164,47 +162,44 @@ def test_a_lane_that_ends_while_a_table_is_made_counts_as_it_was_when_its_number
     assert {row.state for row in tidy.rows(Sweep.open(tmp_path / "sweep"))} == {"done"}
 
 
-TRAIN = """
-import sys
-from pathlib import Path
-from kelbo.recipes import parse
-from kelbo.recipes.files import load
-from kelbo.experiments import train
-train(load(Path(sys.argv[1])), Path(sys.argv[2]))
-"""
-
-
 @contextmanager
 def in_training(tmp_path):
-    """A run that another process trains, with a checkpoint after every step."""
-    (tmp_path / "recipe.toml").write_text(dump(recipe(100_000, "training.checkpoint_every=1", "model.latents=2")))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, tmp_path / "recipe.toml", tmp_path / "run"], env=environment
-    )
+    """A run that another thread trains, with a checkpoint after every step, and that thread."""
+    endless, done = recipe(100_000, "training.checkpoint_every=1", "model.latents=2"), threading.Event()
+
+    def go_on_until_done(*_):
+        if done.wait(0.002):
+            raise KeyboardInterrupt
+
+    def train_on():
+        with suppress(KeyboardInterrupt):
+            train(endless, tmp_path / "run", hooks=[go_on_until_done])
+
+    thread = threading.Thread(target=train_on)
+    thread.start()
     try:
         run = Run(tmp_path / "run")
         while not run.checkpoint_steps():
-            assert process.poll() is None
+            assert thread.is_alive()
             time.sleep(0.01)
-        yield run, process
+        yield run, thread
     finally:
-        process.kill()
-        process.wait()
+        done.set()
+        thread.join()
 
 
-def test_every_reader_works_on_a_run_that_another_process_trains(tmp_path, monkeypatch):
-    with in_training(tmp_path) as (run, process):
+def test_every_reader_works_on_a_run_that_is_being_trained(tmp_path, monkeypatch):
+    with in_training(tmp_path) as (run, training):
         experiments = [open_run(run.path) for _ in range(4)]
         for experiment in experiments:
             assert int(experiment.kept.memory["step"]) == experiment.step - 1
-        assert [entry.run.path for entry in index(tmp_path)] == [tmp_path, run.path]
+        assert [entry.run.path for entry in index(tmp_path)] == [run.path]
         for verb in (["report"], ["evaluate"], ["sample"], ["encode", "--out", tmp_path / "codes.npz"]):
             monkeypatch.setattr(sys, "argv", ["kelbo", verb[0], str(run.path), *map(str, verb[1:])])
             with pytest.raises(SystemExit) as ended:
                 main()
             assert not ended.value.code
-        assert process.poll() is None
+        assert training.is_alive()
     steps = [experiment.step for experiment in experiments]
     assert len(set(steps)) > 1
     assert steps == sorted(steps)

@@ -91,7 +91,7 @@ def test_the_process_is_left_as_it_was_found(doing, tmp_path):
 
 def test_importing_kelbo_leaves_the_process_as_it_was_found():
     modules = [
-        "experiments",
+        "experiments.training_run",
         "evaluation",
         "sweeps.definition",
         "likelihoods",

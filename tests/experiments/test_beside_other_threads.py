@@ -49,6 +49,7 @@ def somebody_draws():
         while not stop.is_set():
             torch.manual_seed(len(draws))
             draws.append(float(torch.rand(100).sum()))
+            stop.wait(0.001)
 
     thread = threading.Thread(target=draw)
     thread.start()

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.in_turn import work_off_in_turn
 
 from kelbo.experiments import evaluate_run, open_run
 from kelbo.recipes import change, find
 from kelbo.runs import Sweep
 from kelbo.sweeps.definition import lay, train_lanes
-from kelbo.sweeps.jobs import failure_of
 
 
 @pytest.fixture
@@ -32,23 +32,9 @@ SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "trai
 EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
 
 
-def unheard(told):
-    pass
-
-
-def in_turn(jobs, *, watch, log):
-    """Works jobs off in this process."""
-    for job in jobs:
-        try:
-            job.call(*job.arguments, tell=unheard)
-            watch(job.name, {"state": "done"})
-        except Exception as error:
-            watch(job.name, {"state": "failed", **failure_of(error)._asdict()})
-
-
 def trained(over, seeds, out):
     laid = lay(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
-    train_lanes(laid, work=in_turn)
+    train_lanes(laid, work=work_off_in_turn)
     return laid.sweep
 
 

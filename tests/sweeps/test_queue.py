@@ -4,12 +4,14 @@ import os
 import signal
 import threading
 import time
+from multiprocessing import Pipe
 
 import pytest
 
 from kelbo.errors import Interrupted
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.queue import work_off
+from kelbo.sweeps.worker import work
 
 
 def attempts(folder):
@@ -90,9 +92,15 @@ def test_a_full_disk_stops_the_queue_and_what_fails_meanwhile_keeps_its_own_erro
 
 def test_a_log_that_cannot_be_written_is_named(queue_jobs, tmp_path):
     (tmp_path / "logs").write_text("in the way")
-    (outcome,) = work_off([Job("a", queue_jobs.square, (3,))], workers=1, log=lambda name: tmp_path / "logs" / name)
-    assert (outcome.kind, outcome.attempts) == ("FileExistsError", 1)
-    assert outcome.error == f"{tmp_path / 'logs'}: File exists"
+    ours, theirs = Pipe()
+    worker = threading.Thread(target=work, args=(theirs, 1))
+    worker.start()
+    ours.send((Job("a", queue_jobs.square, (3,)), tmp_path / "logs" / "a"))
+    end, failure = ours.recv()
+    assert (end, failure.kind, failure.fatal) == ("failed", "FileExistsError", True)
+    assert failure.error == f"{tmp_path / 'logs'}: File exists"
+    ours.close()
+    worker.join()
 
 
 def test_a_job_that_dies_of_our_signal_was_stopped(queue_jobs, tmp_path):

@@ -5,12 +5,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from tests.in_turn import work_off_in_turn
 from tests.studies.sigma_vae.tiny import BUDGET, plan
 
 from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.runs.study_folder import Study
-from kelbo.studies import course
+from kelbo.studies import course, study_lanes
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae import reproduce as module
 from kelbo.studies.sigma_vae.lanes import entries_of
@@ -26,7 +27,10 @@ def small():
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     out = tmp_path_factory.mktemp("study") / "digits"
-    return out, reproduce(small(), out, estimated=12.0)
+    with pytest.MonkeyPatch.context() as patched:
+        for module_with_a_queue in (study_lanes, course):
+            patched.setattr(module_with_a_queue, "work_off", work_off_in_turn)
+        return out, reproduce(small(), out, estimated=12.0)
 
 
 def results(out):
