@@ -7,7 +7,7 @@ import pytest
 
 from kelbo.experiments.diagnosis import COLLAPSED, FITS, FLOORED
 from kelbo.experiments.findings import finding
-from kelbo.experiments.watch import Watch
+from kelbo.experiments.watch import RunWatch
 from kelbo.likelihoods import (
     AveragedSquaredError,
     Bernoulli,
@@ -44,7 +44,7 @@ def rows(steps, sigma, rmse, floored: Any = 0.0, every=20):
 def warned(run, likelihood, rows, steps=1000, **how):
     """What is said of these rows, by code: the step after which, and the fields."""
     said = []
-    watch = Watch(run, likelihood, steps, said.append, **how)
+    watch = RunWatch(run, likelihood, steps, said.append, **how)
     watch.begin()
     for row in rows:
         run.journal.append(row)
@@ -203,7 +203,7 @@ def test_who_goes_on_with_a_run_keeps_what_an_uninterrupted_one_does_and_says_no
     warned(stopped, SharedGaussian(), made[:20], cautions=cautions)
     stopped.journal.cut_after(200)  # where its checkpoint was: before the warning
     said = []
-    watch = Watch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
+    watch = RunWatch(stopped, SharedGaussian(), 1000, said.append, cautions=cautions)
     watch.begin()
     assert [one["kind"] for one in stopped.warnings()] == ["no-rate"]
     for row in made[10:]:
@@ -217,7 +217,7 @@ def test_a_damaged_file_is_made_anew_from_the_rows(run):
     before = warned(run, SharedGaussian(), rows(1000, 1.0, 0.1))
     (run.path / "warnings.json").write_text('{"warnings": [')
     said = []
-    Watch(run, SharedGaussian(), 1000, said.append).begin()
+    RunWatch(run, SharedGaussian(), 1000, said.append).begin()
     assert {one["kind"]: (one["step"], one["fields"]) for one in run.warnings()} == before
     assert said == [one["text"] for one in run.warnings()]
 
@@ -227,7 +227,7 @@ def test_warnings_kept_by_earlier_versions_are_not_said_again(run):
     warned(run, SharedGaussian(), made)
     run.save_warnings([{"kind": one["kind"], "step": one["step"], "text": "In other words."} for one in run.warnings()])
     said = []
-    Watch(run, SharedGaussian(), 1000, said.append).begin()
+    RunWatch(run, SharedGaussian(), 1000, said.append).begin()
     assert said == []
 
 

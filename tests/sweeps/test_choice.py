@@ -15,7 +15,7 @@ def lanes(small):
 
 
 def test_one_lane_needs_no_stack(small):
-    assert choose([small]) == ("queue", "There is no second lane to stack.", None, None)
+    assert choose([small]) == ("queue", "A single lane has nothing to stack with.", None, None)
 
 
 def test_lanes_that_cannot_be_stacked_are_queued_and_the_reason_is_given(small):
@@ -57,4 +57,4 @@ def test_lanes_that_do_not_fit_into_memory_together_are_queued(lanes, monkeypatc
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(choice, "_stacked", too_much)
-    assert choose(lanes)[:2] == ("queue", "3 lanes at a time do not fit into the memory of cpu.")
+    assert choose(lanes)[:2] == ("queue", "3 stacked lanes do not fit into the memory of cpu.")

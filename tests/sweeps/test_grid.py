@@ -63,7 +63,7 @@ def test_a_wrong_axis_says_what_is_wrong(small, over, words):
 
 
 def test_a_lane_whose_folder_no_file_system_takes_is_refused(small):
-    with pytest.raises(RecipeError, match="would be called by 307 letters"):
+    with pytest.raises(RecipeError, match="would have 307 letters"):
         grid(small, [f"name={'a' * 295}"], [1])
 
 

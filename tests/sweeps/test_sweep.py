@@ -58,7 +58,7 @@ def test_a_sweep_never_overwrites_anything_and_resumes_its_own_lanes_only(traine
     with pytest.raises(RunError, match="exists already"):
         lay(small, BETAS, [1], trained.sweep.path)
     with pytest.raises(
-        RunError, match=r"it is objective.beta=0.5,4; seeds 1 \(2 lanes\); now asked for is .* seeds 1, 2"
+        RunError, match=r"it has objective.beta=0.5,4; seeds 1 \(2 lanes\); you asked for .* seeds 1, 2"
     ):
         lay(small, BETAS, [1, 2], trained.sweep.path, resume=True)
     with pytest.raises(RunError, match="is no sweep"):
@@ -135,7 +135,7 @@ def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):
 
 def test_lanes_of_another_recipe_are_told_apart(trained):
     other = change(trained.lanes[0].recipe, ["objective.beta=1", "training.steps=24"])
-    with pytest.raises(RunError, match="now asked for is .*; of the recipe .*training.steps: 12 → 24"):
+    with pytest.raises(RunError, match="you asked for .*; of the recipe .*training.steps: 12 → 24"):
         lay(other, BETAS, [1], trained.sweep.path, resume=True)
 
 
@@ -145,7 +145,7 @@ def test_a_sweep_that_is_being_run_is_not_laid_anew(small, tmp_path):
         lay(small, BETAS, [2], tmp_path / "s")
     assert found(tmp_path / "s").lanes == laid.lanes
     lay(small, BETAS, [2], tmp_path / "s")  # none of its lanes has begun, so it is none yet
-    with pytest.raises(RunError, match="has just laid another sweep"):
+    with pytest.raises(RunError, match="has just created another sweep"):
         train_lanes(laid)
     assert not (tmp_path / "s" / "lanes").exists()
 

@@ -18,7 +18,7 @@ from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.solved import keep_sigma
 from kelbo.experiments.validating import validation
-from kelbo.experiments.watch import Say, Watch, silent
+from kelbo.experiments.watch import RunWatch, Say, silent
 from kelbo.machine import describe
 from kelbo.protocols import Objective
 from kelbo.recipes import build
@@ -135,10 +135,10 @@ def _under_way(
                 tensorboard.close()
 
 
-def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> Watch:
+def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> RunWatch:
     model = state.network
     told = cautions(recipe, data.shape)
-    watch = Watch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
+    watch = RunWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
     saving(run, "What the run warns of", watch.begin)
     return watch
 

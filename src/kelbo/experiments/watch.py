@@ -36,7 +36,7 @@ class Warned(NamedTuple):
         return {"kind": code, "step": self.step, "severity": severity, "fields": dict(fields), "text": text}
 
 
-class Watch:
+class RunWatch:
     """A sink of rows that warns if σ is at its floor or apart from the error, and if the posterior has collapsed; each
     warning is said once, and kept.
 

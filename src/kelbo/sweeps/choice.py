@@ -1,4 +1,4 @@
-"""Whether a sweep's lanes train faster as one stacked program or each in a process of its own, found out by trying."""
+"""Whether a sweep's lanes train faster as one stacked program or each in its own process, measured by a short probe."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from kelbo.sweeps.stacked_step import Lane, Step
 from kelbo.training import TrainState, fit
 
 ROUNDS, SECONDS = 3, 0.2
-"""A probe takes either way in turns, for at least a step and so many seconds a round; the better round counts."""
+"""A probe alternates between both ways, for at least one step and this many seconds a round; the best round counts."""
 
 TRIED = 8
-"""lanes that are stacked for a probe on a CPU, whose speed more lanes do not raise: memory and time go with their number"""
+"""lanes that a probe stacks on a CPU: more do not raise its speed, but cost memory and time"""
 
 
 class Choice(NamedTuple):
-    """How to train, and why in one sentence. Speeds are of all lanes together; None where nothing was tried."""
+    """How to train, and why in one sentence. Speeds are of all lanes together; None if nothing was measured."""
 
     how: Literal["stack", "queue"]
     why: str
@@ -42,14 +42,14 @@ class Choice(NamedTuple):
 
 @by_itself()
 def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: int | None = None) -> Choice:
-    """The faster way for lanes that stack, by a short probe of each on this machine; the queue for others.
+    """The faster way for lanes that stack, by a short probe of both on this machine; the queue for others.
 
-    fabric: one device, in the recipes' precision; the best there is by default. workers: processes of the queue; by default
-    as many as `work_off` would start. Raises RecipeError and DataError where not even the first lane can be made, and
+    fabric: one device, in the recipes' precision; the best available by default. workers: processes of the queue; by default
+    as many as `work_off` would start. Raises RecipeError and DataError if not even the first lane can be made, and
     RecipeError if fabric computes in another precision.
     """
     if len(recipes) < 2:
-        return Choice("queue", "There is no second lane to stack.")
+        return Choice("queue", "A single lane has nothing to stack with.")
     try:
         stackable(recipes)
     except RecipeError as error:
@@ -64,7 +64,7 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
             tried = recipes if fabric.device.type == "cuda" else recipes[:TRIED]
             stacked, alone = _tried(tried, fabric, threads)
     except torch.OutOfMemoryError:
-        return Choice("queue", f"{len(recipes)} lanes at a time do not fit into the memory of {fabric.device}.")
+        return Choice("queue", f"{len(recipes)} stacked lanes do not fit into the memory of {fabric.device}.")
     finally:
         if fabric.device.type == "cuda":
             torch.cuda.empty_cache()  # the queue's processes need it
@@ -77,12 +77,12 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
 
 
 def at_a_time(lanes: int, workers: int) -> float:
-    """How many lanes the queue trains at a time, on average: in its last turn some workers may have none."""
+    """How many lanes the queue trains at a time, on average: in its last round some workers may be idle."""
     return lanes / -(-lanes // workers)
 
 
 def _tried(recipes: Sequence[Recipe], fabric: Fabric, threads: int) -> tuple[float, float]:
-    """Steps a second of all lanes as one program, and of the first alone with so many threads."""
+    """Steps per second of all lanes as one program, and of the first lane alone with this many threads."""
     data = build.data(recipes[0])
     stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
     stacked()
@@ -92,7 +92,7 @@ def _tried(recipes: Sequence[Recipe], fabric: Fabric, threads: int) -> tuple[flo
 
 
 def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Callable[[], object]:
-    """A step of all lanes, on images of the first."""
+    """A function that takes a step of all lanes, on images of the first."""
     batches = Batches(data.train, recipes[0].training.batch_size, recipes[0].seed, fabric.device)
     lanes = [
         Lane(
@@ -109,7 +109,7 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
 
 
 def _alone(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Callable[[], object]:
-    """A step of one lane, in the loop that a run alone goes through."""
+    """A function that takes a step of one lane, by the loop that trains a single run."""
     state, objective, schedule = _state(recipe, data, fabric), build.objective(recipe), build.schedule(recipe)
     images = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device).at(0)
     how = {"levels": data.levels, "clip": recipe.training.clip}
@@ -124,7 +124,7 @@ def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
 
 
 def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = None) -> float:
-    """Steps a second, with so many threads."""
+    """Steps per second with this many threads."""
     with _threads(threads):
         count, begun = 0, _now(fabric)
         while count == 0 or time.perf_counter() - begun < SECONDS:
@@ -134,7 +134,7 @@ def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = Non
 
 
 def _now(fabric: Fabric) -> float:
-    """Seconds, once the device has done what it was asked for."""
+    """Seconds, once the device has finished its work."""
     if fabric.device.type != "cpu":
         torch.accelerator.synchronize(fabric.device)
     return time.perf_counter()

@@ -1,8 +1,8 @@
-"""The queue's jobs worked off by a Ray cluster (extra `ray`), or by a Ray of this machine's own.
+"""The queue's jobs run by a Ray cluster (extra `ray`), or by a Ray on this machine alone.
 
-Ray is an engine for tasks on many machines. It carries the jobs out and what they tell back; what is tried again, and when
-to stop, is decided here as `kelbo.sweeps.queue` decides it. Lanes write where their folders are, so **the sweep's folder
-must lie on a file system that every machine mounts at the same path**; data, likewise, or on each machine at the same path.
+Ray is an engine for tasks on many machines. It runs the jobs and returns their reports; what to retry and when to stop is
+decided here, as `kelbo.sweeps.queue` does. Lanes write into their folders, so **the sweep's folder must lie on a file system
+that every machine mounts at the same path**; data likewise, or on each machine at the same path.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
 
 LOOK = 0.3
-"""seconds between two looks at what jobs tell"""
+"""seconds between two looks at the jobs' reports"""
 PATIENCE = 5.0
-"""seconds after a signal in which Ray may say that it has withdrawn a job that had not begun"""
+"""seconds after a signal in which Ray may confirm that it cancelled a job that had not started"""
 
 
 def work_off_on_ray(
@@ -37,18 +37,18 @@ def work_off_on_ray(
     cpus_per_job: float = 1,
     gpus_per_job: float | None = None,
 ) -> list[Outcome]:
-    """Every job's outcome, in the order of `jobs`, as `work_off` gives it; jobs run wherever the cluster has room.
+    """Every job's outcome, in the order of `jobs`, as `work_off` gives it; jobs run on any machine with room.
 
     address: HOST:PORT of the cluster's head from one of its machines, ray://HOST:PORT from outside, "auto" for the cluster
-    that runs here; None or "local" starts a Ray on this machine alone and ends it afterwards. A Ray that the program has
-    joined already is used as it is. folder: what all machines must see and may write; each is asked before the first job.
-    cpus_per_job, gpus_per_job: what one job takes, and threads of PyTorch as many as processors; by default an accelerator
-    where the cluster has any: Ray shows all of a machine's to a job that asks for none, and every job would use the first.
+    that runs here; None or "local" starts a Ray on this machine alone and stops it afterwards. A Ray that the program has
+    already joined is used as it is. folder: must be visible and writable on all machines, which is checked before the first
+    job. cpus_per_job, gpus_per_job: what one job takes, and as many PyTorch threads as processors; by default one accelerator
+    if the cluster has any: Ray shows all accelerators to a job that asks for none, and every job would use the first.
 
-    A job whose worker or machine dies is begun again elsewhere, `retries` times; a lane then goes on from its last
-    checkpoint. A first SIGINT or SIGTERM is passed on to the jobs, which save and stop, and Interrupted is raised; a second
-    one ends them. RecipeError without Ray, or where no machine has what a job takes. KelboError where nothing answers at
-    the address. RunError where a machine does not see the folder or has another kelbo.
+    A job whose worker or machine dies is started again elsewhere, `retries` times; a lane then continues from its last
+    checkpoint. A first SIGINT or SIGTERM is forwarded to the jobs, which save and stop, and Interrupted is raised; a second
+    one ends them. RecipeError without Ray, or if a job fits on no machine. KelboError if nothing answers at the address.
+    RunError if a machine does not see the folder or has another kelbo.
     """
     if not jobs:
         return []
@@ -86,7 +86,7 @@ class _OnRay:
         self.asked: Any = None
         self.passed_on, self.stopping = 0, 0.0
         self.threads = max(1, int(demand.cpus))
-        # Ray's own retries would begin a job again that we hold for dead, and know nothing of errors that come again
+        # Ray's own retries would restart a job that we count as dead, and cannot tell which errors would happen again
         self.work = ray.remote(work).options(
             num_cpus=demand.cpus, num_gpus=demand.gpus, max_retries=0, scheduling_strategy="SPREAD"
         )
@@ -120,7 +120,7 @@ class _OnRay:
         task.ref = self.work.remote(task.job, log, task.attempts, self.threads, self.place, self.lines)
 
     def _listen(self) -> None:
-        """Hear what was told. A slow answer is waited for at the next look: what was taken is told only once."""
+        """Take the reports. A slow answer is awaited at the next look, since each report is delivered only once."""
         self.asked = self.asked or self.lines.take.remote()
         if not self.ray.wait([self.asked], timeout=LOOK)[0]:
             return
@@ -133,19 +133,19 @@ class _OnRay:
                 self.watch(name, line)
 
     def _begun(self, task: _Task, line: Line) -> None:
-        """Of a job that ends at once this is heard with its end, and once more later."""
+        """Note that a job has started. For a job that ends at once, the announcement arrives with its end and again later."""
         if task.ref is not None and not task.begun and line["attempt"] == task.attempts:
             task.begun = time.perf_counter()
             self.watch(task.job.name, line)
 
     def _result(self, ref: Any) -> Ended:
-        """What an ended task gave, or how it failed."""
+        """The value of an ended task, or how it failed."""
         errors = self.ray.exceptions
         try:
             return self.ray.get(ref)
         except errors.TaskCancelledError:
             return Ended(failure=Failure(self._why_not_begun(), "NotBegun", final=True, fatal=False))
-        except errors.RayTaskError as error:  # before or after the job itself: it cannot be read, or its value be sent
+        except errors.RayTaskError as error:  # outside the job itself: the job or its value cannot be pickled
             return Ended(failure=failure_of(error.cause))
         except errors.RayError as error:
             what = " ".join(str(error).split()).partition(". ")[0]
@@ -182,12 +182,12 @@ class _OnRay:
             self.ray.cancel(task.ref, force=force)
 
     def _pass_signals_on(self) -> None:
-        """The first signal as SIGINT, upon which training saves; the second ends the processes."""
+        """Forward the first signal as SIGINT, on which training saves; the second ends the processes."""
         if self.signals.count > self.passed_on:
             self.passed_on, self.stopping = self.signals.count, self.stopping or time.perf_counter()
             self._cancel([task for task in self.tasks.values() if task.ref is not None], force=self.passed_on > 1)
 
 
 def _absolute(job: Job) -> Job:
-    """The job with every path as it is meant here: a worker may begin in another folder."""
+    """The job with absolute paths: a worker may start in another folder."""
     return replace(job, arguments=tuple(a.absolute() if isinstance(a, Path) else a for a in job.arguments))

@@ -1,4 +1,4 @@
-"""A sweep from its definition to its trained lanes, in a folder that can be gone on with."""
+"""A sweep from its definition to its trained lanes, in a folder from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.queue import work_off
 
 WorkOff = Callable[..., list[Outcome]]
-"""`work_off`, or another with its face that sends the jobs elsewhere."""
+"""`work_off`, or a function with its signature that sends the jobs elsewhere."""
 
 
 class Laid(NamedTuple):
@@ -27,19 +27,19 @@ class Laid(NamedTuple):
     lanes: list[Lane]
 
     def unfinished(self) -> list[Lane]:
-        """The lanes that did not reach their last step."""
+        """The lanes without a checkpoint of their last step."""
         return [lane for lane in self.lanes if not finished(lane.recipe, self.sweep.run(lane.name).path)]
 
     def diverged(self) -> list[Lane]:
-        """Of the unfinished lanes those that diverged, and would again: a lane is the same run however often it is begun."""
+        """The unfinished lanes that diverged. They would diverge again: a lane is the same run however often it is started."""
         return [lane for lane in self.unfinished() if self._diverged(lane)]
 
     def to_train(self, retry_diverged: bool = False) -> list[Lane]:
-        """The unfinished lanes; diverged ones only where they are to be tried once more."""
+        """The unfinished lanes; diverged ones only with retry_diverged."""
         return [lane for lane in self.unfinished() if retry_diverged or not self._diverged(lane)]
 
     def require_free(self) -> None:
-        """RunError where another process runs this sweep just now. One may begin right after; `train_lanes` sees to that."""
+        """RunError if another process is running this sweep. One may start right after: `train_lanes` checks again."""
         with self.sweep.held():
             pass
 
@@ -48,9 +48,9 @@ class Laid(NamedTuple):
 
 
 def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *, resume: bool = False) -> Laid:
-    """A sweep's folder for these lanes (see `grid`): made in a new or empty folder, or with resume found as it was made.
+    """A sweep's folder for these lanes (see `grid`): made in a new or empty folder, or with resume opened as it was made.
 
-    RunError where the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
+    RunError if the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
     """
     before = found(out) if resume and Sweep(out).definition_path.exists() else None
     recipe = recipe if before is None else going_on(recipe, recipe_of(before.sweep))
@@ -66,22 +66,22 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
     sweep = before.sweep
     if _lines(before.lanes) != definition["lanes"]:
         raise RunError(
-            f"The sweep in {out} has other lanes: it is {_told(sweep.definition())}; now asked for is {_told(definition)}"
-            f"{_changed(sweep, recipe)}. Resume it with its own, or choose another folder.",
+            f"The sweep in {out} has other lanes: it has {_told(sweep.definition())}; you asked for {_told(definition)}"
+            f"{_changed(sweep, recipe)}. Resume it with its own lanes, or choose another folder.",
             remedy=("resume", "out"),
         )
     return Laid(sweep, lanes)
 
 
 def found(out: Path) -> Laid:
-    """The sweep in a folder. RunError where there is none."""
+    """The sweep in a folder. RunError if there is none."""
     sweep = Sweep.open(out)
     told = sweep.definition()
     return Laid(sweep, grid(recipe_of(sweep), told["over"], told["seeds"]))
 
 
 def recipe_of(sweep: Sweep) -> Recipe:
-    """What a sweep's lanes are made of. RunError or RecipeError where the folder does not tell."""
+    """The recipe that a sweep varies. RunError or RecipeError if the folder holds none that can be read."""
     return parse_text(Sweep.open(sweep.path).definition()["recipe"], sweep.definition_path, kept=True)
 
 
@@ -94,25 +94,26 @@ def train_lanes(
     retry_diverged: bool = False,
     **how: Any,
 ) -> list[Outcome]:
-    """Train what is unfinished, each lane a job; how each ended is kept in the sweep's folder. The others' outcomes follow.
+    """Train the unfinished lanes, one job each, and return the jobs' outcomes; the sweep's folder keeps how each lane ended.
 
-    A lane that diverged is left as it is: it would take the same steps to the same end. retry_diverged: go on with it from
-    its last checkpoint all the same, where something beside its recipe has changed: the hardware, the versions, or whether
-    lanes are stacked, all of which round differently. work: where jobs are worked off, with the options `how`. call: what
-    trains a lane, with `train_lane`'s arguments. RunError where another process runs this sweep, or has laid another one
-    here; Interrupted after a signal, once what was running is saved.
+    A lane that diverged is left alone: it would take the same steps again. retry_diverged: resume it from its last checkpoint
+    anyway, because something other than its recipe has changed that rounds differently: the hardware, the versions, or
+    whether lanes are stacked. work: runs the jobs, with the options `how`. call: trains a lane, with `train_lane`'s arguments.
+    RunError if another process runs this sweep, or has laid another one here; Interrupted after a signal, once the running
+    lanes are saved.
     """
     sweep = laid.sweep
     with sweep.held(), _going_on(sweep):
         if _lines(found(sweep.path).lanes) != _lines(laid.lanes):
             raise RunError(
-                f"Another command has just laid another sweep in {sweep.path}. Choose another folder.", remedy=("out",)
+                f"Another command has just created another sweep in {sweep.path}. Choose another folder.",
+                remedy=("out",),
             )
         jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
 
         def keep(name: str, told: dict[str, Any]) -> None:
             if told.get("state") in ("done", "failed"):
-                with suppress(OSError):  # on a full disk the lane's own error, which is told, is the one to hear of
+                with suppress(OSError):  # on a full disk the lane's own error, which is reported, matters more
                     sweep.save_status(name, status_of(told))
             watch(name, told)
 
@@ -120,7 +121,7 @@ def train_lanes(
 
 
 def status_of(told: dict[str, Any]) -> dict[str, Any]:
-    """How a lane ended, as it is kept: done, diverged, stopped or failed, and why."""
+    """How a lane ended, as the folder keeps it: done, diverged, stopped or failed, and why."""
     if told["state"] == "done":
         return {"state": "done", "error": None}
     states = {"Divergence": "diverged", "Interrupted": "stopped"}
@@ -129,7 +130,7 @@ def status_of(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
-    """SweepFailed where some lane did not reach its end, with each one's reason: its outcome's, else the one that was kept."""
+    """SweepFailed if some lane is unfinished, with each one's reason: from its outcome, else from the folder."""
     missing = laid.unfinished()
     if not missing:
         return
@@ -146,7 +147,7 @@ def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
 
 
 def _how_again(laid: Laid, missing: int) -> tuple[str, tuple[Remedy, ...]]:
-    """What to do about lanes that did not finish, and the arguments for it."""
+    """What to do about unfinished lanes, and the arguments for it."""
     again, diverged = f"Resuming the sweep in {laid.sweep.path}", len(laid.diverged())
     if not diverged:
         return f"{again} tries them again.", ("resume",)
@@ -161,7 +162,7 @@ def _how_again(laid: Laid, missing: int) -> tuple[str, tuple[Remedy, ...]]:
 
 @contextmanager
 def _going_on(sweep: Sweep) -> Iterator[None]:
-    """An interruption names the folder from which to resume."""
+    """Add the folder to resume from to an interruption."""
     try:
         yield
     except Interrupted as error:
@@ -169,12 +170,12 @@ def _going_on(sweep: Sweep) -> Iterator[None]:
 
 
 def _lines(lanes: Sequence[Lane]) -> list[dict[str, Any]]:
-    """Lanes as sweep.json has them."""
+    """Lanes as sweep.json lists them."""
     return [{"name": a.name, "settings": a.settings, "seed": a.seed, "recipe": a.recipe.fingerprint} for a in lanes]
 
 
 def _changed(sweep: Sweep, recipe: Recipe) -> str:
-    """In what the sweep's recipe differs from this one, if it does."""
+    """How the sweep's recipe differs from this one, "" if it does not."""
     changed = differences(recipe_of(sweep), recipe)
     return f"; of the recipe {', '.join(changed)}" if changed else ""
 

@@ -12,7 +12,7 @@ from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 
 LONGEST = 240
-"""letters of a lane's name, to which files add an ending"""
+"""letters of a lane's name; files append a suffix to it"""
 
 
 class Axis(NamedTuple):
@@ -23,7 +23,7 @@ class Axis(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One recipe of a sweep. settings: what the sweep varies, by path. The name is that of the lane's folder."""
+    """One recipe of a sweep. settings: the values that the sweep varies, by path. name: also that of the lane's folder."""
 
     name: str
     settings: dict[str, str]
@@ -32,10 +32,10 @@ class Lane(NamedTuple):
 
 
 def grid(recipe: Recipe, over: Sequence[str], seeds: Sequence[int] = ()) -> list[Lane]:
-    """The lanes of `recipe` over "objective.beta=0.1,1,4" and the like, each with every seed; the first axis varies slowest.
+    """The lanes of `recipe` over axes such as "objective.beta=0.1,1,4", each with every seed; the first axis varies slowest.
 
-    Without seeds there is one, the recipe's. RecipeError for a setting or value that no recipe has, an axis without values
-    or named twice, and for two lanes that would be the same run.
+    Without seeds the recipe's own is used. RecipeError for an unknown setting or invalid value, an axis without values or
+    given twice, and two lanes that would be the same run.
     """
     axes = [axis(text) for text in over]
     paths = [a.path for a in axes]
@@ -54,7 +54,7 @@ def grid(recipe: Recipe, over: Sequence[str], seeds: Sequence[int] = ()) -> list
 
 
 def axis(text: str) -> Axis:
-    """ "objective.beta=0.1,1,4" as an axis; commas within brackets or quotes part nothing. RecipeError where it is none."""
+    """Read "objective.beta=0.1,1,4" as an axis; commas within brackets or quotes do not split. RecipeError if it is none."""
     path, sign, values = text.partition("=")
     found = tuple(value.strip() for value in _parts(values))
     if not sign or not path.strip() or not all(found):
@@ -67,7 +67,7 @@ def axis(text: str) -> Axis:
 
 
 def seeds_of(text: str) -> tuple[int, ...]:
-    """ "123,427" as seeds. RecipeError where it names none, or something else than whole numbers from 0."""
+    """Read "123,427" as seeds. RecipeError if a part is not a whole number from 0."""
     found = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in found):
         raise RecipeError(f"seeds must be whole numbers from 0, such as 123,427,235; got {text!r}.", remedy=("seeds",))
@@ -75,7 +75,7 @@ def seeds_of(text: str) -> tuple[int, ...]:
 
 
 def _parts(text: str) -> list[str]:
-    """The text parted at its commas, but for those within brackets or quotes."""
+    """The text split at its commas, except within brackets or quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if quote or letter in "\"'":
@@ -108,8 +108,8 @@ def _require_distinct(lanes: Sequence[Lane]) -> None:
     names = [lane.name for lane in lanes]
     if longest := max((name for name in names if len(name) > LONGEST), key=len, default=""):
         raise RecipeError(
-            f"A lane's folder would be called by {len(longest)} letters, {longest[:60]}… A file system takes {LONGEST}. "
-            "Put long values into recipes of their own, or vary them by shorter ones."
+            f"A lane's folder name would have {len(longest)} letters, {longest[:60]}…; a file system allows {LONGEST}. "
+            "Put long values into separate recipes, or vary shorter ones."
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -1,4 +1,4 @@
-"""What a sweep's lanes need, looked for before its folder is made."""
+"""What a sweep's lanes need, checked before its folder is made."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kelbo.sweeps.way import Asked
 def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, see: See = unseen) -> None:
     """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
 
-    Each data set is read and given to `see`, and each model that lanes have of it is made. On a cluster elsewhere the data may
-    lie there, so they are not read here. RunError where `out` holds something or cannot be made. RecipeError where lanes that
-    are asked to stack differ, or a model does not fit the images. DataError where images are missing or broken.
+    Each data set is read and given to `see`, and each model that lanes train on it is built once. Data on another cluster are
+    not read here. RunError if `out` is not empty or cannot be made. RecipeError if lanes that should be stacked differ too
+    much, or a model does not fit the images. DataError if images are missing or broken.
     """
     Sweep.require_free(out)
     asked.require_sound()
@@ -42,7 +42,7 @@ def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, see: S
 
 
 def _parted(recipes: Sequence[Recipe], settings: set[str]) -> list[list[Recipe]]:
-    """The recipes in groups that have these settings in common."""
+    """The recipes in groups that share these settings."""
     groups: dict[str, list[Recipe]] = {}
     for recipe in recipes:
         groups.setdefault(recipe.model_dump_json(include=settings), []).append(recipe)

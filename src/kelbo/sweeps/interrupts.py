@@ -1,4 +1,4 @@
-"""Signals to whoever has many jobs running: counted and passed on, not died of."""
+"""Signals to a process with many running jobs: counted and forwarded instead of fatal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kelbo.errors import Interrupted
 
 
 class Signals:
-    """Counts SIGINT and SIGTERM inside the block instead of dying of them. In another than the main thread, none come.
+    """Counts SIGINT and SIGTERM inside the block instead of ending the process. Only the main thread receives signals.
 
-    alone: there is nobody to pass a second SIGINT on to, so it is a KeyboardInterrupt here.
+    alone: no other process takes a second SIGINT, so it raises KeyboardInterrupt here.
     """
 
     def __init__(self, *, alone: bool = False) -> None:
@@ -30,8 +30,8 @@ class Signals:
             signal.signal(number, handler)
 
     def stopped(self, done: int, jobs: int) -> Interrupted:
-        """What is raised once all have stopped. After a second signal they were ended, and what they did since is lost."""
-        left = "what was running is saved" if self.count == 1 else "what was running is as it was last saved"
+        """The error to raise once all jobs have stopped. After a second signal, steps since the last save are lost."""
+        left = "running jobs are saved" if self.count == 1 else "running jobs are as they were last saved"
         return Interrupted(f"Stopped by {self.caught}: {done} of {jobs} done, {left}.")
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What a queue works off, and what becomes of it."""
+"""The jobs of a queue, and how they end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from kelbo.errors import (
 )
 
 FINAL = (RecipeError, DataError, RunError, Divergence, ScoreError)
-"""would come again the same way: such a job is not tried a second time"""
+"""errors that would happen again: such a job is not retried"""
 
 Watch = Callable[[str, dict[str, Any]], None]
-"""Hears of a job by name: what it tells, and {"state": "begun" | "done" | "failed" | "again", …}."""
+"""Receives a job's name and a report: the job's own, or {"state": "begun" | "done" | "failed" | "again", …}."""
 
 
 def unheard(name: str, told: dict[str, Any]) -> None:
-    """A Watch that does not listen."""
+    """A Watch that ignores its reports."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A job's exception, told across processes. final: it would come again. fatal: and so it would for other jobs."""
+    """A job's exception, to be sent between processes. final: it would happen again. fatal: other jobs would fail too."""
 
     error: str
     kind: str
@@ -62,6 +62,6 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception) -> Failure:
-    """What is told of an exception."""
+    """The failure that describes an exception."""
     fatal = isinstance(error, NotSaved) or (isinstance(error, OSError) and not isinstance(error, KelboError))
     return Failure(message(error), type(error).__name__, isinstance(error, FINAL), fatal, remedy(error))

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster in bounded time and without noise, and asking its machines whether they can serve a sweep."""
+"""Join a Ray cluster in bounded time and without noise, and ask its machines whether they can serve a sweep."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CONNECT, JOIN, ANSWER = 5.0, 30.0, 60.0
 """seconds that a connection, joining and a machine's answer may take"""
 
 LOCAL_STORE = 128 * 2**20
-"""bytes for objects of a Ray of this machine's own: recipes go through it, no data"""
+"""bytes of the object store of a Ray on this machine alone: it carries recipes, no data"""
 
 MODE = "RAY_AUTH_MODE"
-"""of whether a cluster asks for a token: a Ray of this machine's own does, and its processes alone are to know"""
+"""whether a cluster asks for a token: a Ray on this machine alone does, so that only its own processes can join"""
 
 PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
 
 
 class Demand(NamedTuple):
-    """What one job takes of a machine; parts of a processor or an accelerator are allowed."""
+    """What one job takes of a machine; fractions of a processor or an accelerator are allowed."""
 
     cpus: float = 1
     gpus: float = 0
@@ -44,7 +44,7 @@ class Demand(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A machine of the cluster, by what Ray knows it by and by its name and address."""
+    """A machine of the cluster: its identity in Ray, and its name with its address."""
 
     identity: str
     name: str
@@ -52,10 +52,10 @@ class Node(NamedTuple):
 
 @contextmanager
 def joined(address: str | None) -> Iterator[Any]:
-    """Inside the block this process is a driver of the cluster at `address` (see `work_off_on_ray`); gives the module ray.
+    """Inside the block this process is a driver of the cluster at `address` (see `work_off_on_ray`); yields the module ray.
 
-    RecipeError where Ray is not installed, or this is no address. KelboError where nothing answers there in time, or what
-    answers cannot be joined, or the cluster is lost.
+    RecipeError if Ray is not installed, or the address is invalid. KelboError if nothing answers there in time, the cluster
+    cannot be joined, or the connection to it is lost.
     """
     ray = _ray()
     if ray.is_initialized():
@@ -64,13 +64,18 @@ def joined(address: str | None) -> Iterator[Any]:
     own = address in (None, "local")
     if address is not None and not own:
         require_reachable(address)
-    before, mode = signal.getsignal(signal.SIGTERM), os.environ.get(MODE)  # Ray takes the one and sets the other
+    before, mode = (
+        signal.getsignal(signal.SIGTERM),
+        os.environ.get(MODE),
+    )  # Ray replaces the handler and sets the variable
     with _quiet():
         try:
             _init(ray, None if own else address)
             yield ray
         except (ray.exceptions.RayError, ConnectionError) as error:
-            raise KelboError(f"The Ray cluster at {address or 'local'} is lost: {_first_line(error)}") from error
+            raise KelboError(
+                f"The connection to the Ray cluster at {address or 'local'} was lost: {_first_line(error)}"
+            ) from error
         finally:
             ray.shutdown()
             if threading.current_thread() is threading.main_thread():
@@ -93,14 +98,14 @@ def _ray() -> Any:
         raise RecipeError(
             "Sweeps on several machines need Ray: pip install 'kelbo[ray]', or use this machine.", remedy=("on",)
         )
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it tells its makers of every start
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a job without accelerator
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports every start to its makers
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns about jobs without an accelerator
     return importlib.import_module("ray")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Ray says of workers that die on standard output, amid a program's own, whatever log_to_driver is; not in this block."""
+    """Inside the block Ray does not print about dead workers to standard output, as it does whatever log_to_driver says."""
     inside, switch = importlib.import_module("ray._private.worker"), "_worker_logs_enabled"
     before = getattr(inside, switch, True)
     setattr(inside, switch, False)
@@ -111,16 +116,16 @@ def _quiet() -> Iterator[None]:
 
 
 def require_open(address: str | None) -> None:
-    """As `require_reachable` but quick: RecipeError without Ray, KelboError where nothing listens at `address`."""
+    """A quick `require_reachable`: RecipeError without Ray, KelboError if nothing listens at `address`."""
     _ray()
     if address not in (None, "local", "auto"):
         _require_open(address)
 
 
 def require_reachable(address: str, patience: float = JOIN) -> None:
-    """KelboError where no Ray answers at `address` within `patience` seconds. RecipeError where it is no address.
+    """KelboError if no Ray answers at `address` within `patience` seconds. RecipeError if the address is invalid.
 
-    Ray itself tries for two minutes and ends the program then; so another process tries first, and is given less time.
+    Ray itself tries for two minutes and then ends the program, so another process tries first, with less time.
     """
     if address != "auto":
         _require_open(address)
@@ -128,7 +133,7 @@ def require_reachable(address: str, patience: float = JOIN) -> None:
     try:
         done = subprocess.run(probe, capture_output=True, text=True, timeout=patience, check=False)
     except subprocess.TimeoutExpired:
-        raise KelboError(_no_cluster(address, f"nothing that speaks Ray answered within {patience:g} s")) from None
+        raise KelboError(_no_cluster(address, f"no Ray answered within {patience:g} s")) from None
     if done.returncode:
         asks = "InvalidAuthToken" in done.stderr
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1].rstrip(".")
@@ -136,15 +141,14 @@ def require_reachable(address: str, patience: float = JOIN) -> None:
 
 
 _TOKEN = (
-    "it asks for a token; have the one of its ~/.ray/auth_token in this machine's, and RAY_AUTH_MODE=token in the "
-    "environment"
+    "it asks for a token; copy its ~/.ray/auth_token to this machine, and set RAY_AUTH_MODE=token in the environment"
 )
 
 
 def _no_cluster(address: str, reason: str) -> str:
     return (
         f"No Ray cluster can be joined at {address}: {reason}. Start one with `ray start --head` and give its HOST:PORT "
-        "on a machine of the cluster, ray://HOST:10001 elsewhere; or name none to use this machine alone."
+        "on a machine of the cluster, ray://HOST:10001 elsewhere; or give no address to use this machine alone."
     )
 
 
@@ -163,7 +167,7 @@ def has_accelerators(ray: Any) -> bool:
 
 
 def require_room(ray: Any, demand: Demand) -> list[Node]:
-    """The machines on which a job fits. RecipeError where it fits on none: Ray would wait for one without end."""
+    """The machines on which a job fits. RecipeError if it fits on none: Ray would wait for one forever."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     fitting = [
         Node(node["NodeID"], f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})")
@@ -173,15 +177,15 @@ def require_room(ray: Any, demand: Demand) -> list[Node]:
     if not fitting:
         most = {kind: max((node["Resources"].get(kind, 0) for node in alive), default=0) for kind in ("CPU", "GPU")}
         raise RecipeError(
-            f"A job takes {demand} and no machine of the Ray cluster has that: the most there is on one of the "
-            f"{len(alive)} is {most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less per job.",
+            f"A job takes {demand} and no machine of the Ray cluster has that: of its {len(alive)}, the largest has "
+            f"{most['CPU']:g} CPU and {most['GPU']:g} GPU. Ask for less per job.",
             remedy=("cpus", "gpus"),
         )
     return fitting
 
 
 def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
-    """RunError where a machine has another kelbo, or does not see a file that is just now made in `folder`."""
+    """RunError if a machine has another kelbo, or does not see a new file in `folder`."""
     if folder is None:
         answers = _ask(ray, nodes, None)
     else:
@@ -193,14 +197,14 @@ def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
         raise RunError(f"Every machine of the Ray cluster must have kelbo {own}: {'; '.join(wrong)}.")
     if blind := [name for name, answer in answers if not isinstance(answer, str) and not answer.sees]:
         raise RunError(
-            f"{folder and folder.absolute()} is not seen, or not writable, on {', '.join(blind)}. The folder of a sweep on "
-            "several machines must lie on a file system that all of them mount at the same path; choose such a folder.",
+            f"{folder and folder.absolute()} is not visible, or not writable, on {', '.join(blind)}. The folder of a sweep on "
+            "several machines must lie on a file system that all of them mount at the same path. Choose such a folder.",
             remedy=("out",),
         )
 
 
 def here(ray: Any) -> Any:
-    """Where to put an actor that must live as long as this program's part in the cluster does."""
+    """Schedules an actor on this machine, so that it lives as long as this driver."""
     there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
     return there(ray.get_runtime_context().get_node_id(), soft=False)
 
@@ -210,7 +214,7 @@ def _version(answer: Machine | str) -> str | None:
 
 
 def _ask(ray: Any, nodes: Sequence[Node], mark: Path | None) -> list[tuple[str, Machine | str]]:
-    """Each machine's name and answer, or in words why it has none."""
+    """Each machine's name and its answer, or why it has none, in words."""
     there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
     ask = ray.remote(look)
     answers = [

@@ -1,4 +1,4 @@
-"""One lane of a sweep: an ordinary run, begun or gone on with, and left alone once it is finished."""
+"""One lane of a sweep: an ordinary run, started or resumed, and left alone once it is finished."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from kelbo.runs.journal import Row
 from kelbo.training import Hook, TrainState, every
 
 Tell = Callable[[dict[str, Any]], None]
-"""Says how far a job is: {"step": 10, "steps": 100, "elbo": …}."""
+"""Reports a job's progress: {"step": 10, "steps": 100, "elbo": …}."""
 
 
 def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook] = ()) -> None:
-    """Train `recipe` in `folder`, from its newest checkpoint where there is one. A finished lane is not touched.
+    """Train `recipe` in `folder`, from its newest checkpoint if there is one. A finished lane is not touched.
 
-    Raises as `kelbo.experiments.train` does, and RunError where the folder's run has another recipe.
+    Raises as `kelbo.experiments.train` does, and RunError if the folder's run has another recipe.
     """
     begun = Run(folder).recipe_path.exists()
     if begun and finished(recipe, folder):
@@ -50,5 +50,5 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:
-    """Whether the run in `folder` has a checkpoint of the recipe's last step, or of a later one: it was given more since."""
+    """Whether the run in `folder` has a checkpoint of the recipe's last step, or of a later one (it was given more)."""
     return max(Run(folder).checkpoint_steps(), default=-1) >= recipe.training.steps

@@ -1,8 +1,8 @@
-"""A queue of jobs worked off by processes of this machine, each of which is one thread or one accelerator wide.
+"""A queue of jobs run by processes of this machine, each with one thread or one accelerator.
 
-On a CPU several one-thread processes train more than one process with several threads does
-(`benchmarks/results/sweep_speed.json`), and lanes need nothing of one another. Workers are spawned afresh, so a program that
-calls `work_off` must guard its own beginning by `if __name__ == "__main__":` as every user of multiprocessing must.
+On a CPU several one-thread processes train faster than one process with several threads
+(`benchmarks/results/sweep_speed.json`), and lanes are independent. Workers are spawned, so a program that calls `work_off` must
+guard its entry point with `if __name__ == "__main__":`, as with all of multiprocessing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
 from kelbo.sweeps.worker import work
 
 MEMORY = 2 * 2**30
-"""bytes of memory that a worker is counted with"""
+"""bytes of memory that are reserved for a worker"""
 
 
 def cores() -> int:
@@ -36,7 +36,7 @@ def cores() -> int:
 
 
 def workers_here(jobs: int) -> int:
-    """As many as this machine has accelerators, else processors and memory for, and no more than jobs."""
+    """One per accelerator, else as many as processors and memory allow, and no more than jobs."""
     if devices := torch.cuda.device_count():
         return min(devices, jobs)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else MEMORY
@@ -54,12 +54,12 @@ def work_off(
 ) -> list[Outcome]:
     """Every job's outcome, in the order of `jobs`; a job that fails leaves the others alone.
 
-    workers: processes; by default what the machine has. threads: of each; by default the processors shared among them. A job
-    that fails, or whose process dies, is tried `retries` times more, unless its error would come again. A job that cannot
-    write stops the queue: those that run go on, those that wait stay undone (kind "NotBegun"). log: the file that a job's
+    workers: processes; by default as `workers_here` counts. threads: of each; by default the processors are shared evenly. A
+    job that fails, or whose process dies, is retried `retries` times, unless its error would happen again. A job that cannot
+    write stops the queue: running jobs continue, waiting jobs are not started (kind "NotBegun"). log: the file that a job's
     standard output and error are appended to.
 
-    A first SIGINT or SIGTERM is passed on to the jobs, which save and stop, and Interrupted is raised; a second one ends them.
+    A first SIGINT or SIGTERM is forwarded to the jobs, which save and stop, and Interrupted is raised; a second one ends them.
     """
     if not jobs:
         return []
@@ -124,7 +124,7 @@ class _Queue:
         return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
 
     def _give_out(self) -> bool:
-        """Hand waiting jobs to idle workers; says whether any still waits for one."""
+        """Hand waiting jobs to idle workers; returns whether any job still waits."""
         if self.signals.caught or self.halted:
             return False
         for number, worker in enumerate(self.workers):
@@ -135,7 +135,7 @@ class _Queue:
             task = worker.task = self.waiting.popleft()
             task.attempts, task.begun = task.attempts + 1, time.perf_counter()
             self.watch(task.job.name, {"state": "begun", "attempt": task.attempts})
-            with suppress(OSError):  # it has just died: listening will tell
+            with suppress(OSError):  # it has just died, which _listen finds
                 worker.connection.send((task.job, self.log(task.job.name) if self.log else None))
         return bool(self.waiting)
 
@@ -161,7 +161,7 @@ class _Queue:
             worker.process.join()
             code = worker.process.exitcode
             how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
-            if worker.task:  # of our signal it dies where it has no step to save yet
+            if worker.task:  # our signal kills a job that has no step to save yet
                 kind = "Interrupted" if self.signals.caught else "ProcessDied"
                 self._ended(worker, None, Failure(f"its process {how}", kind, final=False, fatal=False))
 
@@ -183,7 +183,7 @@ class _Queue:
             task.end(None, failure)
 
     def _pass_signals_on(self) -> None:
-        """The first signal as SIGTERM, upon which training saves; the second as SIGKILL."""
+        """Forward the first signal as SIGTERM, on which training saves; the second as SIGKILL."""
         if self.signals.count > self.passed_on:
             self.passed_on = self.signals.count
             for worker in self.workers:
@@ -202,8 +202,8 @@ class _Queue:
 
     def _close(self) -> None:
         for worker in self.workers:
-            worker.connection.close()  # an idle worker ends when nobody can ask it any more
-            if worker.task and worker.process.is_alive():  # an error of ours: nobody waits for its answer
+            worker.connection.close()  # on which an idle worker exits
+            if worker.task and worker.process.is_alive():  # after an error here nobody waits for its answer
                 worker.process.terminate()
         for worker in self.workers:
             worker.process.join(timeout=30)
@@ -213,15 +213,15 @@ class _Queue:
 
 
 def _device(number: int) -> str:
-    """The accelerator's name for a child process: of those that this one may see."""
+    """The accelerator's name for a child process, from those visible to this one."""
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return seen.split(",")[number] if seen else str(number)
 
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """What is started inside the block never hears SIGINT: Ctrl-C reaches the whole terminal, and we say what is to be done."""
-    resource_tracker.ensure_running()  # else the first process started brings it up, which clears the mask
+    """Processes started inside the block ignore SIGINT: Ctrl-C reaches the whole terminal, and this process decides."""
+    resource_tracker.ensure_running()  # else the first process to start launches it, which clears the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -231,7 +231,7 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Inside the block, what is started has these variables: libraries read them when they are loaded."""
+    """Processes started inside the block have these variables, which libraries read when they are loaded."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""What is asked of the cluster's machines beside jobs. It loads no PyTorch, so that answers come at once."""
+"""What the cluster's machines answer, apart from jobs. It loads no PyTorch, so that answers come at once."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from typing import Any, NamedTuple
 import kelbo
 
 SEE = 5.0
-"""seconds that a new file may take to be seen through a network's file system"""
+"""seconds that a new file may take to become visible through a network file system"""
 
 Line = dict[str, Any]
 
 
 class Lines:
-    """An actor: what jobs told since it was last asked, the newest of each thing, by job."""
+    """An actor that collects the jobs' reports since it was last asked, the newest value of each key by job."""
 
     def __init__(self) -> None:
         self.told: dict[tuple[str, bool], Line] = {}
 
     def tell(self, name: str, line: Line) -> None:
-        """Keep a line. That a job has begun is kept apart from how far it is."""
+        """Keep a line. A job's start is kept apart from its progress."""
         self.told.setdefault((name, "state" in line), {}).update(line)
 
     def take(self) -> list[tuple[str, Line]]:
-        """Everything that was told, once, in the order of the jobs' first words."""
+        """Every line, delivered once, in the order of the jobs' first reports."""
         told, self.told = self.told, {}
         return [(name, line) for (name, _), line in told.items()]
 
 
 class Machine(NamedTuple):
-    """A machine's answer. sees: whether it finds the file that it was asked for and may write beside it."""
+    """A machine's answer. sees: whether it finds the file that it was asked about and may write beside it."""
 
     kelbo: str
     sees: bool
 
 
 def look(mark: Path | None) -> Machine:
-    """The answer of the machine that this runs on."""
+    """The answer of the machine that runs this."""
     return Machine(version(), mark is None or _sees(mark))
 
 
 def version() -> str:
-    """Of kelbo and Python; what is sent from one to another must be understood there."""
+    """Versions of kelbo and Python, which must agree between machines that exchange jobs."""
     return f"{kelbo.__version__} with Python {platform.python_version()}"
 
 

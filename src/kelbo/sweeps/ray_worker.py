@@ -1,4 +1,4 @@
-"""What a worker of the Ray cluster does with a job."""
+"""How a worker of the Ray cluster runs a job."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from kelbo.sweeps.ray_machine import Line
 from kelbo.sweeps.worker import output_in
 
 TELL_EVERY = 0.25
-"""seconds between two lines of one job; what it tells in between is put into one"""
+"""seconds between two lines of one job; reports in between are merged into one"""
 HEARD = 2.0
-"""seconds after which a job begins although nobody has heard so"""
+"""seconds after which a job starts although nobody confirmed its announcement"""
 
 
 class Ended(NamedTuple):
-    """How a job ended. begun: the line that said that it had begun; seconds: of its own; None where its process was lost."""
+    """How a job ended. begun: the line that announced its start; seconds: its own run time; both None if its process died."""
 
     value: Any = None
     failure: Failure | None = None
@@ -37,9 +37,9 @@ class Ended(NamedTuple):
 def work(
     job: Job, log: Path | None, attempt: int, threads: int, place: tuple[Path, Mapping[str, str]], lines: Any
 ) -> Ended:
-    """A job's value, or how it failed; runs in a worker's main thread, where training hears of signals.
+    """A job's value, or how it failed; runs in a worker's main thread, where training receives signals.
 
-    place: the folder that relative paths are meant from, and the environment's variables that kelbo reads.
+    place: the folder that relative paths start from, and the environment variables that kelbo reads.
     """
     begun = {"state": "begun", "attempt": attempt, "machine": platform.node(), "process": os.getpid()}
     since = time.perf_counter()
@@ -50,15 +50,15 @@ def work(
         os.environ.update(variables)
         with chdir(folder) if folder.is_dir() else nullcontext(), output_in(log):
             value, failure = _value(job, _Telling(job.name, lines))
-    except KeyboardInterrupt:  # before there are steps after which one could save
+    except KeyboardInterrupt:  # before the first step, after which training could save
         value, failure = None, Failure("stopped before its first step", "Interrupted", final=False, fatal=False)
     return Ended(value, failure, begun, time.perf_counter() - since)
 
 
 def _say(lines: Any, name: str, begun: Line) -> None:
-    """Say that a job begins and wait until it was heard: it may not live to say it again.
+    """Announce that a job starts and wait for the confirmation: the process may die before it can announce it again.
 
-    Not by `ray.get` or `ray.wait`: of a worker that waits in one Ray gives the processors to another job.
+    Not by `ray.get` or `ray.wait`: Ray gives the processors of a worker that waits in one to another job.
     """
     ray = importlib.import_module("ray")
     with suppress(ray.exceptions.RayError, TimeoutError):
@@ -75,7 +75,7 @@ def _value(job: Job, telling: _Telling) -> tuple[Any, Failure | None]:
 
 
 class _Telling:
-    """A job's `tell`. That nobody hears it is no reason to fail a job."""
+    """A job's `tell`. A report that nobody receives does not fail the job."""
 
     def __init__(self, name: str, lines: Any) -> None:
         self.name, self.lines = name, lines

@@ -1,4 +1,4 @@
-"""Which lanes can be one program."""
+"""Which lanes can be stacked as one program."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ OWN = (
     "training.ema",
     "training.pictures_every",
 )
-"""settings, or tables of them, that each lane may have its own of"""
+"""settings, or tables of settings, in which stacked lanes may differ"""
 
 
 def stackable(recipes: Sequence[Recipe]) -> None:
-    """RecipeError with the first setting that keeps these recipes from being lanes of one program."""
+    """RecipeError with the first setting that prevents these recipes from being stacked."""
     for other in recipes[1:]:
         for path, one, another in _differing(recipes[0].model_dump(mode="json"), other.model_dump(mode="json")):
             free = any(f"{path}.".startswith(f"{own}.") for own in OWN)
-            if not free or (path == "likelihood.scale" and None in (one, another)):  # none is learned: a parameter more
+            if not free or (
+                path == "likelihood.scale" and None in (one, another)
+            ):  # without one it is learned: one more parameter
                 raise RecipeError(
                     f"These lanes cannot be stacked: {path} is {_told(one)} in one and {_told(another)} in another. Stacked "
-                    "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these by "
+                    "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these with "
                     "the queue.",
                     remedy=("how",),
                 )
 
 
 def groups(recipes: Sequence[Recipe]) -> list[list[int]]:
-    """The recipes' places in groups whose members can be lanes of one program, each in the order they have."""
+    """The recipes' indices in groups whose members can be stacked, each group in the recipes' order."""
     found: list[list[int]] = []
     for place, recipe in enumerate(recipes):
         for group in found:
@@ -55,7 +57,7 @@ def groups(recipes: Sequence[Recipe]) -> list[list[int]]:
 
 
 def _differing(one: dict[str, Any], another: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Paths with two values; of a table, its kind comes first."""
+    """Paths with two different values; a table's kind comes first."""
     for key in sorted(one.keys() | another.keys(), key=lambda key: (key != "kind", key)):
         a, b = one.get(key, _ABSENT), another.get(key, _ABSENT)
         if isinstance(a, dict) and isinstance(b, dict):

@@ -1,4 +1,4 @@
-"""Which way a sweep's lanes are trained: as one program, by processes of this machine, or on a cluster."""
+"""How a sweep's lanes are trained: as one program, by processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kelbo.sweeps.queue import work_off, workers_here
 How = Literal["auto", "stack", "queue"]
 
 LEAST = 0.01
-"""of a processor or an accelerator, that a lane may be said to take"""
+"""smallest share of a processor or an accelerator that a lane may ask for"""
 
 
 class Asked(NamedTuple):
     """What a user asks for.
 
-    how      "auto" stacks where the lanes can be stacked and a short probe finds it faster than the queue
+    how      "auto" stacks if the lanes can be stacked and a short probe measures it faster than the queue
     on       "ray" or "ray:ADDRESS" sends the queue there (see `work_off_on_ray`)
     workers  of the queue on this machine
     cpus     processors that a lane takes on Ray, and threads
@@ -37,11 +37,11 @@ class Asked(NamedTuple):
 
     @property
     def address(self) -> str | None:
-        """Of the Ray cluster; None for a Ray of this machine's own."""
+        """The Ray cluster's address; None for a Ray on this machine alone."""
         return self.on.partition(":")[2] or None if self.on else None
 
     def require_sound(self) -> None:
-        """RecipeError for another cluster than Ray, and for choices that exclude each other, whatever the lanes are."""
+        """RecipeError for an unknown cluster, and for choices that exclude each other whatever the lanes are."""
         if self.on is not None:
             return self._require_sound_on_cluster(self.on)
         for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
@@ -52,7 +52,7 @@ class Asked(NamedTuple):
                 )
         if self.how == "stack" and self.workers is not None:
             raise RecipeError(
-                f"workers ({self.workers}) belong to the queue, and stacked lanes are one process. Leave one out.",
+                f"workers ({self.workers}) apply to the queue, and stacked lanes are one process. Leave one out.",
                 remedy=("how", "workers"),
             )
         return None
@@ -79,14 +79,14 @@ class Asked(NamedTuple):
 
 
 class Way(NamedTuple):
-    """work trains lanes, with the face of `work_off`; told says in a line how and why."""
+    """work: trains lanes, with the signature of `work_off`. told: how and why, in one line."""
 
     work: Callable[..., list[Outcome]]
     told: str
 
 
 def way(recipes: Sequence[Recipe], folder: Path, asked: Asked) -> Way:
-    """The way for these lanes, whose folders lie in `folder`. RecipeError where lanes that differ are asked to stack."""
+    """How to train these lanes, whose folders lie in `folder`. RecipeError if lanes that should be stacked differ too much."""
     asked.require_sound()
     if asked.on is not None:
         return _on_cluster(folder, asked)
@@ -117,4 +117,4 @@ def _on_cluster(folder: Path, asked: Asked) -> Way:
 
     share = {"cpus_per_job": 1 if asked.cpus is None else asked.cpus, "gpus_per_job": asked.gpus}
     work = partial(work_off_on_ray, address=asked.address, folder=folder, **share)
-    return Way(work, f"queue on {f'Ray at {asked.address}' if asked.address else 'a Ray of this machine'}")
+    return Way(work, f"queue on {f'Ray at {asked.address}' if asked.address else 'a Ray on this machine'}")

@@ -1,4 +1,4 @@
-"""A worker process of the queue: jobs come through its connection, what they tell and their ends go back."""
+"""A worker process of the queue: it receives jobs through its connection, and sends their reports and results back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kelbo.sweeps.jobs import Job, failure_of
 
 
 def work(connection: Connection, threads: int) -> None:
-    """A worker's life, which ends when nobody holds the other end of the connection any more."""
+    """Run jobs until the other end of the connection is closed."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     while True:
@@ -38,7 +38,7 @@ def _result(job: Job, log: Path | None, connection: Connection) -> tuple[str, An
     try:
         with output_in(log):
             return _called(job, connection)
-    except OSError as error:  # of the log itself
+    except OSError as error:  # while opening the log
         return "failed", failure_of(error)
 
 
@@ -56,7 +56,7 @@ def _called(job: Job, connection: Connection) -> tuple[str, Any]:
 
 @contextmanager
 def output_in(log: Path | None) -> Iterator[None]:
-    """Standard output and error of the whole process go to the end of a file."""
+    """Inside the block, standard output and error of the whole process are appended to a file."""
     if log is None:
         yield
         return
@@ -78,7 +78,7 @@ def output_in(log: Path | None) -> Iterator[None]:
 
 
 def _die_with_parent() -> None:
-    """A worker whose parent was killed must not go on writing into a run that somebody may be resuming."""
+    """Exit if the parent is killed: a worker must not keep writing into a run that somebody may be resuming."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
