@@ -16,14 +16,18 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from kelbo import likelihoods
 from kelbo.errors import UnitError
-from kelbo.likelihoods import Bernoulli, OptimalGaussian
+from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian
 
 KINDS = {
     name: kind
     for name, kind in vars(likelihoods).items()
     if inspect.isclass(kind) and issubclass(kind, nn.Module) and not inspect.isabstract(kind)
 }
-SETTINGS = {"AveragedSquaredError": {"batch_size": 4}, "Categorical": {"levels": 16}}
+SETTINGS = {
+    "AveragedSquaredError": {"batch_size": 4},
+    "Categorical": {"levels": 16},
+    "Framewise": {"inner": FixedGaussian()},
+}
 
 
 class LogProb(nn.Module):

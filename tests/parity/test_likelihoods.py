@@ -16,6 +16,7 @@ from kelbo import likelihoods
 
 EVERY = {name: getattr(likelihoods, name) for name in likelihoods.__all__}
 EVERY["AveragedSquaredError"] = partial(likelihoods.AveragedSquaredError, batch_size=3)
+EVERY["Framewise"] = lambda: likelihoods.Framewise(likelihoods.OptimalGaussian())
 every_likelihood = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY.keys())
 
 X = torch.randint(0, 2, (4, 3, 4, 4), generator=torch.Generator().manual_seed(0)).float()  # in every support
