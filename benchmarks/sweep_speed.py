@@ -43,14 +43,14 @@ def lanes_of(network: str, device: str):
     from kelbo.recipes.named import shapes2d_beta
     from kelbo.seeds import Source, seed_for, seeded
     from kelbo.sweeps.stacked_data import Pool
-    from kelbo.sweeps.stacked_step import Lane
+    from kelbo.sweeps.stacked_step import StackedLane
     from kelbo.training import TrainState
 
     keep_freed_memory()
     fabric = Fabric(accelerator=device, devices=1)
     pool = Pool(fabric.device)
 
-    def lane(beta: float, seed: int) -> Lane:
+    def lane(beta: float, seed: int) -> StackedLane:
         own = [f"objective.beta={beta}", f"seed={seed}", f"training.batch_size={BATCH}"]
         recipe = change(shapes2d_beta(), [*NETWORKS[network], *own])
         data = pool.of(recipe)
@@ -60,7 +60,7 @@ def lanes_of(network: str, device: str):
         state = TrainState(wrapped, optimizer, build.objective(recipe).initial())
         batches = Batches(data.train, BATCH, seed, fabric.device).at(0)
         noise = Source(seed_for(seed, "latents"))
-        return Lane(state, build.objective(recipe), build.schedule(recipe), batches, noise)
+        return StackedLane(state, build.objective(recipe), build.schedule(recipe), batches, noise)
 
     torch.set_float32_matmul_precision("highest")
     return fabric, 2, [lane(beta, seed) for beta in BETAS for seed in SEEDS[device]]

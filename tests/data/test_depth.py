@@ -10,7 +10,7 @@ from tests.data.handmade import chunk, png, tiff
 
 from kelbo.data.folder import folder
 from kelbo.data.opening import decoding_strictly, opened
-from kelbo.data.pictures import Picture, Refused
+from kelbo.data.pictures import EncodedPicture, Refused
 
 RNG = np.random.default_rng(0)
 SHAPE = (9, 11)
@@ -18,7 +18,7 @@ SHAPE = (9, 11)
 
 def read(encoded, name, depth="scale", mode="rgb"):
     with decoding_strictly():
-        return np.asarray(opened(Picture(name, (name,), lambda: encoded, name), mode, depth))
+        return np.asarray(opened(EncodedPicture(name, (name,), lambda: encoded, name), mode, depth))
 
 
 def mapped(values, most=65535):

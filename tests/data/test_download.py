@@ -16,17 +16,17 @@ import pytest
 from kelbo.data.download import ATTEMPTS, fetch
 from kelbo.data.homes import HOMES, MNIST
 from kelbo.data.idx import mnist
-from kelbo.data.sources import Contents, File, Source
+from kelbo.data.sources import Contents, File, PublicSet
 from kelbo.errors import DataCorrupt, DataError, DataMissing
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 CHILD = """
 import sys
 from kelbo.data.download import fetch
-from kelbo.data.sources import File, Source
+from kelbo.data.sources import File, PublicSet
 url, root, size, sha256 = sys.argv[1:]
 file = File("a.bin", (url,), int(size), sha256=sha256)
-fetch(Source("tests", "Tests", (file,), "tests", "https://page.example", "none"), root, pause=0.01)
+fetch(PublicSet("tests", "Tests", (file,), "tests", "https://page.example", "none"), root, pause=0.01)
 """
 
 
@@ -36,7 +36,7 @@ def sha256(content):
 
 def source_of(*urls, content=CONTENT, **known):
     file = File("a.bin", urls, **({"size": len(content), "sha256": sha256(content)} | known))
-    return Source("tests", "Tests", (file,), "tests", "https://page.example", "none")
+    return PublicSet("tests", "Tests", (file,), "tests", "https://page.example", "none")
 
 
 def child(url, root):
@@ -257,7 +257,9 @@ def test_a_kill_in_the_middle_leaves_only_a_part_and_the_next_run_completes_it(s
 
 def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
     (tmp_path / "tests").write_text("a file where the folder should be")
-    with pytest.raises(DataError, match=r"Tests cannot be kept in .*tests .*Make room there or choose another folder"):
+    with pytest.raises(
+        DataError, match=r"Tests cannot be kept in .*tests .*Make room there or choose another data root"
+    ):
         get(source_of(server.serve("/a.bin", CONTENT)), tmp_path)
 
 
@@ -266,7 +268,7 @@ def test_a_full_disk_is_told_and_what_came_is_kept(server, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (131_072, hard))  # no file may grow further: writing fails
     try:
-        with pytest.raises(DataError, match=r"cannot be kept in .*tests .*: what came so far is kept"):
+        with pytest.raises(DataError, match=r"cannot be kept in .*tests .*: what has arrived so far is kept"):
             get(source, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kelbo.data.download import fetch
-from kelbo.data.sources import File, Source
+from kelbo.data.sources import File, PublicSet
 from kelbo.errors import DataCorrupt, DataMissing, ScoreError
 from kelbo.evaluation import inception as published
 from kelbo.evaluation.feature_files import onnx, torchscript
@@ -124,7 +124,7 @@ def test_the_published_network_is_fetched_verified_and_used(server, script, scri
     content = script.read_bytes()
     url = server.serve(f"/{INCEPTION_FILE.name}", content)
     file = File(INCEPTION_FILE.name, (url,), size=len(content), sha256=script_sha256)
-    source = Source(INCEPTION.name, INCEPTION.title, (file,), INCEPTION.place, INCEPTION.page, INCEPTION.licence)
+    source = PublicSet(INCEPTION.name, INCEPTION.title, (file,), INCEPTION.place, INCEPTION.page, INCEPTION.licence)
     [path] = fetch(source, tmp_path, pause=0.001)
     assert path == tmp_path / "features" / INCEPTION_FILE.name
     network = inception(path, SHAPE, CPU, file=file)

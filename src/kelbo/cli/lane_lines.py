@@ -13,7 +13,7 @@ SHOWN = 24
 """lines of finished jobs that stay on a terminal; of more jobs only those that run are shown"""
 
 
-class Lanes:
+class JobLines:
     """Call `watch` with all that a queue tells of its jobs."""
 
     def __init__(self, jobs: int, console: Console | None = None) -> None:
@@ -31,7 +31,7 @@ class Lanes:
         self.tasks: dict[str, Any] = {}
         self.printed: dict[str, int] = {}
 
-    def __enter__(self) -> Lanes:
+    def __enter__(self) -> JobLines:
         self.bar.start()
         return self
 

@@ -15,7 +15,7 @@ from kelbo.cli.options import DataRoot
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kelbo.studies.probe import Estimate
+    from kelbo.studies.probe import TimeEstimate
     from kelbo.sweeps.jobs import Watch
 
 STUDIES = ("beta-vae", "sigma-vae")
@@ -27,7 +27,7 @@ class Prepared:
 
     plan: Any
     begin: Callable[..., Any]
-    expected: Callable[..., Estimate]
+    expected: Callable[..., TimeEstimate]
     reproduce: Callable[..., Path]
     tell: Callable[[Console, Any, Path], None]
 
@@ -168,9 +168,9 @@ def _sigma_vae(budget: str, mode: Any, own: dict[str, Any], only: list[str] | No
 @contextmanager
 def _watching(jobs: int) -> Iterator[Watch]:
     """The lines of a queue's jobs."""
-    from kelbo.cli.lane_lines import Lanes
+    from kelbo.cli.lane_lines import JobLines
 
-    with Lanes(jobs) as lanes:
+    with JobLines(jobs) as lanes:
         yield lanes.watch
 
 

@@ -11,7 +11,7 @@ from kelbo.cli.options import Json, RunPath
 
 if TYPE_CHECKING:
     from kelbo.runs import Run
-    from kelbo.runs.index import Entry
+    from kelbo.runs.index import RunSummary
 
 app = typer.Typer(help="List the runs below a folder, or show one.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def list_runs(
             typer.echo(f"{entry['path']}: {entry['error']}", err=True)
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: RunSummary) -> dict[str, Any]:
     """A run as JSON; of one whose recipe cannot be read the `error` says why, and all that the recipe tells is null."""
     from kelbo.errors import RecipeError
     from kelbo.recipes import load

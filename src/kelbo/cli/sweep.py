@@ -72,7 +72,7 @@ def train(
     ] = False,
 ) -> None:
     """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
-    from kelbo.cli.lane_lines import Lanes
+    from kelbo.cli.lane_lines import JobLines
     from kelbo.sweeps.definition import require_all_done, train_lanes
     from kelbo.sweeps.way import Asked, way
 
@@ -85,7 +85,7 @@ def train(
         laid.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
         chosen = way(todo, laid.sweep.path, asked)
         typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {chosen.told}")
-        with Lanes(len(todo)) as lanes:
+        with JobLines(len(todo)) as lanes:
             outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work, retry_diverged=retry_diverged)
     require_all_done(laid, outcomes)
     typer.echo(f"next: kelbo sweep table {laid.sweep.path}")

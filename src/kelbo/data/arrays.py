@@ -10,7 +10,7 @@ from kelbo.data.array_files import chosen_arrays, is_read, load_array, not_read_
 from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
 from kelbo.data.image_set import ImageSet, drawn, hold_out
 from kelbo.data.images import ArrayImages
-from kelbo.data.splits import told
+from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 
 GRID = 1e-6
@@ -61,7 +61,7 @@ def arrays(
             raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
     how = f"layout {its_layout}, {first.levels} levels"
     if "all" not in images:
-        note = f"{path}, {how}, {told(sources)}{not_read_beside(path, keys)}"
+        note = f"{path}, {how}, {sources_line(sources)}{not_read_beside(path, keys)}"
         return ImageSet(path.stem, images, note, sources=sources)
     sources = drawn(held_out, split_seed, sources.get("all"))
     note = f"{loaded['all'][1]}, {how}, {sources['test']}{not_read_beside(path, keys)}"

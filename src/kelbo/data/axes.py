@@ -37,7 +37,7 @@ def layout_of(shape: tuple[int, ...], source: str, layout: Layout = "auto") -> L
     if not fitting:
         why = f"no axis of it can be {', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels"
         raise DataCorrupt(f"{source} has shape {shape}, and {why}. Name its layout (data.layout), NHWC or NCHW say.")
-    readings = [*(f"{name} ({_told(shape, name)})" for name in fitting), *alone]
+    readings = [*(f"{name} ({_description(shape, name)})" for name in fitting), *alone]
     raise DataCorrupt(
         f"{source} has shape {shape}, which can be read in several ways: {', '.join(readings)}. Name its layout "
         "(data.layout); N counts the images."
@@ -70,7 +70,7 @@ def _one_picture(shape: tuple[int, ...]) -> list[str]:
     ]
 
 
-def _told(shape: tuple[int, ...], layout: Layout) -> str:
+def _description(shape: tuple[int, ...], layout: Layout) -> str:
     count, height, width = (shape[layout.index(axis)] for axis in "NHW")
     channels = f", {shape[layout.index('C')]} channels" if "C" in layout else ", grey"
     return f"{count:,} images of {height}×{width}{channels}"

@@ -20,9 +20,9 @@ from kelbo.data.opening import decoding_strictly
 from kelbo.data.pictures import (
     Box,
     Deep,
+    EncodedPicture,
     Filter,
-    Picture,
-    Plan,
+    Preprocessing,
     Size,
     by,
     check_options,
@@ -72,7 +72,7 @@ def celeba(
     names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
     with _listing(folder) as listing, decoding_strictly():
         pictures, others = _listed(listing, partition, folder)
-        plan = Plan(pillow_size(size), _box([*pictures.values()], crop), resize, "rgb", depth)
+        plan = Preprocessing(pillow_size(size), _box([*pictures.values()], crop), resize, "rgb", depth)
         parts = {split: [name for name, part in partition.items() if part == i] for i, split in enumerate(SPLITS)}
         parts = {split: listed for split, listed in parts.items() if listed}
         found = {split: [pictures[name] for name in listed] for split, listed in parts.items()}
@@ -187,7 +187,7 @@ def _listing(folder: Path) -> Iterator[Listing]:
 
 def _listed(
     listing: Listing, partition: Mapping[str, int], folder: Path
-) -> tuple[dict[str, Picture], Mapping[str, int]]:
+) -> tuple[dict[str, EncodedPicture], Mapping[str, int]]:
     """The partition's pictures by their names, and how many other files there are, by kind."""
     found = {picture.path.removeprefix(f"{PICTURES}/"): picture for picture in listing.pictures}
     lacking = [name for name in partition if name not in found]
@@ -201,7 +201,7 @@ def _listed(
     return {name: found[name] for name in partition}, others
 
 
-def _box(pictures: Sequence[Picture], crop: int | Box) -> Box:
+def _box(pictures: Sequence[EncodedPicture], crop: int | Box) -> Box:
     """The crop as a box, for pictures of the first one's size."""
     if isinstance(crop, tuple):
         return crop

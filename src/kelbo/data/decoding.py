@@ -18,7 +18,19 @@ from rich.progress import track
 from kelbo.data import cache as packed
 from kelbo.data.images import ArrayImages
 from kelbo.data.opening import cropped, opened, planned
-from kelbo.data.pictures import MODES, Crop, Deep, Filter, Mode, Picture, Plan, Refused, Sides, by, pillow_size
+from kelbo.data.pictures import (
+    MODES,
+    Crop,
+    Deep,
+    EncodedPicture,
+    Filter,
+    Mode,
+    Preprocessing,
+    Refused,
+    Sides,
+    by,
+    pillow_size,
+)
 from kelbo.errors import DataCorrupt
 
 Unread = Literal["refuse", "skip"]
@@ -65,16 +77,16 @@ def check_unreadable(unreadable: str) -> None:
 
 
 def plan_for(
-    pictures: Sequence[Picture], size: Sides, crop: Crop, resize: Filter | None, mode: Mode, depth: Deep
-) -> Plan:
+    pictures: Sequence[EncodedPicture], size: Sides, crop: Crop, resize: Filter | None, mode: Mode, depth: Deep
+) -> Preprocessing:
     """What is done to every picture; without a `size`, it is that of the first one that can be read, cropped."""
     if size:
-        return Plan(pillow_size(size), crop, resize, mode, depth)
+        return Preprocessing(pillow_size(size), crop, resize, mode, depth)
     picture, image = first_readable(pictures, mode, depth)
-    return Plan(cropped(image, picture.name, crop).size, crop, None, mode, depth)
+    return Preprocessing(cropped(image, picture.name, crop).size, crop, None, mode, depth)
 
 
-def first_readable(pictures: Iterable[Picture], mode: Mode, depth: Deep) -> tuple[Picture, Image.Image]:
+def first_readable(pictures: Iterable[EncodedPicture], mode: Mode, depth: Deep) -> tuple[EncodedPicture, Image.Image]:
     """The first picture that can be read, decoded. Raises PicturesRefused where none can."""
     reasons = []
     for picture in pictures:
@@ -86,7 +98,11 @@ def first_readable(pictures: Iterable[Picture], mode: Mode, depth: Deep) -> tupl
 
 
 def decode(
-    splits: Mapping[str, Sequence[Picture]], plan: Plan, *, unreadable: Unread = "refuse", cache: Path | None = None
+    splits: Mapping[str, Sequence[EncodedPicture]],
+    plan: Preprocessing,
+    *,
+    unreadable: Unread = "refuse",
+    cache: Path | None = None,
 ) -> dict[str, Decoded]:
     """All pictures of all splits as uint8 (N, 3 or 1, H, W), in their order.
 
@@ -109,7 +125,7 @@ def decode(
     return decoded
 
 
-def paths_kept(splits: Mapping[str, Sequence[Picture]], decoded: Mapping[str, Decoded]) -> dict[str, np.ndarray]:
+def paths_kept(splits: Mapping[str, Sequence[EncodedPicture]], decoded: Mapping[str, Decoded]) -> dict[str, np.ndarray]:
     """The paths of the pictures that were read, by split."""
     paths = {split: np.array([picture.path for picture in pictures]) for split, pictures in splits.items()}
     return {split: some[decoded[split].kept(len(some))] for split, some in paths.items()}
@@ -135,7 +151,7 @@ def note_of(left_out: Sequence[str]) -> str:
     return f" (the first refused: {left_out[0]})" if left_out else ""
 
 
-def _read(pictures: Sequence[Picture], plan: Plan, unreadable: Unread) -> Decoded:
+def _read(pictures: Sequence[EncodedPicture], plan: Preprocessing, unreadable: Unread) -> Decoded:
     pixels, count, left_out = np.empty((len(pictures), *_shape(plan)), np.uint8), 0, {}
     for chunk in _chunks(pictures, plan, unreadable, left_out):
         pixels[count : count + len(chunk)] = chunk
@@ -143,7 +159,7 @@ def _read(pictures: Sequence[Picture], plan: Plan, unreadable: Unread) -> Decode
     return Decoded(ArrayImages(pixels[:count]), dict(sorted(left_out.items())))
 
 
-def _kept(pictures: Sequence[Picture], plan: Plan, unreadable: Unread, cache: Path) -> Decoded:
+def _kept(pictures: Sequence[EncodedPicture], plan: Preprocessing, unreadable: Unread, cache: Path) -> Decoded:
     stamps = [picture.stamp for picture in pictures]
     key = packed.key_of(stamps, asdict(plan), unreadable, PIL.__version__)
     found, left_out = packed.find(cache, key), {}
@@ -156,12 +172,16 @@ def _kept(pictures: Sequence[Picture], plan: Plan, unreadable: Unread, cache: Pa
     return Decoded(images, {int(place): str(why) for place, why in record["left_out"]})
 
 
-def _shape(plan: Plan) -> tuple[int, int, int]:
+def _shape(plan: Preprocessing) -> tuple[int, int, int]:
     return len(MODES[plan.mode]), plan.size[1], plan.size[0]
 
 
 def _chunks(
-    pictures: Sequence[Picture], plan: Plan, unreadable: Unread, left_out: dict[int, str], show: bool = False
+    pictures: Sequence[EncodedPicture],
+    plan: Preprocessing,
+    unreadable: Unread,
+    left_out: dict[int, str],
+    show: bool = False,
 ) -> Iterator[np.ndarray]:
     """The pixels, a chunk at a time; fills `left_out`, and at the end raises PicturesRefused with these, or where no picture
     was read. show: a bar on standard error, where that is a terminal."""

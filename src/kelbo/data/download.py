@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import urlsplit
 
-from kelbo.data.sources import SCHEMES, File, Source, fault
-from kelbo.data.transfer import Cut, Failure, Wrong, transfer
+from kelbo.data.sources import SCHEMES, File, PublicSet, fault
+from kelbo.data.transfer import Cut, TransferError, Wrong, transfer
 from kelbo.errors import DataCorrupt, DataError, DataMissing
 
 if sys.platform == "win32":
@@ -49,7 +49,7 @@ class Silent:
 
 
 def fetch(
-    source: Source,
+    source: PublicSet,
     root: Path | str,
     mirror: str | None = None,
     watch: Watch | None = None,
@@ -80,13 +80,13 @@ def fetch(
     except OSError as error:
         raise DataError(
             f"{source.title} cannot be kept in {folder} ({error}). Make room there or choose another data root, "
-            "then fetch again: the files that are complete are kept.",
+            "then fetch again: what has arrived so far is kept.",
             remedy=("data_root",),
         ) from error
     return [folder / file.name for file in source.files]
 
 
-def _homes(source: Source, file: File, mirror: str | None) -> tuple[str, ...]:
+def _homes(source: PublicSet, file: File, mirror: str | None) -> tuple[str, ...]:
     if not mirror:
         return file.urls
     if urlsplit(mirror).scheme not in SCHEMES:
@@ -105,15 +105,15 @@ def _there(path: Path, file: File) -> bool:
 
 
 def _from_any(
-    source: Source, file: File, urls: tuple[str, ...], folder: Path, watch: Watch, pause: float, timeout: float
+    source: PublicSet, file: File, urls: tuple[str, ...], folder: Path, watch: Watch, pause: float, timeout: float
 ) -> None:
     """The file from the first home that gives it; the error tells of each that did not."""
     path, partial = folder / file.name, folder / f".{file.name}.partial"
-    failures: list[tuple[str, Failure]] = []
+    failures: list[tuple[str, TransferError]] = []
     for url in urls:
         try:
             _from_one(url, file, partial, watch, pause, timeout)
-        except Failure as failure:
+        except TransferError as failure:
             failures.append((url, failure))
             if url != urls[-1]:
                 watch.says(f"{url}: {failure}; trying the next home")
@@ -158,7 +158,7 @@ def _verify(partial: Path, file: File, resumed: bool) -> None:
         raise (Cut if resumed else Wrong)(f"what came was not the official file, and was deleted: {wrong}")
 
 
-def _by_hand(source: Source, folder: Path) -> str:
+def _by_hand(source: PublicSet, folder: Path) -> str:
     if source.fetchable:
         wanted = "".join(f"\n  {file.urls[0]}" for file in source.files)
         way = f"To do it by hand, save these in {folder}:{wanted}\n"

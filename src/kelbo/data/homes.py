@@ -7,7 +7,7 @@ its MD5 alone and nobody publishes its size. MNIST's unpacked files are known to
 
 from __future__ import annotations
 
-from kelbo.data.sources import Contents, File, Source
+from kelbo.data.sources import Contents, File, PublicSet
 
 OSSCI = "https://ossci-datasets.s3.amazonaws.com/mnist"
 CVDF = "https://storage.googleapis.com/cvdf-datasets/mnist"
@@ -21,7 +21,7 @@ def _from(name: str, bases: tuple[str, ...], size: int, sha256: str, contents: C
     return File(name, tuple(f"{base}/{name}" for base in bases), size, sha256=sha256, contents=contents)
 
 
-MNIST = Source(
+MNIST = PublicSet(
     name="mnist",
     title="MNIST",
     files=(
@@ -59,7 +59,7 @@ MNIST = Source(
     licence="LeCun, Cortes & Burges; CC BY-SA 3.0 as Keras states it",
 )
 
-FASHION_MNIST = Source(
+FASHION_MNIST = PublicSet(
     name="fashion-mnist",
     title="Fashion-MNIST",
     files=(
@@ -93,7 +93,7 @@ FASHION_MNIST = Source(
     licence="Zalando SE; MIT",
 )
 
-CIFAR10 = Source(
+CIFAR10 = PublicSet(
     name="cifar10",
     title="CIFAR-10",
     files=(
@@ -109,7 +109,7 @@ CIFAR10 = Source(
     licence="Krizhevsky; none stated, the authors ask to be cited",
 )
 
-CIFAR100 = Source(
+CIFAR100 = PublicSet(
     name="cifar100",
     title="CIFAR-100",
     files=(
@@ -125,7 +125,7 @@ CIFAR100 = Source(
     licence="Krizhevsky; none stated, the authors ask to be cited",
 )
 
-SVHN = Source(
+SVHN = PublicSet(
     name="svhn",
     title="SVHN",
     files=(
@@ -147,7 +147,7 @@ SVHN = Source(
     licence="Netzer et al.; for non-commercial use only",
 )
 
-SVHN_EXTRA = Source(
+SVHN_EXTRA = PublicSet(
     name="svhn-extra",
     title="SVHN's extra images",
     files=(
@@ -163,7 +163,7 @@ SVHN_EXTRA = Source(
     licence="Netzer et al.; for non-commercial use only",
 )
 
-DSPRITES = Source(
+DSPRITES = PublicSet(
     name="dsprites",
     title="dSprites",
     files=(
@@ -182,7 +182,7 @@ DSPRITES = Source(
     licence="DeepMind; Apache 2.0",
 )
 
-SHAPES3D = Source(
+SHAPES3D = PublicSet(
     name="3dshapes",
     title="3D Shapes",
     files=(
@@ -198,7 +198,7 @@ SHAPES3D = Source(
     licence="DeepMind; Apache 2.0",
 )
 
-CELEBA = Source(
+CELEBA = PublicSet(
     name="celeba",
     title="CelebA",
     files=(

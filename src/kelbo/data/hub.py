@@ -17,7 +17,7 @@ from kelbo.data.formats import is_picture
 from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
-from kelbo.data.pictures import Crop, Deep, Filter, Mode, Picture, Refused, Sides, check_options
+from kelbo.data.pictures import Crop, Deep, EncodedPicture, Filter, Mode, Refused, Sides, check_options
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -180,7 +180,7 @@ def _class_column(part: Dataset) -> str | None:
     return columns[0] if len(columns) == 1 else None
 
 
-def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> list[Picture]:
+def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> list[EncodedPicture]:
     datasets = _library()
     encoded = part.select_columns([column]).cast_column(column, datasets.Image(decode=False))
     inside = (
@@ -188,9 +188,9 @@ def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> li
     )
     roots = [Path(root).resolve() for root in inside]
 
-    def picture(row: int) -> Picture:
+    def picture(row: int) -> EncodedPicture:
         name = f"{dataset}, {split} row {row:,}"
-        return Picture(
+        return EncodedPicture(
             name, (str(dataset), split, row), lambda: _bytes(encoded[row][column], name, roots), f"row {row}"
         )
 

@@ -13,7 +13,7 @@ import torch
 
 from kelbo.data.factors import FactorImages
 from kelbo.data.images import Images, QuantizedImages, SubsetImages
-from kelbo.data.splits import told
+from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
 
@@ -83,7 +83,7 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
     Its note ends with where the splits are from.
     """
     if "all" not in whole.splits:
-        return replace(whole, note=f"{whole.note}, {told(whole.sources)}")
+        return replace(whole, note=f"{whole.note}, {sources_line(whole.sources)}")
     sources = drawn(fraction, seed, whole.sources.get("all"))
     parts = hold_out(whole.splits["all"], fraction, seed)
 

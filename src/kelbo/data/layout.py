@@ -115,14 +115,14 @@ def _divided(homes: Sequence[Parents | None], level: _Level, place: str, left_ou
             split = level.called[home[-1]]
             parts.setdefault(split, []).append(number)
             at.setdefault(split, set()).add(home)
-    called = {_told(some): split for split, some in at.items()}
+    called = {_folder_names(some): split for split, some in at.items()}
     chosen = settled(called, place)
     return Division(
         {split: parts[called[name]] for split, name in chosen.items()}, sources_of(chosen, called), left_out
     )
 
 
-def _told(some: set[Parents]) -> str:
+def _folder_names(some: set[Parents]) -> str:
     """Folders for people: one by its path, several by their names."""
     names = sorted({home[-1] for home in some})
     path = "/".join(next(iter(some))) + "/"

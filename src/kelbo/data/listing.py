@@ -10,7 +10,7 @@ from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 
 from kelbo.data.formats import is_picture
-from kelbo.data.pictures import Picture, from_file
+from kelbo.data.pictures import EncodedPicture, from_file
 from kelbo.errors import DataCorrupt
 
 
@@ -18,7 +18,7 @@ from kelbo.errors import DataCorrupt
 class Listing:
     """Pictures sorted by their paths, all folders' paths (parted by "/"), and how many files were left out, by kind."""
 
-    pictures: list[Picture]
+    pictures: list[EncodedPicture]
     folders: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 

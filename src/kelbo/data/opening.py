@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from kelbo.data.deep import NoScale, scaled
 from kelbo.data.formats import formats_for
 from kelbo.data.headers import EIGHT, Depth, Lost, depth_of, transparent_colour
-from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, Mode, Picture, Plan, Refused, Size, by
+from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, EncodedPicture, Mode, Preprocessing, Refused, Size, by
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
 """formats whose first picture is the whole one: the further ones are its previews, depth maps, second views or layers"""
@@ -39,7 +39,7 @@ def decoding_strictly() -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def planned(picture: Picture, plan: Plan) -> Image.Image:
+def planned(picture: EncodedPicture, plan: Preprocessing) -> Image.Image:
     """The picture, decoded, cropped and resized. Raises Refused where it cannot be read or does not fit the plan."""
     image = cropped(opened(picture, plan.mode, plan.depth), picture.name, plan.crop, plan.size)
     if image.size == plan.size:
@@ -52,7 +52,7 @@ def planned(picture: Picture, plan: Plan) -> Image.Image:
     return image.resize(plan.size, FILTERS[plan.resize])
 
 
-def opened(picture: Picture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
+def opened(picture: EncodedPicture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
     """The picture, turned upright as its EXIF tag says, as 8-bit RGB or grey.
 
     Raises Refused where it cannot be read, or where that would lose what it holds: depth (unless depth is "scale"),

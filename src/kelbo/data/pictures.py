@@ -40,7 +40,7 @@ class Refused(DataCorrupt):
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedPicture:
     """An encoded picture.
 
     name: its path, as messages call it. stamp: what tells it from every other picture and from another version of
@@ -54,7 +54,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Preprocessing:
     """What is done to every picture: `size` is what comes out of it."""
 
     size: Size
@@ -72,12 +72,12 @@ class Plan:
         return f"{self.mode} {size}, crop {self.crop}, {resized}{deep}"
 
 
-def from_file(file: Path, path: str) -> Picture:
+def from_file(file: Path, path: str) -> EncodedPicture:
     """A picture in a file, which is read when its bytes are asked for. path: its place within the set."""
     try:
         status = file.stat()
     except OSError as error:
-        return Picture(str(file), (str(file.absolute()), "absent"), _refusing(_unread(file, error)), path)
+        return EncodedPicture(str(file), (str(file.absolute()), "absent"), _refusing(_unread(file, error)), path)
 
     def read() -> bytes:
         if status.st_size > MOST_BYTES:
@@ -87,7 +87,7 @@ def from_file(file: Path, path: str) -> Picture:
         except OSError as error:
             raise Refused(_unread(file, error)) from error
 
-    return Picture(str(file), (str(file.absolute()), status.st_size, status.st_mtime_ns), read, path)
+    return EncodedPicture(str(file), (str(file.absolute()), status.st_size, status.st_mtime_ns), read, path)
 
 
 def _unread(file: Path, error: OSError) -> str:

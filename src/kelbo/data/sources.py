@@ -61,7 +61,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublicSet:
     """A data set with a public home.
 
     name: as in `kelbo data list`. title: as its readers' messages name it. place: the folder below the data root, "." for

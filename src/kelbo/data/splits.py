@@ -125,6 +125,6 @@ def sources_of(chosen: Mapping[str, str], called: Mapping[str, str]) -> dict[str
     return {split: f"{name}{no_test.get(split, '')}" for split, name in chosen.items()}
 
 
-def told(sources: Mapping[str, str]) -> str:
+def sources_line(sources: Mapping[str, str]) -> str:
     """The splits' sources as a part of a set's note."""
     return ", ".join(f"{split} from {source}" for split, source in sources.items())

@@ -17,19 +17,19 @@ BLOCK = 2**16
 BUSY = (408, 429, 500, 502, 503, 504)  # what may pass by itself
 
 
-class Failure(Exception):
+class TransferError(Exception):
     """Why one home did not give the file."""
 
 
-class Unreachable(Failure):
+class Unreachable(TransferError):
     """No connection, or the home does not have it."""
 
 
-class Cut(Failure):
+class Cut(TransferError):
     """It ended too early or the server was busy: what came is kept, and another attempt may finish it."""
 
 
-class Wrong(Failure):
+class Wrong(TransferError):
     """Something else than the official file is there; what came was deleted."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 
 from kelbo.data.formats import is_picture
 from kelbo.data.listing import Listing, suffix_of
-from kelbo.data.pictures import MOST_BYTES, Picture, Refused
+from kelbo.data.pictures import MOST_BYTES, EncodedPicture, Refused
 from kelbo.errors import DataCorrupt
 
 METHODS = (
@@ -33,7 +33,7 @@ def zipped(archive: Path) -> Iterator[Listing]:
     except Exception as error:  # a damaged archive may fail in any way
         raise DataCorrupt(f"{archive} is no readable zip archive ({error}): it is cut off or damaged.") from error
     with opened:
-        pictures: dict[str, Picture] = {}
+        pictures: dict[str, EncodedPicture] = {}
         folders: set[str] = set()
         left_out: Counter[str] = Counter()
         for member in sorted(opened.infolist(), key=lambda member: member.filename):
@@ -68,10 +68,10 @@ def _is_hidden(path: PureWindowsPath) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
 
 
-def _picture(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> Picture:
+def _picture(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> EncodedPicture:
     name = f"{archive}/{member.filename}"
     stamp = (str(archive.absolute()), member.filename, member.file_size, member.CRC)
-    return Picture(name, stamp, lambda: _read(name, opened, member), path)
+    return EncodedPicture(name, stamp, lambda: _read(name, opened, member), path)
 
 
 def _read(name: str, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kelbo.data.sources import File, Source
+from kelbo.data.sources import File, PublicSet
 from kelbo.errors import DataCorrupt, DataMissing, ScoreError
 from kelbo.evaluation.feature_files import read_checked, scripted
 from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Resize, Shape, opened
@@ -28,7 +28,7 @@ INCEPTION_FILE = File(
     size=95_607_719,
     sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
-INCEPTION = Source(
+INCEPTION = PublicSet(
     name=NAME,
     title="The 2015 Inception network",
     files=(INCEPTION_FILE,),

@@ -22,7 +22,7 @@ BETAS = (0.1, 1.0, 4.0, 10.0)
 EPOCHS = 40
 
 
-class Part(NamedTuple):
+class StudySweep(NamedTuple):
     """One network on one set of the study: a sweep over β and seeds.
 
     seeds    the study's
@@ -46,13 +46,13 @@ class Part(NamedTuple):
 
 FOUR, THREE, TWO = (123, 427, 235, 921), (123, 427, 235), (4723, 1263)
 
-PARTS: dict[str, Part] = {
-    "dsprites-mlp": Part("dsprites", "mlp", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256, learning_rate=1e-2),
-    "dsprites-conv": Part("dsprites", "conv", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256),
-    "3dshapes-conv": Part("3dshapes", "conv", THREE, 480_000, d.Shapes3dSpec(), learning_rate=1e-4),
-    "mpi3d-conv": Part("mpi3d", "conv", THREE, 1_036_800, d.ArmSpec()),
-    "cifar10-conv": Part("cifar10", "conv", TWO, 50_000, None, latents=128),
-    "cifar100-conv": Part("cifar100", "conv", TWO, 50_000, None, latents=128),
+PARTS: dict[str, StudySweep] = {
+    "dsprites-mlp": StudySweep("dsprites", "mlp", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256, learning_rate=1e-2),
+    "dsprites-conv": StudySweep("dsprites", "conv", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256),
+    "3dshapes-conv": StudySweep("3dshapes", "conv", THREE, 480_000, d.Shapes3dSpec(), learning_rate=1e-4),
+    "mpi3d-conv": StudySweep("mpi3d", "conv", THREE, 1_036_800, d.ArmSpec()),
+    "cifar10-conv": StudySweep("cifar10", "conv", TWO, 50_000, None, latents=128),
+    "cifar100-conv": StudySweep("cifar100", "conv", TWO, 50_000, None, latents=128),
 }
 
 

@@ -169,7 +169,7 @@ def provenance(results: Entry) -> dict[str, dict[str, str]]:
     return {"Measures": measures, "When": moments, "Machine": {k: _words(v) for k, v in results["machine"].items()}}
 
 
-def told(results: Entry, verdicts: Sequence[Verdict], *, asked: str, **more: Any) -> dict[str, Any]:
+def page_context(results: Entry, verdicts: Sequence[Verdict], *, asked: str, **more: Any) -> dict[str, Any]:
     """What the template of every study's page asks for, and what the study adds. asked: the part of it, "" where all."""
     return {
         "results": results,

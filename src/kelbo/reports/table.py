@@ -11,7 +11,7 @@ from kelbo.runs.settings import differing
 
 
 @dataclass(frozen=True)
-class Cell:
+class RecordCell:
     """note: what differs from the row's unit."""
 
     value: str = "–"
@@ -20,42 +20,44 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class RecordRow:
     quantity: str
     unit: str
-    cells: list[Cell]
+    cells: list[RecordCell]
 
 
 @dataclass(frozen=True)
-class Table:
+class RecordTable:
     """columns: the records' names; reasons: why some have no bits/dim, with their names."""
 
     columns: list[str]
-    rows: list[Row]
+    rows: list[RecordRow]
     reasons: dict[str, list[str]]
 
 
-def comparison(records: dict[str, Record], step: int) -> Table:
+def comparison(records: dict[str, Record], step: int) -> RecordTable:
     """All records by name, those of the test split first; a record of another checkpoint than `step` says so."""
     names = sorted(records, key=lambda name: (records[name]["settings"]["split"] != "test", name))
     found = [records[name] for name in names]
     rows = [
-        Row("Split", "", [Cell(record["settings"]["split"]) for record in found]),
-        Row("Images N", "", [Cell(f"{record['settings']['images']:,}") for record in found]),
-        Row("Checkpoint", "step", [_checkpoint(record, step) for record in found]),
+        RecordRow("Split", "", [RecordCell(record["settings"]["split"]) for record in found]),
+        RecordRow("Images N", "", [RecordCell(f"{record['settings']['images']:,}") for record in found]),
+        RecordRow("Checkpoint", "step", [_checkpoint(record, step) for record in found]),
         *_settings(found),
         _measured("ELBO", found, lambda record: record["elbo"]),
         _measured("Rate", found, lambda record: record["rate"]),
         _measured("Distortion", found, lambda record: record["distortion"]),
         _measured("Importance-weighted bound", found, lambda record: record["importance_weighted"]),
-        Row("Bits/dim", "bits", [_bits(record) for record in found]),
+        RecordRow("Bits/dim", "bits", [_bits(record) for record in found]),
         _measured("PSNR", found, lambda record: record["reconstruction"]["psnr"]),
         _ssim(found),
-        Row("Active units", "latents", [_active(record) for record in found]),
+        RecordRow("Active units", "latents", [_active(record) for record in found]),
         *(_decoder(title, unit, name, found) for title, unit, name in DECODER),
-        Row("Images that σ is from", "training images", [_sigma_images(record) for record in found]),
+        RecordRow("Images that σ is from", "training images", [_sigma_images(record) for record in found]),
     ]
-    return Table(names, [row for row in rows if any(cell != Cell() for cell in row.cells)], _reasons(names, found))
+    return RecordTable(
+        names, [row for row in rows if any(cell != RecordCell() for cell in row.cells)], _reasons(names, found)
+    )
 
 
 DECODER = (
@@ -74,24 +76,26 @@ def _reasons(names: list[str], records: list[Record]) -> dict[str, list[str]]:
     return reasons
 
 
-def _measured(quantity: str, records: list[Record], read: Callable[[Record], Record | None]) -> Row:
+def _measured(quantity: str, records: list[Record], read: Callable[[Record], Record | None]) -> RecordRow:
     values = [read(record) for record in records]
     unit = next((value["unit"] for value in values if value), "")
-    return Row(quantity, unit, [_cell(record, value, unit) for record, value in zip(records, values, strict=True)])
+    return RecordRow(
+        quantity, unit, [_cell(record, value, unit) for record, value in zip(records, values, strict=True)]
+    )
 
 
-def _cell(record: Record, value: Record | None, unit: str) -> Cell:
+def _cell(record: Record, value: Record | None, unit: str) -> RecordCell:
     if value is None:
-        return Cell()
+        return RecordCell()
     mean, error = with_error(value["mean"], error_of(record, value))
     notes = [
         f"{value['samples']:,} samples" if "samples" in value else "",
         value["unit"] if value["unit"] != unit else "",
     ]
-    return Cell(mean, error, "; ".join(filter(None, notes)))
+    return RecordCell(mean, error, "; ".join(filter(None, notes)))
 
 
-def _ssim(records: list[Record]) -> Row:
+def _ssim(records: list[Record]) -> RecordRow:
     row = _measured("SSIM", records, lambda record: ssim_of(record)[0])
     whys = [ssim_of(record)[1] == OTHER_SSIM for record in records]
     cells = [replace(cell, note=OTHER_SSIM) if other else cell for cell, other in zip(row.cells, whys, strict=True)]
@@ -102,41 +106,41 @@ TOLD = ("split", "images", "step", "importance_samples", "dequantized")
 """settings that the table's other rows and cells tell"""
 
 
-def _settings(records: list[Record]) -> list[Row]:
+def _settings(records: list[Record]) -> list[RecordRow]:
     """A row for each other setting in which the records differ: numbers beside one another may be of several kinds."""
     found = differing([{k: v for k, v in record["settings"].items() if k not in TOLD} for record in records])
-    return [Row(_words(name), "", [Cell(value) for value in values]) for name, values in found.items()]
+    return [RecordRow(_words(name), "", [RecordCell(value) for value in values]) for name, values in found.items()]
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", ": ").capitalize()
 
 
-def _checkpoint(record: Record, step: int) -> Cell:
+def _checkpoint(record: Record, step: int) -> RecordCell:
     its = record["settings"]["step"]
-    return Cell(f"{its:,}", note="" if its == step else "another than this page’s")
+    return RecordCell(f"{its:,}", note="" if its == step else "another than this page’s")
 
 
-def _bits(record: Record) -> Cell:
+def _bits(record: Record) -> RecordCell:
     if record["bits_per_dim"] is None:
-        return Cell("none")
-    return Cell(*bits_with_error(record), "dequantised" if record["settings"]["dequantized"] else "")
+        return RecordCell("none")
+    return RecordCell(*bits_with_error(record), "dequantised" if record["settings"]["dequantized"] else "")
 
 
-def _sigma_images(record: Record) -> Cell:
+def _sigma_images(record: Record) -> RecordCell:
     """Of a decoder that solves for its σ; a record without them may have one of earlier weights."""
     images = record["settings"].get("sigma_images")
-    return Cell() if images is None else Cell(f"{images:,}")
+    return RecordCell() if images is None else RecordCell(f"{images:,}")
 
 
-def _active(record: Record) -> Cell:
+def _active(record: Record) -> RecordCell:
     latents = record["latents"]
     if latents is None or latents["active_units"] is None or record["settings"]["images"] < 2:
-        return Cell()
-    return Cell(f"{latents['active_units']} of {latents['dims']}")
+        return RecordCell()
+    return RecordCell(f"{latents['active_units']} of {latents['dims']}")
 
 
-def _decoder(title: str, unit: str, name: str, records: list[Record]) -> Row:
+def _decoder(title: str, unit: str, name: str, records: list[Record]) -> RecordRow:
     speaks = [record["latents"] is not None or name in ("sigma", "rmse") for record in records]
     values = [record["decoder"][name] if speak else None for record, speak in zip(records, speaks, strict=True)]
-    return Row(title, unit, [Cell() if value is None else Cell(plain(value)) for value in values])
+    return RecordRow(title, unit, [RecordCell() if value is None else RecordCell(plain(value)) for value in values])

@@ -15,7 +15,7 @@ NAMES = {
 }
 
 
-class Verdict(NamedTuple):
+class SigmaVerdict(NamedTuple):
     """In a word and in a sentence."""
 
     word: str
@@ -58,15 +58,17 @@ def spoken(kind: str) -> str:
     return " ".join(NAMES.get(word, word) for word in kind.split("_"))
 
 
-def calibration(sigma: float, rmse: float) -> Verdict:
+def calibration(sigma: float, rmse: float) -> SigmaVerdict:
     """Whether the σ that a decoder predicts is the error that its reconstructions make, both in intensities."""
     ratio = over_error(sigma, rmse)
     match fit(ratio):
         case "fits":
-            return Verdict("calibrated", f"It expects the error that it makes, within a factor of {FITS:g}.")
+            return SigmaVerdict("calibrated", f"It expects the error that it makes, within a factor of {FITS:g}.")
         case "narrow":
-            return Verdict("overconfident", f"It expects an error {100 * (1 - ratio):.0f} % below the one it makes.")
+            return SigmaVerdict(
+                "overconfident", f"It expects an error {100 * (1 - ratio):.0f} % below the one it makes."
+            )
     if rmse == 0 or ratio > 2:
         times = "while there is none" if rmse == 0 else f"{ratio:.1f} times the one it makes"
-        return Verdict("underconfident", f"It expects an error {times}, and pays nats for that.")
-    return Verdict("underconfident", f"It expects an error {100 * (ratio - 1):.0f} % above the one it makes.")
+        return SigmaVerdict("underconfident", f"It expects an error {times}, and pays nats for that.")
+    return SigmaVerdict("underconfident", f"It expects an error {100 * (ratio - 1):.0f} % above the one it makes.")

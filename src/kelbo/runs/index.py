@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kelbo.runs.record import Run
 
 
-class Entry(NamedTuple):
+class RunSummary(NamedTuple):
     """One run at a glance: its folder, its last row of scalars, its newest checkpoint (None before the first)."""
 
     run: Run
@@ -18,10 +18,11 @@ class Entry(NamedTuple):
     checkpoint: int | None
 
 
-def index(folder: Path) -> list[Entry]:
+def index(folder: Path) -> list[RunSummary]:
     """Every run in `folder` and below it, by path; empty where there is none. What vanishes meanwhile is left out."""
     return [
-        Entry(run, _last(run), max(run.checkpoint_steps(), default=None)) for run in sorted(_found(folder), key=_path)
+        RunSummary(run, _last(run), max(run.checkpoint_steps(), default=None))
+        for run in sorted(_found(folder), key=_path)
     ]
 
 

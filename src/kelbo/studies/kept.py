@@ -65,10 +65,10 @@ def bound(experiment: Experiment, split: str, images: int | None) -> dict[str, A
     """Distortion, rate and ELBO, nats per image with their standard errors, and the reconstructions' rmse, intensity."""
     chosen = evenly(split_of(experiment.data, split), images)
     values = per_example(experiment.model, chosen, batch_size=256, samples=0, dequantized=False, seed=0)
-    return {"bound": told(values, split), "rmse": math.sqrt(values.squared_error.mean())}
+    return {"bound": bound_record(values, split), "rmse": math.sqrt(values.squared_error.mean())}
 
 
-def told(values: PerExample, split: str) -> dict[str, Any]:
+def bound_record(values: PerExample, split: str) -> dict[str, Any]:
     """A bound as JSON, of the images of a split."""
     nats = {"distortion": values.distortion, "rate": values.rate, "elbo": -(values.distortion + values.rate)}
     return {"split": split, "images": len(values.rate)} | {name: with_error(each) for name, each in nats.items()}

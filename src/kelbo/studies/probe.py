@@ -35,7 +35,7 @@ class Rate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """Seconds on this machine's clock, with so many workers."""
 
     training: float

@@ -21,7 +21,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.seeds import Source, drawing_from, seeded
 from kelbo.sweeps.queue import cores, workers_here
 from kelbo.sweeps.stackable import stackable
-from kelbo.sweeps.stacked_step import Lane, Step
+from kelbo.sweeps.stacked_step import StackedLane, Step
 from kelbo.training import TrainState, fit
 
 ROUNDS, SECONDS = 3, 0.2
@@ -95,7 +95,7 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
     """A function that takes a step of all lanes, on images of the first."""
     batches = Batches(data.train, recipes[0].training.batch_size, recipes[0].seed, fabric.device)
     lanes = [
-        Lane(
+        StackedLane(
             _state(recipe, data, fabric),
             build.objective(recipe),
             build.schedule(recipe),

@@ -66,7 +66,7 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
     sweep = before.sweep
     if _lines(before.lanes) != definition["lanes"]:
         raise RunError(
-            f"The sweep in {out} has other lanes: it has {_told(sweep.definition())}; you asked for {_told(definition)}"
+            f"The sweep in {out} has other lanes: it has {_summary(sweep.definition())}; you asked for {_summary(definition)}"
             f"{_changed(sweep, recipe)}. Resume it with its own lanes, or choose another folder.",
             remedy=("resume", "out"),
         )
@@ -180,6 +180,6 @@ def _changed(sweep: Sweep, recipe: Recipe) -> str:
     return f"; of the recipe {', '.join(changed)}" if changed else ""
 
 
-def _told(definition: dict[str, Any]) -> str:
+def _summary(definition: dict[str, Any]) -> str:
     over = "; ".join(definition["over"]) or "no setting varied"
     return f"{over}; seeds {', '.join(map(str, definition['seeds']))} ({len(definition['lanes'])} lanes)"

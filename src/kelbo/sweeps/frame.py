@@ -25,7 +25,7 @@ UNKNOWN = "unknown"
 """a condition that an older record does not tell"""
 
 
-class Row(NamedTuple):
+class LaneNumber(NamedTuple):
     """One number of one lane; value and step are None where the lane lacks what another lane has.
 
     settings    what the sweep varies, by path, with its values' own types
@@ -70,7 +70,7 @@ class Summary(NamedTuple):
     note: str
 
 
-def rows(sweep: Sweep) -> list[Row]:
+def rows(sweep: Sweep) -> list[LaneNumber]:
     """Every lane's numbers, in the order of the lanes; each lane has a row for each quantity that any lane has.
 
     Where no lane has any number yet, each has one row without a quantity. Damaged or RunError names a record that cannot
@@ -87,7 +87,7 @@ def rows(sweep: Sweep) -> list[Row]:
         has = {(number.quantity, number.source): number for number in of_lane}
         for (quantity, source), unit in (columns or {("", ""): ""}).items():
             number = has.get((quantity, source), Number(quantity, None, unit, source, None, {}))
-            table.append(Row(lane["name"], varied, lane["seed"], state=state, **number._asdict()))
+            table.append(LaneNumber(lane["name"], varied, lane["seed"], state=state, **number._asdict()))
     return table
 
 
@@ -101,13 +101,13 @@ def state_of(sweep: Sweep, lane: str) -> str:
     return status or "unfinished"
 
 
-def summary(table: Iterable[Row]) -> list[Summary]:
+def summary(table: Iterable[LaneNumber]) -> list[Summary]:
     """Each quantity's mean, spread and interval over the seeds of each setting; a section a quantity and source.
 
     A note tells each condition in which numbers of one mean differ, or in which they differ from the other means of their
     section, which stand in one table with them.
     """
-    groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    groups: dict[tuple[str, str], dict[str, list[LaneNumber]]] = {}
     for row in table:
         if row.quantity:
             section = groups.setdefault((row.quantity, row.source), {})
@@ -115,7 +115,7 @@ def summary(table: Iterable[Row]) -> list[Summary]:
     return [found for section in groups.values() for found in _section(list(section.values()))]
 
 
-def _section(groups: list[list[Row]]) -> list[Summary]:
+def _section(groups: list[list[LaneNumber]]) -> list[Summary]:
     kept = [[row for row in group if row.state == "done" and row.value is not None] for group in groups]
     return [
         _summary(group, own, [row for other in kept if other is not own for row in other])
@@ -123,7 +123,7 @@ def _section(groups: list[list[Row]]) -> list[Summary]:
     ]
 
 
-def _summary(group: list[Row], kept: list[Row], elsewhere: list[Row]) -> Summary:
+def _summary(group: list[LaneNumber], kept: list[LaneNumber], elsewhere: list[LaneNumber]) -> Summary:
     """Of one setting's rows; kept: those that count. elsewhere: the other settings' rows that count."""
     values = np.array([row.value for row in kept], np.float64)
     units, steps = {row.unit for row in kept} or {group[0].unit}, {row.step for row in kept}
@@ -152,7 +152,7 @@ def _summary(group: list[Row], kept: list[Row], elsewhere: list[Row]) -> Summary
     )
 
 
-def _excluded(group: list[Row]) -> list[str]:
+def _excluded(group: list[LaneNumber]) -> list[str]:
     why = Counter(
         row.state if row.state != "done" else row.conditions.get(LEFT_OUT, "not measured")
         for row in group
@@ -161,7 +161,7 @@ def _excluded(group: list[Row]) -> list[str]:
     return [f"{count} {state}" for state, count in why.items()]
 
 
-def _differences(kept: list[Row], elsewhere: list[Row]) -> list[str]:
+def _differences(kept: list[LaneNumber], elsewhere: list[LaneNumber]) -> list[str]:
     """In what the numbers of one mean differ besides their seed, or all of them from those of the other means."""
     of_rows, of_others = ([_conditions(row) for row in some] for some in (kept, elsewhere))
     notes = []
@@ -176,7 +176,7 @@ def _differences(kept: list[Row], elsewhere: list[Row]) -> list[str]:
     return notes
 
 
-def _conditions(row: Row) -> dict[str, str]:
+def _conditions(row: LaneNumber) -> dict[str, str]:
     return {"unit": row.unit, "step": str(row.step), **row.conditions}
 
 

@@ -35,7 +35,7 @@ def stackable(recipes: Sequence[Recipe]) -> None:
                 path == "likelihood.scale" and None in (one, another)
             ):  # without one it is learned: one more parameter
                 raise RecipeError(
-                    f"These lanes cannot be stacked: {path} is {_told(one)} in one and {_told(another)} in another. Stacked "
+                    f"These lanes cannot be stacked: {path} is {_text(one)} in one and {_text(another)} in another. Stacked "
                     "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these with "
                     "the queue.",
                     remedy=("how",),
@@ -69,5 +69,5 @@ def _differing(one: dict[str, Any], another: dict[str, Any], prefix: str = "") -
 _ABSENT = object()
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "absent" if value is _ABSENT else "none" if value is None else repr(value)

@@ -29,7 +29,7 @@ from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
-from kelbo.sweeps.stacked_step import Lane, Step
+from kelbo.sweeps.stacked_step import StackedLane, Step
 
 TOLD_EVERY = 10
 """steps"""
@@ -94,7 +94,7 @@ class _Member:
     def __init__(self, name: str, run: Running, tell: Callable[[dict], None]) -> None:
         self.name, self.run, self.tell = name, run, tell
         plan = run.recipe.training
-        self.lane = Lane(
+        self.lane = StackedLane(
             run.state,
             run.objective,
             run.schedule,

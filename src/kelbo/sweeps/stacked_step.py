@@ -20,7 +20,7 @@ from kelbo.units import intensities
 
 
 @dataclass
-class Lane:
+class StackedLane:
     """What moves in one lane, by what, and its source of noise; `batches` are uint8 (B, C, H, W), from the state's step on."""
 
     state: TrainState
@@ -38,7 +38,7 @@ class Step:
     has its own optimiser, over slices: what is not finite in one lane never meets the others. Nothing waits for the device.
     """
 
-    def __init__(self, fabric: Fabric, lanes: Sequence[Lane], levels: int) -> None:
+    def __init__(self, fabric: Fabric, lanes: Sequence[StackedLane], levels: int) -> None:
         self.fabric, self.lanes, self.levels = fabric, lanes, levels
         self.stack = Stack([lane.state.network for lane in lanes])
         self.generators = [lane.source.on(fabric.device) for lane in lanes]

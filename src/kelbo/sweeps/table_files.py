@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from kelbo.errors import RecipeError
 from kelbo.runs import write_atomic
 from kelbo.runs.writing import require_room
-from kelbo.sweeps.frame import Row, Summary, rows, summary
+from kelbo.sweeps.frame import LaneNumber, Summary, rows, summary
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Row", "Summary", "printed", "rows", "summary", "write_rows"]
+__all__ = ["LaneNumber", "Summary", "printed", "rows", "summary", "write_rows"]
 
 TYPES = {"seed": "int64", "step": "int64", "n": "int64", "excluded": "int64"} | dict.fromkeys(
     ("value", "mean", "sd", "median", "low", "high"), "float64"
@@ -28,7 +28,7 @@ TYPES = {"seed": "int64", "step": "int64", "n": "int64", "excluded": "int64"} | 
 """of the columns that are no text, whether or not a value is there"""
 
 
-def write_rows(path: Path, table: Sequence[Row] | Sequence[Summary]) -> None:
+def write_rows(path: Path, table: Sequence[LaneNumber] | Sequence[Summary]) -> None:
     """Write rows or summaries as .csv or .parquet, atomically; what is missing is an empty field, in parquet null.
 
     RecipeError for another ending, and for .parquet without pyarrow.
@@ -47,7 +47,7 @@ def require_table(path: Path) -> None:
     require_room(path)
 
 
-def _flat(row: Row | Summary) -> dict[str, Any]:
+def _flat(row: LaneNumber | Summary) -> dict[str, Any]:
     """A row as columns, each setting one of them; its conditions are one, as JSON."""
     columns: dict[str, Any] = {}
     for name, value in row._asdict().items():
@@ -69,7 +69,7 @@ def _csv(records: list[dict[str, Any]]) -> str:
 
 def _parquet(records: list[dict[str, Any]]) -> bytes:
     pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    known = Row._fields + Summary._fields
+    known = LaneNumber._fields + Summary._fields
     columns = {}
     for name in records[0] if records else ():
         kind = TYPES.get(name, "string") if name in known else None  # a setting's type is that of its values
@@ -108,7 +108,7 @@ def printed(found: Sequence[Summary], quantities: Sequence[str] | None = None) -
         if before not in ("", name):
             table.add_section()
         varied = [str(row.settings.get(path, "")) for path in settings]
-        table.add_row("" if name == before else name, *varied, _seeds(row, notes), *_told(row))
+        table.add_row("" if name == before else name, *varied, _seeds(row, notes), *_statistics(row))
         before = name
     return table
 
@@ -160,7 +160,7 @@ def _mark(number: int) -> str:
     return f"{number}".translate(RAISED)
 
 
-def _told(row: Summary) -> tuple[str, str, str]:
+def _statistics(row: Summary) -> tuple[str, str, str]:
     """Mean and sd, median, interval."""
     if row.mean is None or row.median is None:
         return "–", "–", "–"

@@ -14,7 +14,7 @@ from kelbo.studies.beta_vae.plan import plan_of
 from kelbo.studies.beta_vae.reproduce import begin, expected
 from kelbo.studies.beta_vae.training import entries_of
 from kelbo.studies.beta_vae.wanted import TARGETS, chosen
-from kelbo.studies.probe import Estimate, Rate
+from kelbo.studies.probe import Rate, TimeEstimate
 from kelbo.studies.study_lanes import lay_out
 
 
@@ -168,7 +168,7 @@ def test_the_estimate_is_what_is_left_over_the_rate_and_the_workers(tmp_path):
     assert found.seconds == found.training + found.measuring > found.training
     entries[0].sweep.save_status(entries[0].lane.name, {"state": "diverged", "error": "it was not finite"})
     assert estimate(plan, entries, rates, workers=2).training == pytest.approx(found.training / 2)
-    assert estimate(plan_of(BUDGETS["minutes"], only=["table4"]), [], {}, workers=2) == Estimate(0.0, 0.0, 2)
+    assert estimate(plan_of(BUDGETS["minutes"], only=["table4"]), [], {}, workers=2) == TimeEstimate(0.0, 0.0, 2)
 
 
 def test_what_is_measured_is_no_longer_expected(tmp_path):

@@ -52,7 +52,7 @@ def write_study_page(folder: Path) -> Path:
 
 def _told(results: Entry) -> dict[str, Any]:
     study, verdicts = Study(results), claims(results)
-    return study_page.told(
+    return study_page.page_context(
         results,
         verdicts,
         lead=list(_lead(study)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.training import Entry
-from kelbo.studies.probe import Estimate, Rate
+from kelbo.studies.probe import Rate, TimeEstimate
 
 REFERENCE = 1_000.0
 """images a second that one thread trains of 2Dshapes' MLP where the costs below were measured, in seconds"""
@@ -29,7 +29,7 @@ def estimate(
     rates: Mapping[str, Rate],
     workers: int,
     left: Collection[str] | None = None,
-) -> Estimate:
+) -> TimeEstimate:
     """What is left: steps of unfinished lanes, and measuring them, what is `left` of finished lanes, and the rest.
 
     left: titles of finished lanes, names of baselines, "quirks" and "identity" that are not measured whole; all where None.
@@ -48,7 +48,7 @@ def estimate(
         measuring += slow * IDENTITY
     if plan.wants("quirks") and _is_left("quirks", left):
         measuring += slow * (QUIRKS[0] + QUIRKS[1] * plan.budget.effort.mlp_steps)
-    return Estimate(training / workers, measuring / workers, workers)
+    return TimeEstimate(training / workers, measuring / workers, workers)
 
 
 def _is_left(name: str, left: Collection[str] | None) -> bool:

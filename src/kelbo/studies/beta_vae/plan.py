@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from kelbo.errors import RecipeError
 from kelbo.metrics.classifiers import Classifier
-from kelbo.recipes.beta_study import EPOCHS, PARTS, Part, part_recipe
+from kelbo.recipes.beta_study import EPOCHS, PARTS, StudySweep, part_recipe
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.studies.beta_vae.as_published_classifiers import POINTS
@@ -47,7 +47,7 @@ class SweepPlan:
     """
 
     name: str
-    part: Part
+    part: StudySweep
     source: Source
     betas: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -247,7 +247,7 @@ def _sweeps(
     mode: Mode,
     names: Sequence[str],
     root: Path | None,
-    parts: Mapping[str, Part] = PARTS,
+    parts: Mapping[str, StudySweep] = PARTS,
     *,
     by_seed: bool,
 ) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:

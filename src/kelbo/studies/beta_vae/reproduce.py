@@ -20,7 +20,7 @@ from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirk
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
-from kelbo.studies.probe import Estimate, probe
+from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.study_lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
@@ -52,7 +52,7 @@ def _definition(plan: Plan) -> dict[str, Any]:
     return {"study": "beta-vae", "budget": plan.budget.name, "mode": plan.mode}
 
 
-def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
+def expected(plan: Plan, out: Path, workers: int | None = None) -> TimeEstimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
     count, study, plan = workers or workers_here(2**10), Study(out), as_laid(plan, out)
     study.require(_definition(plan), list(plan.budget.steps))
@@ -61,7 +61,7 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     there = entries_of(shown, study)
     left = {named for named, _ in _jobs(shown, study, there)}
     if not (left or todo):
-        return Estimate(0.0, 0.0, count)
+        return TimeEstimate(0.0, 0.0, count)
     there = [entry for entry in there if entry.title in todo | left]
     needed = {"dsprites-mlp", *(entry.plan.name for entry in there)}  # the first tells how fast this machine is
     recipes = {sweep.name: sweep.recipe for sweep in shown.sweeps if sweep.name in needed}

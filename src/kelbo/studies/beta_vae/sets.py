@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from kelbo.data import dsprites, mpi3d, shapes3d_h5
 from kelbo.data.cifar import CIFAR10, CIFAR100
 from kelbo.data.roots import data_root
-from kelbo.recipes.beta_study import Part, official
+from kelbo.recipes.beta_study import StudySweep, official
 from kelbo.recipes.data_specs import DataSpec, DrawnSpec
 from kelbo.recipes.readers import image_data
 
@@ -29,7 +29,7 @@ class Source(NamedTuple):
     note: str
 
 
-def source_of(part: Part, root: Path | None, *, by_seed: bool = False) -> Source | str:
+def source_of(part: StudySweep, root: Path | None, *, by_seed: bool = False) -> Source | str:
     """The images of a part, or why it is left out.
 
     root: below which official files are looked for. by_seed: each lane's own seed draws its test images.
@@ -40,7 +40,7 @@ def source_of(part: Part, root: Path | None, *, by_seed: bool = False) -> Source
     return source._replace(data=source.data.model_copy(update={"split_seed": "seed"}))
 
 
-def _source(part: Part, root: Path | None) -> Source | str:
+def _source(part: StudySweep, root: Path | None) -> Source | str:
     if is_there(part.role, root):
         data = official(part.role, root.resolve() if root else None)
         if part.role in ("cifar10", "cifar100"):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from kelbo.recipes.sets import split_of
-from kelbo.studies.probe import Estimate, Rate
+from kelbo.studies.probe import Rate, TimeEstimate
 from kelbo.studies.sigma_vae.lanes import Entry
 from kelbo.studies.sigma_vae.plan import Plan
 
@@ -18,7 +18,9 @@ CLASSIFIED = 4e-7
 """seconds for each value of an image that the feature network learns from, on one core"""
 
 
-def estimate(plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], workers: int, network: bool) -> Estimate:
+def estimate(
+    plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], workers: int, network: bool
+) -> TimeEstimate:
     """What is left: the steps of these lanes that are unfinished, measuring all of them, and the feature network."""
     training = measuring = 0.0
     batch = entries[0].plan.recipe.training.batch_size if entries else 0
@@ -31,7 +33,7 @@ def estimate(plan: Plan, entries: Sequence[Entry], rates: Mapping[str, Rate], wo
             measuring += LANE + _looks(plan, entry) / (STEP * rate.trained)
     if network:
         training += plan.budget.epochs * len(plan.images.train) * math.prod(plan.images.shape) * CLASSIFIED
-    return Estimate(training / workers, measuring / workers, workers)
+    return TimeEstimate(training / workers, measuring / workers, workers)
 
 
 def _looks(plan: Plan, entry: Entry) -> float:

@@ -23,7 +23,7 @@ from kelbo.objectives.equivalents import equivalents
 from kelbo.recipes.sets import split_of
 from kelbo.recipes.sigma_study import ANALYTIC, GRID
 from kelbo.runs import Run
-from kelbo.studies.kept import fingerprint, measure_missing, parts_in, told, with_error
+from kelbo.studies.kept import bound_record, fingerprint, measure_missing, parts_in, with_error
 from kelbo.studies.sigma_vae.flattery import flattery
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan
 from kelbo.studies.sigma_vae.speaking import equivalent_sigma, speaking, squared_errors
@@ -145,7 +145,7 @@ def bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
         values, likelihood = _measured(experiment, wants.split, wants.images), experiment.model.likelihood
         found = {
             "kind": likelihood.kind,
-            "bound": told(values, wants.split),
+            "bound": bound_record(values, wants.split),
             "bits": _bits(experiment, wants),
             "rmse": math.sqrt(values.squared_error.mean()),
             "constant": bool(values.means.std(0).max() < CONSTANT) if len(values.means) > 1 else None,
@@ -155,7 +155,7 @@ def bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
             "fitted": None,
         }
     if wants.grid:
-        found["unit_bound"] = told(_measured(experiment, wants.split, wants.images), wants.split)
+        found["unit_bound"] = bound_record(_measured(experiment, wants.split, wants.images), wants.split)
         found["fitted"] = _fitted(experiment, wants)
     return found
 

@@ -14,7 +14,7 @@ from kelbo.reports.sigma_vae.page import write_study_page
 from kelbo.runs.study_folder import Study
 from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
 from kelbo.studies.kept import fingerprint, parts_in
-from kelbo.studies.probe import Estimate, probe
+from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate
 from kelbo.studies.sigma_vae.lanes import SLOW, Entry, entries_of, train
@@ -83,7 +83,7 @@ def _with_features(plan: Plan, study: Study) -> Plan:
     return replace(plan, features=plan.features or study.told().get("features"))
 
 
-def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
+def expected(plan: Plan, out: Path, workers: int | None = None) -> TimeEstimate:
     """About how long what is left of the study in `out` takes here, by a probe of some seconds. Nothing is written."""
     count, study, plan = workers or workers_here(2**10), Study(out), as_laid(plan, out)
     study.require(_definition(plan), SWEEPS)
@@ -97,7 +97,7 @@ def expected(plan: Plan, out: Path, workers: int | None = None) -> Estimate:
     else:
         left |= {entry.title for entry, _ in _jobs(shown, study, there, features.features_of(shown, study))}
         if not left:
-            return Estimate(0.0, 0.0, count)
+            return TimeEstimate(0.0, 0.0, count)
     there = [entry for entry in there if entry.title in left]
     rates = probe({entry.lane.decoder: entry.plan.recipe_of(entry.lane) for entry in there}, workers)
     return estimate(shown, there, rates, count, bool(networks))
