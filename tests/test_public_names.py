@@ -93,7 +93,7 @@ SURFACE = {
         "uniformity",
         "variance_bins",
     ],
-    "kelbo.runs": ["Journal", "Run", "Sweep", "png", "save_grid", "tile", "write_atomic", "write_json"],
+    "kelbo.runs": ["Journal", "Measurement", "Run", "Sweep", "png", "save_grid", "tile", "write_atomic", "write_json"],
     "kelbo.training": [
         "Checkpoints",
         "Constant",

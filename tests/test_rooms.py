@@ -14,7 +14,7 @@ from kelbo.cli.main import app
 PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
 SHELVES = [
     {"bound", "units", "seeds", "errors", "eager"},
-    {"protocols", "machine"},  # of the bottom shelf too, but they speak of a Bound and raise errors
+    {"protocols", "machine", "intervals"},  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"distributed"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.records import page_of
 
 from kelbo.data.arrays import arrays
 from kelbo.data.cifar import cifar10
@@ -20,7 +21,6 @@ from kelbo.data.folder import folder
 from kelbo.errors import DataCorrupt, KelboError, RecipeError, RunError
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change, find, load
-from kelbo.reports.run_page import write_page
 
 
 class Payload:
@@ -121,7 +121,7 @@ def test_a_recipe_is_data_and_nothing_else(tmp_path, monkeypatch, text):
 
 
 def test_a_recipes_name_cannot_inject_into_the_page(run):
-    html = write_page(open_run(run.path)).read_text()
+    html = page_of(open_run(run.path)).read_text()
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
 

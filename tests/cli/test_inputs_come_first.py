@@ -1,6 +1,7 @@
 """A command whose inputs are wrong fails before it makes a folder or a file, and leaves none behind."""
 
 import pytest
+from tests.records import evaluations
 
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import DataError, RunError
@@ -117,5 +118,5 @@ def test_a_rate_is_asked_of_an_autoencoder_in_vain_before_its_bound_is_measured(
     code, _, err = kelbo("evaluate", run.path, "--metrics", "latents")
     assert code == 1
     assert "no rate" in err
-    assert run.evaluations() == {}
+    assert evaluations(run) == {}
     assert evaluate_run(open_run(run.path))["rate"] is None

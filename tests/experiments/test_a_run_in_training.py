@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.records import evaluations, page_of
 
 from kelbo.cli.main import main
 from kelbo.errors import Damaged, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, find
-from kelbo.reports.run_page import write_page
 from kelbo.runs import Run, Sweep
 from kelbo.runs.index import index
 from kelbo.studies.sigma_vae import measure
@@ -116,19 +116,19 @@ def test_a_page_shows_one_checkpoint_with_the_rows_and_pictures_up_to_it(run):
     experiment = open_run(run.path)
     go_on(run, 10)
     evaluate_run(open_run(run.path))  # a newer record lies there by now
-    page = write_page(experiment).read_text()
+    page = page_of(experiment).read_text()
     assert "for 4 of 10 steps" in page or "for 4 steps" in page
     assert "readings up to step 4" in page
     assert "readings up to step 10" not in page
-    assert run.evaluations()["test"]["settings"]["step"] == 4
+    assert evaluations(run)["test"]["settings"]["step"] == 10  # nor did the page's own replace it
     assert [row["step"] for row in experiment.rows()] == [1, 2, 3, 4]
 
 
 def test_a_record_of_the_other_weights_of_a_checkpoint_is_not_shown_for_these(tmp_path):
     run = train(recipe(4, "training.ema=0.9"), tmp_path / "run")
     evaluate_run(open_run(run.path, average=False))
-    write_page(open_run(run.path))
-    assert run.evaluations()["test"]["settings"]["weights"] == "moving average"
+    page_of(open_run(run.path))
+    assert evaluations(run)["test"]["settings"]["weights"] == "moving average"
 
 
 def test_a_studys_numbers_are_kept_under_the_weights_that_they_are_of(run, tmp_path, monkeypatch):

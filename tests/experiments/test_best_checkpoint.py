@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.records import evaluations, page_of, scores
 
 from kelbo.cli.runs import _entry
 from kelbo.data.images import SubsetImages
@@ -19,7 +20,6 @@ from kelbo.errors import Divergence, Interrupted, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import build, change, find
-from kelbo.reports.run_page import write_page
 from kelbo.runs import Run
 from kelbo.runs.index import index
 from kelbo.sweeps.measured import numbers
@@ -98,7 +98,7 @@ def test_the_validation_numbers_are_those_of_an_evaluation_of_that_checkpoint(ru
         assert record[name]["mean"] == pytest.approx(row[f"validation_{name}"], rel=1e-6)
     assert record["settings"]["step"] == best.step
     assert record["settings"]["checkpoint"] == "best"
-    assert run.evaluations().keys() == {"validation-best"}
+    assert evaluations(run).keys() == {"validation-best"}
 
 
 def test_records_of_both_checkpoints_stand_side_by_side(run):
@@ -106,20 +106,20 @@ def test_records_of_both_checkpoints_stand_side_by_side(run):
         experiment = open_run(run.path, checkpoint=which)
         evaluate_run(experiment)
         score_run(experiment, ["latents"])
-    told = {name: record["settings"]["checkpoint"] for name, record in {**run.evaluations(), **run.scores()}.items()}
+    told = {name: record["settings"]["checkpoint"] for name, record in {**evaluations(run), **scores(run)}.items()}
     assert told == {"test": "last", "test-best": "best", "latents-test": "last", "latents-test-best": "best"}
-    steps = {name: record["settings"]["step"] for name, record in run.evaluations().items()}
+    steps = {name: record["settings"]["step"] for name, record in evaluations(run).items()}
     assert steps == {"test": 14, "test-best": best_step(run)}
     elbos_of_test = [number for number in numbers(run) if number.quantity == "elbo" and "test" in number.source]
-    assert [number.conditions["checkpoint"] for number in elbos_of_test] == ["best", "last"]
+    assert [number.conditions["checkpoint"] for number in elbos_of_test] == ["last", "best"]
     assert elbos_of_test[0].value != elbos_of_test[1].value
 
 
 def test_a_page_is_of_the_checkpoint_that_was_asked_for(run):
-    page = write_page(open_run(run.path, checkpoint="best")).read_text()
+    page = page_of(open_run(run.path, checkpoint="best")).read_text()
     assert f"for {best_step(run)} of 14 steps" in page
     assert "best on validation images" in page
-    assert "best on validation images" not in write_page(open_run(run.path)).read_text()
+    assert "best on validation images" not in page_of(open_run(run.path)).read_text()
 
 
 @pytest.mark.parametrize("settings", [(), ("training.ema=0.9",), ("model.kind=autoencoder",)])

@@ -1,5 +1,8 @@
 """Distances that are read while a run trains."""
 
+import json
+import shutil
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -9,7 +12,7 @@ from kelbo.evaluation.features import feature_network
 from kelbo.experiments import open_run, train
 from kelbo.experiments.follow import clouds, follow
 from kelbo.recipes import parse
-from kelbo.runs import Run
+from kelbo.runs import Run, write_json
 from kelbo.training import every
 
 RECIPE = {
@@ -35,16 +38,27 @@ def whole(network, tmp_path_factory):
     return train(recipe, folder, hooks=hooks_of(recipe, folder, network))
 
 
+def curve(run):
+    """The settings and rows of the curve read last."""
+    found = run.measurements.all("distances")[-1]
+    return found.settings, found.value["rows"]
+
+
+def steps(folder):
+    curves = Run(folder).measurements.all("distances")
+    return {one.settings["network"]["name"]: [row["step"] for row in one.value["rows"]] for one in curves}
+
+
 def weights(run):
     return load_file(run.checkpoint(run.checkpoint_steps()[-1]) / "weights.safetensors")
 
 
 def test_readings_come_at_their_steps_and_training_does_not_notice(whole, tmp_path):
-    rows = whole.distances.rows()
+    _, rows = curve(whole)
     assert [row["step"] for row in rows] == [3, 6, 9, 12]
     assert all(row["reconstruction"] > 0 and row["sample"] > 0 for row in rows)
     alone = train(parse(RECIPE), tmp_path / "alone")
-    assert not alone.distances.path.exists()
+    assert not alone.measurements.all()
     assert all(torch.equal(value, weights(alone)[name]) for name, value in weights(whole).items())
 
 
@@ -57,11 +71,11 @@ def test_a_resumed_run_has_the_readings_of_one_that_never_stopped(whole, network
 
     with pytest.raises(Interrupted):
         train(recipe, folder, hooks=[*hooks_of(recipe, folder, network), stop])
-    assert [row["step"] for row in Run(folder).distances.rows()] == [3, 6]
+    assert steps(folder) == {"random-0": [3, 6]}
     hooks = hooks_of(recipe, folder, network)  # from the checkpoint of step 5: what came after is read again
-    assert [row["step"] for row in Run(folder).distances.rows()] == [3]
+    assert steps(folder) == {"random-0": [3]}
     train(recipe, folder, resume=True, hooks=hooks)
-    assert Run(folder).distances.rows() == whole.distances.rows()
+    assert curve(Run(folder)) == curve(whole)
 
 
 def test_a_curve_is_never_of_two_networks(network, tmp_path):
@@ -73,18 +87,26 @@ def test_a_curve_is_never_of_two_networks(network, tmp_path):
 
     with pytest.raises(Interrupted):
         train(recipe, folder, hooks=[*hooks_of(recipe, folder, network), stop])
-    assert Run(folder).distances_settings()["network"]["name"] == "random-0"
+    assert steps(folder) == {"random-0": [3, 6]}
     other = feature_network("random-1", (1, 8, 8))
     hooks = hooks_of(recipe, folder, other)
-    assert Run(folder).distances.rows() == []
     train(recipe, folder, resume=True, hooks=hooks)
-    assert [row["step"] for row in Run(folder).distances.rows()] == [6, 9, 12]
-    assert Run(folder).distances_settings() == {
-        "network": other.fingerprint,
-        "images": 24,
-        "split": "test",
-        "sampled": False,
-    }
+    assert steps(folder) == {"random-0": [3, 6], "random-1": [6, 9, 12]}
+    settings = {"images": 24, "split": "test", "sampled": False}
+    by_network = {one.settings["network"]["name"]: one.settings for one in Run(folder).measurements.all("distances")}
+    assert by_network["random-1"] == {"network": other.fingerprint, **settings}
+
+
+def test_a_curve_of_an_older_version_goes_on(whole, network, tmp_path):
+    recipe, folder = parse(RECIPE), tmp_path / "run"
+    settings, rows = curve(whole)
+    write_json(folder / "distances.json", settings)
+    (folder / "distances.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    assert follow(recipe, Run(folder), network, 24).rows == []  # there is no checkpoint to go on from
+    shutil.rmtree(folder / "measurements")
+    (folder / "checkpoints" / "00000005").mkdir(parents=True)
+    (folder / "checkpoints" / "00000005" / "state.json").write_text("{}")
+    assert follow(recipe, Run(folder), network, 24).rows == rows[:1]
 
 
 def test_reconstructions_from_drawn_posteriors_are_others_and_samples_are_the_same(whole, network):
@@ -100,9 +122,9 @@ def test_a_full_disk_stops_the_run_with_one_message(network, tmp_path, monkeypat
     recipe, folder = parse(RECIPE), tmp_path / "run"
     hook = follow(recipe, Run(folder), network, 24)
 
-    def refuse(row):
+    def refuse(measured):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(hook.run.distances, "append", refuse)
+    monkeypatch.setattr(hook.run.measurements, "keep", refuse)
     with pytest.raises(NotSaved, match="The distances of step 3 could not be written"):
         train(recipe, folder, hooks=[every(3, hook)])

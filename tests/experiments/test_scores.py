@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.records import scores
 
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
@@ -39,13 +40,13 @@ def test_groups_are_opened_and_names_kept_in_order():
 def test_scores_of_two_commands_stand_in_one_record(experiment):
     score_run(experiment, ["mig"])
     score_run(experiment, ["irs"])
-    record = experiment.run.scores()["disentanglement"]
+    record = scores(experiment.run)["disentanglement"]
     assert set(record["scores"]) == {"mig", "irs"}
     assert record["settings"]["factors"] == ["a", "b"]
 
 
 def kept(experiment):
-    return {name: set(record["scores"]) for name, record in experiment.run.scores().items()}
+    return {name: set(record["scores"]) for name, record in scores(experiment.run).items()}
 
 
 def test_scores_of_another_seed_stand_in_a_record_of_their_own(experiment):
@@ -62,7 +63,7 @@ def test_scores_of_other_codes_or_options_stand_in_records_of_their_own(experime
     found = kept(experiment)
     assert found["disentanglement-200codes"] == {"modularity"}
     assert found["disentanglement-200codes-pairs4"] == {"beta_vae"}
-    assert experiment.run.scores()["disentanglement-200codes-pairs4"]["settings"]["pairs"] == 4
+    assert scores(experiment.run)["disentanglement-200codes-pairs4"]["settings"]["pairs"] == 4
 
 
 def test_a_foreign_file_among_the_records_costs_nothing(experiment):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.records import as_older, evaluations, page_of
 from typer.testing import CliRunner
 
 from kelbo.cli.main import app
@@ -16,7 +17,6 @@ from kelbo.evaluation.sigma import solve_sigma
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import change, find
-from kelbo.reports.run_page import write_page
 from kelbo.runs import Run
 from kelbo.units import intensities
 
@@ -205,7 +205,7 @@ def test_a_row_of_the_journal_has_the_sigma_of_the_weights_at_its_step(finished)
 
 
 def test_the_page_and_the_console_say_from_how_many_images_it_is(run):
-    assert "from 540 training images" in write_page(open_run(run.path)).read_text()
+    assert "from 540 training images" in page_of(open_run(run.path)).read_text()
     done = CliRunner().invoke(app, ["evaluate", str(run.path)], env={"COLUMNS": "200"})
     assert "from 540 training images" in " ".join(done.output.split())
 
@@ -215,10 +215,10 @@ def test_a_page_does_not_show_a_record_of_a_sigma_that_lagged(run):
     record = evaluate_run(open_run(run.path))
     del record["settings"]["sigma_images"]
     record["decoder"]["sigma"] = 9.0
-    run.save_evaluation("test", record)
-    run.save_evaluation("test-iw5", record)
-    html = write_page(open_run(run.path)).read_text()
-    assert run.evaluations()["test"]["settings"]["sigma_images"] == 540
+    as_older(run, "evaluations", "test", record)
+    as_older(run, "evaluations", "test-iw5", record)
+    html = page_of(open_run(run.path)).read_text()
+    assert evaluations(run)["test"]["settings"]["sigma_images"] == 540
     assert "from 540 training images" in html
     assert "Images that σ is from" in html
 

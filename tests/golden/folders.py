@@ -22,7 +22,7 @@ RENAMED: dict[str, str] = {}
 """{"old.path": "new.path"} of what was moved or renamed on purpose since golden.json and runs/ were written. A path is any
 whole part between dots: {"weights.encoder": "weights.body"} holds for every case and all that lies below"""
 
-PASSING = ("versions", "images_per_second", "seconds", "begun")
+PASSING = ("versions", "images_per_second", "seconds", "begun", "measured", "saved")
 """parts of paths that differ from run to run"""
 
 
@@ -93,11 +93,20 @@ def journal(run: Path) -> Flat:
 
 
 def records(run: Path) -> Flat:
-    """All evaluations and scores of a run."""
-    found = {}
-    for kind in ("evaluations", "scores"):
+    """All evaluations and scores of a run by label, the latest of each."""
+    found: dict[str, Any] = {}
+    for kind in ("evaluations", "scores"):  # as folders of older versions have them
         for path in sorted((run / kind).glob("*.json")):
             found[f"{kind}.{path.stem}"] = json.loads(path.read_text())
+    measured = [json.loads(path.read_text()) for path in (run / "measurements").glob("*/*.json")]
+    for one in sorted(measured, key=lambda one: one["circumstances"]["measured"]):
+        value, told = one["value"], {**one["circumstances"], **one["settings"]}
+        if one["name"] == "evaluation":
+            found[f"evaluations.{one['label']}"] = value | {"settings": told}
+        elif "scores" in value:
+            place = f"scores.{one['label']}"
+            before = found.get(place, {}).get("scores", {}) if "." in one["name"] else {}
+            found[place] = {"settings": told, "scores": before | value["scores"]}
     return flat(found)
 
 

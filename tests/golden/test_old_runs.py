@@ -1,6 +1,7 @@
 """Runs of an earlier version, in runs/: they open, measure as they did, and go on to the weights that they had then."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from kelbo.cli.main import app
+from kelbo.runs import Run
+from kelbo.sweeps.measured import numbers
 
 RUNS = Path(__file__).with_name("runs")
 NAMES = ["vae-ema", "optimal-sigma", "autoencoder"]
@@ -44,6 +47,19 @@ def test_it_measures_what_it_measured_then(old, folders):
     record.unlink()
     kelbo("evaluate", old, "--device", "cpu")
     assert_same(folders, before, folders.records(old))
+
+
+def test_its_numbers_are_read_and_stand_on_its_page(old):
+    (path,) = (old / "evaluations").glob("*.json")
+    record, run = json.loads(path.read_text()), Run(old)
+    measured = {number.quantity: number.value for number in numbers(run) if number.source == "evaluation test"}
+    assert measured["distortion"] == record["distortion"]["mean"]
+    other = record | {"settings": record["settings"] | {"split": "train", "step": 10}}
+    (old / "evaluations" / "train.json").write_text(json.dumps(other))
+    kelbo("report", old, "--device", "cpu")
+    page = (old / "report.html").read_text()
+    assert re.findall(r'class="number">(test|train)</th>', page) == ["test", "train"]
+    assert page.count("another than this page") == 1
 
 
 def test_it_goes_on_to_the_weights_that_it_had_then(old, folders):

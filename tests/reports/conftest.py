@@ -1,14 +1,14 @@
 """Tiny runs, trained once, and a reader of the pages that they become."""
 
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tests.records import page_of
 from tests.reports.beta_vae import maker
 
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
-from kelbo.reports.run_page import write_page
+from kelbo.runs import write_json
 
 TINY = {
     "name": "tiny",
@@ -63,7 +63,7 @@ def tiny(trained):
 
 @pytest.fixture(scope="session")
 def tiny_page(tiny):
-    return Page(write_page(tiny).read_text())
+    return Page(page_of(tiny).read_text())
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +72,10 @@ def autoencoder_page(trained):
     settings = ("model.kind=autoencoder", f"name='{HOSTILE}'", "training.log_every=50", "training.pictures_every=50")
     experiment = trained(*settings)
     experiment.run.journal.path.unlink()
-    data = replace(experiment.data, name='<img src=x onerror="alert(2)">')
-    named = replace(experiment, images=lambda: data)
-    return Page(write_page(named).read_text())
+    told = experiment.run.provenance()
+    told["data"]["name"] = '<img src=x onerror="alert(2)">'
+    write_json(experiment.run.provenance_path, told)
+    return Page(page_of(experiment).read_text())
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.records import page_of
 from tests.reports.conftest import Page
 
 from kelbo.cli.measure import _print as printed
 from kelbo.data.images import ArrayImages
-from kelbo.evaluation.suite import OTHER_SSIM
 from kelbo.experiments import evaluate_run
 from kelbo.metrics import SSIM_DEFINITION
 from kelbo.reports.cards import bits_card, cards
-from kelbo.reports.run_page import write_page
 from kelbo.reports.table import comparison
+from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.units import bits_per_dim
 
 
@@ -44,7 +44,7 @@ def test_a_number_that_does_not_exist_has_its_reason(record):
 def test_a_number_of_an_older_definition_does_not_stand_beside_those_of_this_one(record):
     entry, old = {"mean": 0.8, "standard_error": 0.1, "unit": "mean over images"}, copy.deepcopy(record)
     record["reconstruction"]["ssim"] = entry | {"definition": SSIM_DEFINITION}
-    old["reconstruction"]["ssim"] = entry
+    old["reconstruction"] |= {"ssim": None, "ssim_reason": OTHER_SSIM}
     assert by_title(record)["SSIM"].value == "0.80"
     assert (by_title(old)["SSIM"].value, by_title(old)["SSIM"].error) == ("none", "")
     assert OTHER_SSIM[1:] in by_title(old)["SSIM"].note
@@ -52,16 +52,16 @@ def test_a_number_of_an_older_definition_does_not_stand_beside_those_of_this_one
     assert [(cell.value, cell.note) for cell in row.cells] == [("0.80", ""), ("–", OTHER_SSIM)]
 
 
-def single(experiment, **how):
-    """The record of one test image."""
+def single(experiment):
+    """The same run with one test image."""
     one = ArrayImages(experiment.data.test.spread(1).numpy(), experiment.data.levels)
     data = replace(experiment.data, splits=experiment.data.splits | {"test": one})
-    return evaluate_run(replace(experiment, images=lambda: data), **how)
+    return replace(experiment, images=lambda: data)
 
 
 @pytest.mark.parametrize("error", [None, 0.0], ids=["as now", "as older records had it"])
 def test_an_error_that_does_not_exist_is_a_dash_on_a_page(trained, error):
-    record = single(trained(), dequantized=True)
+    record = evaluate_run(single(trained()), dequantized=True)
     for entry in (record["elbo"], record["rate"], record["distortion"], record["reconstruction"]["psnr"]):
         assert entry["standard_error"] is None
         entry["standard_error"] = error
@@ -74,15 +74,13 @@ def test_an_error_that_does_not_exist_is_a_dash_on_a_page(trained, error):
 
 
 def test_a_page_of_one_test_image_is_written_without_zeros_for_errors(trained):
-    experiment = trained()
-    single(experiment)
-    text = Page(write_page(experiment).read_text()).text
+    text = Page(page_of(single(trained())).read_text()).text
     assert "± –" in text
     assert "± 0" not in text
 
 
 def test_an_error_that_does_not_exist_is_a_dash_on_the_console(trained, capsys):
-    printed(Path("runs/one"), "test", single(trained()))
+    printed(Path("runs/one"), "test", evaluate_run(single(trained())))
     shown = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(("│ elbo", "│ rate"))]
     assert len(shown) == 2
     assert all("–" in line and "0.000" not in line for line in shown)

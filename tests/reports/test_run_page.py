@@ -4,8 +4,11 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from tests.records import as_older, evaluations, page_of, rewrite
+from tests.reports.alone import undated, written_alone
 from tests.reports.conftest import Page
 
+from kelbo.errors import Damaged, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change
 from kelbo.reports.numbers import with_error
@@ -40,7 +43,7 @@ def test_a_page_says_on_how_many_images_a_small_sets_readings_are(trained, tiny_
     small = trained("data.held_out=0.02")
     count = len(small.data.test)
     assert count < 64
-    assert f"read on {count} fixed test images" in Page(write_page(small).read_text()).text
+    assert f"read on {count} fixed test images" in Page(page_of(small).read_text()).text
     assert "read on 64 fixed test images" in tiny_page.text
     assert "on 256 fixed training images" in tiny_page.text
 
@@ -90,13 +93,14 @@ def test_a_record_of_an_older_definition_is_measured_anew_for_the_page(trained):
     record = evaluate_run(experiment)
     old = {"mean": 0.9, "standard_error": 0.1, "unit": "mean over images"}
     record["reconstruction"]["ssim"] = old
-    experiment.run.save_evaluation("test", record)
-    write_page(experiment)
-    assert experiment.run.evaluations()["test"]["reconstruction"]["ssim"] is None  # images smaller than a window
+    as_older(experiment.run, "evaluations", "test", record)
+    page_of(experiment)
+    (kept,) = experiment.run.measurements.newest("evaluation")
+    assert "images are smaller" in kept.value["reconstruction"]["ssim_reason"]
 
 
 def test_the_headline_is_the_test_record(tiny, tiny_page):
-    record = tiny.run.evaluations()["test"]
+    record = evaluations(tiny.run)["test"]
     assert record["settings"]["images"] == 180
     for name in ("elbo", "rate", "distortion"):
         mean, error = with_error(record[name]["mean"], record[name]["standard_error"])
@@ -114,7 +118,7 @@ def test_the_sentence_says_what_was_trained(tiny_page):
 
 
 def test_every_latent_is_labelled_with_its_rate_the_most_used_first(tiny, tiny_page):
-    rates = tiny.run.evaluations()["test"]["latents"]["rate_per_latent"]
+    rates = evaluations(tiny.run)["test"]["latents"]["rate_per_latent"]
     labels = re.findall(r"<b>z (\d+)</b> <span>([\d.e−]+) nats</span>", tiny_page.html)
     assert [int(index) for index, _ in labels] == sorted(range(4), key=lambda k: -rates[k])
     shown = [float(value.replace("−", "-")) for _, value in labels]
@@ -131,9 +135,9 @@ def test_a_page_carries_recipe_and_provenance(tiny, tiny_page):
 
 def test_samples_with_noise_are_other_samples_and_say_so(trained):
     experiment = trained("training.steps=3")
-    plain = write_page(experiment).read_text()
+    plain = page_of(experiment).read_text()
     mean = (experiment.run.report_pictures / "samples.png").read_bytes()
-    noisy = write_page(experiment, noise=True).read_text()
+    noisy = page_of(experiment, noise=True).read_text()
     assert (experiment.run.report_pictures / "samples.png").read_bytes() != mean
     assert "the noise that the full model adds to each pixel is left out" in plain
     assert "Draws of the full model" in noisy
@@ -141,9 +145,7 @@ def test_samples_with_noise_are_other_samples_and_say_so(trained):
 
 
 def test_the_same_run_has_the_same_page_but_for_the_date(tiny, tiny_page):
-    without_date = [
-        re.sub(r"Written by kelbo on .*", "", html) for html in (tiny_page.html, write_page(tiny).read_text())
-    ]
+    without_date = [re.sub(r"Written by kelbo on .*", "", html) for html in (tiny_page.html, page_of(tiny).read_text())]
     assert without_date[0] == without_date[1]
 
 
@@ -177,12 +179,12 @@ def test_a_run_stopped_before_readings_and_pictures_says_so(autoencoder_page):
 
 def test_a_resumed_run_is_evaluated_anew(trained):
     experiment = trained("training.steps=3")
-    write_page(experiment)
+    page_of(experiment)
     evaluate_run(experiment, "train")
     longer = change(experiment.recipe, ["training.steps=5"])
     resumed = open_run(train(longer, experiment.run.path, resume=True).path, device="cpu")
-    html = write_page(resumed).read_text()
-    records = resumed.run.evaluations()
+    html = page_of(resumed).read_text()
+    records = evaluations(resumed.run)
     assert (records["test"]["settings"]["step"], records["train"]["settings"]["step"]) == (5, 3)
     assert html.count("another than this page’s") == 1
 
@@ -190,7 +192,7 @@ def test_a_resumed_run_is_evaluated_anew(trained):
 def test_bits_per_dim_come_from_a_dequantised_record_where_there_is_one(trained):
     experiment = trained("training.steps=3")
     record = evaluate_run(experiment, dequantized=True)
-    html = write_page(experiment).read_text()
+    html = page_of(experiment).read_text()
     assert f"{record['bits_per_dim']:.2f}"[:-1] in html
     assert "an upper bound, of dequantised intensities" in html
 
@@ -198,7 +200,7 @@ def test_bits_per_dim_come_from_a_dequantised_record_where_there_is_one(trained)
 def test_what_a_run_warned_of_is_on_its_page(trained, tiny_page):
     experiment = trained("training.steps=3", "likelihood.kind=mse_vae")
     [warned] = experiment.run.warnings()
-    text = Page(write_page(experiment).read_text()).text
+    text = Page(page_of(experiment).read_text()).text
     assert f"Warning. {warned['text']}" in text
     assert "Warning." not in tiny_page.text
 
@@ -206,3 +208,36 @@ def test_what_a_run_warned_of_is_on_its_page(trained, tiny_page):
 def test_no_half_written_page_is_left(tiny, tiny_page):
     assert not [path for path in tiny.run.path.rglob("*.partial")]
     assert tiny_page.html.rstrip().endswith("</html>")
+
+
+def test_a_page_is_written_from_its_folder_alone_without_pytorch_the_weights_or_the_data(tiny, tmp_path):
+    html = page_of(tiny).read_text()
+    assert undated(written_alone(tiny.run, tmp_path / "run")) == undated(html)
+
+
+def test_a_folder_without_a_pages_measurements_says_so(trained):
+    experiment = trained("training.steps=2")
+    with pytest.raises(RunError, match="no page"):
+        write_page(experiment.run)
+    page_of(experiment)
+    (place,) = (experiment.run.path / "measurements" / "samples").glob("*.json")
+    place.unlink()
+    with pytest.raises(Damaged, match="samples"):
+        write_page(experiment.run)
+
+
+def test_pictures_are_made_once_for_the_same_weights(trained, monkeypatch):
+    experiment = trained("training.steps=2")
+    first = page_of(experiment).read_text()
+    for verb in ("sample", "reconstruct", "traverse"):
+        monkeypatch.setattr(f"kelbo.evaluation.{verb}", lambda *_, **__: pytest.fail("it is kept"))
+    assert undated(page_of(experiment).read_text()) == undated(first)
+
+
+def test_rates_of_several_groups_have_a_figure(trained):
+    experiment = trained("training.steps=2")
+    evaluate_run(experiment)
+    rewrite(experiment.run, "test", lambda told: told["value"].update(rate_per_group=[3.0, 0.5]))
+    assert "Bars of the mean rate of 2 groups" in page_of(experiment).read_text()
+    rewrite(experiment.run, "test", lambda told: told["value"].update(rate_per_group=[3.5]))
+    assert "groups of latents" not in page_of(experiment).read_text()

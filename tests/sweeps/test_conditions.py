@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.records import as_older, rewrite, scores
 from tests.reports.test_scores_of_a_run import small_network, with_factors
 from tests.sweeps.test_table import BATCHES, only
 
@@ -69,7 +70,8 @@ NO_SETTINGS = {
     "path": "which run",
     "experiment": "which run",
     "fabric": "of several processes the numbers are those of one: tests/parity/test_processes.py",
-    "advance": "hears how far it is",
+    "advance": "is told how far it is",
+    "again": "whether to measure what the folder has: tests/experiments/test_measure.py",
     "device": "there is one device here: its condition is tested by itself",
     "data_root": "the images are the same wherever they lie, or are refused",
     "read_data": "whether images are read before they are asked for",
@@ -153,9 +155,8 @@ def test_a_score_of_fewer_images_or_draws_has_another_condition(constant, measur
 
 def test_a_setting_that_no_version_has_had_is_a_condition_too(measured):
     def novel(experiment):
-        record = evaluate_run(experiment)
-        record["settings"]["novel"] = {"depth": 3}
-        experiment.run.save_evaluation("test", record)
+        evaluate_run(experiment)
+        rewrite(experiment.run, "test", lambda told: told["settings"].update(novel={"depth": 3}))
 
     assert {number.conditions["novel.depth"] for number in measured(novel).values()} == {"3"}
 
@@ -170,9 +171,7 @@ def test_means_of_one_table_that_were_measured_in_other_ways_say_so(whole, tmp_p
     """Each mean is of numbers measured alike, yet they stand beside one another."""
     sweep = Sweep.open(Path(shutil.copytree(whole.path, tmp_path / "sweep")))
     for lane in sweep.lanes[3:]:
-        record = sweep.run(lane).evaluations()["test"]
-        record["settings"]["batch_size"] = 7
-        sweep.run(lane).save_evaluation("test", record)
+        rewrite(sweep.run(lane), "test", lambda told: told["settings"].update(batch_size=7))
     found = summary(rows(sweep))
     one, other = (only(found, "elbo", "evaluation test", **{"objective.beta": beta}) for beta in (0.5, 1.0))
     assert "batch_size: 256, elsewhere 7" in one.note
@@ -187,9 +186,9 @@ def test_image_distances_of_other_numbers_of_images_never_stand_under_one_mean(s
     found = [row for row in summary(rows(sweep)) if row.quantity == "frechet.sample"]
     assert [(row.n, row.note) for row in found] == [(1, "1 not measured")] * 2
     first = sweep.run(sweep.lanes[0])
-    (record,) = first.scores().values()
-    (name,) = sweep.run(sweep.lanes[1]).scores()
-    first.save_scores(name, record)  # as older versions named it, whatever the number of images
+    (record,) = scores(first).values()
+    (name,) = scores(sweep.run(sweep.lanes[1]))
+    as_older(first, "scores", name, record)  # as older versions named it, whatever the number of images
     (row,) = [row for row in summary(rows(sweep)) if row.quantity == "frechet.sample" and row.n == 2]
     assert "images differs: 64, 20" in row.note
 

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 import scipy.stats
 from rich.console import Console
+from tests.records import as_older, evaluations, rewrite, scores
 from tests.sweeps.conftest import EVERY, SMALL, evaluated, trained
 
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import scores_of_codes
-from kelbo.evaluation.suite import OTHER_SSIM
 from kelbo.experiments import open_run, train
 from kelbo.experiments.feature_networks import open_for
 from kelbo.experiments.scoring import score_run
 from kelbo.metrics import SSIM_DEFINITION
 from kelbo.recipes import change, find
 from kelbo.runs import Sweep, write_json
+from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.writing import read_json
 from kelbo.sweeps.definition import lay
 from kelbo.sweeps.frame import IMAGES
@@ -39,7 +40,7 @@ def test_a_row_is_a_number_of_a_lane_as_its_record_has_it(whole):
     table = rows(whole)
     lane = "beta=0.5,seed=2"
     found = {(row.quantity, row.source): row for row in table if row.lane == lane}
-    record, last = whole.run(lane).evaluations()["test"], whole.run(lane).journal.rows()[-1]
+    record, last = evaluations(whole.run(lane))["test"], whole.run(lane).journal.rows()[-1]
     elbo = found["elbo", "evaluation test"]
     assert elbo[:6] == (lane, {"objective.beta": 0.5}, 2, "elbo", record["elbo"]["mean"], "nats per image")
     assert (elbo.step, elbo.state) == (12, "done")
@@ -56,7 +57,7 @@ def test_a_row_is_a_number_of_a_lane_as_its_record_has_it(whole):
 def test_a_summary_is_mean_spread_and_students_interval_over_seeds(whole):
     table = rows(whole)
     for beta in (0.5, 1.0):
-        values = [whole.run(f"beta={beta:g},seed={seed}").evaluations()["test"]["rate"]["mean"] for seed in (1, 2, 3)]
+        values = [evaluations(whole.run(f"beta={beta:g},seed={seed}"))["test"]["rate"]["mean"] for seed in (1, 2, 3)]
         row = only(summary(table), "rate", "evaluation test", **{"objective.beta": beta})
         assert (row.n, row.excluded, row.step, row.unit) == (3, 0, 12, "nats per image")
         assert math.isclose(row.mean, np.mean(values))
@@ -71,7 +72,7 @@ def test_a_number_of_an_older_definition_is_left_out_of_the_mean_with_its_reason
     for lane, ssim in zip(sweep.lanes, ({"mean": 0.5, "definition": SSIM_DEFINITION}, {"mean": 0.9}), strict=True):
         record = evaluated(sweep, lane)
         record["reconstruction"]["ssim"] = {"standard_error": 0.01, "unit": "mean over images", **ssim}
-        write_json(sweep.run(lane).path / "evaluations" / "test.json", record)
+        as_older(sweep.run(lane), "evaluations", "test", record)
     table = rows(sweep)
     assert [row.value for row in table if row.quantity == "ssim"] == [0.5, None]
     row = only(summary(table), "ssim", "evaluation test", **{"objective.beta": 1})
@@ -130,9 +131,8 @@ def test_numbers_of_other_steps_or_settings_are_not_averaged_in_silence(sweep):
     evaluated(sweep, first)
     longer = change(open_run(sweep.run(second).path).recipe, ["training.steps=16"])
     train(longer, sweep.run(second).path, resume=True)
-    record = evaluated(sweep, second)
-    record["settings"] |= {"device": "cuda:0", "batch_size": 3}
-    sweep.run(second).save_evaluation("test", record)
+    evaluated(sweep, second)
+    rewrite(sweep.run(second), "test", lambda told: told["settings"].update(device="cuda:0", batch_size=3))
     row = only(summary(rows(sweep)), "elbo", "evaluation test", **{"objective.beta": 1})
     assert (row.n, row.step) == (2, None)
     assert "step differs: 12, 16" in row.note
@@ -145,7 +145,7 @@ def test_scores_of_every_group_are_read(sweep):
     score_run(first, ["latents", "calibration", "images"], network=open_for(first, "random-0"), images=64)
     rng = np.random.default_rng(0)
     factors = rng.integers(0, 4, (600, 2))
-    scores = scores_of_codes(Codes(factors + rng.normal(0, 0.1, (600, 2)), None, factors), ["mig"])
+    of_codes = scores_of_codes(Codes(factors + rng.normal(0, 0.1, (600, 2)), None, factors), ["mig"])
     settings = {
         "run": "digits",
         "recipe": "",
@@ -155,9 +155,9 @@ def test_scores_of_every_group_are_read(sweep):
         "data": "digits",
         "seed": 0,
     }
-    second.run.save_scores("disentanglement", {"settings": settings, "scores": scores})
+    as_older(second.run, "scores", "disentanglement", {"settings": settings, "scores": of_codes})
     table = {(row.lane, row.quantity, row.source): row for row in rows(sweep)}
-    records = first.run.scores()
+    records = scores(first.run)
     (images,) = [name for name in records if name.startswith("images")]
     one, two = sweep.lanes
     expected = {
@@ -168,7 +168,7 @@ def test_scores_of_every_group_are_read(sweep):
             "share"
         ],
         (one, "frechet.sample", f"scores {images}"): records[images]["scores"]["sample"]["frechet"]["value"],
-        (two, "mig", "scores disentanglement"): scores["mig"]["value"],
+        (two, "mig", "scores disentanglement"): of_codes["mig"]["value"],
         (one, "mig", "scores disentanglement"): None,
     }
     assert {key: table[key].value for key in expected} == expected
@@ -180,11 +180,16 @@ def test_scores_of_every_group_are_read(sweep):
 
 def test_a_record_that_cannot_be_read_is_named(sweep):
     run = sweep.run(sweep.lanes[0])
-    run.save_evaluation("test", {"settings": {"step": 12}})
+    as_older(run, "evaluations", "test", {"settings": {"step": 12}})
     with pytest.raises(RunError, match=r"evaluations/test.json is no record as this version writes them"):
         rows(sweep)
     (run.path / "evaluations" / "test.json").write_text("{")
     with pytest.raises(Damaged, match=r"evaluations/test.json"):
+        rows(sweep)
+    (run.path / "evaluations" / "test.json").unlink()
+    evaluated(sweep, sweep.lanes[0])
+    rewrite(run, "test", lambda told: told["value"].pop("elbo"))
+    with pytest.raises(RunError, match=r"measurements/evaluation/\w+.json is no record .*'elbo'"):
         rows(sweep)
 
 

@@ -29,6 +29,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
     checkpoint: Checkpoint = "last",
+    again: Annotated[bool, typer.Option("--again", help="Measure again what the folder has of these weights.")] = False,
     device: Device = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -36,7 +37,7 @@ def evaluate(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on a whole split and write the records into its folder."""
+    """Measure a run on a whole split. Numbers are kept in its folder, and read from there when they are asked for again."""
     from kelbo.cli.progress import counting
     from kelbo.data.batches import share
     from kelbo.distributed.processes import failing_together, place
@@ -60,7 +61,7 @@ def evaluate(
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
         )
         require_scores(experiment, wish["names"], network=features is not None, lenient=wish["lenient"])
-        how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
+        how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed, "again": again}
         own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
         with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
             record = evaluate_run(experiment, split, **how, fabric=fabric, advance=advance)
@@ -68,7 +69,7 @@ def evaluate(
         return
     scored = {}
     if wish["names"]:
-        chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed}
+        chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed, "again": again}
         with encoding(as_json) as progress:
             scored = score_run(experiment, **wish, **chosen, advance=progress)
     if as_json:
@@ -81,15 +82,26 @@ def evaluate(
 def report(
     run: RunPath,
     noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Write the page measured last, from the folder alone: no model, no data.")
+    ] = False,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
     """Write one self-contained HTML page about a run, and its pictures as PNG files."""
-    from kelbo.experiments import open_run
     from kelbo.reports.run_page import write_page
+    from kelbo.runs import Run
 
-    typer.echo(write_page(open_run(run, checkpoint=checkpoint, device=device, data_root=data_root), noise=noise))
+    opened = Run.open(run)
+    if kept:
+        typer.echo(write_page(opened))
+        return
+    from kelbo.experiments import open_run
+    from kelbo.experiments.pictures import measure_page
+
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
+    typer.echo(write_page(opened, measure_page(experiment, noise=noise)))
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:

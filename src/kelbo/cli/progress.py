@@ -15,9 +15,8 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.data.image_set import ImageSet, splits_told
-from kelbo.experiments.running import followed
 from kelbo.runs import Run
-from kelbo.runs.journal import Row
+from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState
 from kelbo.training.best import JUDGED_BY
 from kelbo.training.opened import best

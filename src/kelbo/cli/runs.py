@@ -74,6 +74,7 @@ def show(run: RunPath, as_json: Json = False) -> None:
     import json
 
     from kelbo.runs import Run
+    from kelbo.runs.measurements import records
 
     opened = Run.open(run)
     rows = opened.journal.rows()
@@ -83,7 +84,7 @@ def show(run: RunPath, as_json: Json = False) -> None:
         "best": _best(opened),
         "last": rows[-1] if rows else None,
         "warnings": opened.warnings(),
-        "evaluations": opened.evaluations(),
+        "evaluations": records(opened.measurements.newest("evaluation")),
         "provenance": opened.provenance(),
     }
     if as_json:

@@ -12,8 +12,8 @@ from kelbo.data.batches import passes
 from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.reference import evenly
+from kelbo.intervals import known
 from kelbo.metrics.calibration import central_coverage, transform, uniformity, variance_bins
-from kelbo.metrics.intervals import known
 from kelbo.protocols import Model
 from kelbo.seeds import generator, seeded
 from kelbo.units import dequantize, intensities

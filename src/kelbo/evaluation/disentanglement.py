@@ -10,13 +10,13 @@ import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
+from kelbo.intervals import Score, half_samples, known, of_halves, of_replicates
 from kelbo.metrics.beta_score import beta_score
 from kelbo.metrics.checks import codes_and_factors, finite_table, names_of
 from kelbo.metrics.classifiers import Classifier
 from kelbo.metrics.dci import dci
 from kelbo.metrics.factor_score import factor_score
 from kelbo.metrics.infomec import infomec
-from kelbo.metrics.intervals import Score, half_samples, known, of_halves, of_replicates
 from kelbo.metrics.irs import irs
 from kelbo.metrics.mig import continuous_mig, mig
 from kelbo.metrics.modularity import explicitness, modularity

@@ -13,8 +13,8 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
 from kelbo.evaluation.reference import evenly, reference
+from kelbo.intervals import Score, by_half_samples, known, margin, of_replicates
 from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import Score, by_half_samples, known, margin, of_replicates
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model

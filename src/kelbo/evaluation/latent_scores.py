@@ -10,7 +10,7 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.evaluation.reference import evenly
-from kelbo.metrics.intervals import known, margin
+from kelbo.intervals import known, margin
 from kelbo.metrics.likelihood import active_units
 from kelbo.metrics.rate_parts import Estimate, rate_parts
 from kelbo.protocols import Model

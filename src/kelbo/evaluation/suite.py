@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,13 @@ from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
+from kelbo.intervals import known
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
-from kelbo.metrics.intervals import known
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
 from kelbo.units import bits_per_dim, psnr
 
 Record = dict[str, Any]
-OTHER_SSIM = "measured by an older version, whose SSIM was another: evaluate the run again"
 
 
 def evaluate(
@@ -152,19 +151,6 @@ def _reconstruction(scores: PerExample) -> Record:
         else _with_error(scores.ssim, "mean over images") | {"definition": SSIM_DEFINITION},
         "ssim_reason": f"images are smaller than its {SSIM_WINDOW}-pixel window" if scores.ssim is None else None,
     }
-
-
-def ssim_of(record: Mapping[str, Any]) -> tuple[Record | None, str | None]:
-    """A record's SSIM, or why there is none that may stand beside others: None, and the reason.
-
-    Records of older versions hold another number under that name (see `SSIM_DEFINITION`).
-    """
-    found = record["reconstruction"]
-    if found["ssim"] is None:
-        return None, found["ssim_reason"]
-    if found["ssim"].get("definition") != SSIM_DEFINITION:
-        return None, OTHER_SSIM
-    return found["ssim"], None
 
 
 def _latents(scores: PerExample) -> Record:

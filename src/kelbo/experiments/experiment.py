@@ -54,11 +54,6 @@ class Experiment:
     sigma: SolvedSigma | None = None
 
     @property
-    def sigma_images(self) -> int | None:
-        """From how many training images σ is, of a decoder that solves for it."""
-        return None if self.sigma is None else self.sigma.images
-
-    @property
     def data(self) -> ImageSet:
         """The run's data, read where they were not yet. Raises as `open_run` does."""
         return self.images()
@@ -78,29 +73,33 @@ class Experiment:
         return self.kept.weights
 
     @property
-    def other_weights(self) -> str:
-        """What names of records say of the weights: "" where they are the run's usual ones."""
-        of_step = "last-step" if self.recipe.training.ema is not None and not self.averaged else ""
-        return "-".join(filter(None, ["best" if self.kept.which == "best" else "", of_step]))
+    def unusual(self) -> list[str]:
+        """How the weights were opened in short, if it is not the usual way; part of a measurement's label."""
+        last = self.recipe.training.ema is not None and not self.averaged
+        return ["best"] * (self.kept.which == "best") + ["last-step"] * last
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What every number of this run depends on besides the settings of its measurement, as records have it.
-
-        Models measure in float32; on some devices products of float32 matrices may be had in a lower precision.
-        """
+    def settings(self) -> dict[str, Any]:
+        """How the weights were opened: the part of every measurement's settings that is the experiment's own."""
         solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
+        return {"checkpoint": self.kept.which, "averaged": self.averaged, **solved}
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """What is kept beside every measurement, and is not in its key.
+
+        Models measure in float32; some devices compute products of float32 matrices in a lower precision.
+        """
         return {
             "run": self.recipe.name,
             "recipe": self.recipe.fingerprint,
             "step": self.step,
-            "checkpoint": self.kept.which,
+            "saved": self.kept.saved.isoformat(timespec="seconds"),
             "weights": self.weights,
             "data": self.data.name,
             "device": str(self.device),
             "precision": f"float32, products {torch.get_float32_matmul_precision()}",
             "versions": versions("kelbo", "torch"),
-            **solved,
         }
 
     def weigh(self, bound: Bound) -> float:

@@ -1,19 +1,50 @@
-"""From a run to its numbers, kept in its folder."""
+"""From a run to its numbers, each kept in the run's folder under all that it depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from kelbo.distributed.fabric import Fabric
-from kelbo.distributed.processes import once
+from kelbo.distributed.processes import from_first
 from kelbo.eager import by_itself
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
 from kelbo.recipes.sets import split_of
+from kelbo.runs import Measurement
 
 BATCH = 256
 """images of a batch of an evaluation, by default"""
+
+
+def measure(
+    experiment: Experiment,
+    name: str,
+    settings: Mapping[str, Any],
+    compute: Callable[[], Mapping[str, Any]],
+    *,
+    label: str = "",
+    again: bool = False,
+    fabric: Fabric | None = None,
+) -> Measurement:
+    """What the run's folder keeps under this name, these settings and the opened weights; else it is computed and kept.
+
+    settings: all that the value depends on besides the weights and how they were opened; JSON. compute: gives the value, a
+    JSON object that may hold arrays. again: compute even if there is one, and replace it. Of several processes (fabric) all
+    compute, the first one looks and writes. Raises as compute does, and OSError if the folder cannot be written.
+    """
+    store, settings, weights = experiment.run.measurements, {**settings, **experiment.settings}, experiment.kept.opened
+    kept = None if again else from_first(fabric, lambda: store.find(name, settings, weights))
+    if kept is not None:
+        return kept
+    found = compute()
+    arrays = {part: value for part, value in found.items() if isinstance(value, np.ndarray)}
+    value = {part: value for part, value in found.items() if part not in arrays}
+    measured = Measurement(name, settings, weights, value, label, experiment.circumstances)
+    return from_first(fabric, lambda: store.keep(measured, arrays))
 
 
 @by_itself()
@@ -25,33 +56,29 @@ def evaluate_run(
     dequantized: bool = False,
     batch_size: int = BATCH,
     seed: int = 0,
+    again: bool = False,
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
-    """Evaluate a run on a split (see `kelbo.evaluation.evaluate`) and write the record into its folder.
+    """The evaluation of a run on a split (see `kelbo.evaluation.evaluate`), kept in its folder: see `measure`.
 
-    The file's name tells each setting that is not the usual one, so that no evaluation replaces one of other settings. One
-    of another step, device or version is replaced. Of several processes (fabric) the first writes it.
+    again: evaluate even if the folder has this evaluation of these weights, made on another device, say.
     """
-    record = evaluate(
-        experiment.model,
-        split_of(experiment.data, split),
-        weigh=experiment.weigh,
-        samples=samples,
-        dequantized=dequantized,
-        batch_size=batch_size,
-        seed=seed,
-        fabric=fabric,
-        advance=advance,
-    )
-    record["settings"] |= {**experiment.told, "split": split}
-    parts = [
-        split,
-        f"iw{samples}" if samples else "",
-        "dequantized" if dequantized else "",
-        f"batch{batch_size}" if batch_size != BATCH else "",
-        f"seed{seed}" if seed else "",
-        experiment.other_weights,
-    ]
-    once(fabric, lambda: experiment.run.save_evaluation("-".join(filter(None, parts)), record))
-    return record
+    images = split_of(experiment.data, split)
+    how = {"dequantized": dequantized, "batch_size": batch_size, "seed": seed}
+
+    def compute() -> Record:
+        weigh, found = experiment.weigh, {"fabric": fabric, "advance": advance}
+        record = evaluate(experiment.model, images, weigh=weigh, samples=samples, **how, **found)
+        return {name: value for name, value in record.items() if name != "settings"}
+
+    of = {"split": split, "images": len(images), "shape": list(images.shape), "levels": images.levels}
+    unusual = {
+        f"iw{samples}": samples,
+        "dequantized": dequantized,
+        f"batch{batch_size}": batch_size != BATCH,
+        f"seed{seed}": seed,
+    }
+    label = "-".join([split, *(part for part, told in unusual.items() if told), *experiment.unusual])
+    settings = {**of, "importance_samples": samples, **how}
+    return measure(experiment, "evaluation", settings, compute, label=label, again=again, fabric=fabric).record

@@ -25,6 +25,7 @@ from kelbo.recipes import build
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+from kelbo.runs.journal import PROBED, TRAINED
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
 from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
 from kelbo.training.checkpoint import restore, saving
@@ -32,13 +33,6 @@ from kelbo.training.hooks import Sink
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
-PROBED, TRAINED = 64, 256
-"""test images whose error σ is compared with, and training images whose error a σ that is solved for is read on"""
-
-
-def followed(splits: Mapping[str, Mapping[str, Any]]) -> tuple[int, int]:
-    """How many test and training images a run's rows are read on, from the splits in its provenance."""
-    return min(PROBED, splits["test"]["images"]), min(TRAINED, splits["train"]["images"])
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
-"""Scores of a run: which there are, had from its codes and images, written into its folder."""
+"""Scores of a run: which there are, and how each is computed from its codes or images."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from kelbo.data.factors import FactorImages
 from kelbo.errors import ScoreError
+from kelbo.evaluation import latent_scores
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.classifier import weights_hash
 from kelbo.evaluation.codes import Codes, codes_of_factors
@@ -17,7 +20,9 @@ from kelbo.evaluation.distances import image_distances
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.latent_scores import NO_RATE, scores_of_latents
 from kelbo.experiments.experiment import Experiment
+from kelbo.experiments.measure import measure
 from kelbo.recipes.sets import split_of
+from kelbo.runs import Measurement
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "disentanglement": tuple(SCORES),
@@ -25,11 +30,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "images": ("images",),
     "calibration": ("calibration",),
 }
-"""names of groups of scores, beside the single disentanglement scores; a group is one record in the run's folder"""
+"""names of scores by group; a group's own name asks for all of it"""
 
+IMAGES, CALIBRATED = 10_000, 2_000
+"""images of each cloud that distances compare by default, and images that calibration looks at; all of a smaller split"""
 
-IMAGES = 10_000
-"""of each cloud that image distances compare, where the split has as many and nothing else is asked for"""
+NO_FEATURES = (
+    "Image distances look through a feature network. Name one: inception-2015 (FID), a data set whose classifier "
+    "`kelbo features train` made, random-0, or a file."
+)
 
 
 def asked_for(names: str) -> tuple[str, ...]:
@@ -64,6 +73,14 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
         raise ScoreError(NO_RATE)
 
 
+class Way(NamedTuple):
+    """How a group's scores are computed: under which settings, which of these are unusual, and by a score's name."""
+
+    settings: dict[str, Any]
+    unusual: list[str]
+    compute: Callable[[str], dict[str, Any]]
+
+
 def score_run(
     experiment: Experiment,
     names: Sequence[str],
@@ -75,68 +92,99 @@ def score_run(
     codes: int | None = None,
     seed: int = 0,
     lenient: bool = False,
+    again: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """The scores of `names` (see `asked_for`) as records by group, each also written into the run's folder.
+    """The scores of `names` (see `asked_for`) as records by group, each score kept in the run's folder: see `measure`.
 
-    network: through which image distances are taken, where they are asked for. images: how many of the split they look at.
+    network: through which image distances are taken, if they are asked for. images: how many of the split they look at.
     codes: how many images of a set with factors are encoded, all by default. lenient: a score that does not exist for this
-    run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. Scores of earlier commands
-    with the very same settings stay in the file beside the new ones.
+    run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. again: compute even what
+    the folder has.
     """
     require_scores(experiment, names, network=network is not None, lenient=lenient)
-    of_weights = {"weights": weights_hash(experiment.model)[:16], "averaged": experiment.averaged}
-    settings = experiment.told | of_weights | {"seed": seed}
+    table = cache(lambda: factor_codes(experiment, codes, advance))
+
+    def way(group: str) -> Way:
+        if group == "disentanglement":
+            return _of_codes(experiment, table, codes, options, seed)
+        return _of_split(group, experiment, split, network, images, seed)
+
     found: dict[str, Any] = {}
     for group, members in GROUPS.items():
-        wanted = tuple(name for name in members if name in names)
-        if not wanted:
-            continue
-        missing: dict[str, str] | None = {} if lenient else None
-        try:
-            if group == "disentanglement":
-                table = factor_codes(experiment, codes, advance)
-                scores = scores_of_codes(table, wanted, options, seed, missing)
-                where = {"factors": list(table.names), "codes": len(table), **options._asdict()}
-            else:
-                scores = _of_split(group, experiment, split, network, images, seed)
-                where = {"split": split, "images": _images_of(group, scores)}
-        except ScoreError as error:
-            if not lenient:
-                raise
-            found[group] = {"none": str(error)}
-            continue
-        record = {"settings": settings | where, "scores": scores} | ({"missing": missing} if missing else {})
-        _keep(experiment, group, record)
-        found[group] = record
+        measured: list[Measurement] = []
+        missing: dict[str, str] = {}
+        for name in (name for name in members if name in names):
+            try:
+                measured.append(_measured(experiment, group, name, way(group), again))
+            except ScoreError as error:
+                if not lenient:
+                    raise
+                missing[name] = str(error)
+        if measured:
+            scores = {name: score for one in measured for name, score in one.value["scores"].items()}
+            found[group] = {"settings": measured[-1].told, "scores": scores} | ({"missing": missing} if missing else {})
+        elif missing:
+            found[group] = {"none": " ".join(dict.fromkeys(missing.values()))}
     return found
 
 
-NO_FEATURES = (
-    "Image distances look through a feature network. Name one: inception-2015 (FID), a data set whose classifier "
-    "`kelbo features train` made, random-0, or a file."
-)
+def _measured(experiment: Experiment, group: str, score: str, way: Way, again: bool) -> Measurement:
+    name = group if score == group else f"{group}.{score}"
+    label = "-".join([group, *filter(None, way.unusual), *experiment.unusual])
+    return measure(
+        experiment,
+        name,
+        way.settings,
+        lambda: {"scores": way.compute(score)},
+        label=re.sub(r"[^A-Za-z0-9._-]+", "_", label),
+        again=again,
+    )
+
+
+def _of_codes(
+    experiment: Experiment, table: Callable[[], Codes], codes: int | None, options: Options, seed: int
+) -> Way:
+    whole = _with_factors(experiment)
+    every, chosen = len(whole), options._asdict()
+    count = every if codes is None else min(codes, every)
+    unusual = [f"{key}{chosen[key]}" for key, usual in DEFAULTS._asdict().items() if chosen[key] != usual]
+    return Way(
+        {"factors": list(whole.factors.names), "codes": count, **chosen, "seed": seed},
+        [f"{count}codes" if count < every else "", *unusual, f"seed{seed}" if seed else ""],
+        lambda score: scores_of_codes(table(), (score,), options, seed),
+    )
 
 
 def _of_split(
     group: str, experiment: Experiment, split: str, network: FeatureNetwork | None, images: int, seed: int
-) -> dict[str, Any]:
+) -> Way:
     model, data = experiment.model, split_of(experiment.data, split)
+    every, seeded = len(data), f"seed{seed}" if seed else ""
+    of = {"split": split, "seed": seed}
     if group == "latents":
-        return scores_of_latents(model, data, seed=seed)
+        table = min(latent_scores.TABLE, every)
+        of |= {"images": table, "examples": min(latent_scores.EXAMPLES, table)}
+        return Way(of, [split, seeded], lambda _: scores_of_latents(model, data, seed=seed))
     if group == "calibration":
-        return calibration(model, data, seed=seed)
+        of |= {"images": min(CALIBRATED, every)}
+        return Way(of, [split, seeded], lambda _: calibration(model, data, count=CALIBRATED, seed=seed))
     if network is None:
         raise ScoreError(NO_FEATURES, remedy=("features",))
-    return image_distances(model, network, data, count=images, seed=seed)
+    features, count = network.fingerprint, min(images, every)
+    fewer = f"{count}images" if count < min(IMAGES, every) else ""
+    return Way(
+        of | {"images": count, "features": features},
+        [split, features["name"], features["weights"][:8], fewer, seeded],  # networks of one name may be two files
+        lambda _: image_distances(model, network, data, count=images, seed=seed),
+    )
 
 
-def _images_of(group: str, scores: dict[str, Any]) -> int:
-    """How many images a group's scores are of."""
-    told = {"latents": ("details",), "images": ("reconstruction", "features"), "calibration": ()}[group]
-    for key in told:
-        scores = scores[key]
-    return scores["images"]
+def _with_factors(experiment: Experiment) -> FactorImages:
+    whole = experiment.data.whole
+    if whole is None:
+        raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
+    return whole
 
 
 def factor_codes(
@@ -144,21 +192,18 @@ def factor_codes(
 ) -> Codes:
     """The codes of the whole set behind a run, or of `count` of its images; encoded once and kept with the run.
 
-    ScoreError where its images have no factors.
+    ScoreError if its images have no factors.
     """
-    whole = experiment.data.whole
-    if whole is None:
-        raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
+    whole = _with_factors(experiment)
+    circumstances = experiment.circumstances
     key = {
         "weights": weights_hash(experiment.model),
         "data": experiment.data.name,
         "images": experiment.data.train.fingerprint(),
-        **{
-            name: experiment.told[name] for name in ("device", "precision", "versions")
-        },  # which round in their own ways
+        **{name: circumstances[name] for name in ("device", "precision", "versions")},  # which round in their own ways
     }
     name = "all" if count is None or count >= len(whole) else f"{count}"
-    place = experiment.run.codes("-".join(filter(None, [name, experiment.other_weights])))
+    place = experiment.run.codes("-".join([name, *experiment.unusual]))
     return codes_of_factors(experiment.model, whole, place, key, count=count, advance=advance)
 
 
@@ -177,26 +222,3 @@ def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:
     if np.ndim(means) == 0:
         raise ScoreError(f"{source} holds one number where codes (N, K) should be.")
     return Codes(means, arrays.get("scales"), arrays["factors"], names)
-
-
-def _keep(experiment: Experiment, group: str, record: dict[str, Any]) -> None:
-    """Write a group's record, beside what stands there already of the very same settings.
-
-    The file's name tells each setting that is not the usual one, as that of an evaluation does.
-    """
-    scores, told = record["scores"], record["settings"]
-    parts = [group, told.get("split", "")]
-    if group == "disentanglement":
-        whole = experiment.data.whole
-        parts.append(f"{told['codes']}codes" if whole is not None and told["codes"] < len(whole) else "")
-        parts += [f"{key}{told[key]}" for key, usual in DEFAULTS._asdict().items() if told[key] != usual]
-    if group == "images":  # networks of one name may be two files
-        features, every = scores["reconstruction"]["features"], len(split_of(experiment.data, told["split"]))
-        parts += [features["name"], features["weights"][:8]]
-        parts.append(f"{told['images']}images" if told["images"] < min(IMAGES, every) else "")
-    parts += [f"seed{told['seed']}" if told["seed"] else "", experiment.other_weights]
-    name = "-".join(filter(None, parts))
-    before = experiment.run.score_record(name) if group == "disentanglement" else None
-    if before and before.get("settings") == json.loads(json.dumps(told)):
-        record = {**record, "scores": {**before["scores"], **scores}}
-    experiment.run.save_scores(name, record)

@@ -1,5 +1,6 @@
 """Pure functions over arrays: numpy in, numbers out. No model, no file, no device."""
 
+from kelbo.intervals import Score, by_half_samples, of_replicates
 from kelbo.metrics.beta_score import BetaScore, Points, beta_score, beta_score_of, pair_differences
 from kelbo.metrics.calibration import (
     Coverage,
@@ -14,7 +15,6 @@ from kelbo.metrics.dci import Dci, dci
 from kelbo.metrics.factor_score import FactorScore, factor_score
 from kelbo.metrics.frechet import Frechet, Moments, frechet_distance, frechet_of
 from kelbo.metrics.infomec import InfoMec, infomec
-from kelbo.metrics.intervals import Score, by_half_samples, of_replicates
 from kelbo.metrics.irs import Irs, irs
 from kelbo.metrics.kernel import KernelDistance, kernel_distance, squared_mmd
 from kelbo.metrics.likelihood import active_units, importance_weighted_bound, mean_and_error

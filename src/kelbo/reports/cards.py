@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kelbo.evaluation.suite import Record, ssim_of
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
 from kelbo.reports.wording import calibration
+from kelbo.runs.measurements import Record
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
 
@@ -27,14 +27,14 @@ class Card:
 
 def cards(record: Record, bits: Record) -> list[Card]:
     """The headline of a test `record`; `bits` is the record to take bits/dim from, the same where none has any."""
-    made, (ssim, no_ssim) = record["reconstruction"], ssim_of(record)
+    made = record["reconstruction"]
     return [
         _elbo(record),
         _measured(record, "Rate", record["rate"], "what the latents carry", NO_BOUND),
         _measured(record, "Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
         _measured(record, "PSNR", made["psnr"], "of reconstructions", made.get("psnr_reason")),
-        _measured(record, "SSIM", ssim, "of reconstructions", no_ssim),
+        _measured(record, "SSIM", made["ssim"], "of reconstructions", made.get("ssim_reason")),
         _active(record),
         _sigma(record),
         _beta(record),

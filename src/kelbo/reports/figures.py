@@ -162,6 +162,19 @@ def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -
     return figure
 
 
+def group_bars(rates: Array, *, theme: Theme) -> Figure:
+    """Mean rate of each group of latents, nats, (G,), in the order of the groups."""
+    with style(theme):
+        figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(rates))), 2.6), layout="constrained")
+        axes = figure.subplots()
+        axes.bar(range(1, 1 + len(rates)), rates, width=0.72, color=theme.first)
+        axes.set_ylabel("rate, nats")
+        axes.set_xlabel("group")
+        axes.xaxis.set_major_locator(MaxNLocator(min(LABELLED_BARS, len(rates)), integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    return figure
+
+
 def robust_limits(*lines: Array) -> tuple[float, float]:
     """Limits of an axis that the first steps of training do not flatten.
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from kelbo import evaluation
-from kelbo.evaluation.suite import Record
-from kelbo.experiments import Experiment
-from kelbo.reports.figures import Array, curves, rate_bars
+from kelbo.reports.figures import Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
-from kelbo.reports.page_pictures import Picture, cut, of_figure, of_images, spread
+from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
+from kelbo.reports.shown import Shown
 from kelbo.runs.journal import Row
+from kelbo.runs.measurements import Record
 
-RECONSTRUCTED = 10
-SAMPLES, SAMPLE_COLUMNS = 60, 12
-TRAVERSED, SPAN, VALUES = 12, 2.5, 11
-MOMENTS = 8
+SAMPLE_COLUMNS, MOMENTS = 12, 8
 
 
 @dataclass(frozen=True)
@@ -54,39 +51,33 @@ PANELS = [
 ]
 
 
-def reconstructions(experiment: Experiment) -> Labelled:
-    """Fixed test images above, what the model makes of them (the decoder's mean) below."""
-    x = experiment.pictured(RECONSTRUCTED)
-    made = evaluation.reconstruct(experiment.model, x)
-    picture = of_images(
-        "reconstructions",
-        f"{len(x)} test images above their reconstructions",
-        np.concatenate([x.cpu().numpy(), made]),
-        len(x),
-    )
+def reconstructions(found: Mapping[str, np.ndarray]) -> Labelled:
+    """Fixed test images ("images", 8-bit levels) above what the model makes of them ("made": the decoder's mean)."""
+    count = len(found["images"])
+    alt = f"{count} test images above their reconstructions"
+    picture = of_images("reconstructions", alt, intensities(np.concatenate([found["images"], found["made"]])), count)
     return Labelled(picture, [("original", ""), ("recon\u00adstructed", "")])
 
 
-def samples(experiment: Experiment, noise: bool) -> Picture:
-    """Images decoded from the prior: the decoder's mean, or with `noise` draws of the full model."""
-    images = evaluation.sample(experiment.model, SAMPLES, noise=noise)
-    kind = "draws of the full model" if noise else "the decoder’s mean"
-    return of_images("samples", f"{SAMPLES} samples from the prior, {kind}", images, SAMPLE_COLUMNS)
+def samples(shown: Shown) -> Picture:
+    """Images decoded from the prior: the decoder's mean, or draws of the full model."""
+    images = intensities(shown.parts["samples"].arrays()["images"])
+    kind = "draws of the full model" if shown.noise else "the decoder’s mean"
+    return of_images("samples", f"{len(images)} samples from the prior, {kind}", images, SAMPLE_COLUMNS)
 
 
-def traversals(experiment: Experiment, record: Record) -> Labelled:
-    """The first test image with one latent at a time moved; the latents of the most rate in `record`, the most used first."""
-    rates = np.array(record["latents"]["rate_per_latent"])
-    latents = np.argsort(-rates, kind="stable")[:TRAVERSED].tolist()
-    values = np.linspace(-SPAN, SPAN, VALUES).tolist()
-    images = evaluation.traverse(experiment.model, experiment.image(0), latents, values)
+def traversals(shown: Shown) -> Labelled:
+    """The first test image with one latent at a time moved, the most used first."""
+    measured, rates = shown.parts["traversals"], shown.test["latents"]["rate_per_latent"]
+    latents, values = measured.settings["latents"], measured.settings["values"]
+    images = intensities(measured.arrays()["images"])
     picture = of_images(
         "traversals",
-        f"One image decoded with each of {len(latents)} latents moved from {-SPAN:g} to {SPAN:g}",
+        f"One image decoded with each of {len(latents)} latents moved from {min(values):g} to {max(values):g}",
         images.reshape(-1, *images.shape[2:]),
-        VALUES,
+        len(values),
     )
-    rows = [(f"z {k}", f"{plain(float(rates[k]), 2)} nats") for k in latents]
+    rows = [(f"z {k}", f"{plain(rates[k], 2)} nats") for k in latents]
     return Labelled(picture, rows, columns=tuple(f"{value:+g}".replace("-", "−") if value else "0" for value in values))
 
 
@@ -98,28 +89,37 @@ def rates(record: Record) -> Picture:
     return of_figure("rates", alt, lambda theme: rate_bars(nats, active, theme=theme))
 
 
+def group_rates(record: Record) -> Picture | None:
+    """The rate of each group of latents as bars in the groups' order; None if there is one group only."""
+    nats = np.array(record.get("rate_per_group") or [])
+    if len(nats) < 2:
+        return None
+    alt = f"Bars of the mean rate of {len(nats)} groups of latents; the largest is {plain(float(nats.max()), 2)} nats"
+    return of_figure("group-rates", alt, lambda theme: group_bars(nats, theme=theme))
+
+
 def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
     """The journal as small figures; none where it has no row. Without a rate there is none of ELBO and rate."""
     panels = PANELS if has_rate else [panel for panel in PANELS if panel.name not in ("elbo", "rate")]
     return [_drawn(panel, rows) for panel in panels] if rows else []
 
 
-def progress(experiment: Experiment) -> list[Labelled]:
+def progress(shown: Shown) -> list[Labelled]:
     """The run's pictures up to this checkpoint, a row a moment: each column is one image, or one z."""
-    side = experiment.data.shape[1:]
+    side = shown.data["shape"][1:]
     strips = []
-    if paths := spread(_pictures(experiment, "reconstructions"), MOMENTS):
+    if paths := spread(_pictures(shown, "reconstructions"), MOMENTS):
         grids = [cut(path, side, rows=2) for path in paths]
         rows, labels = [grids[0][0], *(grid[1] for grid in grids)], [("original", ""), *map(_moment, paths)]
         strips.append(_strip("progress-reconstructions", "Reconstructions of the same test images", rows, labels))
-    if paths := spread(_pictures(experiment, "samples"), MOMENTS):
+    if paths := spread(_pictures(shown, "samples"), MOMENTS):
         rows = [cut(path, side, rows=4)[0] for path in paths]
         strips.append(_strip("progress-samples", "The same draws from the prior", rows, [*map(_moment, paths)]))
     return strips
 
 
-def _pictures(experiment: Experiment, name: str) -> list[Path]:
-    return [path for path in experiment.run.pictures(name) if _step(path) <= experiment.step]
+def _pictures(shown: Shown, name: str) -> list[Path]:
+    return [path for path in shown.run.pictures(name) if _step(path) <= shown.step]
 
 
 def column(rows: list[Row], name: str) -> Array:

@@ -69,6 +69,11 @@ def of_figure(name: str, alt: str, draw: Callable[[Theme], Figure]) -> Picture:
     )
 
 
+def intensities(levels: np.ndarray) -> np.ndarray:
+    """8-bit levels as intensities in [0, 1], float32."""
+    return levels.astype(np.float32) / 255
+
+
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     """Intensities (N, C, H, W), row by row, as uint8 (H', W', 4): what lies between images is transparent, and so is NaN."""
     gap = max(1, images.shape[-1] // 16)

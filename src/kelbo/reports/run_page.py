@@ -7,135 +7,123 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
-from kelbo.experiments import Experiment, evaluate_run
-from kelbo.experiments.running import followed
 from kelbo.reports import gallery
 from kelbo.reports.cards import cards
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.score_pictures import ScorePictures, score_pictures
 from kelbo.reports.scores import score_groups
+from kelbo.reports.shown import Shown, shown
 from kelbo.reports.sweeps import codes_of_sweeps, factor_sweeps
 from kelbo.reports.table import comparison
 from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
-from kelbo.runs import write_atomic
+from kelbo.runs import Measurement, Run, write_atomic
+from kelbo.runs.journal import followed
+from kelbo.runs.measurements import Record
 from kelbo.units import counted
 
 WHICH = {"last": "the last", "best": "the best on validation images"}
 
 
-def write_page(experiment: Experiment, *, noise: bool = False) -> Path:
-    """Write the run's page and its pictures as PNG files into the run's folder; returns the page's path.
+def write_page(run: Run, page: Measurement | None = None) -> Path:
+    """Write a run's page and its pictures as PNG files into the run's folder; returns the page's path.
 
-    A run whose newest checkpoint has no evaluation on its test split is evaluated first; scores are shown where the folder
-    has records of them, and never computed here. noise: samples are draws of the full model, not the decoder's mean.
-    Raises RunError where a picture or a record of scores in the run's folder is not what training or evaluation wrote.
+    It is a function of that folder alone. page: the measurement "page" to show, by default the one measured last (see
+    `kelbo.experiments.pictures.measure_page`). Raises RunError if there is none, or if a picture or a record in the folder is
+    not what training or evaluation wrote.
     """
-    run, (records, test) = experiment.run, _records(experiment)
-    shown = _shown(experiment, test, noise)
-    page = template("run_page.html.j2").render(
-        name=experiment.recipe.name,
+    of = shown(run, page)
+    records, test = of.records(), of.test
+    parts = _parts(of)
+    text = template("run_page.html.j2").render(
+        name=of.recipe.name,
         folder=run.path.resolve().name,
-        sentence=trained(experiment),
-        warnings=[warned for warned in run.warnings() if warned["step"] <= experiment.step],
-        step=experiment.step,
+        sentence=trained(of),
+        warnings=[warned for warned in run.warnings() if warned["step"] <= of.step],
+        step=of.step,
         images=counted(test["settings"]["images"], "image"),
-        **_followed(experiment),
-        latents=experiment.model.latent_dims,
-        has_rate=experiment.model.has_rate,
-        noise=noise,
-        cards=cards(test, _with_bits(test, records, experiment)),
-        table=comparison(records, experiment.step),
+        **_followed(of),
+        has_rate=of.has_rate,
+        noise=of.noise,
+        cards=cards(test, _with_bits(of)),
+        table=comparison(records, of.step),
         recipe=run.recipe_path.read_text(),
-        provenance=_provenance(experiment),
+        provenance=_provenance(of),
         written=datetime.now(UTC),
-        **shown,
+        **parts,
     )
-    for picture in _pictures(shown):
+    for picture in _pictures(parts):
         write_atomic(run.report_pictures / f"{picture.name}.png", picture.file)
-    write_atomic(run.report_page, page)
+    write_atomic(run.report_page, text)
     return run.report_page
 
 
-def _records(experiment: Experiment) -> tuple[dict[str, Record], Record]:
-    """All of the run's records, and the one on the test split of the weights the page shows, as this version measures."""
-    records = experiment.run.evaluations()
-    name = "-".join(filter(None, ["test", experiment.other_weights]))
-    test = records.get(name)
-    if test is None or not _is_of(test, experiment) or ssim_of(test)[1] == OTHER_SSIM:
-        test = evaluate_run(experiment)
-    return records | {name: test}, test
+def _with_bits(of: Shown) -> Record:
+    """The first record on the test split of the page's weights that has bits/dim; the usual test record if none has."""
+    keys = ("step", "weights", "sigma_images", "split")
+    told = [of.test["settings"].get(key) for key in keys]
+    candidates = [of.test, *(record for _, record in sorted(of.records().items()))]
+    alike = [record for record in candidates if [record["settings"].get(key) for key in keys] == told]
+    return next((record for record in alike if record["bits_per_dim"] is not None), of.test)
 
 
-def _is_of(record: Record, experiment: Experiment) -> bool:
-    """Whether a record is of this checkpoint's weights and, of a decoder that solves for its σ, of the σ of these weights."""
-    settings = record["settings"]
-    told = (settings["step"], settings["weights"], settings.get("sigma_images"))
-    return told == (experiment.step, experiment.weights, experiment.sigma_images)
-
-
-def _with_bits(test: Record, records: dict[str, Record], experiment: Experiment) -> Record:
-    """The first record on the test split of the page's weights that has bits/dim; the plain test record where none has."""
-    candidates = [test, *(record for _, record in sorted(records.items()))]
-    of_test = [r for r in candidates if r["settings"]["split"] == "test" and _is_of(r, experiment)]
-    return next((record for record in of_test if record["bits_per_dim"] is not None), test)
-
-
-def _shown(experiment: Experiment, record: Record, noise: bool) -> dict[str, Any]:
-    has_rate, whole, scores = experiment.model.has_rate, experiment.data.whole, experiment.run.scores()
+def _parts(of: Shown) -> dict[str, Any]:
+    scores, test = of.scores(), of.test
     return {
-        "reconstructions": gallery.reconstructions(experiment),
-        "samples": gallery.samples(experiment, noise),
-        "traversals": gallery.traversals(experiment, record) if has_rate else None,
-        "factor_sweeps": factor_sweeps(experiment, whole) if whole else None,
-        "factor_codes": codes_of_sweeps(experiment, whole) if whole else None,
-        "rates": gallery.rates(record) if has_rate else None,
-        "curves": gallery.training_curves(experiment.rows(), has_rate),
-        "scores": score_groups(scores, experiment),
-        "score_pictures": score_pictures(scores, experiment),
-        "progress": gallery.progress(experiment),
+        "reconstructions": gallery.reconstructions(of.parts["reconstructions"].arrays()),
+        "samples": gallery.samples(of),
+        "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
+        "latents": test["latents"]["dims"] if test["latents"] else None,
+        "factor_sweeps": factor_sweeps(of.parts["factor-sweeps"]) if "factor-sweeps" in of.parts else None,
+        "factor_codes": codes_of_sweeps(of.parts["factor-codes"]) if "factor-codes" in of.parts else None,
+        "rates": gallery.rates(test) if test["latents"] else None,
+        "group_rates": gallery.group_rates(test),
+        "curves": gallery.training_curves(of.rows(), of.has_rate),
+        "scores": score_groups(scores, of),
+        "score_pictures": score_pictures(scores, of),
+        "progress": gallery.progress(of),
     }
 
 
-def _followed(experiment: Experiment) -> dict[str, str]:
-    """How many images the rows of the journal are read on: `probe` of the test split, `trained` of the training split."""
-    counts = followed(experiment.run.provenance()["data"]["splits"])
+def _followed(of: Shown) -> dict[str, str]:
+    """How many images the rows of the journal are read on: `probe` of the test split, `trained_on` of the training split."""
+    counts = followed(of.data["splits"])
     return {"probe": counted(counts[0], "fixed test image"), "trained_on": counted(counts[1], "fixed training image")}
 
 
-def _pictures(shown: Any) -> Iterator[Picture]:
+def _pictures(parts: Any) -> Iterator[Picture]:
     """Every picture in what the page shows, however deep."""
-    match shown:
+    match parts:
         case Picture():
-            yield shown
+            yield parts
         case Labelled():
-            yield shown.picture
+            yield parts.picture
         case ScorePictures():
-            yield from shown.pictures
+            yield from parts.pictures
         case dict():
-            yield from _pictures(list(shown.values()))
+            yield from _pictures(list(parts.values()))
         case list():
-            for part in shown:
+            for part in parts:
                 yield from _pictures(part)
 
 
-def _provenance(experiment: Experiment) -> dict[str, dict[str, str]]:
+def _provenance(of: Shown) -> dict[str, dict[str, str]]:
     """What the run recorded about itself, as titled lists of words."""
-    known, run = experiment.run.provenance(), experiment.run
-    machine, data = dict(known["machine"]), known["data"]
+    known, data = of.run.provenance(), of.data
+    machine = dict(known["machine"])
     hardware = {
         key: machine.pop(key) for key in ("processor", "accelerators", "threads", "device", "processes", "system")
     }
+    saved = datetime.fromisoformat(of.page.circumstances["saved"])
     return {
         "Run": {
-            "folder": run.path.resolve().name,
+            "folder": of.run.path.resolve().name,
             "recipe’s fingerprint": known["recipe"],
             "seed": known["seed"],
             "begun": date(datetime.fromisoformat(known["begun"])),
-            "checkpoint": f"{WHICH[experiment.kept.which]}, {date(experiment.kept.saved)}",
-            "step": f"{experiment.step:,}",
+            "checkpoint": f"{WHICH[of.page.settings['checkpoint']]}, {date(saved)}",
+            "step": f"{of.step:,}",
         },
         "Data": {"name": data["name"], "note": data["note"]}
         | {

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kelbo.experiments import Experiment
-from kelbo.metrics.intervals import margin
+from kelbo.intervals import margin
 from kelbo.reports.figures import Array
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
 from kelbo.reports.scores import Entry, beside, in_order, kind, reading
+from kelbo.reports.shown import Shown
 from kelbo.units import counted
 
 LATENTS = 16
@@ -30,28 +30,27 @@ class ScorePictures:
     wide: bool = False
 
 
-def score_pictures(records: Mapping[str, Entry], experiment: Experiment) -> list[ScorePictures]:
+def score_pictures(records: Mapping[str, Entry], shown: Shown) -> list[ScorePictures]:
     """Figures of every record of scores that has any. RunError where a record is not one."""
     found = []
     for name, record in in_order(records):
-        with reading(experiment.run, name):
-            shown = _pictures(name, record, experiment, beside(name, records, experiment))
-            if shown and shown.pictures:
-                found.append(shown)
+        with reading(shown.run, name):
+            part = _pictures(name, record, beside(name, records, shown))
+            if part and part.pictures:
+                found.append(part)
     return found
 
 
-def _pictures(name: str, record: Entry, experiment: Experiment, other: str) -> ScorePictures | None:
+def _pictures(name: str, record: Entry, other: str) -> ScorePictures | None:
     scores = record["scores"]
     match kind(name):
         case "disentanglement":
-            whole = experiment.data.whole
             note = (
                 "The more of a row is in one cell the better disentangled, of a column the more complete. Under each factor, "
                 "how often all latents together tell it on test rows, or how far the best latent is ahead of the next "
                 f"(over the factor’s entropy){_which(scores)}."
             )
-            pictures = tables(scores, whole.factors.names if whole else ())
+            pictures = tables(scores, record["settings"].get("factors", ()))
             pictures = [replace(p, name=p.name + name.removeprefix("disentanglement")) for p in pictures]
             return ScorePictures("Which latent tells which factor", note, pictures, other, wide=True)
         case "calibration":

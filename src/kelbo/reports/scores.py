@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.experiments import Experiment
 from kelbo.experiments.diagnosis import SATURATED
-from kelbo.metrics.intervals import known, margin
+from kelbo.intervals import known, margin
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
+from kelbo.reports.shown import Shown
 from kelbo.runs import Run
 from kelbo.runs.settings import differing
 
@@ -43,18 +43,18 @@ class ScoreGroup:
     other: str = ""
 
 
-def score_groups(records: Mapping[str, Entry], experiment: Experiment) -> list[ScoreGroup]:
+def score_groups(records: Mapping[str, Entry], shown: Shown) -> list[ScoreGroup]:
     """The records of scores of a run (`Run.scores`) as groups of rows. RunError where one is not such a record."""
     groups = []
     for name, record in in_order(records):
-        with reading(experiment.run, name):
-            groups += _groups(name, record, beside(name, records, experiment))
+        with reading(shown.run, name):
+            groups += _groups(name, record, beside(name, records, shown))
     return groups
 
 
-def beside(name: str, records: Mapping[str, Entry], experiment: Experiment) -> str:
+def beside(name: str, records: Mapping[str, Entry], shown: Shown) -> str:
     """How a record differs from the page's checkpoint and from the others of its kind, in sentences; "" where it does not."""
-    return " ".join(filter(None, [other_checkpoint(records[name], experiment), _other_settings(name, records)]))
+    return " ".join(filter(None, [other_checkpoint(records[name], shown), _other_settings(name, records)]))
 
 
 def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
@@ -87,22 +87,22 @@ def kind(name: str) -> str:
 
 @contextmanager
 def reading(run: Run, name: str) -> Iterator[None]:
-    """Inside the block the record called `name` is read; what is missing from it is told with its file."""
+    """Inside the block the record called `name` is read; what is missing from it is told with where it lies."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RunError(
-            f"{run.path / 'scores' / f'{name}.json'} is no record of scores as this version writes them "
-            f"({type(error).__name__}: {error}). Move it away, or measure its scores again."
+            f"{run.path / 'measurements' / kind(name)} (or scores/) has scores {name} that are not as this "
+            f"version writes them ({type(error).__name__}: {error}). Remove them and measure them again."
         ) from error
 
 
-def other_checkpoint(record: Entry, experiment: Experiment) -> str:
+def other_checkpoint(record: Entry, shown: Shown) -> str:
     """How the weights that a record was made of differ from the page's, as a sentence; "" where they do not."""
     settings = record["settings"]
-    if settings["step"] != experiment.step:
-        return f"Made at step {settings['step']:,}, another checkpoint than this page’s ({experiment.step:,})."
-    if settings.get("averaged", experiment.averaged) != experiment.averaged:
+    if settings["step"] != shown.step:
+        return f"Made at step {settings['step']:,}, another checkpoint than this page’s ({shown.step:,})."
+    if settings.get("averaged", shown.averaged) != shown.averaged:
         return f"Made of the weights {'averaged over steps' if settings['averaged'] else 'of the last step'}; this page is not."
     return ""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kelbo.evaluation.suite import OTHER_SSIM, Record, ssim_of
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
+from kelbo.runs.measurements import OTHER_SSIM, Record
 from kelbo.runs.settings import differing
 
 
@@ -96,14 +96,14 @@ def _cell(record: Record, value: Record | None, unit: str) -> RecordCell:
 
 
 def _ssim(records: list[Record]) -> RecordRow:
-    row = _measured("SSIM", records, lambda record: ssim_of(record)[0])
-    whys = [ssim_of(record)[1] == OTHER_SSIM for record in records]
+    row = _measured("SSIM", records, lambda record: record["reconstruction"]["ssim"])
+    whys = [record["reconstruction"].get("ssim_reason") == OTHER_SSIM for record in records]
     cells = [replace(cell, note=OTHER_SSIM) if other else cell for cell, other in zip(row.cells, whys, strict=True)]
     return replace(row, cells=cells)
 
 
-TOLD = ("split", "images", "step", "importance_samples", "dequantized")
-"""settings that the table's other rows and cells tell"""
+TOLD = ("split", "images", "step", "importance_samples", "dequantized", "averaged")
+"""settings that the table's other rows and cells tell, or the row of the weights"""
 
 
 def _settings(records: list[Record]) -> list[RecordRow]:

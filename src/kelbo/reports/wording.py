@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kelbo.experiments import Experiment
 from kelbo.experiments.diagnosis import FITS, fit, over_error
-from kelbo.protocols import Model
 from kelbo.recipes import schema as s
+from kelbo.reports.shown import Shown
 
 NAMES = {
     name.lower(): name
@@ -22,25 +21,26 @@ class SigmaVerdict(NamedTuple):
     sentence: str
 
 
-def trained(experiment: Experiment) -> str:
+def trained(shown: Shown) -> str:
     """One sentence on what was trained, on what, for how long and for what."""
-    recipe, train = experiment.recipe, experiment.data.train
+    recipe, data = shown.recipe, shown.data
     plan, model = recipe.training, recipe.model
-    kind = "variational autoencoder" if experiment.model.has_rate else "plain autoencoder"
-    channels, height, width = train.shape
+    kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
+    channels, height, width = data["shape"]
     pixels = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-    steps = f"{experiment.step:,}" + (f" of {plan.steps:,}" if experiment.step != plan.steps else "")
+    steps = f"{shown.step:,}" + (f" of {plan.steps:,}" if shown.step != plan.steps else "")
     return (
         f"A {kind} with {model.latents} {'latent' if model.latents == 1 else 'latents'} "
         f"({spoken(model.network.kind)} networks, {spoken(recipe.likelihood.kind)} decoder), trained on "
-        f"{experiment.data.name} ({len(train):,} {pixels} images of {height}×{width} pixels at {train.levels} levels) "
-        f"for {steps} steps of {plan.batch_size:,} images to {aim(recipe.objective, experiment.model)}."
+        f"{data['name']} ({data['splits']['train']['images']:,} {pixels} images of {height}×{width} pixels at "
+        f"{data['levels']} levels) for {steps} steps of {plan.batch_size:,} images to "
+        f"{aim(recipe.objective, has_rate=shown.has_rate)}."
     )
 
 
-def aim(objective: s.ObjectiveSpec, model: Model) -> str:
+def aim(objective: s.ObjectiveSpec, *, has_rate: bool) -> str:
     """What the objective does, as it follows "to"."""
-    if not model.has_rate:
+    if not has_rate:
         return "minimise the distortion alone"
     match objective:
         case s.ElboSpec() | s.BetaSpec(beta=1.0):

@@ -6,10 +6,19 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kelbo.runs.writing import write_atomic
 
 Row = dict[str, float | int | None]
+
+PROBED, TRAINED = 64, 256
+"""test images whose error σ is compared with, and training images whose error a σ that is solved for is read on"""
+
+
+def followed(splits: Mapping[str, Mapping[str, Any]]) -> tuple[int, int]:
+    """How many test and training images a run's rows are read on, from the splits in its provenance."""
+    return min(PROBED, splits["test"]["images"]), min(TRAINED, splits["train"]["images"])
 
 
 class Journal:

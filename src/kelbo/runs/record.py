@@ -4,22 +4,18 @@ recipe.toml          what was run, every default resolved
 provenance.json      versions, hardware, seed, the data's fingerprint, when
 journal.jsonl        scalars over time
 warnings.json        what was said while it trained, of a run that gave reason to
-distances.jsonl      distances of images over time, of a run that reads them while it trains
-distances.json       through which network, and of which images
 events/              the same for TensorBoard
 checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors, and
                      sigma.json of a decoder that solves for its σ
 pictures/            reconstructions and samples over time
-evaluations/         one JSON record per evaluation
+measurements/        what was measured of it: see `measurements.py`
 codes/               tables of the codes of whole data sets
-scores/              one JSON record per group of scores
 report.html, report/ the page and its pictures
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +23,7 @@ from typing import Any
 
 from kelbo.errors import Damaged, RunError
 from kelbo.runs.journal import Journal
+from kelbo.runs.measurements import Measurements
 from kelbo.runs.writing import read_json, require_room, write_atomic, write_json
 
 WARNED = {"kind", "step", "text"}
@@ -42,7 +39,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.journal = Journal(path / "journal.jsonl")
-        self.distances = Journal(path / "distances.jsonl")
+        self.measurements = Measurements(path)
 
     @classmethod
     def require_free(cls, path: Path) -> None:
@@ -70,14 +67,6 @@ class Run:
         if not run.recipe_path.is_file():
             raise RunError(f"{path} is no run: it has no recipe.toml. Name the folder of a trained run.")
         return run
-
-    def distances_settings(self) -> dict[str, Any] | None:
-        """What the rows of `distances` are of; None where it is not known."""
-        path = self.path / "distances.json"
-        return read_json(path) if path.exists() else None
-
-    def save_distances_settings(self, settings: dict[str, Any]) -> None:
-        write_json(self.path / "distances.json", settings)
 
     def warnings(self) -> list[dict[str, Any]]:
         """What was said while it trained, oldest first, each a {"kind", "step", "text"}. Damaged where it cannot be read."""
@@ -135,36 +124,8 @@ class Run:
     def provenance(self) -> dict[str, Any]:
         return read_json(self.provenance_path)
 
-    def save_evaluation(self, name: str, record: dict[str, Any]) -> Path:
-        """Write one evaluation's record, replacing an earlier one of the same name."""
-        path = self.path / "evaluations" / f"{name}.json"
-        write_json(path, record)
-        return path
-
-    def evaluations(self) -> dict[str, dict[str, Any]]:
-        """All evaluation records by name."""
-        return {path.stem: read_json(path) for path in sorted((self.path / "evaluations").glob("*.json"))}
-
     def codes(self, name: str) -> Path:
         return self.path / "codes" / f"{name}.safetensors"
-
-    def save_scores(self, name: str, record: dict[str, Any]) -> Path:
-        """Write one group's scores, replacing an earlier record of the same name."""
-        path = self._scores(name)
-        write_json(path, record)
-        return path
-
-    def _scores(self, name: str) -> Path:
-        return self.path / "scores" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
-
-    def score_record(self, name: str) -> dict[str, Any] | None:
-        """One record of scores, None where there is none. Damaged where it cannot be read."""
-        path = self._scores(name)
-        return read_json(path) if path.exists() else None
-
-    def scores(self) -> dict[str, dict[str, Any]]:
-        """All records of scores by name."""
-        return {path.stem: read_json(path) for path in sorted((self.path / "scores").glob("*.json"))}
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"

@@ -13,8 +13,8 @@ from kelbo.errors import Damaged, NotSaved
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.reference import evenly
 from kelbo.experiments import Experiment
+from kelbo.intervals import known
 from kelbo.metrics import mean_and_error
-from kelbo.metrics.intervals import known
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run, write_json
 from kelbo.runs.writing import read_json

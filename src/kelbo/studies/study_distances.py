@@ -7,8 +7,8 @@ from typing import Any
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.experiments import Experiment
 from kelbo.experiments.follow import clouds
+from kelbo.intervals import by_half_samples, known
 from kelbo.metrics.frechet import frechet_of
-from kelbo.metrics.intervals import by_half_samples, known
 from kelbo.recipes.sets import split_of
 from kelbo.studies.study_features import Features
 

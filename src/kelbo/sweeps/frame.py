@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kelbo.errors import Damaged
-from kelbo.metrics.intervals import known, of_replicates
+from kelbo.intervals import known, of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
 from kelbo.runs.settings import flat

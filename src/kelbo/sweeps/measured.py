@@ -1,15 +1,14 @@
-"""What the records in a run's folder say, as numbers by name: one list, whichever record a number is from."""
+"""What was measured of a run as numbers by name: one list, whichever measurement a number is from."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
-from kelbo.evaluation.suite import OTHER_SSIM, ssim_of
-from kelbo.runs import Run
+from kelbo.runs import Measurement, Run
+from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.settings import flat
 
 Entry = Mapping[str, Any]
@@ -58,6 +57,7 @@ UNCHANGING = {
     "run": "the recipe's name",
     "recipe": "of a sweep's lanes all that differs is beside the number, or the lane is refused",
     "step": "a number's step stands beside it",
+    "averaged": "told by its weights",
 }
 """settings of a record that are no conditions of its numbers, with the reasons; every other is one, a new one too"""
 
@@ -70,16 +70,12 @@ RESULTS = {
 
 
 def numbers(run: Run) -> list[Number]:
-    """All numbers of a run: the journal's last row, its evaluations, its scores.
+    """All numbers of a run: the journal's last row, and its evaluations and scores, of the newest step for each label.
 
-    Damaged where a record cannot be read, RunError where one is not what this version writes; both name the file.
+    Damaged if a measurement cannot be read, RunError if it is not what this version writes; both name the file.
     """
-    found = [*_of_journal(run)]
-    for name, record in run.evaluations().items():
-        found += _read(run.path / "evaluations" / f"{name}.json", _of_evaluation(name, record))
-    for name, record in run.scores().items():
-        found += _read(run.path / "scores" / f"{name}.json", _of_scores(name, record))
-    return found
+    measured = [one for one in run.measurements.newest() if one.name == "evaluation" or "scores" in one.value]
+    return [*_of_journal(run), *(number for one in measured for number in _read(one))]
 
 
 def known(value: Any) -> float | None:
@@ -87,13 +83,14 @@ def known(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _read(path: Path, found: Iterator[Number]) -> list[Number]:
+def _read(measured: Measurement) -> list[Number]:
+    read = _of_evaluation if measured.name == "evaluation" else _of_scores
     try:
-        return list(found)
+        return list(read(measured))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(
-            f"{path} is no record as this version writes them ({type(error).__name__}: {error}). Move it away, or have its "
-            "numbers anew with `kelbo evaluate`."
+            f"{measured.place} is no record as this version writes them ({type(error).__name__}: {error}). Remove it and "
+            "evaluate the run again."
         ) from error
 
 
@@ -108,21 +105,19 @@ def _of_journal(run: Run) -> Iterator[Number]:
         yield Number(name, known(value), unit, source, None if step is None else int(step), {})  # told by the recipe
 
 
-def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
-    settings = record["settings"]
-    source, step, conditions = f"evaluation {name}", settings["step"], _conditions(settings)
+def _of_evaluation(measured: Measurement) -> Iterator[Number]:
+    record, source, conditions = measured.value, f"evaluation {measured.label}", _conditions(measured.told)
 
     def number(quantity: str, value: Any, unit: str) -> Number:
-        return Number(quantity, known(value), unit, source, step, conditions)
+        return Number(quantity, known(value), unit, source, measured.told["step"], conditions)
 
-    measured = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
-    ssim, no_ssim = ssim_of(record)
-    measured |= {"psnr": record["reconstruction"]["psnr"], "ssim": ssim}
-    for quantity, entry in measured.items():
+    entries = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
+    entries |= {name: record["reconstruction"][name] for name in ("psnr", "ssim")}
+    for quantity, entry in entries.items():
         if entry is not None:
             yield number(quantity, entry["mean"], entry["unit"])
-    if no_ssim == OTHER_SSIM:
-        yield number("ssim", None, "mean over images")._replace(conditions={LEFT_OUT: no_ssim})
+    if record["reconstruction"].get("ssim_reason") == OTHER_SSIM:
+        yield number("ssim", None, "mean over images")._replace(conditions={LEFT_OUT: OTHER_SSIM})
     if record["bits_per_dim"] is not None:
         yield number("bits_per_dim", record["bits_per_dim"], "bits/dim")
     if record["latents"] is not None:
@@ -132,14 +127,12 @@ def _of_evaluation(name: str, record: Entry) -> Iterator[Number]:
             yield number(quantity, record["decoder"][quantity], unit)
 
 
-def _of_scores(name: str, record: Entry) -> Iterator[Number]:
-    settings, group = record["settings"], name.partition("-")[0]
-    # the weights are told by a fingerprint, which is each lane's own; `averaged` tells which of its weights they are
-    conditions = _conditions({key: value for key, value in settings.items() if key != "weights"})
-    for quantity, entry, unit in _scores(group, record["scores"]):
+def _of_scores(measured: Measurement) -> Iterator[Number]:
+    conditions, source = _conditions(measured.told), f"scores {measured.label}"
+    for quantity, entry, unit in _scores(measured.group, measured.value["scores"]):
         beside = {key: value for key, value in entry.items() if key not in RESULTS}
         found = conditions | _conditions(beside)
-        yield Number(quantity, known(entry["value"]), unit, f"scores {name}", settings["step"], found)
+        yield Number(quantity, known(entry["value"]), unit, source, measured.told["step"], found)
 
 
 def _scores(group: str, scores: Entry) -> Iterator[tuple[str, Entry, str]]:

@@ -46,6 +46,7 @@ class Kept:
     memory    the objective's, as the last step's loss used it
     saved     when it was written
     digest    SHA-256 of its file of weights (those of the last step)
+    opened    SHA-256 of the file that the weights were read from: of the averaged ones if they are the moving average
     """
 
     step: int
@@ -54,6 +55,7 @@ class Kept:
     memory: State
     saved: datetime
     digest: str
+    opened: str
 
     @property
     def weights(self) -> str:
@@ -128,10 +130,16 @@ def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Ten
     prefix = "used." if "used" in names else "objective."
     memory = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}
     saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
-    kept = Kept(header["step"], which, path == averaged, memory, saved, _digest(place))
+    of_last = _digest(place)
+    own = _sha256(averaged) if path == averaged else of_last
+    kept = Kept(header["step"], which, path == averaged, memory, saved, of_last, own)
     return kept, read_tensors(path), path
 
 
 def _digest(place: Path) -> str:
-    with (place / "weights.safetensors").open("rb") as file:
+    return _sha256(place / "weights.safetensors")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

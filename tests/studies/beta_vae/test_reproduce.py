@@ -17,7 +17,7 @@ import pytest
 from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
 from kelbo.recipes.beta_study import PARTS
-from kelbo.runs import Run
+from kelbo.runs import Measurement, Run
 from kelbo.runs.study_folder import Study
 from kelbo.studies import course
 from kelbo.studies.beta_vae import reproduce as module
@@ -218,13 +218,11 @@ def test_a_curve_that_was_read_in_another_way_is_not_shown(tmp_path):
     plan = SimpleNamespace(features={"cifar10": features}, budget=budget, split="test", as_published=False)
     entry = SimpleNamespace(run=Run(tmp_path), plan=SimpleNamespace(part=PARTS["cifar10-conv"]))
     row = {"step": 3, "reconstruction": 2.0, "sample": 4.0}
-    entry.run.distances.append(row)
-    assert _distance_curve(plan, entry) == []  # nobody knows what it is of
     network = {"weights": "its weights", "resize": "network"}
     told = {"network": network, "images": 64, "split": "test", "sampled": False}
-    entry.run.save_distances_settings(told)
-    assert _distance_curve(plan, entry) == [row]
     others = [{"network": network | {"weights": "others"}}, {"network": network | {"resize": "legacy"}}]
     for other in (*others, {"images": 20}, {"split": "train"}, {"sampled": True}):
-        entry.run.save_distances_settings(told | other)
+        entry.run.measurements.keep(Measurement("distances", told | other, "", {"rows": [row]}))
         assert _distance_curve(plan, entry) == [], other
+    entry.run.measurements.keep(Measurement("distances", told, "", {"rows": [row]}))
+    assert _distance_curve(plan, entry) == [row]

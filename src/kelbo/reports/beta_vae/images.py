@@ -15,6 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from kelbo import evaluation
 from kelbo.data.images import Images
 from kelbo.experiments import Experiment
+from kelbo.experiments.factor_sweeps import base, on_a_plane
+from kelbo.experiments.pictures import reconstructed
+from kelbo.experiments.plane import Plane
 from kelbo.reports import gallery
 from kelbo.reports.beta_vae.results import CIFAR, NAMES, Entry, Study, best, named
 from kelbo.reports.figures import Array, Theme, style
@@ -22,7 +25,7 @@ from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
 from kelbo.reports.page_pictures import Picture, of_figure, of_images, sheet
 from kelbo.reports.study_figures import Absent, Lanes
-from kelbo.reports.sweeps import Plane, base, on_a_plane, trace
+from kelbo.reports.sweeps import trace
 from kelbo.seeds import generator
 from kelbo.units import intensities
 
@@ -173,7 +176,7 @@ def reconstructions(study: Study, lanes: Lanes, name: str, beta: float) -> Label
     for role in CIFAR:
         if chosen := study.lanes(role=role, beta=beta):
             lane = min(chosen, key=lambda lane: lane["seed"])
-            found = gallery.reconstructions(lanes.open(lane))
+            found = gallery.reconstructions(reconstructed(lanes.open(lane)))
             title = f"{NAMES[role]}, {named(beta)}, seed {lane['seed']}"
             picture = replace(found.picture, name=name, alt=f"{title}: {found.picture.alt}")
             return replace(found, picture=picture, title=title)

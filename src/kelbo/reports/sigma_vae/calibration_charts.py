@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from kelbo.metrics.intervals import margin
+from kelbo.intervals import margin
 from kelbo.reports.figures import Array, Theme, style, tick
 from kelbo.reports.numbers import plain
 from kelbo.reports.score_figures import SPAN

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kelbo.metrics.intervals import margin
+from kelbo.intervals import margin
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.sigma_vae import charts, images, printed

@@ -11,8 +11,8 @@ import numpy as np
 
 from kelbo.data.images import Images
 from kelbo.experiments import Experiment
+from kelbo.intervals import known
 from kelbo.metrics import Score, of_replicates
-from kelbo.metrics.intervals import known
 
 NAMES = {"pca": "PCA", "ica": "ICA"}
 

@@ -86,10 +86,12 @@ def _lane(plan: Plan, study: Study, entry: Entry, fault: str | None) -> dict[str
 
 def _distance_curve(plan: Plan, entry: Entry) -> list[dict[str, Any]]:
     """The distances read while the lane was trained; none if they were read in another way than this plan's."""
-    reading, told = reading_of(plan, entry.plan.part.role), entry.run.distances_settings()
-    if reading is None or told is None or not reading.made(told):
-        return []
-    return [{key: row.get(key) for key in ("step", "reconstruction", "sample")} for row in entry.run.distances.rows()]
+    reading = reading_of(plan, entry.plan.part.role)
+    curves = [
+        one.value["rows"] for one in entry.run.measurements.all("distances") if reading and reading.made(one.settings)
+    ]
+    rows = curves[-1] if curves else []
+    return [{key: row.get(key) for key in ("step", "reconstruction", "sample")} for row in rows]
 
 
 def _baselines(plan: Plan, study: Study, entries: list[Entry]) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ import numpy as np
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
 from kelbo.evaluation.disentanglement import as_json
+from kelbo.intervals import of_replicates
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
-from kelbo.metrics.intervals import of_replicates
 from kelbo.studies.beta_vae.quirks_scores import as_published_scores
 
 FACTORS = ("all", "without shape")

@@ -17,8 +17,8 @@ from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import COUNT
 from kelbo.experiments import Experiment, open_run
 from kelbo.experiments.diagnosis import CONSTANT
+from kelbo.intervals import known
 from kelbo.metrics import mean_and_error
-from kelbo.metrics.intervals import known
 from kelbo.objectives.equivalents import equivalents
 from kelbo.recipes.sets import split_of
 from kelbo.recipes.sigma_study import ANALYTIC, GRID

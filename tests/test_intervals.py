@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.intervals import by_half_samples, margin, of_replicates
+from kelbo.intervals import by_half_samples, margin, of_replicates
 
 
 def test_intervals_of_replicates_cover_the_mean_as_often_as_they_say():

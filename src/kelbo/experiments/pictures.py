@@ -1,0 +1,94 @@
+"""The pictures that a run's page shows, as measurements: made here, so that the page needs neither the model nor its data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelbo import evaluation
+from kelbo.eager import by_itself
+from kelbo.experiments.experiment import Experiment
+from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
+from kelbo.experiments.measure import evaluate_run, measure
+from kelbo.runs import Measurement
+
+RECONSTRUCTED, SAMPLES = 10, 60
+TRAVERSED, SPAN, STEPS = 12, 2.5, 11
+"""latents of the most rate that are moved, how far (prior standard deviations), in how many steps"""
+
+
+@by_itself()
+def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
+    """Measure all that a page shows of these weights; the measurement "page" tells which measurements these are.
+
+    noise: samples are draws of the full model, not the decoder's mean.
+    """
+    label = "-".join(["test", *experiment.unusual])
+    evaluate_run(experiment)
+    found = experiment.run.measurements.newest("evaluation", weights=experiment.kept.opened)
+    test = next(one for one in found if one.label == label)
+    fixed = {"split": "test", "images": RECONSTRUCTED}
+    pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))
+    parts = [test, pairs, _samples(experiment, noise)]
+    if latents := test.value["latents"]:
+        parts.append(_traversals(experiment, latents["rate_per_latent"]))
+    parts += measure_factors(experiment)
+    keys = {"parts": {part.name: part.key for part in parts}}
+    return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
+
+
+def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
+    """Fixed test images and the decoder's means at their codes, 8-bit levels (N, C, H, W) each."""
+    x = experiment.pictured(RECONSTRUCTED)
+    return {"images": _levels(x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, x))}
+
+
+def _samples(experiment: Experiment, noise: bool) -> Measurement:
+    return measure(
+        experiment,
+        "samples",
+        {"images": SAMPLES, "noise": noise, "seed": 0},
+        lambda: {"images": _levels(evaluation.sample(experiment.model, SAMPLES, noise=noise))},
+    )
+
+
+def _traversals(experiment: Experiment, rates: list[float]) -> Measurement:
+    """The first test image with one latent at a time moved; the latents of the most rate, the most used first."""
+    latents = np.argsort(-np.array(rates), kind="stable")[:TRAVERSED].tolist()
+    values = np.linspace(-SPAN, SPAN, STEPS).tolist()
+
+    def compute() -> dict[str, Any]:
+        return {"images": _levels(evaluation.traverse(experiment.model, experiment.image(0), latents, values))}
+
+    return measure(
+        experiment, "traversals", {"split": "test", "image": 0, "latents": latents, "values": values}, compute
+    )
+
+
+def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:
+    """Sweeps of the factors of a set that has them, as images and as codes; none of another set. again: see `measure`."""
+    whole = experiment.data.whole
+    if whole is None:
+        return []
+    names, sizes = list(whole.factors.names), list(whole.factors.sizes)
+    of = {"factors": names, "sizes": sizes}
+
+    def images() -> dict[str, Any]:
+        found = swept_images(experiment, whole)
+        return found | {name: _levels(found[name]) for name in ("images", "made")}
+
+    def codes() -> dict[str, Any]:
+        values = [len(rows) for rows in sweeps(whole.factors, ENCODED)]
+        return {"values": values, **on_a_plane(experiment, whole).arrays()}
+
+    return [
+        measure(experiment, "factor-sweeps", {**of, "values": VALUES}, images, again=again),
+        measure(experiment, "factor-codes", {**of, "values": ENCODED, "draws": DRAWS}, codes, again=again),
+    ]
+
+
+def _levels(images: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Intensities as 8-bit levels, as a PNG file holds them."""
+    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,86 @@
+"""What a page is made of: the measurements of one checkpoint and the run around them, read from the run's folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from kelbo.errors import Damaged, RunError
+from kelbo.recipes.files import load
+from kelbo.recipes.schema import Recipe
+from kelbo.runs import Measurement, Run
+from kelbo.runs.journal import Row
+from kelbo.runs.measurements import Record, records
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run as its page shows it. page: the measurement that tells the others; parts: these by name."""
+
+    run: Run
+    page: Measurement
+    parts: Mapping[str, Measurement]
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load(self.run.recipe_path, kept=True)
+
+    @property
+    def step(self) -> int:
+        return self.page.step
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the weights are their moving average."""
+        return self.page.settings["averaged"]
+
+    @property
+    def noise(self) -> bool:
+        return self.page.settings["noise"]
+
+    @property
+    def test(self) -> Record:
+        """The record of the usual evaluation on the test split."""
+        return self.parts["evaluation"].record
+
+    @property
+    def has_rate(self) -> bool:
+        return self.test["rate"] is not None
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """What the run's provenance tells of its images: name, shape, levels, splits. Damaged if it does not."""
+        told = self.run.provenance().get("data")
+        if not isinstance(told, dict) or not {"name", "note", "shape", "levels", "splits"} <= told.keys():
+            raise Damaged(
+                f"{self.run.provenance_path} does not tell the run's images. Restore the file, or train again."
+            )
+        return told
+
+    def rows(self) -> list[Row]:
+        """The journal up to the page's checkpoint: a run that trains on has later rows."""
+        return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]
+
+    def records(self) -> dict[str, Record]:
+        """All evaluations by label: of the page's weights if there is one, else of the newest step."""
+        return records(self.run.measurements.newest("evaluation", weights=self.page.weights)) | {
+            self.parts["evaluation"].label: self.test
+        }
+
+    def scores(self) -> dict[str, Record]:
+        """All scores by label, of the same weights as `records`."""
+        return records(one for one in self.run.measurements.newest(weights=self.page.weights) if "scores" in one.value)
+
+
+def shown(run: Run, page: Measurement | None = None) -> Shown:
+    """What the page shows that was measured last, or the one given. RunError if none was measured."""
+    pages = sorted(run.measurements.all("page"), key=lambda one: one.circumstances["measured"])
+    if page is None and not pages:
+        raise RunError(f"{run.path} has no page's measurements yet. Write the report of the model and its data first.")
+    page = page or pages[-1]
+    parts = {name: run.measurements.get(name, key) for name, key in page.value["parts"].items()}
+    if gone := [name for name, part in parts.items() if part is None]:
+        raise Damaged(f"{run.path} has lost the measurement {', '.join(gone)} of its page. Write the report again.")
+    return Shown(run, page, {name: part for name, part in parts.items() if part is not None})
