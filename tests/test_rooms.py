@@ -1,9 +1,13 @@
-"""The rooms keep their shelves: a room imports only from lower ones, and rooms of one shelf never import one another."""
+"""The rooms keep their shelves: a room imports only from lower ones, and rooms of one shelf never import one another.
+
+So do its files: no cycle of imports, one name for one thing, and nothing so long that it cannot be read at once.
+"""
 
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,8 @@ from typer.main import get_command
 
 from kelbo.cli.main import app
 
-PACKAGE = Path(__file__).parents[1] / "src" / "kelbo"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "kelbo"
 SHELVES = [
     {"bound", "units", "seeds", "errors", "eager"},
     {"protocols", "machine", "intervals"},  # of the bottom shelf too, but they speak of a Bound and raise errors
@@ -27,6 +32,7 @@ SHELVES = [
     {"__main__"},
 ]
 STUDIES = ("beta_vae", "sigma_vae")
+STUDY_FOLDERS = tuple(f"{room}/{study}/" for room in ("reports", "studies") for study in STUDIES)
 HEIGHT = {room: height for height, shelf in enumerate(SHELVES) for room in shelf}
 
 
@@ -104,14 +110,56 @@ def flags_of(command: Any) -> set[str]:
 
 
 def test_only_the_command_line_speaks_of_flags():
-    exempt = {f"{room}/{study}" for room in ("reports", "studies") for study in STUDIES} | {"cli"}
     flags = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(flags_of(get_command(app)))))})(?![\w-])")
     naming = [
-        f"{path.relative_to(PACKAGE)}:{line} {found.group()}"
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if not any(path.is_relative_to(PACKAGE / folder) for folder in exempt)
-        if path != PACKAGE / "reports" / "study_page.py"
-        for line, text in texts_of(ast.parse(path.read_text()))
+        f"{name}:{line} {found.group()}"
+        for name, tree in package().items()
+        if not name.startswith(("cli/", "reports/study_page.py", *STUDY_FOLDERS))
+        for line, text in texts_of(tree)
         if (found := flags.search(text))
     ]
     assert naming == []
+
+
+def package() -> dict[str, ast.Module]:
+    """Every file of the package by its path, parsed."""
+    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def shared(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names that several files have, with those files; named: pairs of a name and a file."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, file in named:
+        found[name].append(file)
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
+def test_no_two_modules_have_one_name():
+    """But for the faces in cli/, which are called like what they face, and the folders of studies."""
+    files = [name for name in package() if not name.startswith(("cli/", *STUDY_FOLDERS))]
+    assert shared((Path(name).stem, name) for name in files if not name.endswith("__init__.py")) == {}
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function with its signature, without its decorators and docstring."""
+    first, lines = function.body[0], (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is not None:
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
+
+
+def code() -> dict[str, str]:
+    """The text of every file of the package and its tests, but for the tests of studies' reports."""
+    files = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+    named = {path.relative_to(ROOT).as_posix(): path.read_text() for path in files}
+    return {name: text for name, text in named.items() if not name.removeprefix("tests/").startswith(STUDY_FOLDERS)}
+
+
+def test_no_function_is_longer_than_60_lines():
+    long = [
+        f"{name}:{node.lineno} {node.name} has {lines_of(node)}"
+        for name, text in code().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > 60
+    ]
+    assert long == []

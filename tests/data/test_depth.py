@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from tests.data.handmade import chunk, png, tiff
 
+from kelbo.data.encoded_pictures import EncodedPicture, Refused
 from kelbo.data.folder import folder
 from kelbo.data.opening import decoding_strictly, opened
-from kelbo.data.pictures import EncodedPicture, Refused
 
 RNG = np.random.default_rng(0)
 SHAPE = (9, 11)

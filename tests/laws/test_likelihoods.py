@@ -105,9 +105,6 @@ def all_images(likelihood, channels):
     return torch.cartesian_prod(*[values] * channels).reshape(-1, channels)
 
 
-# ── normalisation ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @every_mass
 @pytest.mark.parametrize(("bits", "channels"), [(8, 1), (5, 1), (5, 3), (3, 4)])
 def test_every_mass_sums_to_one_over_all_images(make, bits, channels):
@@ -149,9 +146,6 @@ def test_every_density_integrates_to_one_over_two_pixels(make):
 @every_likelihood
 def test_every_likelihood_says_that_it_is_normalised_in_evaluation_mode(make):
     assert trained(make).normalized
-
-
-# ── samples, mean and variance ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @every_mass
@@ -211,9 +205,6 @@ def test_samples_lie_in_the_support_and_have_the_shape_of_images(make):
         assert torch.equal(sample, (sample * top).round() / top)
 
 
-# ── shapes, types, batches ────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @every_likelihood
 def test_answers_are_float32_nats_per_example_whatever_comes_in(make):
     likelihood = trained(make)
@@ -251,9 +242,6 @@ def test_a_decoder_of_the_wrong_shape_is_refused(make):
     x, output = images(likelihood, (5, 3, 4, 4)), outputs(likelihood, (5, 3, 4, 4))
     with pytest.raises(ValueError, match=r"needs a decoder's output of shape .*Give the decoder output_channels\(3\)"):
         likelihood.log_prob(x, output[:, :, :1, :1])
-
-
-# ── gradients ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @every_likelihood

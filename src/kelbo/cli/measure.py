@@ -12,6 +12,9 @@ from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, encoding, show, wished
 
+Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
+Codes = Annotated[int | None, typer.Option(min=100, help="Images of a set with factors to encode. By default all.")]
+
 
 def evaluate(
     run: RunPath,
@@ -20,10 +23,8 @@ def evaluate(
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Score densities on the 0–256 scale.")] = False,
     metrics: Metrics = None,
     features: Features = None,
-    images: Annotated[int, typer.Option(min=8, help="Images of each cloud that image distances compare.")] = 10_000,
-    codes: Annotated[
-        int | None, typer.Option(min=100, help="Encode so many images of a set with factors; all by default.")
-    ] = None,
+    images: Clouds = 10_000,
+    codes: Codes = None,
     pairs: Pairs = 64,
     classifier: ClassifierName = "logistic",
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
@@ -72,6 +73,10 @@ def evaluate(
         chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed, "again": again}
         with encoding(as_json) as progress:
             scored = score_run(experiment, **wish, **chosen, advance=progress)
+    _show(run, split, record, scored, as_json)
+
+
+def _show(run: Path, split: str, record: dict[str, Any], scored: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
     else:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from kelbo.cli import study_options
 from kelbo.cli.options import DataRoot
+from kelbo.cli.study_options import STUDIES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from kelbo.studies.probe import TimeEstimate
     from kelbo.sweeps.jobs import Watch
-
-STUDIES = ("beta-vae", "sigma-vae")
 
 
 @dataclass(frozen=True)
@@ -33,58 +33,27 @@ class Prepared:
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help=f"Which study: {' or '.join(STUDIES)}.", metavar="STUDY")],
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="table1,fig6,…", help="Only these tables and figures; a wrong name lists those there are."
-        ),
-    ] = None,
-    budget: Annotated[
-        Literal["minutes", "hours", "paper"], typer.Option(help="How much is trained; paper is the paper's own epochs.")
-    ] = "minutes",
-    mode: Annotated[
-        Literal["corrected", "as-published"], typer.Option(help="As it should be, or as the study's code did it.")
-    ] = "corrected",
-    data: Annotated[
-        str | None,
-        typer.Option(help="Images of sigma-vae: mnist (default), svhn, cifar10, celeba, digits, folder:PATH."),
-    ] = None,
+    study: study_options.Study,
+    only: study_options.Only = None,
+    budget: study_options.Budget = "minutes",
+    mode: study_options.Mode = "corrected",
+    data: study_options.Images = None,
     data_root: DataRoot = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SETTING=VALUE", help="Of sigma-vae's images: crop=74, size=32, …"),
-    ] = None,
-    decoders: Annotated[
-        list[str] | None,
-        typer.Option(metavar="optimal_gaussian,…", help="Of sigma-vae, only these decoders beside the grid over β."),
-    ] = None,
-    betas: Annotated[
-        list[str] | None, typer.Option(metavar="0.01,1,…", help="Of sigma-vae's grid over β, only these.")
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(metavar="0,1,2", help="Seeds of sigma-vae.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="What sigma-vae trains in: 32-true (default), bf16-mixed, …")
-    ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The study's folder, by default below runs/.")] = None,
-    how: Annotated[
-        Literal["auto", "stack", "queue"],
-        typer.Option(help="Lanes as one program or by processes. auto stacks where an accelerator makes that faster."),
-    ] = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes. By default what the machine has.")] = None,
-    training: Annotated[
-        bool,
-        typer.Option("--train/--no-train", help="--no-train trains no lanes: what is trained already is measured."),
-    ] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    settings: study_options.ImageSettings = None,
+    decoders: study_options.Decoders = None,
+    betas: study_options.Betas = None,
+    seeds: study_options.Seeds = None,
+    precision: study_options.Precision = None,
+    features: study_options.Features = None,
+    out: study_options.Out = None,
+    how: study_options.How = "auto",
+    workers: study_options.Workers = None,
+    training: study_options.Training = True,
+    dry_run: study_options.DryRun = False,
 ) -> None:
-    """Do a published study again: train its models, measure them, and hold its claims against the numbers.
+    """Reproduce a published study: train its models, measure them, and test its claims against the numbers.
 
-    The same command goes on with what was begun.
+    Running the same command again continues an unfinished study.
     """
     from rich.console import Console
 

@@ -14,10 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, first_readable, note_of, refused
-from kelbo.data.image_set import ImageSet
-from kelbo.data.listing import Listing, listed, used_and_left_out
-from kelbo.data.opening import decoding_strictly
-from kelbo.data.pictures import (
+from kelbo.data.encoded_pictures import (
     Box,
     Deep,
     EncodedPicture,
@@ -28,6 +25,9 @@ from kelbo.data.pictures import (
     check_options,
     pillow_size,
 )
+from kelbo.data.image_set import ImageSet
+from kelbo.data.listing import Listing, listed, used_and_left_out
+from kelbo.data.opening import decoding_strictly
 from kelbo.data.roots import missing
 from kelbo.data.splits import SPLITS
 from kelbo.data.zipped import zipped

@@ -16,9 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from kelbo.data import cache as packed
-from kelbo.data.images import ArrayImages
-from kelbo.data.opening import cropped, opened, planned
-from kelbo.data.pictures import (
+from kelbo.data.encoded_pictures import (
     MODES,
     Crop,
     Deep,
@@ -31,6 +29,8 @@ from kelbo.data.pictures import (
     by,
     pillow_size,
 )
+from kelbo.data.images import ArrayImages
+from kelbo.data.opening import cropped, opened, planned
 from kelbo.errors import DataCorrupt
 
 Unread = Literal["refuse", "skip"]

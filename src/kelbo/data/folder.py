@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
+from kelbo.data.encoded_pictures import Crop, Deep, Filter, Mode, Sides, check_options
 from kelbo.data.formats import EXAMPLES
 from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly
-from kelbo.data.pictures import Crop, Deep, Filter, Mode, Sides, check_options
 from kelbo.data.splits import Splits
 from kelbo.data.zipped import zipped
 from kelbo.errors import DataMissing

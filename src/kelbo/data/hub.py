@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
+from kelbo.data.encoded_pictures import Crop, Deep, EncodedPicture, Filter, Mode, Refused, Sides, check_options
 from kelbo.data.formats import is_picture
 from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
-from kelbo.data.pictures import Crop, Deep, EncodedPicture, Filter, Mode, Refused, Sides, check_options
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 
+from kelbo.data.encoded_pictures import EncodedPicture, from_file
 from kelbo.data.formats import is_picture
-from kelbo.data.pictures import EncodedPicture, from_file
 from kelbo.errors import DataCorrupt
 
 

@@ -10,9 +10,20 @@ from contextlib import contextmanager
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kelbo.data.deep import NoScale, scaled
+from kelbo.data.encoded_pictures import (
+    FILTERS,
+    MODES,
+    Crop,
+    Deep,
+    EncodedPicture,
+    Mode,
+    Preprocessing,
+    Refused,
+    Size,
+    by,
+)
 from kelbo.data.formats import formats_for
 from kelbo.data.headers import EIGHT, Depth, Lost, depth_of, transparent_colour
-from kelbo.data.pictures import FILTERS, MODES, Crop, Deep, EncodedPicture, Mode, Preprocessing, Refused, Size, by
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
 """formats whose first picture is the whole one: the further ones are its previews, depth maps, second views or layers"""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
+from kelbo.data.encoded_pictures import MOST_BYTES, EncodedPicture, Refused
 from kelbo.data.formats import is_picture
 from kelbo.data.listing import Listing, suffix_of
-from kelbo.data.pictures import MOST_BYTES, EncodedPicture, Refused
 from kelbo.errors import DataCorrupt
 
 METHODS = (
