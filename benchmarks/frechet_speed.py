@@ -25,11 +25,11 @@ HERE = Path(__file__).parent
 
 def gaussian(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of features that are correlated by a random rotation."""
-    from kelbo.metrics.frechet import Moments
+    from kelbo.metrics.frechet import FeatureMoments
 
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(DIMS, DIMS)))[0]
-    moments = Moments.of(rng.normal(size=(COUNT, DIMS)) * np.geomspace(0.01, 10, DIMS) @ turn)
+    moments = FeatureMoments.of(rng.normal(size=(COUNT, DIMS)) * np.geomspace(0.01, 10, DIMS) @ turn)
     return moments.mean, moments.covariance()
 
 

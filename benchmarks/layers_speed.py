@@ -76,7 +76,7 @@ def main() -> None:
     import torch.nn.functional as F
 
     from kelbo.machine import describe, keep_freed_memory
-    from kelbo.networks.layers import FEW_CHANNELS, Deconvolution, Product
+    from kelbo.networks.layers import FEW_CHANNELS, Deconvolution, LinearProduct
     from kelbo.runs import write_json
 
     keep_freed_memory()
@@ -114,7 +114,7 @@ def main() -> None:
         milliseconds["linear layer 4096 to 1200, forward"] = medians(
             {
                 "MKL": lambda: F.linear(rows, matrix, bias),
-                "oneDNN": lambda: Product.apply(rows, matrix, bias),
+                "oneDNN": lambda: LinearProduct.apply(rows, matrix, bias),
             }
         )
     milliseconds |= networks()

@@ -1,7 +1,7 @@
-"""Whether PyTorch is running plain operations on plain tensors, or something is recording, transforming or replacing them.
+"""Whether PyTorch runs plain operations on plain tensors, or something records, transforms or replaces them.
 
-A shortcut that is equal in numbers is still visible to a tracer, to a mode, to a transform of `torch.func` and to a tensor
-subclass. Whatever goes around PyTorch's own path asks here first, and takes PyTorch's path wherever the answer is no.
+A shortcut with equal numbers is still visible to a tracer, a mode, a transform of `torch.func` and a tensor subclass. Code that
+replaces PyTorch operations checks here first, and calls PyTorch's own operation if the answer is no.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from torch.autograd import forward_ad
 from torch.utils._device import DeviceContext
 
 AUTOCAST = ("cpu", "cuda", "mps")
-"""kinds of devices that autocast may be on for"""
+"""device types that autocast may be enabled for"""
 
 
 def is_eager() -> bool:
-    """Whether operations run at once and as they are written.
+    """Whether operations run immediately and as written.
 
-    False where they are compiled, exported or traced, under a mode (FlopCounterMode, fake tensors, `make_fx`), in forward-mode
-    differentiation, and inside of any transform of `torch.func`.
+    False if they are compiled, exported or traced, under a mode (FlopCounterMode, fake tensors, `make_fx`), in forward-mode
+    differentiation, and inside any transform of `torch.func`.
     """
     transformed = torch._C._are_functorch_transforms_active()
     return not (torch.compiler.is_compiling() or transformed or under_a_mode() or _is_recorded())
 
 
 def under_a_mode() -> bool:
-    """Whether some `TorchFunctionMode` or `TorchDispatchMode` is told of every operation.
+    """Whether some `TorchFunctionMode` or `TorchDispatchMode` intercepts every operation.
 
-    Two do not count, since they look at what makes new tensors only: a `torch.device` block (`torch.set_default_device` is one
-    too), and that of `kelbo.seeds`.
+    Two do not count, since they change only functions that create or fill tensors: a `torch.device` block (and
+    `torch.set_default_device`), and the mode of `kelbo.seeds`.
     """
     return bool(torch._C._len_torch_dispatch_stack()) or any(
         not (isinstance(mode, DeviceContext) or getattr(mode, "only_draws", False))
@@ -41,13 +41,13 @@ def under_a_mode() -> bool:
 
 
 def is_ordinary(value: Tensor) -> bool:
-    """Whether it is a strided `torch.Tensor` or `Parameter` that holds values: no subclass, no meta tensor."""
+    """Whether the value is a strided `torch.Tensor` or `Parameter` with data: no subclass, no meta tensor."""
     kind = type(value)
     return (kind is Tensor or kind is nn.Parameter) and value.layout is torch.strided and not value.is_meta
 
 
 def has_values(value: Tensor) -> bool:
-    """Whether Python may look at the tensor's numbers: not where it is traced, compiled, fake or under `torch.vmap`."""
+    """Whether Python can read the tensor's numbers: not if it is traced, compiled, fake, empty or under `torch.vmap`."""
     return (
         not torch.compiler.is_compiling()
         and is_ordinary(value)
@@ -57,7 +57,7 @@ def has_values(value: Tensor) -> bool:
 
 
 def in_lanes(value: Tensor) -> bool:
-    """Whether `torch.vmap`, with no other transform around or inside of it, holds one such tensor for each lane."""
+    """Whether `torch.vmap`, without any other transform around or inside it, holds one such tensor for each lane."""
     return (
         not torch.compiler.is_compiling()
         and torch._C._functorch.maybe_current_level() == 1  # pyright: ignore[reportAttributeAccessIssue]
@@ -71,7 +71,7 @@ def _is_recorded() -> bool:
 
 
 def _is_batched(value: Tensor) -> bool:
-    """Whether vmap holds the tensor at any level of `torch.func`'s transforms."""
+    """Whether vmap batches the tensor at any level of `torch.func`'s transforms."""
     inside = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
     while inside.is_functorch_wrapped_tensor(value):
         if inside.is_batchedtensor(value):
@@ -82,17 +82,17 @@ def _is_batched(value: Tensor) -> bool:
 
 @contextmanager
 def by_itself() -> Iterator[None]:
-    """Inside the block, training is not disturbed by what is set around it: `no_grad`, `inference_mode`, autocast."""
+    """Inside the block, gradients are on, and inference mode and autocast off, whatever is set around it."""
     with torch.inference_mode(False), torch.enable_grad(), full_precision():
         yield
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Inside the block, an autocast that is set around it is off. One that is switched on inside works as if it were alone.
+    """Inside the block, a surrounding autocast is off; one that is enabled inside works as if there were none around it.
 
-    Autocast keeps the weights that it has cast until the outermost block is left. Around a whole training the weights of the
-    first step would be used in every step, so nothing is kept inside.
+    Autocast caches the weights that it has cast until its outermost block ends. Around a whole training, every step would use
+    the weights of the first one, so the cache is off inside.
     """
     nested = torch.autocast_increment_nesting() > 1
     torch.autocast_decrement_nesting()

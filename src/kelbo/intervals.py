@@ -1,4 +1,4 @@
-"""How sure a score is: intervals by fresh draws, and by half samples of what there is."""
+"""Confidence intervals of scores, from independent replicates or from half samples of one table."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # not scipy.stats, which every process would pay 50 MB for
+from scipy.special import stdtrit  # not scipy.stats, whose import takes 50 MB in every process
 
 from kelbo.errors import ScoreError
 
 
 class Score(NamedTuple):
-    """One number, the ends of its central 95 % interval, and from how many replicates that was told.
+    """A number, the ends of its central 95 % interval, and the number of replicates.
 
-    low and high are NaN if there is one replicate only, or if all replicates are equal: neither tells a spread.
+    low and high are NaN if there is a single replicate, or if all replicates are equal: then the spread is unknown.
     """
 
     value: float
@@ -26,14 +26,14 @@ class Score(NamedTuple):
 
 
 def known(value: float | None) -> float | None:
-    """A number as a record holds it: None for None, NaN and ±∞, which JSON does not have."""
+    """A number for a JSON record: None in place of None, NaN and ±∞, which JSON lacks."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def margin(error: float, count: int, level: float = 0.95) -> float:
-    """Half the width of the t interval of a mean of `count` examples whose standard error is `error`.
+    """Half the width of the t interval of a mean of `count` examples with standard error `error`.
 
-    NaN if the numbers tell no interval: fewer than 2 examples, or an error that is 0 (all are equal) or not finite.
+    NaN if there is no interval: fewer than 2 examples, or an error that is 0 (all are equal) or not finite.
     """
     if count < 2 or not 0 < error < math.inf:
         return math.nan
@@ -41,7 +41,7 @@ def margin(error: float, count: int, level: float = 0.95) -> float:
 
 
 def _deviation(values: np.ndarray) -> float:
-    """By their number less 1; exactly 0 if values differ by no more than rounding does."""
+    """The standard deviation, divided by N - 1; exactly 0 if values differ only by rounding."""
     spread, size = float(np.ptp(values)), float(np.abs(values).max())
     return 0.0 if spread <= 1e-12 * size else float(values.std(ddof=1))
 
@@ -49,11 +49,11 @@ def _deviation(values: np.ndarray) -> float:
 def of_replicates(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Score:
     """The mean of independent replicates of a score (other pairs, other points, other seeds) and its t interval.
 
-    There is no interval (NaN) of one replicate, nor of replicates that are all equal. ScoreError if there are no values.
+    The interval is NaN for a single replicate, and if all replicates are equal. Raises ScoreError if there are no values.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or len(values) == 0:
-        raise ScoreError(f"Replicates must be a non-empty list of numbers; got shape {values.shape}.")
+        raise ScoreError(f"values must be a non-empty list of numbers; got shape {values.shape}.")
     mean, count = float(values.mean()), len(values)
     if count == 1:
         return Score(mean, float("nan"), float("nan"), 1)
@@ -69,19 +69,19 @@ def by_half_samples(
     seed: int = 0,
     level: float = 0.95,
 ) -> Score:
-    """A statistic of all `size` rows, with the interval that random halves of them tell (see `of_halves`).
+    """A statistic of all `size` rows, with an interval from random halves of them (see `of_halves`).
 
-    statistic takes row numbers (int64, sorted). ScoreError where there are fewer than 4 rows or 2 replicates.
+    statistic takes row numbers (int64, sorted). Raises ScoreError if there are fewer than 4 rows or 2 replicates.
     """
     halves = [statistic(rows) for rows in half_samples(size, replicates, seed)]
     return of_halves(statistic(np.arange(size)), halves, size, level)
 
 
 def half_samples(size: int, replicates: int, seed: int = 0) -> list[NDArray[np.int64]]:
-    """Random halves of 0 … size-1, sorted. ScoreError where there are fewer than 4 rows or 2 replicates."""
+    """Random halves of 0 … size-1, sorted. Raises ScoreError if there are fewer than 4 rows or 2 replicates."""
     if size < 4 or replicates < 2:
         raise ScoreError(
-            f"Half samples need at least 4 rows and 2 replicates; got {size} rows, {replicates} replicates."
+            f"Half samples need at least 4 rows and 2 replicates; got {size} rows and {replicates} replicates."
         )
     rng = np.random.default_rng(seed)
     return [np.sort(rng.permutation(size)[: size // 2]) for _ in range(replicates)]
@@ -90,11 +90,11 @@ def half_samples(size: int, replicates: int, seed: int = 0) -> list[NDArray[np.i
 def of_halves(value: float, halves: Sequence[float], size: int, level: float = 0.95) -> Score:
     """The interval around a statistic's `value` of all `size` rows, from its values on random halves of them.
 
-    The spread of a statistic over halves drawn without replacement is that of the whole over new data, to first order (the
+    The spread of a statistic over halves drawn without replacement equals, to first order, its spread over new data (the
     delete-half jackknife: Shao and Wu, 1989, Annals of Statistics 17(3)). A bootstrap would repeat rows, which flatters
-    nearest neighbours and puts the same row into training and test. Halves that are all equal tell no interval (NaN).
+    nearest neighbours and puts the same row into training and test. The interval is NaN if all halves are equal.
     """
-    # (n - d) / d of the rows left out over those kept is 1 for halves, and close to it for an odd number of rows
+    # the jackknife's factor (n - d) / d is 1 for halves, and close to 1 for an odd number of rows
     scale = math.sqrt((size // 2) / (size - size // 2))
     half = margin(_deviation(np.asarray(halves, np.float64)) * scale, len(halves), level)
     return Score(value, value - half, value + half, len(halves))

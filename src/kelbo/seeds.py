@@ -1,10 +1,10 @@
-"""One seed per purpose, so that changing how one part draws never disturbs another.
+"""One seed per purpose, so that a change in one part's draws never changes another's.
 
 Purposes in use: "init" (weights), "order" (of the data), "latents" (training noise), "split" (held-out examples),
-"evaluation", "pictures", "features" (networks that images are compared through), "linear" (baselines).
+"evaluation", "pictures", "features" (feature networks), "linear" (baselines).
 
-Everything draws from generators of its own, which belong to the thread that draws. PyTorch's default generators are never
-seeded and never read: neither do other threads change what is drawn here, nor does it change what they draw.
+All draws use the library's own generators, one set per thread. PyTorch's default generators are never seeded or read, so the
+library and other threads do not change one another's draws.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-DRAWING = frozenset(
+DRAWING_FUNCTIONS = frozenset(
     [
         *(
             "rand",
@@ -37,10 +37,10 @@ DRAWING = frozenset(
         *("geometric_", "cauchy_", "log_normal_", "kaiming_uniform_", "kaiming_normal_"),
     ]
 )
-"""functions of PyTorch that take a `generator`, by name, those of `torch.nn.init` that a mode sees too"""
+"""PyTorch functions that take a `generator`, by name, including those of `torch.nn.init` that a mode intercepts"""
 
-ALIKE: Mapping[str, Callable[..., Tensor]] = {"rand_like": Tensor.uniform_, "randn_like": Tensor.normal_}
-"""functions that take one in newer versions only, and how they fill what `torch.empty_like` gives"""
+LIKE_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {"rand_like": Tensor.uniform_, "randn_like": Tensor.normal_}
+"""functions that take a `generator` only in newer versions, and the method that fills an empty tensor instead"""
 
 
 def seed_for(seed: int, purpose: str, *counters: int) -> int:
@@ -50,25 +50,25 @@ def seed_for(seed: int, purpose: str, *counters: int) -> int:
 
 
 def generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
-    """A CPU generator of its own for one purpose."""
+    """A new CPU generator for one purpose."""
     return torch.Generator().manual_seed(seed_for(seed, purpose, *counters))
 
 
 class Source:
-    """Where draws come from: one generator for each device, which begins as `torch.manual_seed(seed)` lets PyTorch's begin."""
+    """A source of draws: one generator for each device, in the initial state that `torch.manual_seed(seed)` sets."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._generators: dict[str, torch.Generator] = {}
-        self._waiting: dict[str, Tensor] = {}  # states of devices that nothing was drawn on since they were set
+        self._pending: dict[str, Tensor] = {}  # states that were set for devices not used since
 
     def on(self, device: torch.device) -> torch.Generator:
         """The generator for draws on a device."""
         name = _name(device)
         if name not in self._generators:
             own = torch.Generator(device).manual_seed(self.seed)
-            if name in self._waiting:
-                own.set_state(self._waiting.pop(name))
+            if name in self._pending:
+                own.set_state(self._pending.pop(name))
             self._generators[name] = own
         return self._generators[name]
 
@@ -77,19 +77,19 @@ class Source:
         return (
             {"cpu": self.on(torch.device("cpu")).get_state()}
             | {name: own.get_state() for name, own in self._generators.items()}
-            | self._waiting
+            | self._pending
         )
 
     def set_state(self, states: Mapping[str, Tensor]) -> None:
-        """Go back to where `state` was called. Devices that are not named begin at the seed."""
-        self._generators, self._waiting = {}, dict(states)
+        """Restore what `state` returned. Devices that it lacks start from the seed."""
+        self._generators, self._pending = {}, dict(states)
 
 
 _source: ContextVar[Source | None] = ContextVar("source", default=None)
 
 
 def source() -> Source | None:
-    """Where this thread draws from; None where that is PyTorch's default generators."""
+    """The source of this thread's draws; None if these use PyTorch's default generators."""
     return _source.get()
 
 
@@ -104,16 +104,16 @@ def drawing_from(own: Source) -> Iterator[Source]:
 
 
 def normal_like(like: Tensor) -> Tensor:
-    """Draws of N(0, 1) like `like` in shape, dtype and device; outside of `drawing_from` from PyTorch's default generator."""
+    """Draws of N(0, 1) with the shape, dtype and device of `like`, from `drawing_from`'s source or else PyTorch's default."""
     own = _source.get()
     return torch.randn_like(like) if own is None else torch.empty_like(like).normal_(generator=own.on(like.device))
 
 
 @contextmanager
 def seeded(seed: int, purpose: str, *counters: int) -> Iterator[None]:
-    """Draws of this thread inside the block come from the purpose's seed, on every device, other people's code included.
+    """Inside the block this thread's draws come from the purpose's seed, on every device, including those of other libraries.
 
-    Excepted are functions that take no generator (`dropout`, for one), which draw from PyTorch's default generators.
+    Functions that take no generator (`dropout`, for example) still draw from PyTorch's default generators.
     """
     with all_drawing_from(Source(seed_for(seed, purpose, *counters))):
         yield
@@ -121,16 +121,16 @@ def seeded(seed: int, purpose: str, *counters: int) -> Iterator[None]:
 
 @contextmanager
 def all_drawing_from(own: Source) -> Iterator[Source]:
-    """Inside the block every draw of this thread is from the source, as in `seeded`. It costs a microsecond an operation."""
+    """Inside the block all draws of this thread come from the source, as in `seeded`. It costs a microsecond an operation."""
     with drawing_from(own), _Drawing(own):
         yield own
 
 
 class _Drawing(TorchFunctionMode):
-    """Gives a source's generator to every function of PyTorch that draws and was given none."""
+    """Passes a source's generator to every PyTorch function that draws, unless it was given one."""
 
     only_draws = True
-    """tells `kelbo.eager` that nothing else is changed"""
+    """read by `kelbo.eager`: the mode changes nothing but draws"""
 
     def __init__(self, own: Source) -> None:
         super().__init__()
@@ -140,18 +140,18 @@ class _Drawing(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
-        if (name not in DRAWING and name not in ALIKE) or kwargs.get("generator") is not None:
+        if (name not in DRAWING_FUNCTIONS and name not in LIKE_FUNCTIONS) or kwargs.get("generator") is not None:
             return func(*args, **kwargs)
         device = _device((*args, *kwargs.values()), kwargs.get("device"))
         if device.type == "meta":
             return func(*args, **kwargs)
-        if name in DRAWING:
+        if name in DRAWING_FUNCTIONS:
             return func(*args, **{**kwargs, "generator": self.own.on(device)})
-        return ALIKE[name](torch.empty_like(*args, **kwargs), generator=self.own.on(device))
+        return LIKE_FUNCTIONS[name](torch.empty_like(*args, **kwargs), generator=self.own.on(device))
 
 
 def _device(values: Iterable[Any], asked: Any) -> torch.device:
-    """Where a function draws that is given these."""
+    """The device on which a function with these arguments draws."""
     if asked is not None:
         return torch.device(asked)
     return next((value.device for value in values if isinstance(value, Tensor)), torch.get_default_device())

@@ -1,11 +1,11 @@
-"""Every conversion between pixels, nats and bits. The only place with a `log 2` or a `log 256`.
+"""All conversions between pixels, nats and bits. The only place with a `log 2` or a `log 256`.
 
-Pixels are stored as integer *levels* 0 … L-1 (L = 256 for 8-bit images, 32 for 5-bit, 2 for binary ones) and shown to
-models as float32 *intensities* level / (L-1) in [0, 1].
+Pixels are stored as integer *levels* 0 … L-1 (L = 256 for 8-bit images, 32 for 5-bit, 2 for binary ones); models get them as
+float32 *intensities* level / (L-1) in [0, 1].
 
-A density over intensities depends on the unit of length, so its nats mean nothing across data sets. To compare, the
+The nats of a density over intensities depend on the unit of length, so they do not compare across data sets. To compare, the
 levels are dequantised (Theis et al., 2016): y = level + u with u ~ U[0, 1) lies on the scale [0, L), and -log p(y)
-bounds the nats of the integers from above. The model's density is carried to that scale by an affine map:
+bounds the nats of the integers from above. An affine map takes the model's density to that scale:
 
 - support "real":  v = (y - ½) / (L-1), so that the middle of each level's bin is the intensity the model was trained on;
 - support "unit":  v = y / L, so that v stays inside [0, 1).
@@ -21,47 +21,47 @@ if TYPE_CHECKING:  # pages convert units without PyTorch
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun: "1 image", "1,000 images"."""
+    """A count with its noun, in the plural if it is not 1: "1 image", "1,000 images"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def intensities(levels: Tensor, count: int = 256) -> Tensor:
-    """Integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1]."""
+    """From integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1]."""
     return levels.float() / (count - 1)
 
 
 def levels(intensities: Tensor, count: int = 256) -> Tensor:
-    """Intensities in [0, 1] to the nearest integer level 0 … count-1 (int64), the inverse of `intensities`."""
+    """From intensities in [0, 1] to the nearest integer level 0 … count-1 (int64), the inverse of `intensities`."""
     return (intensities * (count - 1)).round().long().clamp(0, count - 1)
 
 
 def quantize(image: Tensor, bits: int) -> Tensor:
-    """8-bit levels to the `bits` most significant bits: level >> (8 - bits), uint8, the same shape."""
+    """The `bits` most significant bits of 8-bit levels: level >> (8 - bits), uint8, in the same shape."""
     if not 1 <= bits <= 8:
         raise ValueError(f"bits must be 1 to 8; got {bits}.")
     return image >> (8 - bits)
 
 
 def dequantize(image: Tensor, noise: Tensor, support: str, count: int = 256) -> tuple[Tensor, float]:
-    """Integer levels plus uniform noise, in the unit that a density over intensities speaks.
+    """Integer levels plus uniform noise, as intensities, for a density.
 
     image:   levels 0 … count-1, shape (B, *event)
     noise:   draws of U[0, 1), the same shape
-    support: "real" or "unit", see the module's text
+    support: "real" or "unit", see the module's docstring
 
-    Returns the values v to score (float32, (B, *event)) and the nats *per dimension* to add to -log p(v) so that it is
-    the density's nats on the scale [0, count).
+    Returns the values v to score (float32, (B, *event)) and the nats *per dimension* to add to -log p(v) to convert it to the
+    scale [0, count).
     """
     y = image.float() + noise
     if support == "real":
         return (y - 0.5) / (count - 1), math.log(count - 1)
     if support == "unit":
         return y / count, math.log(count)
-    raise ValueError(f'Only a density is dequantised (support "real" or "unit"); got support {support!r}.')
+    raise ValueError(f"support must be 'real' or 'unit', that of a density; got {support!r}.")
 
 
 def bits_per_dim(nats: float, dims: int) -> float:
-    """Nats per example to bits per dimension. For mass functions and dequantised densities only."""
+    """From nats per example to bits per dimension. For mass functions and dequantised densities only."""
     return nats / (dims * math.log(2.0))
 
 

@@ -70,8 +70,12 @@ def test_all_scores_of_codes_are_a_table(kelbo, codes):
 @pytest.mark.parametrize(
     ("changed", "exit_code", "message"),
     [
-        ({"codes": np.full((360, 2), np.nan)}, 1, "codes has 720 values that are not finite, the first, nan, in row 0"),
-        ({"factors": np.zeros((360, 2), int)}, 1, "Factor 0 has the one value 0 in all 360 rows"),
+        (
+            {"codes": np.full((360, 2), np.nan)},
+            1,
+            "codes has 720 values that are not finite; the first, nan, is in row 0",
+        ),
+        ({"factors": np.zeros((360, 2), int)}, 1, "Factor 0 is 0 in all 360 rows"),
         ({"factors": np.zeros((350, 2), int)}, 1, "got 360 and 350 rows"),
         ({"factors": None}, 1, "must hold `codes` (N, K), or `means`, and `factors` (N, F)"),
         ({"factors": np.full((360, 2), "a")}, 1, "factors must be numbers"),
@@ -131,7 +135,7 @@ def test_every_score_that_a_run_has_is_written_and_the_others_say_why(kelbo, run
 def test_a_score_asked_for_by_name_must_exist(kelbo, run):
     code, _, err = kelbo("evaluate", run, "--metrics", "mig")
     assert code == 1
-    assert "no disentanglement score exists" in err
+    assert "no disentanglement scores" in err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from kelbo.data.digits import digits
 from kelbo.data.images import ArrayImages
 from kelbo.errors import Damaged, DataError, Divergence, ScoreError
 from kelbo.evaluation.classifier import (
-    Classifier,
+    ImageClassifier,
     classifier_network,
     load_classifier,
     random_network,
@@ -117,8 +117,8 @@ def test_it_takes_images_of_any_shape_from_8_pixels_on(shape):
 
 
 def test_smaller_images_are_refused():
-    with pytest.raises(ScoreError, match=r"8×8 pixels or more; got 7×28"):
-        Classifier((1, 7, 28), 10)
+    with pytest.raises(ScoreError, match=r"8×8 pixels; got 7×28"):
+        ImageClassifier((1, 7, 28), 10)
 
 
 def test_random_features_are_their_seeds_and_leave_the_generators_alone():
@@ -190,7 +190,7 @@ def test_weights_that_do_not_fit_or_are_cut_off_are_refused(trained, tmp_path):
         (np.zeros(10), "integer classes"),
         (np.zeros((10, 2, 2), np.int64), "integer classes"),
         (np.arange(10) - 1, "must be 0 to 8; got -1 to 8"),
-        (np.zeros(10, np.int64), "two classes or more"),
+        (np.zeros(10, np.int64), "two classes; the labels have one"),
         (np.full((10, 2), 2), "must be 0 to 1; got 2 to 2"),
     ],
 )

@@ -51,7 +51,7 @@ def test_a_wrong_hash_is_told_with_both_and_nothing_is_loaded(script, script_sha
 @pytest.mark.parametrize("write", [lambda value, path: path.write_bytes(pickle.dumps(value)), torch.save])
 def test_a_pickle_is_refused_and_nothing_in_it_runs(write, tmp_path):
     write(Payload(tmp_path / "ran"), tmp_path / "model.pt")
-    with pytest.raises(DataCorrupt, match=r"is no TorchScript file \(made by torch.jit.save\); nothing in it was run"):
+    with pytest.raises(DataCorrupt, match=r"not a TorchScript file .* nothing in it was run"):
         torchscript(tmp_path / "model.pt", SHAPE, CPU, Preparation())
     assert not (tmp_path / "ran").exists()
 
@@ -96,7 +96,7 @@ def test_an_onnx_file_tells_its_size_and_gives_its_features(onnx_of, tmp_path):
 
 
 def test_an_onnx_file_of_one_batch_size_is_refused(onnx_of, tmp_path):
-    with pytest.raises(ScoreError, match="takes batches of 1 alone: export it with a dynamic batch"):
+    with pytest.raises(ScoreError, match="takes only batches of 1"):
         onnx(onnx_of(tmp_path / "one.onnx", (1, 3, 4, 4)), SHAPE, CPU, Preparation())
 
 

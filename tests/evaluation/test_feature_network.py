@@ -7,7 +7,7 @@ from PIL import Image
 
 from kelbo.data.images import ArrayImages
 from kelbo.errors import ScoreError
-from kelbo.evaluation.feature_network import Preparation, eight_bits, features_of, opened
+from kelbo.evaluation.feature_network import Preparation, eight_bits, features_of, open_network
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def means(x):
 
 
 def network(preparation=None, shape=(3, 8, 8), run=means, **more):
-    return opened("means", run, preparation or Preparation(), "0" * 64, shape, CPU, **more)
+    return open_network("means", run, preparation or Preparation(), "0" * 64, shape, CPU, **more)
 
 
 def test_levels_of_any_number_become_eight_bits():
@@ -67,7 +67,7 @@ def test_grey_is_repeated_where_the_network_wants_rgb_and_nothing_else_is():
     seen = network(Preparation(channels=3), (1, 8, 8))
     torch.testing.assert_close(seen(grey), (grey / 255).mean((2, 3)).expand(2, 3))
     assert seen.fingerprint["grey_to_rgb"]
-    with pytest.raises(ScoreError, match="takes images of 1 channels; these have 3"):
+    with pytest.raises(ScoreError, match="images of 1 channels; these have 3"):
         network(Preparation(channels=1))
 
 
@@ -92,7 +92,7 @@ def test_images_of_the_right_size_are_not_resized():
 
 
 def test_another_size_without_a_resize_is_refused_when_the_network_is_opened():
-    with pytest.raises(ScoreError, match=r"takes images of 16×16 pixels; these have 8×8\. Name a resize"):
+    with pytest.raises(ScoreError, match=r"images of 16×16 pixels; these have 8×8"):
         network(Preparation(size=(16, 16)))
 
 
@@ -101,7 +101,7 @@ def test_another_size_without_a_resize_is_refused_when_the_network_is_opened():
     [
         ({"values": "bytes"}, "values must be"),
         ({"resize": "best"}, "resize must be"),
-        ({"resize": "legacy"}, "the size"),
+        ({"resize": "legacy"}, "^resize 'legacy' needs size"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings, told):

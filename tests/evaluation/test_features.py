@@ -6,7 +6,7 @@ import torch
 
 from kelbo.data.images import ArrayImages
 from kelbo.errors import DataCorrupt, DataError, DataMissing, ScoreError
-from kelbo.evaluation.classifier import Classifier, Trained, random_network, save_classifier
+from kelbo.evaluation.classifier import ImageClassifier, TrainedClassifier, random_network, save_classifier
 from kelbo.evaluation.feature_network import features_of
 from kelbo.evaluation.features import classifier_path, feature_network
 from kelbo.evaluation.reference import evenly, reference
@@ -44,7 +44,7 @@ def test_each_kind_of_name_finds_its_network(script, onnx_of, tmp_path):
     onnx = onnx_of(tmp_path / "means.onnx")
     assert feature_network(str(onnx), SHAPE, resize="antialiased", values="imagenet").name == "means"
     path = classifier_path("shapes", tmp_path)
-    save_classifier(path, Trained(Classifier(SHAPE, 3), {"set": "shapes"}))
+    save_classifier(path, TrainedClassifier(ImageClassifier(SHAPE, 3), {"set": "shapes"}))
     assert path == tmp_path / "features/shapes.safetensors"
     for name in ("shapes", str(path)):
         assert feature_network(name, SHAPE, root=tmp_path).name == "classifier-shapes"
@@ -60,9 +60,9 @@ def test_a_name_that_means_nothing_says_what_there_is(tmp_path):
     ("name", "settings", "told"),
     [
         ("random-0", {"size": (4, 4)}, "size can be set for TorchScript and ONNX"),
-        ("random-0", {"resize": "legacy"}, "sees images as they are"),
+        ("random-0", {"resize": "legacy"}, "^resize cannot be set for random-0"),
         ("inception-2015", {"values": "unit"}, "values can be set"),
-        ("inception-2015", {"sha256": "0" * 64}, "is the published file of sha256 f58cb9b6"),
+        ("inception-2015", {"sha256": "0" * 64}, "published file with sha256 f58cb9b6"),
     ],
 )
 def test_settings_that_do_not_belong_to_a_network_are_refused(name, settings, told):
@@ -71,7 +71,7 @@ def test_settings_that_do_not_belong_to_a_network_are_refused(name, settings, to
 
 
 def test_a_classifiers_hash_is_checked_where_one_is_given(tmp_path):
-    save_classifier(tmp_path / "a.safetensors", Trained(Classifier(SHAPE, 3), {}))
+    save_classifier(tmp_path / "a.safetensors", TrainedClassifier(ImageClassifier(SHAPE, 3), {}))
     with pytest.raises(DataCorrupt, match=f"instead of {'0' * 64}"):
         feature_network(str(tmp_path / "a.safetensors"), SHAPE, sha256="0" * 64)
 
@@ -123,5 +123,5 @@ def test_images_are_taken_evenly_from_first_to_last():
     assert evenly(images, 3).take(torch.arange(3)).flatten().tolist() == [0, 5, 10]
     assert evenly(images, None) is images
     assert evenly(images, 11) is images
-    with pytest.raises(DataError, match="1 or more; got 0"):
+    with pytest.raises(DataError, match="at least 1; got 0"):
         evenly(images, 0)

@@ -19,7 +19,7 @@ from tests.laws.test_likelihoods import (
 )
 
 from kelbo.likelihoods import BitwiseCategorical, FixedGaussian, Framewise, OptimalGaussian, PerImageGaussian
-from kelbo.metrics.calibration import transform
+from kelbo.metrics.calibration import integral_transform
 
 CLIPS, FRAMES = 4, 3
 FRAME = (3, 4, 4)
@@ -113,7 +113,7 @@ def test_the_transform_of_own_samples_is_uniform_and_frames_are_uncorrelated(mak
         x = framewise.sample(output)
         assert x.shape == (draws, FRAMES, 1)
         assert x.dtype == torch.float32
-        u = transform(
+        u = integral_transform(
             framewise.cdf(x, output)[..., 0].numpy(), framewise.cdf(x, output, strict=True)[..., 0].numpy(), seed=1
         )
     assert np.abs(u.mean(0) - 0.5).max() < 5 * (1 / 12 / draws) ** 0.5

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import kstest
 
 from kelbo import likelihoods
-from kelbo.metrics.calibration import transform
+from kelbo.metrics.calibration import integral_transform
 
 IMAGES = sorted(set(likelihoods.__all__) - {"Framewise"})
 """likelihoods of images; that of clips is held against each of them in `test_framewise`"""
@@ -140,7 +140,9 @@ def test_the_transform_of_own_samples_is_uniform_and_its_channels_are_uncorrelat
     with torch.no_grad():
         output = outputs(likelihood, (draws, channels), spread)
         x = likelihood.sample(output)
-        u = transform(likelihood.cdf(x, output).numpy(), likelihood.cdf(x, output, strict=True).numpy(), seed=1)
+        u = integral_transform(
+            likelihood.cdf(x, output).numpy(), likelihood.cdf(x, output, strict=True).numpy(), seed=1
+        )
     assert kstest(u.ravel(), "uniform").pvalue > 1e-4
     correlation = np.corrcoef(u, rowvar=False) - np.eye(channels) if channels > 1 else np.zeros(1)
     assert np.abs(correlation).max() < 5 / draws**0.5
@@ -152,7 +154,9 @@ def test_the_transform_of_anothers_samples_is_not_uniform(make):
     with torch.no_grad():
         output = outputs(likelihood, (draws, 1), 5.0)
         x = likelihood.sample(output.flip(0))
-        u = transform(likelihood.cdf(x, output).numpy(), likelihood.cdf(x, output, strict=True).numpy(), seed=1)
+        u = integral_transform(
+            likelihood.cdf(x, output).numpy(), likelihood.cdf(x, output, strict=True).numpy(), seed=1
+        )
     assert kstest(u.ravel(), "uniform").pvalue < 1e-6
 
 

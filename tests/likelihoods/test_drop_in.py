@@ -127,9 +127,7 @@ def test_a_mean_squashed_by_tanh_leaves_sigma_alone():
 def test_images_outside_of_the_unit_interval_are_refused(make, carry, met):
     likelihood = make()
     x, output = some(likelihood, (4, 3, 4, 4))
-    with pytest.raises(
-        UnitError, match=rf"{type(likelihood).__name__} speaks of intensities in \[0, 1\].*from {met}. Give"
-    ):
+    with pytest.raises(UnitError, match=rf"{type(likelihood).__name__} needs intensities in \[0, 1\].*from {met}\."):
         likelihood.log_prob(carry(x), output)
 
 

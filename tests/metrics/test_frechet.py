@@ -8,7 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 
 from kelbo.errors import ScoreError
-from kelbo.metrics.frechet import Moments, frechet_distance, frechet_of
+from kelbo.metrics.frechet import FeatureMoments, frechet_distance, frechet_of
 
 
 def cloud(rows, dims, seed=0, shift=0.0):
@@ -103,8 +103,8 @@ def test_moments_of_batches_are_those_of_the_whole_in_any_division():
     x = cloud(1000, 12, shift=1e4).astype(np.float32)
     mean, cov = gaussian(x.astype(np.float64))
     for cuts in ([], [1], [0, 3, 500], [999]):
-        parts = [Moments.of(part) for part in np.split(x, cuts)]
-        whole = Moments(12)
+        parts = [FeatureMoments.of(part) for part in np.split(x, cuts)]
+        whole = FeatureMoments(12)
         for part in parts[::-1]:
             whole.merge(part)
         assert whole.count == 1000
@@ -113,9 +113,9 @@ def test_moments_of_batches_are_those_of_the_whole_in_any_division():
 
 
 def test_merged_parts_stay_as_they_are():
-    part = Moments.of(cloud(50, 3))
+    part = FeatureMoments.of(cloud(50, 3))
     before = part.scatter.copy()
-    whole = Moments(3)
+    whole = FeatureMoments(3)
     whole.merge(part)
     whole.update(cloud(9, 3))
     assert (part.scatter == before).all()
@@ -126,7 +126,7 @@ def test_merged_parts_stay_as_they_are():
     ("p", "q", "message"),
     [
         (cloud(1, 3), cloud(9, 3), "features_p must have at least 2 rows; got 1"),
-        (cloud(9, 3), cloud(9, 4), "got 3 and 4 columns"),
+        (cloud(9, 3), cloud(9, 4), "got 3 and 4"),
         (cloud(9, 3), np.full((9, 3), np.nan), "features_q has 27 values that are not finite"),
         (cloud(9, 3), np.zeros(9), "features_q must be a table"),
     ],
@@ -139,7 +139,7 @@ def test_clouds_without_a_distance_are_named(p, q, message):
 @pytest.mark.parametrize(
     ("cov", "message"),
     [
-        (np.array([[1.0, 0.5], [0.0, 1.0]]), "cov_p must be symmetric; entries differ from their mirror by up to 0.5"),
+        (np.array([[1.0, 0.5], [0.0, 1.0]]), "^cov_p must be symmetric.* 0.5"),
         (np.diag([1.0, -1.0]), "negative eigenvalue"),
         (np.full((2, 2), np.nan), "has NaN or ∞"),
         (np.eye(3), r"must be \(d,\) and \(d, d\); got \(2,\) and \(3, 3\)"),
@@ -152,11 +152,11 @@ def test_what_is_no_covariance_is_refused(cov, message):
 
 
 def test_gaussians_of_two_spaces_and_moments_of_too_little_are_refused():
-    with pytest.raises(ScoreError, match="got 2 and 3 dimensions"):
+    with pytest.raises(ScoreError, match="dimensions; got 2 and 3"):
         frechet_distance(np.zeros(2), np.eye(2), np.zeros(3), np.eye(3))
     with pytest.raises(ScoreError, match="needs at least 2 rows; got 1"):
-        Moments.of(np.ones((1, 2))).covariance()
-    with pytest.raises(ScoreError, match="of 3 features; got 2 columns"):
-        Moments(3).update(np.ones((4, 2)))
-    with pytest.raises(ScoreError, match="3 and 2 features do not merge"):
-        Moments(3).merge(Moments(2))
+        FeatureMoments.of(np.ones((1, 2))).covariance()
+    with pytest.raises(ScoreError, match="3 columns; got 2"):
+        FeatureMoments(3).update(np.ones((4, 2)))
+    with pytest.raises(ScoreError, match="of 3 and of 2 features"):
+        FeatureMoments(3).merge(FeatureMoments(2))

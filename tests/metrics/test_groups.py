@@ -41,5 +41,5 @@ def test_the_ends_of_the_uniforms_stay_within_the_group():
 
 
 def test_a_value_with_one_row_is_named():
-    with pytest.raises(ScoreError, match="1 values of factors have one row only, the first: value 2 of factor 1"):
+    with pytest.raises(ScoreError, match="^1 values .* value 2 of factor 1"):
         group_rows(np.array([[0, 0], [1, 1], [0, 2], [1, 1], [0, 0]]))

@@ -146,9 +146,9 @@ def test_of_repeated_rows_the_same_seed_gives_the_same_score():
 
 
 def test_what_has_no_answer_is_refused():
-    with pytest.raises(ScoreError, match="at least two; got one"):
+    with pytest.raises(ScoreError, match="two factors; got one"):
         infomec(NOISE, FACTORS[:, :1])
-    with pytest.raises(ScoreError, match="none has a neighbour"):
+    with pytest.raises(ScoreError, match="no row has a neighbour"):
         class_information(NOISE[:, 0], np.arange(1000))
     with pytest.raises(ScoreError, match="at least 1; got 0"):
         infomec(NOISE, FACTORS, neighbours=0)

@@ -68,7 +68,7 @@ def test_the_order_of_rows_does_not_matter():
 def test_a_value_of_one_row_is_refused():
     rare = FACTORS.copy()
     rare[0, 1] = 9
-    with pytest.raises(ScoreError, match="Factor 1 has 1 values with a single row"):
+    with pytest.raises(ScoreError, match="^Factor 1 has 1 values with only one row"):
         irs(NOISE, rare)
 
 

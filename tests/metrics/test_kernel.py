@@ -81,9 +81,9 @@ def test_what_float32_holds_is_summed_in_float64():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, r"A subset must have 2 to 30 rows, those of the smaller cloud; got size = 1,000"),
-        ({"size": 1}, "got size = 1"),
-        ({"size": 20, "subsets": 0}, "at least 1 subset; got 0"),
+        ({}, r"^size must be 2 to 30.* got 1,000"),
+        ({"size": 1}, "^size must be 2 to 30.* got 1\\."),
+        ({"size": 20, "subsets": 0}, "^subsets .* 1; got 0"),
     ],
 )
 def test_subsets_that_cannot_be_drawn_are_refused(settings, message):
@@ -94,5 +94,5 @@ def test_subsets_that_cannot_be_drawn_are_refused(settings, message):
 def test_clouds_that_are_not_finite_or_of_two_spaces_are_refused():
     with pytest.raises(ScoreError, match="features_q has 15 values that are not finite"):
         kernel_distance(cloud(9), np.full((3, 5), np.inf), size=2)
-    with pytest.raises(ScoreError, match="got 5 and 6 columns"):
+    with pytest.raises(ScoreError, match="got 5 and 6"):
         squared_mmd(cloud(9), cloud(9, dims=6))

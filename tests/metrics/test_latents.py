@@ -131,15 +131,15 @@ def test_the_same_seed_gives_the_same_numbers():
 
 
 def test_what_are_no_posteriors_is_refused():
-    with pytest.raises(ScoreError, match=r"got shapes \(200, 3\) and \(200, 2\)"):
+    with pytest.raises(ScoreError, match=r"^means and scales .* got \(200, 3\) and \(200, 2\)"):
         rate_parts(MEANS, SCALES[:, :2])
     with pytest.raises(ScoreError, match="scales must be above 0 .* got -"):
         rate_parts(MEANS, np.log(SCALES))
     with pytest.raises(ScoreError, match="means has 1 values that are not finite"):
         rate_parts(np.where(np.arange(600).reshape(200, 3) == 7, np.nan, MEANS), SCALES)
-    with pytest.raises(ScoreError, match="at most the 200 rows of the table; got 201"):
+    with pytest.raises(ScoreError, match="^examples must be 3 to 200.* got 201"):
         marginal_kl(MEANS, SCALES, examples=201)
     with pytest.raises(ScoreError, match="must have at least 3 rows; got 2"):
         marginal_kl(MEANS[:2], SCALES[:2])
-    with pytest.raises(ScoreError, match="one of each posterior"):
+    with pytest.raises(ScoreError, match=r"^draws .* \(200, 3\); got \(10, 3\)"):
         rate_parts(MEANS, SCALES, draws=MEANS[:10])

@@ -85,7 +85,14 @@ def test_extreme_scales_stay_finite():
     assert np.isfinite(continuous_mig(MEANS, scales, FACTORS).information).all()
 
 
-@pytest.mark.parametrize("scales", [np.ones((200, 2)), np.zeros_like(MEANS), np.full_like(MEANS, -1)])
-def test_scales_that_are_none_are_refused(scales):
-    with pytest.raises(ScoreError, match="above 0, one for each mean"):
+@pytest.mark.parametrize(
+    ("scales", "reason"),
+    [
+        (np.ones((200, 2)), r"\(200, 3\); got shape \(200, 2\)"),
+        (np.zeros_like(MEANS), "smallest value 0"),
+        (np.full_like(MEANS, -1), "smallest value -1"),
+    ],
+)
+def test_scales_that_are_no_deviations_are_refused(scales, reason):
+    with pytest.raises(ScoreError, match=f"^scales .*{reason}"):
         continuous_mig(MEANS, scales, FACTORS)

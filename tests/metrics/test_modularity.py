@@ -41,7 +41,7 @@ def test_a_latent_of_all_factors_alike_scores_zero():
 
 
 def test_one_factor_is_refused():
-    with pytest.raises(ScoreError, match="several factors; got one"):
+    with pytest.raises(ScoreError, match="two factors; got one"):
         modularity(CODES, FACTORS[:, :1])
 
 
@@ -70,12 +70,10 @@ def test_explicitness_is_the_mean_area_of_one_regression_a_factor():
 def test_a_value_that_no_test_row_has_is_named():
     factors = FACTORS.copy()
     factors[disjoint_rows(900, 600, 300, seed=0)[0][0], 1] = 7
-    with pytest.raises(
-        ScoreError, match="1 of the 4 values of factor 1 are in none of the 300 rows to test, .* rank 3"
-    ):
+    with pytest.raises(ScoreError, match="^1 of the 4 values of factor 1 .* 300 test rows.* rank 3"):
         explicitness(CODES, factors, train=600, test=300)
 
 
 def test_explicitness_needs_its_rows():
-    with pytest.raises(ScoreError, match="need 15,000; the table has 900"):
+    with pytest.raises(ScoreError, match="need 15,000 rows; the table has 900"):
         explicitness(CODES, FACTORS)

@@ -90,9 +90,9 @@ def test_an_outlier_among_the_samples_fools_recall_and_not_coverage():
 def test_what_has_no_neighbours_is_refused():
     with pytest.raises(ScoreError, match="samples must have at least 6 rows; got 5"):
         prdc_of(cloud(9), cloud(5))
-    with pytest.raises(ScoreError, match="k must be at least 1 neighbour; got 0"):
+    with pytest.raises(ScoreError, match="^k .* 1; got 0"):
         prdc_of(cloud(9), cloud(9), 0)
-    with pytest.raises(ScoreError, match="got 4 and 3 columns"):
+    with pytest.raises(ScoreError, match="got 4 and 3"):
         prdc_of(cloud(9), cloud(9, dims=3))
     with pytest.raises(ScoreError, match="reference has 36 values that are not finite"):
         prdc_of(np.full((9, 4), np.nan), cloud(9))

@@ -20,9 +20,7 @@ def test_a_seed_decides():
 
 
 def test_too_few_rows_are_named_with_what_is_needed():
-    with pytest.raises(
-        ScoreError, match=r"need 15,000; the table has 9,000\. Encode more images, or lower train and test"
-    ):
+    with pytest.raises(ScoreError, match=r"^train=10,000 and test=5,000 need 15,000 rows; the table has 9,000"):
         disjoint_rows(9000, 10_000, 5_000, seed=0)
     with pytest.raises(ScoreError, match="got train=10, test=0"):
         disjoint_rows(9000, 10, 0, seed=0)

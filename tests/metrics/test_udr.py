@@ -98,13 +98,13 @@ def test_latents_that_say_the_same_do_not_stop_it():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ScoreError, match="at least two; got 1"):
+    with pytest.raises(ScoreError, match="two runs; got 1"):
         udr([TRUE], [RATES])
-    with pytest.raises(ScoreError, match="2 tables and 1 rates"):
+    with pytest.raises(ScoreError, match="2 tables of codes and 1 of rates"):
         udr([TRUE, TRUE], [RATES])
     with pytest.raises(ScoreError, match=r"\[799, 800\] rows"):
         udr([TRUE, TRUE[1:]], [RATES] * 2)
-    with pytest.raises(ScoreError, match="Run 1 has 4 latents"):
+    with pytest.raises(ScoreError, match="^rates of run 1 must be 4 "):
         udr([TRUE, TRUE], [RATES, RATES[:2]])
     with pytest.raises(ScoreError, match="got 'pearson'"):
         udr([TRUE, TRUE], [RATES] * 2, similarity="pearson")

@@ -17,7 +17,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.flop_counter import FlopCounterMode
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsDecoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.layers import Deconvolution, Layers, Product
+from kelbo.networks.layers import Deconvolution, Layers, LinearProduct
 
 NETWORKS = {
     "Higgins encoder": (lambda: HigginsEncoder((1, 4, 4), 2, width=9), (1, 4, 4)),
@@ -55,7 +55,7 @@ def slow_case(request):
 def around(monkeypatch):
     """The names of our functions that were called instead of a layer."""
     called = []
-    for function in (Deconvolution, Product):
+    for function in (Deconvolution, LinearProduct):
         original = function.apply
         note = lambda *values, f=function, o=original: (called.append(f.__name__), o(*values))[1]  # noqa: E731
         monkeypatch.setattr(function, "apply", note)

@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.layers import Deconvolution, Layers, Product, _fuses
+from kelbo.networks.layers import Deconvolution, Layers, LinearProduct, _fuses
 
 
 def plain(encoder, x):
@@ -100,11 +100,11 @@ def test_a_product_is_a_linear_layer_and_so_are_its_gradients():
     layer, x = nn.Linear(37, 23), torch.randn(11, 37, requires_grad=True)
     g = torch.randn(11, 23)
     theirs = torch.autograd.grad(layer(x), (x, *layer.parameters()), g)
-    out = Product.apply(x, layer.weight, layer.bias)
+    out = LinearProduct.apply(x, layer.weight, layer.bias)
     torch.testing.assert_close(out, layer(x))
     ours = torch.autograd.grad(out, (x, *layer.parameters()), g)
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(Product.apply(x, layer.weight, None), x @ layer.weight.t())
+    torch.testing.assert_close(LinearProduct.apply(x, layer.weight, None), x @ layer.weight.t())
 
 
 @pytest.mark.parametrize("amd", [True, False])

@@ -13,7 +13,7 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.reference import evenly
 from kelbo.intervals import known
-from kelbo.metrics.calibration import central_coverage, transform, uniformity, variance_bins
+from kelbo.metrics.calibration import central_coverage, integral_transform, uniformity, variance_bins
 from kelbo.protocols import Model
 from kelbo.seeds import generator, seeded
 from kelbo.units import dequantize, intensities
@@ -81,7 +81,9 @@ def _transforms(
     if dims > PIXELS:
         draw = torch.randint(dims, (len(x), PIXELS), generator=generator(seed, "evaluation", number))
     taken = {name: _taken(value, draw) for name, value in values.items()}
-    u = transform(taken["cdf"].clip(0, 1), None if below is None else _taken(below, draw).clip(0, 1), seed=number)
+    u = integral_transform(
+        taken["cdf"].clip(0, 1), None if below is None else _taken(below, draw).clip(0, 1), seed=number
+    )
     return u, taken["variance"], taken["error"]
 
 

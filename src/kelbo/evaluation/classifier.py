@@ -1,7 +1,7 @@
-"""A small convolutional classifier as a measuring instrument: what it sees before its last layer are features.
+"""A small convolutional classifier whose penultimate layer gives features for comparing images.
 
-Trained on a data set's own labels it knows what matters there, which ImageNet's classes do not (of digits, say). With seeded
-random weights it knows nothing but needs no file: such features tell samples apart too, more coarsely.
+Trained on a data set's own labels, its features suit that set better than ImageNet's do (digits, for example). With seeded
+random weights it needs no file and no labels; its features then distinguish samples more coarsely.
 """
 
 from __future__ import annotations
@@ -16,34 +16,36 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.errors import Damaged, ScoreError
-from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Shape, opened
+from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Shape, open_network
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.seeds import seeded
 
 KIND = "classifier"
 FORMAT = 1
-LEAST = 8
-HOW = Preparation(values="signed")
+MIN_SIDE = 8
+PREPARATION = Preparation(values="signed")
 
 
-class Classifier(nn.Module):
+class ImageClassifier(nn.Module):
     """Images (B, C, H, W) in [-1, 1], of at least 8×8 pixels, to logits (B, outputs).
 
-    3×3 convolutions (width, 2·width, then 4·width maps), each with 2×2 max-pooling until both sides are below 8, batch
-    normalisation and ReLU; one more without pooling; a layer of `features` units with ReLU; a linear one.
+    3×3 convolutions (width, 2·width, then 4·width maps), each followed by 2×2 max-pooling until both sides are below 8, batch
+    normalisation and ReLU; one more without pooling; a layer of `features` units with ReLU; a linear layer.
     """
 
     def __init__(self, shape: Shape, outputs: int, features: int = 128, width: int = 16) -> None:
         super().__init__()
         channels, height, side = shape
-        if min(height, side) < LEAST:
-            raise ScoreError(f"The classifier takes images of {LEAST}×{LEAST} pixels or more; got {height}×{side}.")
+        if min(height, side) < MIN_SIDE:
+            raise ScoreError(
+                f"The classifier needs images of at least {MIN_SIDE}×{MIN_SIDE} pixels; got {height}×{side}."
+            )
         self.settings = {"shape": list(shape), "outputs": outputs, "features": features, "width": width}
         self.maps, maps = nn.Sequential(), width
         while True:
-            pool = (1 + (height >= LEAST), 1 + (side >= LEAST))
+            pool = (1 + (height >= MIN_SIDE), 1 + (side >= MIN_SIDE))
             self.maps.append(nn.Conv2d(channels, maps, 3, padding=1, bias=False))
-            if max(pool) == 2:  # before the activation, which then has a quarter to do
+            if max(pool) == 2:  # before the activation, which then takes a quarter of the time
                 self.maps.append(nn.MaxPool2d(pool))
             self.maps += nn.Sequential(nn.BatchNorm2d(maps), nn.ReLU(inplace=True))
             if max(pool) == 1:
@@ -55,7 +57,7 @@ class Classifier(nn.Module):
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stubs lack this overload
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, features), none negative."""
+        """Features of images, (B, features), none negative."""
         return self.penultimate(self.maps(x.contiguous(memory_format=torch.channels_last)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,64 +65,74 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A classifier and what is known of it: `about` holds the set, its fingerprint, accuracy, seed, … as values of JSON."""
+class TrainedClassifier:
+    """A classifier and facts about it: `about` holds the set, its fingerprint, accuracy, seed, … as JSON values."""
 
-    network: Classifier
+    network: ImageClassifier
     about: Mapping[str, Any]
 
 
-def save_classifier(path: Path, trained: Trained) -> None:
-    """Replace `path` (.safetensors) by the weights and what is known of them."""
+def save_classifier(path: Path, trained: TrainedClassifier) -> None:
+    """Write the weights and facts to `path` (.safetensors), replacing any file there."""
     header = {"format": FORMAT, "settings": trained.network.settings, "about": dict(trained.about)}
     write_tensors(path, KIND, trained.network.state_dict(), header)
 
 
-def load_classifier(path: Path) -> Trained:
-    """What `save_classifier` wrote, on the CPU in evaluation mode. Raises Damaged where the file holds anything else."""
+def load_classifier(path: Path) -> TrainedClassifier:
+    """What `save_classifier` wrote, on the CPU in evaluation mode. Raises Damaged if the file holds anything else."""
     tensors, header = read_tensors(path, KIND)
     try:
         if header["format"] != FORMAT:
             raise Damaged(f"{path} has classifier format {header['format']}; this kelbo reads {FORMAT}.")
         settings = header["settings"]
         channels, height, side = settings["shape"]
-        with torch.device("meta"):  # a header that asks for a huge network takes no memory
-            network = Classifier((channels, height, side), settings["outputs"], settings["features"], settings["width"])
+        with torch.device("meta"):  # so that a header of a huge network allocates no memory
+            network = ImageClassifier(
+                (channels, height, side), settings["outputs"], settings["features"], settings["width"]
+            )
         network.load_state_dict(tensors, assign=True)
         about = dict(header["about"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, Damaged):
             raise
-        raise Damaged(f"{path} is not a classifier as kelbo writes it ({error}). Train it again.") from error
-    return Trained(network.eval().requires_grad_(False), about)
+        raise Damaged(f"{path} is not a classifier written by kelbo ({error}). Train it again.") from error
+    return TrainedClassifier(network.eval().requires_grad_(False), about)
 
 
 def classifier_network(path: Path, shape: Shape, device: torch.device) -> FeatureNetwork:
-    """The features of a classifier's file, for images of the `shape` it was trained on, "classifier-SET" by name."""
+    """The feature network "classifier-SET" from a classifier's file. Raises ScoreError unless it was trained on `shape`."""
     trained = load_classifier(path)
     wanted = tuple(trained.network.settings["shape"])
     if wanted != shape:
-        raise ScoreError(f"{path} was trained on images {wanted}; these are {shape}. Train one for them.")
-    return _opened(f"classifier-{trained.about.get('set', path.stem)}", trained.network, shape, device, trained.about)
+        raise ScoreError(f"{path} was trained on images {wanted}; these are {shape}. Train a classifier for them.")
+    return _feature_network(
+        f"classifier-{trained.about.get('set', path.stem)}", trained.network, shape, device, trained.about
+    )
 
 
 def random_network(seed: int, shape: Shape, device: torch.device, features: int = 128) -> FeatureNetwork:
-    """The classifier's features with weights drawn from `seed`, "random-SEED" by name: no file, no labels, no training."""
+    """The feature network "random-SEED": the classifier's features with weights drawn from `seed`, untrained."""
     with seeded(seed, "features"):
-        network = Classifier(shape, outputs=1, features=features).eval().requires_grad_(False)
-    return _opened(f"random-{seed}", network, shape, device, {"seed": seed})
+        network = ImageClassifier(shape, outputs=1, features=features).eval().requires_grad_(False)
+    return _feature_network(f"random-{seed}", network, shape, device, {"seed": seed})
 
 
-def _opened(
-    name: str, network: Classifier, shape: Shape, device: torch.device, about: Mapping[str, Any]
+def _feature_network(
+    name: str, network: ImageClassifier, shape: Shape, device: torch.device, about: Mapping[str, Any]
 ) -> FeatureNetwork:
-    return opened(
-        name, network.to(device).features, HOW, weights_hash(network), shape, device, about={"about": dict(about)}
+    return open_network(
+        name,
+        network.to(device).features,
+        PREPARATION,
+        weights_hash(network),
+        shape,
+        device,
+        about={"about": dict(about)},
     )
 
 
 def weights_hash(network: nn.Module) -> str:
-    """SHA-256 of the weights' names, shapes and bytes, wherever they lie."""
+    """SHA-256 of the weights' names, shapes, types and bytes, on any device."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         plain = value.detach().cpu().contiguous()

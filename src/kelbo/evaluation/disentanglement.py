@@ -1,4 +1,4 @@
-"""Every disentanglement score of one table of codes, each with its interval and what it was made from."""
+"""The disentanglement scores of one table of codes, each with its interval, settings and details."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ from kelbo.metrics.modularity import explicitness, modularity
 from kelbo.metrics.sap import sap
 
 TRAIN, TEST = 10_000, 5_000
-"""rows that the reference implementation learns from and tests on"""
-
+"""training and test rows of the reference implementation"""
 
 NO_FACTORS = (
-    "have no known factors, so no disentanglement score exists. There is one for shapes2d, shapes3d, arm, dsprites, 3dshapes "
-    "and mpi3d, or for codes and factors of your own (`kelbo score`)."
+    "have no known factors, so they have no disentanglement scores. Scores need shapes2d, shapes3d, arm, dsprites, 3dshapes "
+    "or mpi3d, or codes and factors of your own (`kelbo score`)."
 )
 
 
 class Options(NamedTuple):
-    """pairs: L of the β-VAE score. classifier: its classifier. chosen: columns of the factors whose constancy it asks for."""
+    """Of the β-VAE score: pairs, its L; classifier; chosen, the columns of the factors to classify (None: all)."""
 
     pairs: int = 64
     classifier: Classifier = "logistic"
@@ -43,25 +42,26 @@ class Options(NamedTuple):
 DEFAULTS = Options()
 
 Values = tuple[dict[str, float], dict[str, Any]]
-"""a score's numbers by name, and what they were made from"""
+"""a family's scores by name, and their details"""
 
 
-class Had(NamedTuple):
-    """What one replicate of a score is had from."""
+class ScoreInputs(NamedTuple):
+    """Inputs of one replicate of a score."""
 
     codes: Codes
     seed: int
     options: Options
 
 
-class Recipe(NamedTuple):
-    """How one family of scores is had from codes.
+class ScoreFamily(NamedTuple):
+    """How one family of scores is computed.
 
-    rows      that one replicate looks at, drawn from the table; None: all, of which the score draws pairs itself
-    replicates how often it is had anew
+    compute     from the inputs of one replicate to its scores and details
+    rows        number of rows of one replicate, drawn from the table; None: all, from which the score draws pairs itself
+    replicates  number of replicates
     """
 
-    compute: Callable[[Had], Values]
+    compute: Callable[[ScoreInputs], Values]
     rows: int | None
     replicates: int
 
@@ -75,19 +75,19 @@ def scores_of_codes(
 ) -> dict[str, Any]:
     """The scores of `names` (keys of SCORES), each as JSON: value, interval, replicates, settings, details and seconds.
 
-    settings: all that a value depends on beside the codes (rows, of how large a table, seed, and the score's own options).
+    settings: what a value depends on besides the codes (rows, size of the table, seed, and the score's own options).
 
-    Where the table holds every combination of factors, the value is the mean over replicates with fresh rows or pairs and
-    the interval Student's. Elsewhere it is itself a sample, whose chance such an interval would not see: the value is that
-    of as many rows as the score looks at, and the interval that of their halves.
+    If the table holds every combination of factors, the value is the mean over replicates with fresh rows or pairs, and the
+    interval is Student's. Otherwise the table is a sample, and such an interval would ignore its sampling error: the value is
+    computed from as many rows as the score takes, and the interval from halves of them.
 
-    missing: where given, a score that does not exist for these codes leaves its reason there instead of raising.
-    ScoreError where the tables do not fit one another, the codes have no factors, or as the metrics say.
+    missing: if given, the reason why a score does not exist for these codes is stored there instead of raised.
+    Raises ScoreError if the tables do not match, the codes have no factors or a name is unknown, and as the metrics do.
     """
     if codes.factors is None:
         raise ScoreError(f"These images {NO_FACTORS}")
     if unknown := [name for name in names if name not in SCORES]:
-        raise ScoreError(f"There is no score {', '.join(unknown)}; there is {', '.join(SCORES)}.")
+        raise ScoreError(f"There is no score {', '.join(unknown)}; the scores are {', '.join(SCORES)}.")
     _require_fitting(codes)
     complete, found = codes.complete, {}
     for name in names:
@@ -109,15 +109,15 @@ def scores_of_codes(
 
 
 def _require_fitting(codes: Codes) -> None:
-    """ScoreError where the tables are not of the same images and latents. Rows are drawn later: now is the time to look."""
+    """Raise ScoreError if the tables differ in images or latents: row numbers drawn later would hide it."""
     means, _ = codes_and_factors(codes.means, _factors(codes))
     if codes.scales is not None and finite_table("scales", codes.scales).shape != means.shape:
-        raise ScoreError(f"scales must be one for each code; got shapes {codes.scales.shape} and {means.shape}.")
+        raise ScoreError(f"scales must have the codes' shape {means.shape}; got {codes.scales.shape}.")
     names_of(_factors(codes), codes.names or None)
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    """A score as JSON: the ends are None if the replicates tell no interval."""
+    """A score as JSON; the ends are None if there is no interval."""
     return {
         "value": float(score.value),
         "low": known(score.low),
@@ -127,54 +127,54 @@ def as_json(score: Score) -> dict[str, Any]:
 
 
 def _interval(
-    codes: Codes, complete: bool, recipe: Recipe, options: Options, seed: int
+    codes: Codes, complete: bool, family: ScoreFamily, options: Options, seed: int
 ) -> tuple[dict[str, Score], Any, Any]:
-    table, seeds = len(codes), range(seed, seed + recipe.replicates)
-    if complete and (recipe.rows is None or table >= 2 * recipe.rows):
-        parts = [recipe.compute(Had(_drawn(codes, recipe.rows, number), number, options)) for number in seeds]
+    table, seeds = len(codes), range(seed, seed + family.replicates)
+    if complete and (family.rows is None or table >= 2 * family.rows):
+        parts = [family.compute(ScoreInputs(_sampled(codes, family.rows, number), number, options)) for number in seeds]
         scores = {name: of_replicates([values[name] for values, _ in parts]) for name in parts[0][0]}
         settings = {
-            "rows": recipe.rows or table,
+            "rows": family.rows or table,
             "table": table,
-            "replicates": "fresh rows" if recipe.rows else "fresh pairs",
+            "replicates": "fresh rows" if family.rows else "fresh pairs",
         }
         return scores, parts[0][1], settings
-    if recipe.rows is not None and table > recipe.rows:
-        codes = _drawn(codes, recipe.rows, seed)
+    if family.rows is not None and table > family.rows:
+        codes = _sampled(codes, family.rows, seed)
     size = len(codes)
-    whole, details = recipe.compute(Had(codes, seed, options))
+    whole, details = family.compute(ScoreInputs(codes, seed, options))
     settings = {"rows": size, "table": table, "replicates": "half samples"}
     try:
         halves = [
-            recipe.compute(Had(_taken(codes, rows), seed, options))[0]
-            for rows in half_samples(size, recipe.replicates, seed)
+            family.compute(ScoreInputs(_selected(codes, rows), seed, options))[0]
+            for rows in half_samples(size, family.replicates, seed)
         ]
-    except ScoreError as error:  # the whole table suffices for the score, a half of it does not
-        settings["replicates"] = f"no interval, of half the rows there is no score: {error}"
+    except ScoreError as error:  # the whole table suffices for the score, but half of it does not
+        settings["replicates"] = f"no interval, since half of the rows have no score: {error}"
         return {name: of_replicates([value]) for name, value in whole.items()}, details, settings
     scores = {name: of_halves(value, [half[name] for half in halves], size) for name, value in whole.items()}
     return scores, details, settings
 
 
-def _drawn(codes: Codes, rows: int | None, seed: int) -> Codes:
+def _sampled(codes: Codes, rows: int | None, seed: int) -> Codes:
     if rows is None:
         return codes
-    return _taken(codes, np.random.default_rng(seed).choice(len(codes), rows, replace=False))
+    return _selected(codes, np.random.default_rng(seed).choice(len(codes), rows, replace=False))
 
 
-def _taken(codes: Codes, rows: np.ndarray) -> Codes:
+def _selected(codes: Codes, rows: np.ndarray) -> Codes:
     scales = None if codes.scales is None else codes.scales[rows]
     factors = None if codes.factors is None else codes.factors[rows]
     return Codes(codes.means[rows], scales, factors, codes.names)
 
 
-class Shares(TypedDict):
+class SplitSizes(TypedDict):
     train: int
     test: int
 
 
-def _shares(codes: Codes) -> Shares:
-    """The reference's sizes where the rows suffice, else the same shares of what there is."""
+def _split_sizes(codes: Codes) -> SplitSizes:
+    """The reference's sizes if the rows suffice, else the same shares of the rows."""
     size = min(len(codes), TRAIN + TEST)
     train = size * TRAIN // (TRAIN + TEST)
     return {"train": train, "test": size - train}
@@ -185,73 +185,72 @@ def _factors(codes: Codes) -> np.ndarray:
     return codes.factors
 
 
-def _beta(had: Had) -> Values:
-    score = beta_score(had.codes.means, _factors(had.codes), seed=had.seed, **had.options._asdict())
-    return {"beta_vae": score.value}, {"confusion": score.confusion.tolist(), **had.options._asdict()}
+def _beta(inputs: ScoreInputs) -> Values:
+    score = beta_score(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **inputs.options._asdict())
+    return {"beta_vae": score.value}, {"confusion": score.confusion.tolist(), **inputs.options._asdict()}
 
 
-def _factor(had: Had) -> Values:
-    score = factor_score(had.codes.means, _factors(had.codes), seed=had.seed)
+def _factor(inputs: ScoreInputs) -> Values:
+    score = factor_score(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed)
     return {"factor_vae": score.value}, {"votes": score.votes.tolist(), "active": score.active.tolist()}
 
 
-def _mig(had: Had) -> Values:
-    score = mig(had.codes.means, _factors(had.codes))
+def _mig(inputs: ScoreInputs) -> Values:
+    score = mig(inputs.codes.means, _factors(inputs.codes))
     return {"mig": score.value}, {"gaps": score.gaps.tolist(), "information": score.information.tolist()}
 
 
-def _continuous_mig(had: Had) -> Values:
-    if had.codes.scales is None:
-        raise ScoreError("continuous_mig needs the posterior's standard deviations (`scales`), which these codes lack.")
-    score = continuous_mig(had.codes.means, had.codes.scales, _factors(had.codes), seed=had.seed)
+def _continuous_mig(inputs: ScoreInputs) -> Values:
+    if inputs.codes.scales is None:
+        raise ScoreError("continuous_mig needs the posterior's standard deviations (scales), which these codes lack.")
+    score = continuous_mig(inputs.codes.means, inputs.codes.scales, _factors(inputs.codes), seed=inputs.seed)
     return {"continuous_mig": score.value}, {"gaps": score.gaps.tolist(), "information": score.information.tolist()}
 
 
-def _dci(had: Had) -> Values:
-    score = dci(had.codes.means, _factors(had.codes), seed=had.seed, **_shares(had.codes))
+def _dci(inputs: ScoreInputs) -> Values:
+    score = dci(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
     parts = ("disentanglement", "completeness", "informativeness")
     return {f"dci_{part}": getattr(score, part) for part in parts}, {
         "importances": score.importances.tolist(),
-        "told": score.told.tolist(),
+        "told": score.informativeness_by_factor.tolist(),
         "model": "boosting",
     }
 
 
-def _sap(had: Had) -> Values:
-    score = sap(had.codes.means, _factors(had.codes), seed=had.seed, **_shares(had.codes))
+def _sap(inputs: ScoreInputs) -> Values:
+    score = sap(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
     return {"sap": score.value}, {}
 
 
-def _modularity(had: Had) -> Values:
-    return {"modularity": modularity(had.codes.means, _factors(had.codes)).value}, {}
+def _modularity(inputs: ScoreInputs) -> Values:
+    return {"modularity": modularity(inputs.codes.means, _factors(inputs.codes)).value}, {}
 
 
-def _explicitness(had: Had) -> Values:
-    return {
-        "explicitness": explicitness(had.codes.means, _factors(had.codes), seed=had.seed, **_shares(had.codes)).value
-    }, {}
+def _explicitness(inputs: ScoreInputs) -> Values:
+    score = explicitness(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
+    return {"explicitness": score.value}, {}
 
 
-def _irs(had: Had) -> Values:
-    score = irs(had.codes.means, _factors(had.codes))
+def _irs(inputs: ScoreInputs) -> Values:
+    score = irs(inputs.codes.means, _factors(inputs.codes))
     return {"irs": score.value}, {"robustness": score.robustness.tolist(), "weights": score.weights.tolist()}
 
 
-def _infomec(had: Had) -> Values:
-    score = infomec(had.codes.means, _factors(had.codes), seed=had.seed)
+def _infomec(inputs: ScoreInputs) -> Values:
+    score = infomec(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed)
     names = {"infom": "modularity", "infoe": "explicitness", "infoc": "compactness"}
     return {name: getattr(score, part) for name, part in names.items()}, {"information": score.information.tolist()}
 
 
-SCORES: dict[str, Recipe] = {
-    "beta_vae": Recipe(_beta, None, 5),
-    "factor_vae": Recipe(_factor, None, 5),
-    "mig": Recipe(_mig, TRAIN, 5),
-    "continuous_mig": Recipe(_continuous_mig, 5_000, 3),
-    "dci": Recipe(_dci, TRAIN + TEST, 3),
-    "sap": Recipe(_sap, TRAIN + TEST, 5),
-    "modularity": Recipe(_modularity, TRAIN, 5),
-    "explicitness": Recipe(_explicitness, TRAIN + TEST, 3),
-    "irs": Recipe(_irs, TRAIN, 5),
-    "infomec": Recipe(_infomec, TRAIN, 3),
+SCORES: dict[str, ScoreFamily] = {
+    "beta_vae": ScoreFamily(_beta, None, 5),
+    "factor_vae": ScoreFamily(_factor, None, 5),
+    "mig": ScoreFamily(_mig, TRAIN, 5),
+    "continuous_mig": ScoreFamily(_continuous_mig, 5_000, 3),
+    "dci": ScoreFamily(_dci, TRAIN + TEST, 3),
+    "sap": ScoreFamily(_sap, TRAIN + TEST, 5),
+    "modularity": ScoreFamily(_modularity, TRAIN, 5),
+    "explicitness": ScoreFamily(_explicitness, TRAIN + TEST, 3),
+    "irs": ScoreFamily(_irs, TRAIN, 5),
+    "infomec": ScoreFamily(_infomec, TRAIN, 3),
 }

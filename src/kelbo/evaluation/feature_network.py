@@ -1,8 +1,8 @@
-"""A network that measures: images to features, and a fingerprint of all that the features depend on.
+"""Feature networks: from images to features, with a fingerprint of everything that the features depend on.
 
-Images reach every network by one way: 8 bits a value, grey repeated to RGB where the network wants RGB, resized, and set to
-the network's own range. A decoder's float images are clipped to [0, 1] and rounded to 8 bits first, as they would be in a
-file: real and made images differ in nothing but their content.
+All networks get images in the same way: 8 bits a value, grey repeated to RGB if the network needs RGB, resized, and scaled to
+the network's range. A decoder's float images are first clipped to [0, 1] and rounded to 8 bits, as in a file, so that real and
+generated images differ only in content.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ MEANS_AND_SCALES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "signed": ((127.5,), (127.5,)),
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
-"""what is taken from 0 … 255 and what it is divided by: 0 … 255, [0, 1], [-1, 1], ImageNet's mean and deviation"""
+"""subtrahend and divisor of values 0 … 255, for inputs in 0 … 255, [0, 1], [-1, 1], or standardised as ImageNet's"""
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How images become a network's input.
 
-    channels  the network's; grey images are repeated to 3. None: as the images come.
-    size      height and width of its input; None: as the images come.
+    channels  the network's; grey images are repeated to 3. None: those of the images
+    size      height and width of the input. None: those of the images
     resize    "legacy": bilinear without antialiasing (torch's `interpolate`, half-pixel centres), as pytorch-fid does;
               "antialiased": bicubic with antialiasing, clipped to 0 … 255, as clean-fid and Pillow do; "network": the
-              network resizes by itself; "none": the images must have the size
+              network resizes; "none": images must already have the size
     values    of the input: "levels" 0 … 255, "unit" [0, 1], "signed" [-1, 1], "imagenet" standardised
     """
 
@@ -58,7 +58,7 @@ class Preparation:
             raise ScoreError(f"resize must be none, network, legacy or antialiased; got {self.resize!r}.")
 
     def __call__(self, images: Tensor, levels: int = 256) -> Tensor:
-        """Levels (integers 0 … levels-1) or intensities (floats), (B, C, H, W), to the network's input, float32."""
+        """From levels (integers 0 … levels-1) or intensities (floats), (B, C, H, W), to the network's input, float32."""
         x = self._sized(self._coloured(eight_bits(images, levels)).float())
         mean, scale = (torch.tensor(part, device=x.device)[:, None, None] for part in MEANS_AND_SCALES[self.values])
         return (x - mean) / scale
@@ -68,11 +68,11 @@ class Preparation:
             return x
         if x.shape[1] == 1 and self.channels == 3:
             return x.expand(-1, 3, -1, -1)
-        raise ScoreError(f"The network takes images of {self.channels} channels; these have {x.shape[1]}.")
+        raise ScoreError(f"The network needs images of {self.channels} channels; these have {x.shape[1]}.")
 
     def _sized(self, x: Tensor) -> Tensor:
         if self.size is None and self.resize in ("legacy", "antialiased"):
-            raise ScoreError(f"The {self.resize} resize needs the size of the network's input (height, width).")
+            raise ScoreError(f"resize {self.resize!r} needs size, the height and width of the network's input.")
         if self.size is None or self.resize == "network" or tuple(x.shape[2:]) == self.size:
             return x
         if self.resize == "legacy":
@@ -80,19 +80,19 @@ class Preparation:
         if self.resize == "antialiased":
             return F.interpolate(x, self.size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 255)
         wanted, got = ("×".join(map(str, size)) for size in (self.size, x.shape[2:]))
-        raise ScoreError(f"The network takes images of {wanted} pixels; these have {got}. Name a resize.")
+        raise ScoreError(f"The network needs images of {wanted} pixels; these have {got}. Set resize.")
 
 
 def eight_bits(images: Tensor, levels: int = 256) -> Tensor:
     """Levels 0 … levels-1 (integers) or intensities (floats, clipped to [0, 1]), (B, C, H, W), as uint8 0 … 255.
 
-    ScoreError where they have another rank, a level is out of range or an intensity is not finite.
+    Raises ScoreError if they have another rank, a level is out of range or an intensity is not finite.
     """
     if images.ndim != 4:
         raise ScoreError(f"Images must have the shape (B, C, H, W); got {tuple(images.shape)}.")
     if images.is_floating_point():
         if not torch.isfinite(images).all():
-            raise ScoreError("Some images have values that are not finite: look at why the model gives them.")
+            raise ScoreError("Some images have values that are not finite. Find out why the model gives them.")
         return (images.clamp(0, 1) * 255).round().to(torch.uint8)
     if images.dtype == torch.uint8 and levels == 256:
         return images
@@ -103,13 +103,13 @@ def eight_bits(images: Tensor, levels: int = 256) -> Tensor:
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """Images (B, C, H, W) of one `shape` to features (B, dims), float32, on `device`. Made by `opened`.
+    """Images (B, C, H, W) of one `shape` to features (B, dims), float32, on `device`. Made by `open_network`.
 
-    name      as reports call it
-    run       prepared input (B, C, H, W) to features (B, dims)
-    weights   SHA-256 of the weights: of their file, or of the tensors where there is none
-    official  whether these are the published weights that "FID" is defined by
-    about     what else belongs to the fingerprint (a classifier's accuracy, say): values of JSON
+    name      for reports
+    run       from prepared input (B, C, H, W) to features (B, dims)
+    weights   SHA-256 of the weights' file, or of the tensors if there is no file
+    official  whether these are the published weights that define "FID"
+    about     further entries of the fingerprint (a classifier's accuracy, for example), as JSON values
     """
 
     name: str
@@ -123,25 +123,30 @@ class FeatureNetwork:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, images: Tensor, levels: int = 256) -> Tensor:
-        """Features of levels (integers 0 … levels-1) or intensities (floats). ScoreError as of `eight_bits`, where the
-        images have another shape, or where the features are not (B, dims) or not finite."""
+        """Features of levels (integers 0 … levels-1) or intensities (floats).
+
+        Raises ScoreError as `eight_bits` does, and if the images have another shape, or the features are not (B, dims) or not
+        finite.
+        """
         if tuple(images.shape[1:]) != self.shape:
             raise ScoreError(f"{self.name} was opened for images {self.shape}; got {tuple(images.shape)}.")
         features = _features(self.name, self.run, self.preparation(images.to(self.device), levels))
         if features.shape[1] != self.dims:
-            raise ScoreError(f"{self.name} gave {self.dims} features before and {features.shape[1]} now.")
+            raise ScoreError(
+                f"{self.name} must give {self.dims} features, as on its first batch; got {features.shape[1]}."
+            )
         return features
 
     @property
     def distance(self) -> str:
-        """What a Fréchet distance over these features is called; "FID" means the published weights alone."""
+        """The name of a Fréchet distance over these features; only that of the published weights is called "FID"."""
         if not self.official:
             return f"Fréchet distance ({self.name})"
         return "FID" if self.preparation.resize == "network" else f"FID ({self.preparation.resize} resize)"
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """All that the features of an image depend on, as values of JSON."""
+        """Everything that the features of an image depend on, as JSON values."""
         how = self.preparation
         return {
             "name": self.name,
@@ -156,7 +161,7 @@ class FeatureNetwork:
         }
 
 
-def opened(
+def open_network(
     name: str,
     run: Callable[[Tensor], Tensor],
     preparation: Preparation,
@@ -167,20 +172,20 @@ def opened(
     official: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> FeatureNetwork:
-    """The network, tried on two black images of `shape`: what is wrong with it shows before anything is measured.
+    """A feature network, first run on two black images of `shape`, so that errors appear before anything is measured.
 
-    Raises ScoreError where the images do not suit the network or what it gives is no features.
+    Raises ScoreError if the network cannot take such images, or its output is not (B, d) and finite.
     """
     black = preparation(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
     try:
         features = _features(name, run, black)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:  # whatever a foreign network stumbles over, in its last line
-        told = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    except RuntimeError as error:  # any error of a third-party network; its last line says most
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise ScoreError(
-            f"{name} cannot take input of shape {tuple(black.shape[1:])}, which images {shape} become: {told} "
-            "Give the input's size and a resize that suit the network."
+            f"{name} cannot take input of shape {tuple(black.shape[1:])}, which images {shape} become: {reason} "
+            "Set size and resize to what the network needs."
         ) from error
     return FeatureNetwork(
         name, run, preparation, weights, shape, device, features.shape[1], official=official, about=about or {}
@@ -192,9 +197,9 @@ def _features(name: str, run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         features = run(x)
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(x) or features.shape[1] == 0:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-        raise ScoreError(f"{name} should give features of shape ({len(x)}, d) for {len(x)} images; got {got}.")
+        raise ScoreError(f"{name} must give features of shape ({len(x)}, d) for {len(x)} images; got {got}.")
     if not torch.isfinite(features).all():
-        raise ScoreError(f"{name} gives features that are not finite: its weights or its range of values are wrong.")
+        raise ScoreError(f"{name} gives features that are not finite. Check its weights and its range of values.")
     return features.float()
 
 
@@ -203,8 +208,8 @@ def features_of(
 ) -> np.ndarray:
     """Features of every image in order, float32 (N, dims).
 
-    images: a split, or batches (B, C, H, W) of uint8 levels 0 … 255 or float intensities (samples as they are made), each
-    run as it comes. Raises ScoreError as the network does, and where there is no image.
+    images: a split, or batches (B, C, H, W) of uint8 levels 0 … 255 or float intensities (samples, for example), read
+    one at a time. Raises ScoreError as the network does, and if there are no images.
     """
     if isinstance(images, Images):
         parts = (network(batch, images.levels) for batch in passes(images, batch_size, network.device))
@@ -212,5 +217,5 @@ def features_of(
         parts = (network(torch.as_tensor(batch)) for batch in images)
     arrays = [part.cpu().numpy() for part in parts]
     if not arrays:
-        raise ScoreError("There are no images to take features of.")
+        raise ScoreError("There are no images to compute features of.")
     return np.concatenate(arrays)

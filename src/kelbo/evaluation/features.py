@@ -1,4 +1,4 @@
-"""A feature network by what a user calls it: a name or a file."""
+"""Feature networks by a name or a file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from kelbo.evaluation.inception import INCEPTION, INCEPTION_FILE, inception
 
 
 def features_folder(root: Path | str | None = None) -> Path:
-    """Where feature networks lie: features/ in the data root (`root`, or KELBO_DATA, or ./data)."""
+    """The folder of feature networks: features/ in the data root (`root`, or KELBO_DATA, or ./data)."""
     return data_root(root) / INCEPTION.place
 
 
 def classifier_path(name: str, root: Path | str | None = None) -> Path:
-    """Where the classifier of the data set of that name is kept."""
+    """The file of the classifier of the data set of that name."""
     return features_folder(root) / f"{name}.safetensors"
 
 
@@ -37,22 +37,22 @@ def feature_network(
     channels: int | None = None,
     values: Values | None = None,
 ) -> FeatureNetwork:
-    """The network called `name`, for images of `shape`:
+    """The feature network `name`, for images of `shape`:
 
     inception-2015     the features of FID, fetched into the data root; resize: network (default), legacy or antialiased
-    random-SEED        seeded random weights, always there
-    a file             .pt or .ts (TorchScript), .onnx, or .safetensors (a classifier of ours)
+    random-SEED        seeded random weights, without a file
+    a file             .pt or .ts (TorchScript), .onnx, or .safetensors (a classifier trained by kelbo)
     a data set's name  the classifier trained on it, in the data root
 
-    sha256: what the file must have. resize, size, channels and values say what a TorchScript or ONNX file wants, see
-    `Preparation`; values are "unit" by default. Raises ScoreError for a name that means nothing and settings that do not
-    belong to it, DataMissing, DataCorrupt or Damaged for files.
+    sha256: the expected hash of the file. resize, size, channels and values describe the input of a TorchScript or ONNX file,
+    see `Preparation`; values are "unit" by default. Raises ScoreError for settings that do not apply to the network,
+    DataMissing if there is no network of that name, and DataMissing, DataCorrupt or Damaged as reading its file does.
     """
     device, path = device or torch.device("cpu"), Path(name)
     foreign = path.suffix in (".pt", ".ts", ".onnx")
     settings = {"size": size, "channels": channels, "values": values}
     if not foreign and (given := [key for key, value in settings.items() if value is not None]):
-        raise ScoreError(f"{', '.join(given)} can be set for TorchScript and ONNX files alone; {name} has its own.")
+        raise ScoreError(f"{', '.join(given)} can be set for TorchScript and ONNX files only, not for {name}.")
     if foreign:
         load = onnx if path.suffix == ".onnx" else torchscript
         how = Preparation(channels, size, resize or "none", values or "unit")
@@ -60,18 +60,18 @@ def feature_network(
     if name == INCEPTION.name:
         if sha256 not in (None, INCEPTION_FILE.sha256):
             raise ScoreError(
-                f"{name} is the published file of sha256 {INCEPTION_FILE.sha256}; name another by its path."
+                f"{name} is the published file with sha256 {INCEPTION_FILE.sha256}; give another file by its path."
             )
         return inception(features_folder(root) / INCEPTION_FILE.name, shape, device, resize or "network")
     if resize is not None:
-        raise ScoreError(f"{name} sees images as they are: leave resize out.")
+        raise ScoreError(f"resize cannot be set for {name}, which takes images as they are.")
     if seed := re.fullmatch(r"random-(\d+)", name):
         return random_network(int(seed[1]), shape, device)
     path = path if path.suffix == ".safetensors" else classifier_path(name, root)
     if not path.is_file():
         raise DataMissing(
-            f"There is no feature network {name!r}: it is not {INCEPTION.name} or random-SEED, and no classifier is at {path}. "
-            f"Train one with `kelbo features train {path.stem}`, or name a file (.pt, .ts, .onnx, .safetensors)."
+            f"There is no feature network {name!r}: it is neither {INCEPTION.name} nor random-SEED, and {path} does not exist. "
+            f"Train a classifier with `kelbo features train {path.stem}`, or give a file (.pt, .ts, .onnx, .safetensors)."
         )
     if sha256 is not None:
         read_checked(path, sha256)

@@ -1,10 +1,10 @@
-"""The 2015 Inception features, by which FID is defined (Heusel et al., 2017), from NVIDIA's TorchScript export.
+"""The 2015 Inception features, which define FID (Heusel et al., 2017), from NVIDIA's TorchScript export.
 
-The export's forward takes 0 … 255 RGB of any size, resizes to 299×299 as TensorFlow 1 did (bilinear, no antialiasing, no
-half-pixel centres), and with return_features gives the 2,048 values of the last pooling.
+The export's forward takes RGB values 0 … 255 of any size, resizes to 299×299 as TensorFlow 1 did (bilinear, no antialiasing, no
+half-pixel centres), and with return_features returns the 2,048 values of the last pooling layer.
 
-The address is that of the stylegan2-ada-pytorch and stylegan3 releases; size and SHA-256 are those that k-diffusion and
-several other projects check it by.
+The address is that of the stylegan2-ada-pytorch and stylegan3 releases; k-diffusion and several other projects check the same
+size and SHA-256.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from kelbo.data.sources import File, PublicSet
 from kelbo.errors import DataCorrupt, DataMissing, ScoreError
 from kelbo.evaluation.feature_files import read_checked, scripted
-from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Resize, Shape, opened
+from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Resize, Shape, open_network
 
 NAME = "inception-2015"
 SIZE = (299, 299)
@@ -36,19 +36,22 @@ INCEPTION = PublicSet(
     page="https://github.com/NVlabs/stylegan3",
     licence="Google's weights (Szegedy et al., 2015), Apache 2.0; the export NVIDIA's, of the stylegan2-ada-pytorch release",
 )
-"""what `kelbo.data.download.fetch` brings into a data root"""
+"""for `kelbo.data.download.fetch`"""
 
 
 def inception(
     path: Path, shape: Shape, device: torch.device, resize: Resize = "network", file: File = INCEPTION_FILE
 ) -> FeatureNetwork:
-    """The features "FID" is defined by, of the file at `path`, for images of `shape`.
+    """The features that define "FID", from the file at `path`, for images of `shape`.
 
-    resize: "network" as the original FID; "legacy" as pytorch-fid; "antialiased" as clean-fid. file: what `path` must hold.
-    Raises DataMissing where it is not there, DataCorrupt where it is another file (nothing of it is run), and ScoreError.
+    resize: "network" as the original FID; "legacy" as pytorch-fid; "antialiased" as clean-fid. file: the expected content.
+    Raises DataMissing if the file does not exist, DataCorrupt if it is another file (nothing in it is run), and ScoreError as
+    `open_network` does, and if resize is "none".
     """
     if resize == "none":
-        raise ScoreError("The Inception network sees 299×299 pixels: resize must be network, legacy or antialiased.")
+        raise ScoreError(
+            "resize must be network, legacy or antialiased for the Inception network, whose input is 299×299; got 'none'."
+        )
     if not path.is_file():
         raise DataMissing(
             f"The Inception network is not at {path}. Run `kelbo features fetch` to download it ({file.size or 0:,} bytes), "
@@ -58,7 +61,7 @@ def inception(
     if digest != file.sha256:
         raise DataCorrupt(
             f"{path} is not the published Inception network: its sha256 is {digest} instead of {file.sha256}. It was not "
-            "loaded. Move it away and fetch it again; another network can be used under its own name, not as FID."
+            "loaded. Delete it and fetch it again; another network can be used by its path, but not as FID."
         )
     network = scripted(content, path, device)
 
@@ -66,4 +69,4 @@ def inception(
         return network(x, return_features=True)
 
     how = Preparation(channels=3, size=SIZE, resize=resize, values="levels")
-    return opened(NAME, pooled, how, digest, shape, device, official=digest == INCEPTION_FILE.sha256)
+    return open_network(NAME, pooled, how, digest, shape, device, official=digest == INCEPTION_FILE.sha256)

@@ -12,7 +12,7 @@ from kelbo.evaluation.encode import encode
 from kelbo.evaluation.reference import evenly
 from kelbo.intervals import known, margin
 from kelbo.metrics.likelihood import active_units
-from kelbo.metrics.rate_parts import Estimate, rate_parts
+from kelbo.metrics.rate_parts import RateEstimate, rate_parts
 from kelbo.protocols import Model
 
 TABLE, EXAMPLES = 20_000, 5_000
@@ -49,6 +49,6 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
     }
 
 
-def _entry(estimate: Estimate, examples: int) -> dict[str, float | None]:
+def _entry(estimate: RateEstimate, examples: int) -> dict[str, float | None]:
     half = margin(estimate.error, examples)
     return {"value": estimate.value, "low": known(estimate.value - half), "high": known(estimate.value + half)}

@@ -1,4 +1,4 @@
-"""Features of real images, computed once: kept on disk by all that they depend on."""
+"""Features of real images, computed once and cached on disk by everything that they depend on."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FORMAT = 1
 
 
 def evenly(images: Images, count: int | None) -> Images:
-    """`count` images spread evenly over the set, in order; all where count is None or they are no more."""
+    """`count` images spread evenly over the set, in order; all if count is None or at least their number."""
     if count is None or count >= len(images):
         return images
     if count < 1:
-        raise DataError(f"The number of images must be 1 or more; got {count}.")
+        raise DataError(f"The number of images must be at least 1; got {count}.")
     index = torch.linspace(0, len(images) - 1, count, dtype=torch.float64).round().long()
     return SubsetImages(images, index.to(images.device))
 
@@ -39,10 +39,10 @@ def reference(
 ) -> np.ndarray:
     """Features of `count` images of a split, spread evenly over it (all by default), float32 (N, d).
 
-    They are read from the cache if they were computed before by the same network, on the same kind of device, from the very
-    same images (every pixel is in the key); else they are computed and kept there. cache: a folder; by default `features` in
-    `kelbo.data.cache.cache_root`, or nowhere if KELBO_CACHE is "none". A damaged file is computed anew. Raises DataError if
-    the folder cannot be written, and ScoreError as `features_of` does.
+    They are read from the cache if they were computed before by the same network, on the same kind of device, from exactly the
+    same images (every pixel is in the key); else they are computed and cached. cache: a folder; by default `features` in
+    `kelbo.data.cache.cache_root`, or none if KELBO_CACHE is "none". A damaged file is replaced. Raises DataError if the folder
+    cannot be written, and ScoreError as `features_of` does.
     """
     chosen = evenly(images, count)
     kept = cache or ((root := cache_root()) and root / "features")
@@ -57,22 +57,22 @@ def reference(
         write_tensors(path, KIND, {"features": torch.from_numpy(features)}, {"network": network.fingerprint})
     except OSError as error:
         raise DataError(
-            f"The cache of features cannot be written to {kept} ({error}). Make room there, or name another folder, or none, "
-            "by the environment variable KELBO_CACHE."
+            f"The cache of features cannot be written to {kept} ({error}). Free space there, or set the environment variable "
+            "KELBO_CACHE to another folder, or to none."
         ) from error
     return features
 
 
 def _key(network: FeatureNetwork, images: Images) -> str:
-    device = network.device.type  # kinds of device round in their own ways
-    told = [FORMAT, network.fingerprint, device, images.shape, len(images), images.fingerprint(len(images))]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+    device = network.device.type  # kinds of device round differently
+    parts = [FORMAT, network.fingerprint, device, images.shape, len(images), images.fingerprint(len(images))]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _found(path: Path, count: int, dims: int) -> np.ndarray | None:
     try:
         tensors, _ = read_tensors(path, KIND)
-    except Damaged:  # or not there at all
+    except Damaged:  # or does not exist
         return None
     features = tensors.get("features")
     if features is None or features.dtype != torch.float32 or tuple(features.shape) != (count, dims):

@@ -1,4 +1,4 @@
-"""Train the classifier whose features measure samples, on a data set's own labels."""
+"""Train the classifier whose features compare images, on a data set's own labels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kelbo.data.batches import Batches, passes
 from kelbo.data.images import Images
 from kelbo.eager import by_itself
 from kelbo.errors import DataError, Divergence
-from kelbo.evaluation.classifier import HOW, Classifier, Trained
+from kelbo.evaluation.classifier import PREPARATION, ImageClassifier, TrainedClassifier
 from kelbo.seeds import seeded
 
 Watch = Callable[[int, int, float], None]
-"""told the step, the number of steps and the step's loss"""
+"""called with the step, the number of steps and the step's loss"""
 
 
 @by_itself()
@@ -37,23 +37,23 @@ def train_classifier(
     features: int = 128,
     device: torch.device | None = None,
     watch: Watch | None = None,
-) -> Trained:
+) -> TrainedClassifier:
     """A classifier of `images`, trained for `epochs` with AdamW and one cycle of the learning rate, up to learning_rate.
 
-    labels: classes 0 … A-1, integers (N,), learned by cross-entropy; or attributes 0 or 1, (N, A), each learned by a
-    sigmoid of its own. What is known of it: set (`name`), images (their fingerprint), classes or attributes (A), seed, epochs
-    and accuracy on the test images (of attributes: of all their values), whose standard error is
-    sqrt(accuracy (1 - accuracy) / N) where images are independent. The same seed gives the same weights on the same hardware.
+    labels: classes 0 … A-1, integers (N,), learned by cross-entropy; or attributes 0 or 1, (N, A), each learned by its own
+    sigmoid. `about` holds set (`name`), images (their fingerprint), classes or attributes (A), seed, epochs, test_images and
+    accuracy on these (over all attributes), whose standard error is sqrt(accuracy (1 - accuracy) / N) for independent images.
+    The same seed gives the same weights on the same hardware.
 
-    Raises DataError where labels do not fit the images and Divergence where the loss is not finite.
+    Raises DataError if labels do not fit the images, and Divergence if the loss is not finite.
     """
     device = device or torch.device("cpu")
     many = labels.ndim == 2
     outputs = labels.shape[1] if many else int(labels.max(initial=0)) + 1
-    for some, told in ((images, labels), (test_images, test_labels)):
-        _check(some, told, outputs, many)
+    for part, part_labels in ((images, labels), (test_images, test_labels)):
+        _check(part, part_labels, outputs, many)
     with seeded(seed, "init"):
-        network = Classifier(images.shape, outputs, features, width).to(device)
+        network = ImageClassifier(images.shape, outputs, features, width).to(device)
     steps = math.ceil(epochs * len(images) / batch_size)
     _fit(network, images, torch.as_tensor(labels), steps, seed, batch_size, learning_rate, device, watch)
     network.eval().requires_grad_(False)
@@ -66,11 +66,11 @@ def train_classifier(
         "seed": seed,
         "epochs": epochs,
     }
-    return Trained(network, about)
+    return TrainedClassifier(network, about)
 
 
 def _fit(
-    network: Classifier,
+    network: ImageClassifier,
     images: Images,
     labels: Tensor,
     steps: int,
@@ -87,25 +87,25 @@ def _fit(
     network.train()
     for step, batch in zip(range(steps), batches, strict=False):
         target = labels[batches.index(step).cpu()].to(device)
-        loss = loss_of(network(HOW(batch, images.levels)), target)
+        loss = loss_of(network(PREPARATION(batch, images.levels)), target)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
-        if watch or step % 100 == 0 or step == steps - 1:  # looking at the loss waits for the device
+        if watch or step % 100 == 0 or step == steps - 1:  # reading the loss waits for the device
             value = float(loss.detach())
             if not math.isfinite(value):
-                raise Divergence(f"The classifier's loss is {value} at step {step}. Lower its learning rate.")
+                raise Divergence(f"The classifier's loss is {value} at step {step}. Lower learning_rate.")
             if watch:
                 watch(step + 1, steps, value)
 
 
 def accuracy(network: nn.Module, images: Images, labels: np.ndarray, device: torch.device) -> float:
-    """The share of labels (classes (N,) or attributes (N, A)) that the network's largest or positive logits hit."""
+    """The share of labels predicted correctly: classes (N,) by the largest logit, attributes (N, A) by positive logits."""
     hits, place = 0, 0
     with torch.no_grad():
         for batch in passes(images, 1000, device):
-            logits = network(HOW(batch, images.levels)).cpu()
+            logits = network(PREPARATION(batch, images.levels)).cpu()
             guess = (logits > 0) if labels.ndim == 2 else logits.argmax(1)
             hits += int((guess.numpy() == labels[place : place + len(batch)]).sum())
             place += len(batch)
@@ -118,7 +118,7 @@ def _attribute_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 def _check(images: Images, labels: np.ndarray, outputs: int, many: bool) -> None:
     if len(labels) != len(images):
-        raise DataError(f"There are {len(images):,} images and {len(labels):,} labels: each image needs its own.")
+        raise DataError(f"There are {len(images):,} images and {len(labels):,} labels; each image needs one.")
     if labels.ndim != 1 + many or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"Labels must be integer classes (N,) or attributes (N, A); got {labels.dtype} of shape {labels.shape}."
@@ -127,4 +127,4 @@ def _check(images: Images, labels: np.ndarray, outputs: int, many: bool) -> None
     if labels.min() < 0 or labels.max() > most or (many and labels.shape[1] != outputs):
         raise DataError(f"Labels must be 0 to {most}; got {labels.min()} to {labels.max()}, of shape {labels.shape}.")
     if outputs < 2 - many:
-        raise DataError("A classifier needs two classes or more; the labels have one.")
+        raise DataError("A classifier needs at least two classes; the labels have one.")

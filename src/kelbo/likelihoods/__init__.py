@@ -1,4 +1,4 @@
-"""p(x | z): nats per example, constants kept; each says whether it is a density or a mass."""
+"""Likelihoods p(x | z) in nats per example, constants kept; each states whether it is a density or a mass."""
 
 from kelbo.likelihoods.analytic_gaussian import OptimalGaussian, PerImageGaussian
 from kelbo.likelihoods.bernoulli import Bernoulli

@@ -1,12 +1,12 @@
 """Gaussians whose σ is solved for instead of learned (Rybkin et al., 2021, §4).
 
 Given the errors e of a batch, the σ that maximises the likelihood is known: σ² = mean of e² (eq. 5 of the paper prints
-σ; its author confirmed σ²). Training with it minimises ½·D·ln(mean e²) + rate, without a knob to set.
+σ; its author confirmed σ²). Training with it minimises ½·D·ln(mean e²) + rate, without a setting to tune.
 
-A σ that looks at x makes no distribution over x: in one dimension exp(log_prob) is 1 / (√(2πe)·|x - mean|), whose
-integral diverges. That is harmless as a training loss, it is the ordinary Gaussian bound at its best σ, and dishonest as
-a measure. So in evaluation mode σ is fixed: a running estimate of the *training* errors, or what `settle` was given.
-`normalized` says which of the two is in force.
+With a σ computed from x there is no distribution over x: in one dimension exp(log_prob) is 1 / (√(2πe)·|x - mean|), whose
+integral diverges. That is valid as a training loss, the ordinary Gaussian bound at its best σ, but not as a measurement. So in
+evaluation mode σ is fixed: a running estimate from the *training* errors, or the value given to `settle`. `normalized` tells
+whether σ is fixed.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, soft_clip
 
 
 class AnalyticGaussian(Gaussian):
-    """The family: σ² = the mean squared error over some axes while training, a running estimate in evaluation mode.
+    """Base class: σ² is the mean squared error over some axes in training mode, a running estimate in evaluation mode.
 
-    detach:       let no gradient pass through σ. At its optimum d loss / d σ = 0, so nothing changes (envelope theorem)
-                  except where the floor or the clip moves σ away from the optimum.
-    momentum:     of the running estimate, an exponential average of the batches' mean squared errors (the paper asks
-                  for a running average and gives no momentum). The first 1 / (1 - momentum) batches are averaged
-                  evenly, so the first one initialises it. Buffers `running_variance` and `batches` hold it; only
-                  log_prob in training mode moves them, once a forward pass: not when checkpointed activations are computed
-                  again in the backward pass, and not by a batch whose σ² is not finite. Of several processes, all take in
-                  the mean over their batches.
-    as_published: what the authors' release does: ln σ clipped softly, which at ln σ = -5 makes σ 37 % too large, and
-                  the evaluated images' own error even in evaluation mode. Never `normalized`.
+    detach:       stop gradients through σ. At its optimum d loss / d σ = 0, so gradients are equal (envelope theorem) unless
+                  the floor or the clip moves σ away from the optimum.
+    momentum:     of the running estimate, an exponential average of the batches' mean squared errors (the paper asks for a
+                  running average without giving a momentum). The first 1 / (1 - momentum) batches are averaged evenly, so
+                  the first one initialises it. Buffers `running_variance` and `batches` hold it; only log_prob in training
+                  mode updates them, once a forward pass: neither when activation checkpointing recomputes it in the backward
+                  pass, nor for a batch whose σ² is not finite. Several processes use the mean over their batches.
+    as_published: as in the authors' release: ln σ is clipped softly, which at ln σ = -5 makes σ 37 % too large, and σ is
+                  computed from the evaluated images even in evaluation mode. Never `normalized`.
 
-    ln σ has a hard floor otherwise. Where there is no image to look at (variance, sample) σ is the running estimate, or what
-    `settle` was given: the running one lags behind weights that still improve.
-    Raises RunError where that is needed before any batch was seen in training mode.
+    Otherwise ln σ has a hard floor. Methods without images (variance, sample) use the running estimate, or the value given to
+    `settle`; the running estimate lags behind weights that still improve. They raise RunError if no batch was seen in training
+    mode before.
     """
 
     sigma_from = "solved"
@@ -98,44 +97,44 @@ class AnalyticGaussian(Gaussian):
         return 0.5 * variance.clamp(min=math.exp(2 * (LOG_SCALE_FLOOR + self.log_range))).log()
 
     def _over_processes(self, variance: Tensor) -> Tensor:
-        """The σ² of all processes' images, with its gradient, where σ is of the whole batch; as it is where of each image."""
+        """A σ² of the whole batch, averaged over all processes with its gradient; σ² of each image is returned unchanged."""
         return mean_over_processes(variance) if variance.ndim == 0 else variance
 
     @torch.no_grad()
     def _observe(self, variance: Tensor) -> None:
-        """Take this step's σ² into the running estimate."""
+        """Update the running estimate with this step's σ²."""
         if _recomputing():
             return
         mean = variance if variance.ndim == 0 else mean_over_processes(variance.mean())
         finite = mean.isfinite()
         self.batches += finite
         weight = (1 / self.batches.clamp(min=1)).clamp(min=1 - self.momentum)
-        # no branch on a value: nothing waits for the device, and stacked lanes are one program
+        # no branch on a value, so nothing waits for the device, and stacked lanes run as one program
         self.running_variance += torch.where(finite, weight * (mean - self.running_variance), 0.0)
 
     def _running(self) -> Tensor:
         variance = self.running_variance.float()
-        if not has_values(self.batches):  # a program is being compiled or exported, which cannot raise an error of ours
+        if not has_values(self.batches):  # while compiling or exporting, our error cannot be raised
             return torch.where(self.batches > 0, variance, math.nan)
         if self.batches == 0:
             raise RunError(
                 f"{type(self).__name__} has no σ yet: it has seen 0 batches in training mode. "
-                "Train it or load trained weights first, or use FixedGaussian. If a trainer validates before it trains, skip "
+                "Train it or load trained weights first, or use FixedGaussian. If a trainer validates before training, disable "
                 "that check."
             )
         return variance
 
 
 def processes() -> int:
-    """How many processes train together."""
+    """The number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
-    """The mean of a value over all processes, each of which must call this, and where it has a gradient go backward too.
+    """The mean of a value over all processes. Every process must call this, and run backward if the value needs a gradient.
 
-    The gradient that a process gets is the mean of the processes' gradients of that mean. Averaging the processes'
-    gradients of their parameters, as DistributedDataParallel does, then gives that of one process with all the images.
+    Each process gets the mean over processes of their gradients of that mean. Averaging the processes' parameter gradients, as
+    DistributedDataParallel does, then gives the gradient of one process with all the images.
     """
     return value if processes() == 1 else _MeanOverProcesses.apply(value)  # pyright: ignore[reportReturnType]
 
@@ -157,7 +156,7 @@ def _all_reduced(value: Tensor) -> Tensor:
 
 
 def _recomputing() -> bool:
-    """Whether this forward pass runs inside a backward pass: activation checkpointing computes a step's values again."""
+    """Whether this forward pass runs inside a backward pass, as activation checkpointing does."""
     if torch.compiler.is_compiling():
         return False
     return torch._C._current_graph_task_id() != -1
@@ -166,7 +165,7 @@ def _recomputing() -> bool:
 class OptimalGaussian(AnalyticGaussian):
     """One σ for the whole batch: σ² = mean squared error over batch, channels and pixels ("optimal σ-VAE").
 
-    While training, the log_prob of one image depends on the others of its batch.
+    In training mode, the log_prob of an image depends on the others in its batch.
     """
 
     def mean_square(self, error: Tensor) -> Tensor:
@@ -176,8 +175,8 @@ class OptimalGaussian(AnalyticGaussian):
 class PerImageGaussian(AnalyticGaussian):
     """A σ for every image: σ² = mean squared error over its channels and pixels ("optimal per-image σ-VAE").
 
-    A loss of ½·D·ln(mean e²) for every image, so a well-reconstructed image weighs as much as a bad one. No density can
-    know an image's own error beforehand: in evaluation mode σ is shared, from the average error of the training images.
+    The loss of every image is ½·D·ln(mean e²), so a well-reconstructed image weighs as much as a bad one. A density cannot
+    depend on an image's own error: in evaluation mode all images share one σ, from the average error of the training images.
     """
 
     def mean_square(self, error: Tensor) -> Tensor:

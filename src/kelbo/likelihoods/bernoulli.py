@@ -13,9 +13,9 @@ from kelbo.likelihoods.mass import Mass
 class Bernoulli(Mass):
     """Independent pixels of two levels, 0 and 1; the decoder gives logits.
 
-    Grey x in [0, 1] is scored by the usual cross-entropy x·ln p + (1 - x)·ln(1 - p). That trains, but it is no
-    likelihood: over [0, 1] it does not integrate to 1. Such numbers are known by `levels` = 2 where the data have more;
-    ContinuousBernoulli is the density of the same shape.
+    Grey x in [0, 1] is scored by the usual cross-entropy x·ln p + (1 - x)·ln(1 - p). That works as a training loss but is not a
+    likelihood: over [0, 1] it does not integrate to 1. Evaluation detects it by `levels` = 2 with data of more levels;
+    ContinuousBernoulli is the normalised density of the same form.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Mass functions that know nothing of the order of levels: a softmax, and a product of bits."""
+"""Mass functions that ignore the order of levels: a softmax, and a product of bits."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Categorical(Mass):
 
 
 class BitwiseCategorical(Mass):
-    """Independent pixels, and the bits of each pixel's level independent too: one logit per bit.
+    """Independent pixels, whose level has independent bits: one logit per bit.
 
-    The "bitwise-categorical" decoder of Rybkin et al. (2021), as its text describes it; the appendix that defines it was
-    not at hand. The decoder's output is (B, bits·C, *event), the most significant bit first.
+    The "bitwise-categorical" decoder of Rybkin et al. (2021), implemented from the paper's text, without the appendix that
+    defines it. The decoder's output is (B, bits·C, *event), the most significant bit first.
     """
 
     def __init__(self, bits: int = 8) -> None:
@@ -78,7 +78,7 @@ class BitwiseCategorical(Mass):
         return (torch.sigmoid(logits) * torch.sigmoid(-logits) * worth.square()).sum(1)
 
     def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
-        """From the last bit to the first: lower where this bit is off and ours on; where they agree, the later bits tell."""
+        """From the last bit to the first: below if the drawn bit is off and the given one on; else later bits decide."""
         on, off = torch.sigmoid(self._logits(output)), torch.sigmoid(-self._logits(output))
         below = torch.ones_like(on[:, 0])
         for bit in reversed(range(self.bits)):
@@ -95,10 +95,10 @@ class BitwiseCategorical(Mass):
         return output.float().unflatten(1, (self.bits, -1))
 
     def _worth(self, output: Tensor) -> Tensor:
-        """What each bit adds to the level, 2^(bits-1) … 1, shaped to meet `_logits`."""
+        """The value of each bit, 2^(bits-1) … 1, shaped to broadcast with `_logits`."""
         return along_first(2 ** torch.arange(self.bits - 1, -1, -1, device=output.device), output)
 
 
 def along_first(values: Tensor, output: Tensor) -> Tensor:
-    """Values (n,) as (n, 1, *1), to meet parameters (B, n, C, *event) of a decoder's output."""
+    """Values (n,) as (n, 1, *1), to broadcast with parameters (B, n, C, *event) of a decoder's output."""
     return values.view(-1, *[1] * (output.ndim - 1))

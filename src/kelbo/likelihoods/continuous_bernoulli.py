@@ -1,4 +1,4 @@
-"""The continuous Bernoulli: the density on [0, 1] that a cross-entropy on grey pixels lacks a constant for."""
+"""The continuous Bernoulli: the density on [0, 1] whose normalising constant a cross-entropy on grey pixels omits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kelbo.likelihoods.heads import require_intensities, require_shape, total
 from kelbo.protocols import Likelihood
 
 TAYLOR_BELOW = 0.5
-"""Below this |t| the closed forms cancel and the series to t⁸ are exact to float32."""
+"""Below this |t| the closed forms lose precision, and series to t⁸ are exact to float32."""
 
 
 class ContinuousBernoulli(Likelihood):
@@ -19,7 +19,7 @@ class ContinuousBernoulli(Likelihood):
 
         ln p(x) = η·(x - ½) - ln(sinh(η/2) / (η/2)),
 
-    which is even in η around x = ½ and smooth at λ = ½, where the published form is 0 / 0. All else follows from
+    which is even in η around x = ½ and smooth at λ = ½, where the published form is 0 / 0. Moments follow from
     A(t) = ln(sinh t / t) with t = η/2: the mean is ½ + A'(t)/2, the variance A''(t)/4.
     """
 
@@ -48,7 +48,7 @@ class ContinuousBernoulli(Likelihood):
         return 0.25 * torch.where(near, series, 1 / large.square() - 1 / torch.sinh(large).square())
 
     def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
-        """At -|η|, where nothing overflows, mirrored where η > 0."""
+        """Computed at -|η|, which does not overflow, and mirrored if η > 0."""
         require_shape(self, x, output)
         logits, x = output.float(), x.float().clamp(0, 1)
         decay = logits.abs().clamp(min=1e-6)
@@ -56,7 +56,7 @@ class ContinuousBernoulli(Likelihood):
         return torch.where(logits > 0, 1 - below, below)
 
     def sample(self, output: Tensor) -> Tensor:
-        """By the inverse of the distribution function at -|η|, mirrored where η > 0."""
+        """By the inverse of the distribution function at -|η|, mirrored if η > 0."""
         logits = output.float()
         decay = logits.abs().clamp(min=1e-6)
         x = torch.log1p(torch.rand_like(decay) * torch.expm1(-decay)) / -decay
@@ -73,6 +73,6 @@ def log_sinhc(t: Tensor) -> Tensor:
 
 
 def _regimes(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the series holds, t for the series and t for the closed form, each harmless where the other is used."""
+    """Whether the series applies, t for the series, and t for the closed form, each replaced by a safe value if unused."""
     near = t.abs() < TAYLOR_BELOW
     return near, torch.where(near, t, 0.0), torch.where(near, 1.0, t)

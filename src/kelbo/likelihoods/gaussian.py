@@ -1,7 +1,7 @@
-"""Gaussians: the mean comes from the decoder, and each class is one idea of where σ comes from.
+"""Gaussians: the mean comes from the decoder, and each class determines σ differently.
 
-They are densities over intensities that may leave [0, 1]. σ is the exchange rate of a VAE: with σ fixed, weighing the
-rate by β and multiplying σ² by β are the same thing (Rybkin et al., 2021, eqs. 3 and 4: σ² = β).
+They are densities over the real line, not only [0, 1]. With a fixed σ, weighing the rate by β is equivalent to multiplying σ²
+by β (Rybkin et al., 2021, eqs. 3 and 4: σ² = β).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from kelbo.protocols import Likelihood
 
 
 class Gaussian(Likelihood):
-    """The family: independent pixels, x ~ N(mean, σ²).
+    """Base class: independent pixels, x ~ N(mean, σ²).
 
     mean_activation: from the decoder's raw output to the mean; "sigmoid" keeps it inside (0, 1), "tanh" inside (-1, 1).
-    data_range:      length of the interval that images lie in: 1 for intensities in [0, 1], 2 for [-1, 1]. A σ that is not
-                     given is measured in it, its floor too, so training is the same on either; nats, σ and means are of the
-                     images as they come.
+    data_range:      length of the images' interval: 1 for intensities in [0, 1], 2 for [-1, 1]. A σ that is not given, and its
+                     floor, are parametrised relative to it, so training is the same for either; nats, σ and means have the
+                     unit of the images.
     """
 
     kind = "density"
@@ -53,7 +53,7 @@ class Gaussian(Likelihood):
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
         """ln σ in float32, broadcastable to the images (B, C, *event).
 
-        error: x - mean, where there is an image to look at. Only the analytic σ does look.
+        error: x - mean, if there is an image. Only the analytic σ uses it.
         """
 
     def output_channels(self, channels: int) -> int:
@@ -92,7 +92,7 @@ class FixedGaussian(Gaussian):
         if not 0 < sigma < math.inf:
             raise RecipeError(f"likelihood.sigma must be positive and finite (it is in intensities); got {sigma}.")
         self.sigma = sigma
-        # a buffer, so that stacked lanes may each have their own; in the recipe, so not in the weights
+        # a buffer, so that each stacked lane may have its own; not persistent, since the recipe holds it
         self.register_buffer("given", torch.tensor(math.log(sigma)), persistent=False)
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
@@ -100,13 +100,13 @@ class FixedGaussian(Gaussian):
 
 
 class AveragedSquaredError(Gaussian):
-    """The "mse_vae" baseline: squared error averaged over batch and pixels, against a KL averaged over nothing.
+    """The "mse_vae" baseline: squared error averaged over batch and pixels, with a KL that is summed.
 
-    Σ_b ‖x_b - mean_b‖² / (B·D) + Σ_b KL_b is the negative bound, up to a constant, of a Gaussian of variance σ² = B·D/2:
-    for 128 images of 28×28×3 a σ of 388 where intensities lie in [0, 1]. So wide a σ buys nothing for its rate, and the
-    posterior collapses. Here it is that Gaussian, constants kept, so its nats compare with every other likelihood's.
+    Σ_b ‖x_b - mean_b‖² / (B·D) + Σ_b KL_b is the negative bound, up to a constant, of a Gaussian with variance σ² = B·D/2:
+    for 128 images of 28×28×3, σ is 388 on intensities in [0, 1]. With so large a σ the rate is never worth its cost, and the
+    posterior collapses. This class is that Gaussian, constants kept, so its nats compare with those of other likelihoods.
 
-    batch_size: the B of training. D is the number of pixels times channels of the images that come.
+    batch_size: the B of training. D is the number of pixels times channels of the given images.
     """
 
     sigma_from = "given"
@@ -125,8 +125,7 @@ class AveragedSquaredError(Gaussian):
 class SharedGaussian(Gaussian):
     """One σ, learned: the σ-VAE's shared σ (Rybkin et al., 2021, §3.1).
 
-    ln(σ / data_range) is a parameter without dimensions, `log_sigma`, that starts at `initial_log_sigma` and is clipped
-    softly.
+    ln(σ / data_range) is a scalar parameter, `log_sigma`, that starts at `initial_log_sigma` and is clipped softly.
     """
 
     sigma_from = "learned"
@@ -142,7 +141,7 @@ class SharedGaussian(Gaussian):
 
 
 class PerPixelGaussian(Gaussian):
-    """A σ for every pixel and channel from the decoder: its output is the means, then ln(σ / data_range), clipped softly."""
+    """The decoder gives a σ for every pixel and channel: its output is the means, then ln(σ / data_range), clipped softly."""
 
     parameters_per_channel = 2
     sigma_from = "decoder"

@@ -13,10 +13,10 @@ from kelbo.protocols import Likelihood
 
 
 class Laplace(Likelihood):
-    """Independent pixels, p(x) = exp(-|x - mean| / b) / 2b, with one scale b for all of them.
+    """Independent pixels, p(x) = exp(-|x - mean| / b) / 2b, with one scale b for all pixels.
 
-    scale: b in intensities; None learns it: ln(b / data_range) is then a parameter without dimensions, `log_scale`, that
-    starts at 0 and is clipped softly, as the shared σ of a Gaussian. data_range: as of a Gaussian.
+    scale: b in intensities; None to learn it: ln(b / data_range) is then a scalar parameter, `log_scale`, that starts at 0 and
+    is clipped softly, as SharedGaussian's. data_range: as for a Gaussian.
     """
 
     kind = "density"
@@ -30,7 +30,7 @@ class Laplace(Likelihood):
         if scale is not None and not 0 < scale < math.inf:
             raise RecipeError(f"likelihood.scale must be positive and finite, or None to learn it; got {scale}.")
         self.log_scale = nn.Parameter(torch.zeros(())) if scale is None else None
-        # a buffer, so that stacked lanes may each have their own; in the recipe, so not in the weights
+        # a buffer, so that each stacked lane may have its own; not persistent, since the recipe holds it
         self.register_buffer("given", None if scale is None else torch.tensor(float(scale)), persistent=False)
         self.mean_activation = activation(mean_activation)
         self.data_range, self.log_range = data_range, log_range(data_range)

@@ -1,8 +1,8 @@
 """The discretised logistic: a logistic density cut at the edges between levels (Kingma et al., 2016; Salimans et al., 2017).
 
-Level k of L lies at v_k = 2k/(L-1) - 1 on the scale [-1, 1] that decoders of this family speak, and holds the logistic's
-mass between the edges v_k ± 1/(L-1); levels 0 and L-1 hold the tails. Edges come from the integer level, so neighbours
-share one to the last bit and the masses sum to 1.
+Level k of L lies at v_k = 2k/(L-1) - 1 on [-1, 1], the scale of these decoders' outputs, and has the logistic's mass between
+the edges v_k ± 1/(L-1); levels 0 and L-1 have the tails. Edges are computed from integer levels, so neighbours share one to the
+last bit and the masses sum to 1.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from kelbo.likelihoods.mass import Mass, depth
 Level = TypeVar("Level", Tensor, float)
 
 LOG_SCALE_RANGE = (-7.0, 20.0)
-"""ln scale is clamped here, hard, as in PixelCNN++ below: at e^-7 a logistic is a ninth of an 8-bit level wide. Above,
-all mass is at the two ends already; the bound keeps logarithms finite. Outside of the range its gradient is 0."""
+"""The hard range of ln scale. Its lower end is PixelCNN++'s: at e^-7 a logistic is a ninth of an 8-bit level wide. At its upper
+end all mass lies at the two end levels; the bound keeps logarithms finite. Outside the range the gradient is 0."""
 
 
 class DiscretizedLogistic(Mass):
-    """Independent pixels of 2^bits levels; the decoder gives each one's mean on [-1, 1], then ln scale."""
+    """Independent pixels of 2^bits levels; the decoder's output is the means on [-1, 1], then ln scale."""
 
     def __init__(self, bits: int = 8) -> None:
         super().__init__(depth(bits))
@@ -60,7 +60,7 @@ def log_mass(level: Tensor, mean: Tensor, log_scale: Tensor, levels: int) -> Ten
     """ln of the logistic's mass at integer `level`, in nats, elementwise.
 
     With u and l the upper and lower edge in units of the scale, sigmoid(u) - sigmoid(l) is computed as
-    sigmoid(u)·sigmoid(-l)·(1 - e^(l-u)), a product without cancellation; each end lacks the factor of the edge it lacks.
+    sigmoid(u)·sigmoid(-l)·(1 - e^(l-u)), a product without cancellation; at the end levels the factor of the missing edge is 1.
     """
     level, inverse = level.float(), torch.exp(-log_scale)
     has_upper, has_lower = level < levels - 1, level > 0
@@ -78,9 +78,9 @@ def edge(level: Level, levels: int) -> Level:
 def moments(mean: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """Mean and variance of the discretised logistic as intensities: exact, differentiable, elementwise.
 
-    Seen from a pivot level near the mean, K - pivot is the number of edges between them. So E(K - pivot) is the sum over
-    edges of ± the mass beyond the edge, E(K - pivot)² the same sum weighted by twice the edge's distance, and no term is
-    ever the difference of two large ones.
+    With a pivot level near the mean, |K - pivot| is the number of edges between K and pivot. So E(K - pivot) is the sum over
+    edges of ± the mass beyond the edge, and E(K - pivot)² the same sum weighted by twice the edge's distance: no term is a
+    difference of large numbers.
     """
     inverse = torch.exp(-log_scale)
     pivot = nearest_level(mean, levels).detach()
@@ -95,7 +95,7 @@ def moments(mean: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tenso
 
 
 def nearest_level(value: Tensor, levels: int) -> Tensor:
-    """A value on [-1, 1], or beyond, to the level whose bin it falls into, as float32."""
+    """From a value on [-1, 1], or beyond, to the level whose bin it falls into, as float32."""
     return ((value + 1) * (levels - 1) / 2).clamp(0, levels - 1).round()
 
 

@@ -18,7 +18,7 @@ CHAINED = 3
 
 
 class Components(NamedTuple):
-    """The M components of every pixel. The channels of one pixel share the component, and so are dependent.
+    """The M components of every pixel. The channels of a pixel share its component, hence are dependent.
 
     log_weights (B, M, *event); mean and log_scale (B, C, M, *event) on the scale [-1, 1]; coefficients
     (B, 3, M, *event) in (-1, 1): green on red, blue on red, blue on green; (B, 0, M, *event) unless C = 3.
@@ -41,15 +41,15 @@ class Components(NamedTuple):
 
 
 class DiscretizedLogisticMixture(Mass):
-    """Pixels of 2^bits levels; at each a mixture of M discretised logistics over all its channels.
+    """Pixels of 2^bits levels; each is a mixture of M discretised logistics over its channels.
 
-    With three channels a component's mean of green shifts by coefficient · red, that of blue by coefficient · red +
-    coefficient · green, where red and green are the pixel's own *levels* on [-1, 1]. Any other number of channels has
-    none. Against the released code of either paper: no guard of 10^-5 or 10^-12, ends told by integer level, a grid that
-    sums to 1 at every bit depth, and chains sampled through levels, as they are scored.
+    With three channels, a component's mean of green is shifted by coefficient · red, that of blue by coefficient · red +
+    coefficient · green, where red and green are the pixel's own *levels* on [-1, 1]. Other numbers of channels have no
+    coefficients. Differences from the released code of both papers: no guards of 10^-5 or 10^-12; end levels are found by
+    integer level; masses sum to 1 at every bit depth; and chains are sampled through levels, as they are scored.
 
-    The decoder's output has the channels of PixelCNN++, so its weights fit: M logits, then for each colour M means, M ln
-    scales and (three channels only) M raw coefficients, in the order above, that pass through tanh.
+    The decoder's output has the channel order of PixelCNN++, so its weights can be loaded: M logits, then for each colour M
+    means, M ln scales and (three channels only) M raw coefficients, in the order above, to which tanh is applied.
     """
 
     def __init__(self, components: int = 10, bits: int = 8) -> None:
@@ -68,7 +68,7 @@ class DiscretizedLogisticMixture(Mass):
         return total((p.log_weights + log_masses.sum(1)).logsumexp(1, keepdim=True))
 
     def cumulative(self, level: Tensor, x: Tensor, output: Tensor) -> Tensor:
-        """Given the channels before: they shift the means of a chain, and weigh the components by how well they told."""
+        """Given the channels before: they shift the means of a chain, and weigh the components by their mass at x."""
         p, mean, log_masses = self._observed(x, output)
         before = torch.cat([torch.zeros_like(log_masses[:, :1]), log_masses.cumsum(1)[:, :-1]], 1)
         weights = (p.log_weights.unsqueeze(1) + before).softmax(2)
@@ -85,10 +85,10 @@ class DiscretizedLogisticMixture(Mass):
         return p, mean, log_mass(level, mean, p.log_scale, self.levels)
 
     def mean(self, output: Tensor) -> Tensor:
-        """Exact where channels are not chained, and for red.
+        """Exact if channels are not chained, and for red.
 
-        Green and blue are averages over NET: off by about 0.01 of the pixel's own deviation, by 0.06 at worst of 300
-        random pixels, and piecewise constant in the parameters, so no gradient passes.
+        Green and blue are averages over NET: wrong by about 0.01 of the pixel's own deviation, by 0.06 in the worst of 300
+        random pixels, and piecewise constant in the parameters, so they have no gradient.
         """
         return self.moments(output)[0]
 
@@ -97,7 +97,7 @@ class DiscretizedLogisticMixture(Mass):
         return self.moments(output)[1]
 
     def sample(self, output: Tensor) -> Tensor:
-        """A component, then the channels in order, each through its level."""
+        """Draw a component, then the channels in order, each through its level."""
         p = self._components(output)
         index = choose(p.log_weights).unsqueeze(1)
         p = Components(*(_pick(part, index) for part in p))
@@ -126,7 +126,7 @@ class DiscretizedLogisticMixture(Mass):
         return torch.stack(chain, 1)
 
     def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """`mean` and `variance` of the mixture from those of its components, for the price of one."""
+        """`mean` and `variance` of the mixture from those of its components, in the time of one of them."""
         p = self._components(output)
         means, variances = self._chain_moments(p) if p.chained else moments(p.mean, p.log_scale, self.levels)
         weights = p.log_weights.exp().unsqueeze(1)
@@ -136,8 +136,8 @@ class DiscretizedLogisticMixture(Mass):
     def _chain_moments(self, p: Components) -> tuple[Tensor, Tensor]:
         """Means and variances (B, 3, M, *event) of chained components, as intensities.
 
-        Blue's exact mean is a sum over all pairs of levels of red and green, 65 536 at 8 bits. It is the average of
-        len(NET) chains instead, whose uniforms are not drawn but spread evenly, the same for every pixel.
+        Blue's exact mean is a sum over all pairs of levels of red and green, 65 536 at 8 bits. Instead it is the average of
+        len(NET) chains, whose uniforms are spread evenly rather than drawn, the same for every pixel.
         """
         red_mean, red_variance = moments(p.mean[:, :1], p.log_scale[:, :1], self.levels)
         mean, variance = self._green_and_blue(p)
@@ -147,7 +147,7 @@ class DiscretizedLogisticMixture(Mass):
     def _green_and_blue(self, p: Components) -> tuple[Tensor, Tensor]:
         """Means and variances (B, 2, M, *event) over NET, as intensities.
 
-        The chain of `_chain` in units of levels, v = 2k/(L-1) - 1, where a shift by coefficient · v is one by coefficient · k
+        The chain of `_chain` in units of levels: v = 2k/(L-1) - 1, so a shift by coefficient · v is a shift by coefficient · k
         and a constant.
         """
         top = self.levels - 1
@@ -190,4 +190,4 @@ def well_spread_noise(points: int) -> list[list[float]]:
 
 
 NET = well_spread_noise(256)
-"""Over which the moments of green and blue are averaged. Made once, so that a traced or exported mean needs no generator."""
+"""The draws that moments of green and blue are averaged over. Made once, so that a traced or exported mean has no generator."""

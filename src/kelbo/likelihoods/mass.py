@@ -1,4 +1,4 @@
-"""What the mass functions share: a number of levels."""
+"""The base class of mass functions over levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kelbo.protocols import Likelihood
 
 
 class Mass(Likelihood):
-    """The family: every pixel is one of the integer levels 0 … levels-1, seen as an intensity level / (levels - 1)."""
+    """Base class: every pixel is one of the integer levels 0 … levels-1, given as the intensity level / (levels - 1)."""
 
     kind = "mass"
     support = "levels"
@@ -34,7 +34,7 @@ class Mass(Likelihood):
         return units.levels(x.float(), self.levels)
 
     def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
-        """A step at each level. An intensity less than a thousandth of a level below one counts as that level."""
+        """A step function of x. An intensity less than a thousandth of a level below a level counts as that level."""
         require_shape(self, x, output)
         place = x.float() * (self.levels - 1)
         level = torch.ceil(place - 1e-3) - 1 if strict else torch.floor(place + 1e-3)
@@ -54,7 +54,7 @@ class Mass(Likelihood):
 
 
 def depth(bits: int) -> int:
-    """The number of levels of pixels of so many bits. Raises RecipeError outside of 1 to 8."""
+    """The number of levels of pixels with that many bits. Raises RecipeError if bits is not 1 to 8."""
     if not 1 <= bits <= 8:
         raise RecipeError(f"likelihood.bits must be 1 to 8; got {bits}.")
     return 2**bits

@@ -21,14 +21,14 @@ from kelbo.likelihoods.heads import (
 from kelbo.protocols import NEAR_FLOOR, Likelihood
 
 LEAST_FREEDOM = 2.1
-"""Degrees of freedom are above 2, so that the variance exists, by enough for it to be a number: at most 21 squared scales."""
+"""The least degrees of freedom: above 2, so that the variance exists, and is at most 21 squared scales."""
 
 
 class StudentT(Likelihood):
     """Independent pixels; location, scale and degrees of freedom ν of each from the decoder (Takahashi et al., 2018).
 
     The decoder's output is the locations, then ln(scale / data_range) (clipped softly), then r with ν = 2.1 + softplus(r).
-    mean_activation, data_range: as of a Gaussian.
+    mean_activation, data_range: as for a Gaussian.
     """
 
     kind = "density"
@@ -41,11 +41,11 @@ class StudentT(Likelihood):
 
     @property
     def sigma_floor(self) -> float | None:
-        """That of the scale, which σ nears as ν grows."""
+        """The floor of the scale, which σ approaches as ν grows."""
         return math.exp(LOG_SCALE_FLOOR + self.log_range)
 
     def floored(self, output: Tensor) -> Tensor | None:
-        """Which pixels' scale lies on its floor: the variance of heavy tails hides that."""
+        """Which pixels' scale is on its floor; the variance does not show it, because of the heavy tails."""
         return self._parameters_of(output)[1] < LOG_SCALE_FLOOR + self.log_range + math.log(NEAR_FLOOR)
 
     def output_channels(self, channels: int) -> int:
@@ -95,7 +95,7 @@ class StudentT(Likelihood):
 def log_gamma_step(a: Tensor) -> Tensor:
     """ln Γ(a + ½) - ln Γ(a) for a ≥ 1, to float32's precision.
 
-    The difference of two `lgamma` loses all digits as a grows. Stirling's series at a + 4, carried down by the recurrence
+    The difference of two `lgamma` loses all digits as a grows. Stirling's series at a + 4, with the recurrence
     Γ(a + 1) = a·Γ(a), does not.
     """
     far = a + 4

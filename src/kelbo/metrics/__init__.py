@@ -7,13 +7,13 @@ from kelbo.metrics.calibration import (
     Uniformity,
     VarianceBins,
     central_coverage,
-    transform,
+    integral_transform,
     uniformity,
     variance_bins,
 )
 from kelbo.metrics.dci import Dci, dci
 from kelbo.metrics.factor_score import FactorScore, factor_score
-from kelbo.metrics.frechet import Frechet, Moments, frechet_distance, frechet_of
+from kelbo.metrics.frechet import FeatureMoments, Frechet, frechet_distance, frechet_of
 from kelbo.metrics.infomec import InfoMec, infomec
 from kelbo.metrics.irs import Irs, irs
 from kelbo.metrics.kernel import KernelDistance, kernel_distance, squared_mmd
@@ -22,7 +22,7 @@ from kelbo.metrics.mig import InformationGap, continuous_mig, mig
 from kelbo.metrics.modularity import Explicitness, Modularity, explicitness, modularity
 from kelbo.metrics.mutual_information import mutual_information
 from kelbo.metrics.prdc import PRDC, prdc_of
-from kelbo.metrics.rate_parts import Estimate, RateParts, marginal_kl, rate_parts
+from kelbo.metrics.rate_parts import RateEstimate, RateParts, marginal_kl, rate_parts
 from kelbo.metrics.reconstruction import SSIM_DEFINITION, SSIM_WINDOW, squared_error, ssim
 from kelbo.metrics.sap import Sap, sap
 from kelbo.metrics.udr import Udr, udr
@@ -34,17 +34,17 @@ __all__ = [
     "BetaScore",
     "Coverage",
     "Dci",
-    "Estimate",
     "Explicitness",
     "FactorScore",
+    "FeatureMoments",
     "Frechet",
     "InfoMec",
     "InformationGap",
     "Irs",
     "KernelDistance",
     "Modularity",
-    "Moments",
     "Points",
+    "RateEstimate",
     "RateParts",
     "Sap",
     "Score",
@@ -64,6 +64,7 @@ __all__ = [
     "frechet_of",
     "importance_weighted_bound",
     "infomec",
+    "integral_transform",
     "irs",
     "kernel_distance",
     "marginal_kl",
@@ -79,7 +80,6 @@ __all__ = [
     "squared_error",
     "squared_mmd",
     "ssim",
-    "transform",
     "udr",
     "uniformity",
     "variance_bins",

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees of many classes at once, for the importances of DCI."""
+"""Gradient-boosted trees for all classes at once, for the importances of DCI."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MOST_BINS = 255
 
 
 class Boosted(NamedTuple):
-    """What boosting tells: importances (K,) that sum to 1 (all 0 where nothing could be split), classes of the other rows."""
+    """Importances (K,) that sum to 1 (all 0 if no node could be split), and the predicted classes (M,) of the other rows."""
 
     importances: Floats
     predicted: Ints
 
 
 class Split(NamedTuple):
-    """The best split of one node in every class's tree: code (C,), last bin that goes left (C,), squared error saved (C,)."""
+    """The best split of one node in every class's tree: code, last bin that goes left, squared error saved, each (C,)."""
 
     code: Ints
     bin: Bins
@@ -36,11 +36,11 @@ def boost(
 ) -> Boosted:
     """Multinomial gradient boosting (Friedman, 2001, algorithm 6) of labels (N,) on codes (N, K); predicts others (M, K).
 
-    Each round grows for each class a regression tree of depth 3 on p - 1[class], by squared error, and moves its leaves by
-    one Newton step. The importance of a code is the squared error that its splits saved, over all trees. This is
+    Each round fits for each class a regression tree of depth 3 to p - 1[class], by squared error, and moves its leaves by
+    one Newton step. The importance of a code is the squared error that its splits saved, over all trees. This equals
     scikit-learn's GradientBoostingClassifier with its defaults (100 rounds, rate 0.1, depth 3, every row and code, at least
-    one row a leaf) in all but the places to split at: `bins` quantiles of each code instead of every gap between two
-    rows. It is that which makes it fast: the sums over each bin, of all classes together, are one sparse product.
+    one row a leaf) except for the split points: `bins` quantiles of each code instead of every gap between two rows.
+    That makes it fast: the sums over each bin, of all classes together, are one sparse product.
     """
     count, classes = len(codes), int(labels.max()) + 1
     edges = [quantile_edges(column, bins) for column in codes.T]
@@ -65,7 +65,7 @@ def boost(
 
 
 def quantile_edges(column: Floats, bins: int) -> Floats:
-    """Where a code (N,) may be split: midway between its distinct values, or at quantiles where these are too many."""
+    """Split points of a code (N,): midway between its distinct values, or at quantiles if there are too many of these."""
     distinct = np.unique(column)
     if len(distinct) <= bins:
         return (distinct[:-1] + distinct[1:]) / 2
@@ -81,7 +81,7 @@ def indicator(binned: Bins, width: int) -> sparse.csr_array:
 
 
 def grow(places: sparse.csr_array, binned: Bins, width: int, residual: Floats) -> tuple[NDArray[np.uint8], Floats]:
-    """One tree for each class: the leaf, 0 … 7, of each row (N + M, C), and the squared error each code's splits saved (K,)."""
+    """One tree for each class: each row's leaf, 0 … 7, (N + M, C), and the squared error saved by each code's splits, (K,)."""
     count, classes = residual.shape
     codes = binned.shape[1]
 
@@ -100,7 +100,7 @@ def grow(places: sparse.csr_array, binned: Bins, width: int, residual: Floats) -
             saved += np.bincount(split.code, split.gain, codes)
             right = np.take(binned, split.code, axis=1) > split.bin
             halves += [node & ~right, node & right]
-            if depth < DEPTH - 1:  # what is not in the left half is in the right one: half of the products are saved
+            if depth < DEPTH - 1:  # the right half's table is a difference, which saves half of the products
                 left = sums(halves[-2])
                 halved += [left, table - left]
         nodes, tables = halves, halved
@@ -113,26 +113,26 @@ def grow(places: sparse.csr_array, binned: Bins, width: int, residual: Floats) -
 def best_split(table: Sums) -> Split:
     """The split that saves most squared error.
 
-    A split saves n_l n_r / (n_l + n_r) (mean_l - mean_r)². Where no split has rows on both sides, all goes left and nothing
-    is saved.
+    A split saves n_l n_r / (n_l + n_r) (mean_l - mean_r)². If no split has rows on both sides, all rows go left and the saving
+    is 0.
     """
     codes, width, classes = table.shape[0], table.shape[1], table.shape[2] // 2
     running = table.cumsum(1)
     left, rows = running[:, :, :classes], running[:, :, classes:]
     everything, count = running[0, -1, :classes], running[0, -1, classes:]
     product = rows * (count - rows)
-    gain = np.square(count * left - rows * everything) / np.maximum(product * count, 1)  # 0 / 1 where a side is empty
+    gain = np.square(count * left - rows * everything) / np.maximum(product * count, 1)  # 0 / 1 if a side is empty
     gain = gain.reshape(codes * width, classes)
     best = gain.argmax(0)
     most = gain[best, np.arange(classes)]
     code, place = np.divmod(best, width)
-    # residuals that are all the same have nothing to save but their rounding
+    # equal residuals save only rounding errors
     real = most > 1e-20 * count
     return Split(code, np.where(real, place, width).astype(np.uint8), np.where(real, most, 0.0))
 
 
 def newton_steps(leaves: NDArray[np.uint8], residual: Floats, classes: int) -> Floats:
-    """What each row's logits are moved by, (N + M, C): (C - 1) / C Σ r / Σ |r| (1 - |r|) over the row's leaf."""
+    """The step of each row's logits, (N + M, C): (C - 1) / C Σ r / Σ |r| (1 - |r|) over the row's leaf."""
     count, most = len(residual), 2**DEPTH
     cells = leaves.astype(np.int64) + most * np.arange(classes)
     held = cells[:count].ravel()

@@ -1,10 +1,10 @@
-"""Whether a decoder's distribution tells the truth about the pixels: of CDF values, variances and errors.
+"""Calibration of a decoder's distribution, from CDF values, variances and errors of pixels.
 
-Values come as (M,), or as (N, D): N independent units (images) of D dependent values (pixels). Standard errors are those over
-units, of values (M,) over values: pixels of one image are not independent, and an error that takes them to be is too small.
+Values are (M,), or (N, D): N independent units (images) of D dependent values (pixels). Standard errors are computed over
+units, or over values if they are (M,): pixels of one image are not independent, and treating them so gives too small an error.
 
-A density over intensities meets 8-bit pixels in steps of 1/255; dequantise them first (kelbo.units.dequantize), or a sharp
-decoder's histogram shows the grid.
+Before a density over intensities is compared with 8-bit pixels, dequantise these (kelbo.units.dequantize): otherwise a sharp
+decoder's histogram shows their grid of 1/255.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 class Uniformity(NamedTuple):
-    """How far probability integral transforms are from uniform, as far as a perfect decoder's are from 0 only by chance.
+    """Distances of probability integral transforms from uniform; of a perfect decoder they differ from 0 by chance only.
 
     histogram           shares (bins,) of equal bins over [0, 1]; a U: overconfident, a hump: too wide, a slope: biased
-    total_variation     ½ Σ |share - 1/bins|, in [0, 1): the mass that sits in the wrong bin
-    chance              what total_variation is expected to be where all M values are independent and uniform
-    kolmogorov_smirnov  the largest |share of values up to t - t| of any t in [0, 1]
+    total_variation     ½ Σ |share - 1/bins|, in [0, 1): the mass that lies in the wrong bin
+    chance              the expectation of total_variation for M independent uniform values
+    kolmogorov_smirnov  the largest |share of values up to t - t| over t in [0, 1]
     wasserstein         the area between that share and t, in [0, ½]: the mean distance by which values are misplaced
     miscalibration_area the area between the coverage of central intervals and their level, in [0, ½] (Kuleshov et al.,
-                        2018; Chung et al., 2021): 0 for a biased decoder that is no more often off than it says
+                        2018; Chung et al., 2021); 0 also for a biased decoder whose intervals have the right coverage
     """
 
     histogram: Floats
@@ -41,7 +41,7 @@ class Uniformity(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """How often pixels lie inside central intervals: levels, the shares inside and their standard errors, each (L,)."""
+    """Coverage of central intervals: levels, shares of pixels inside and their standard errors, each (L,)."""
 
     levels: Floats
     shares: Floats
@@ -49,12 +49,12 @@ class Coverage(NamedTuple):
 
 
 class VarianceBins(NamedTuple):
-    """Predicted against observed squared error, in bins of rising predicted variance, each field (bins,).
+    """Predicted and observed squared error, in bins of rising predicted variance, each field (bins,).
 
-    counts          values in the bin
-    predicted       the mean variance that the decoder predicts
-    observed        the mean squared error of its mean
-    ratio           observed / predicted: above 1 where the decoder is too sure of itself
+    counts          number of values in the bin
+    predicted       mean of the predicted variances
+    observed        mean squared error of the predicted means
+    ratio           observed / predicted: above 1 if the decoder is overconfident
     standard_error  of the ratio
     """
 
@@ -65,30 +65,32 @@ class VarianceBins(NamedTuple):
     standard_error: Floats
 
 
-def transform(cdf: np.ndarray, below: np.ndarray | None = None, seed: int = 0) -> Floats:
-    """Probability integral transforms u, float64, in the shape of `cdf`: uniform where the distribution is the true one.
+def integral_transform(cdf: np.ndarray, below: np.ndarray | None = None, seed: int = 0) -> Floats:
+    """Probability integral transforms u, float64, in the shape of `cdf`: uniform if the distribution is the true one.
 
     cdf:   P(X <= x) at the observed pixels (`Likelihood.cdf`)
-    below: P(X < x) of a mass; u is then a uniform draw between the two (Smith, 1985; Czado et al., 2009). None: a density.
-    ScoreError where a number is not in [0, 1], or below is above cdf.
+    below: P(X < x) of a mass; u is then a uniform draw between the two (Smith, 1985; Czado et al., 2009). None for a density.
+    Raises ScoreError if a number is not in [0, 1], or below is above cdf.
     """
     cdf = _probabilities("cdf", cdf)
     if below is None:
         return cdf
     below = _probabilities("below", below)
     if below.shape != cdf.shape:
-        raise ScoreError(f"cdf and below must be of the same pixels; got shapes {cdf.shape} and {below.shape}.")
+        raise ScoreError(f"cdf and below must have the same shape; got {cdf.shape} and {below.shape}.")
     step = cdf - below
     if (step < -1e-6).any():
-        raise ScoreError(f"P(X < x) must not exceed P(X <= x); it does, by up to {-step.min():.3g}. Swap them?")
+        raise ScoreError(
+            f"below exceeds cdf by up to {-step.min():.3g}; P(X < x) is at most P(X <= x). Are the two swapped?"
+        )
     return below + np.random.default_rng(seed).random(cdf.shape) * step.clip(min=0)
 
 
 def uniformity(u: np.ndarray, bins: int = 20) -> Uniformity:
-    """How far transforms u (M,) or (N, D) are from uniform. ScoreError where there are none, or not all are in [0, 1]."""
+    """How far transforms u (M,) or (N, D) are from uniform. Raises ScoreError if there are none, or one is not in [0, 1]."""
     u = np.sort(_probabilities("u", u), axis=None)
     if bins < 2:
-        raise ScoreError(f"A histogram needs at least 2 bins; got {bins}.")
+        raise ScoreError(f"bins must be at least 2; got {bins}.")
     shares = np.histogram(u, bins, (0, 1))[0] / len(u)
     upper, lower = np.arange(1, len(u) + 1) / len(u), np.arange(len(u)) / len(u)
     return Uniformity(
@@ -102,14 +104,14 @@ def uniformity(u: np.ndarray, bins: int = 20) -> Uniformity:
 
 
 def central_coverage(u: np.ndarray, levels: tuple[float, ...] = LEVELS) -> Coverage:
-    """How often pixels lie inside the central intervals of some levels, from transforms u (M,) or (N, D).
+    """The share of pixels inside the central interval of each level, from transforms u (M,) or (N, D).
 
-    A pixel is inside that of level p where |2u - 1| <= p. Standard errors are NaN of one unit. ScoreError as `uniformity`,
-    or where a level is not in (0, 1).
+    A pixel is inside the interval of level p if |2u - 1| <= p. Standard errors are NaN for a single unit. Raises ScoreError as
+    `uniformity` does, and if a level is not in (0, 1).
     """
     u, p = _probabilities("u", u), np.asarray(levels, np.float64)
     if p.ndim != 1 or not ((p > 0) & (p < 1)).all():
-        raise ScoreError(f"Levels of intervals must be between 0 and 1; got {levels}.")
+        raise ScoreError(f"levels must be between 0 and 1; got {levels}.")
     distance = np.abs(2 * u - 1).reshape(len(u), -1)
     inside = np.stack([(distance <= level).mean(1) for level in p], 1)
     errors = inside.std(0, ddof=1) / np.sqrt(len(u)) if len(u) > 1 else np.full(len(p), np.nan)
@@ -117,22 +119,22 @@ def central_coverage(u: np.ndarray, levels: tuple[float, ...] = LEVELS) -> Cover
 
 
 def variance_bins(variance: np.ndarray, error: np.ndarray, bins: int = 10) -> VarianceBins:
-    """Squared error as predicted and as it is, in bins of about equal count by predicted variance.
+    """Predicted and observed squared error, in bins of about equal count by predicted variance.
 
     variance: `Likelihood.variance`, error: pixel - `Likelihood.mean`, both (M,) or (N, D). Equal variances share a bin,
-    so a decoder of one σ has one bin. The ratio's standard error is that of a ratio of sums over units (Cochran, 1977,
-    ch. 6), NaN of one unit. ScoreError where shapes differ, a number is not finite, or a variance is not positive.
+    so a decoder with one σ has one bin. The ratio's standard error is that of a ratio of sums over units (Cochran, 1977,
+    ch. 6), NaN for a single unit. Raises ScoreError if shapes differ, a number is not finite, or a variance is not positive.
     """
     variance, error = _finite("variance", variance), _finite("error", error)
     if variance.shape != error.shape:
-        raise ScoreError(f"variance and error must be of the same pixels; got {variance.shape} and {error.shape}.")
+        raise ScoreError(f"variance and error must have the same shape; got {variance.shape} and {error.shape}.")
     if (variance <= 0).any():
         raise ScoreError(
-            f"Predicted variances must be positive; {(variance <= 0).sum():,} are not, the least is {variance.min():.3g}. "
-            "A mass that is sure of a level has none: leave such pixels out."
+            f"variance must be positive; {(variance <= 0).sum():,} values are not, the least is {variance.min():.3g}. "
+            "A mass that gives one level probability 1 has variance 0: leave such pixels out."
         )
     if bins < 1:
-        raise ScoreError(f"There must be at least 1 bin; got {bins}.")
+        raise ScoreError(f"bins must be at least 1; got {bins}.")
     edges = np.unique(np.quantile(variance, np.arange(1, bins) / bins, method="higher"))
     place = np.searchsorted(edges, variance, side="right")
     kept, place = np.unique(place, return_inverse=True)
@@ -154,7 +156,7 @@ def _sums(place: NDArray[np.int64], values: Floats, bins: int) -> Floats:
 
 
 def _area(ordered: Floats) -> float:
-    """∫ |share of values up to t - t| dt over [0, 1], exactly, of values in ascending order."""
+    """∫ |share of values up to t - t| dt over [0, 1], exactly, for values in ascending order."""
     ends = np.concatenate([[0.0], ordered, [1.0]])
     share = np.arange(len(ordered) + 1) / len(ordered)
     left, right = share - ends[:-1], share - ends[1:]

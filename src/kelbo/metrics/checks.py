@@ -1,4 +1,4 @@
-"""What every score asks of its arrays, said once."""
+"""Checks of the arrays that all scores take."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Ints = NDArray[np.int64]
 
 
 def finite_table(name: str, table: np.ndarray, least: int = 2) -> Floats:
-    """A float64 table (N, K). ScoreError where it has another rank, no columns, fewer than `least` rows, or NaN or ∞."""
+    """A float64 table (N, K). Raises ScoreError if it has another rank, no columns, fewer than `least` rows, NaN or ∞."""
     table = np.asarray(table)
     if table.ndim != 2 or table.shape[1] == 0:
-        raise ScoreError(f"{name} must be a table (N, K), a row an example; got shape {table.shape}.")
+        raise ScoreError(f"{name} must be a table (N, K), one row an example; got shape {table.shape}.")
     if not (np.issubdtype(table.dtype, np.floating) or np.issubdtype(table.dtype, np.integer)):
         raise ScoreError(f"{name} must be numbers; got {table.dtype}.")
     if len(table) < least:
@@ -27,8 +27,8 @@ def finite_table(name: str, table: np.ndarray, least: int = 2) -> Floats:
     if broken.any():
         row, column = np.argwhere(broken)[0]
         raise ScoreError(
-            f"{name} has {int(broken.sum()):,} values that are not finite, the first, {table[row, column]}, in row {row}, "
-            f"column {column}. Leave such rows out, or look at why the model gives them (`kelbo doctor`)."
+            f"{name} has {int(broken.sum()):,} values that are not finite; the first, {table[row, column]}, is in row {row}, "
+            f"column {column}. Leave such rows out, or find out why the model gives them (`kelbo doctor`)."
         )
     return table
 
@@ -36,21 +36,21 @@ def finite_table(name: str, table: np.ndarray, least: int = 2) -> Floats:
 def codes_and_factors(codes: np.ndarray, factors: np.ndarray, least: int = 2) -> tuple[Floats, Ints]:
     """Codes (N, K) as float64 and factors (N, F) as ranks 0 … S_f-1 of their values, int64.
 
-    ScoreError where the tables do not fit one another, codes are not finite, a factor is no whole number, or has one value
-    only: nothing can be said of a factor that does not vary.
+    Raises ScoreError if the tables differ in length, codes are not finite, factors are not whole numbers, or a factor is
+    constant: no score exists for a factor that does not vary.
     """
     codes, values = finite_table("codes", codes, least), _whole_numbers(factors)
     if len(codes) != len(values):
         raise ScoreError(
-            f"codes and factors must tell of the same images; got {len(codes):,} and {len(values):,} rows."
+            f"codes and factors must belong to the same images; got {len(codes):,} and {len(values):,} rows."
         )
     ranks = np.empty(values.shape, np.int64)
     for column, numbers in enumerate(values.T):
         distinct, ranks[:, column] = _ranked(numbers)
         if len(distinct) == 1:
             raise ScoreError(
-                f"Factor {column} has the one value {distinct[0]} in all {len(values):,} rows: no score can tell "
-                "whether a code knows it. Leave that column out, or take images in which it varies."
+                f"Factor {column} is {distinct[0]} in all {len(values):,} rows, and no score exists for a constant factor. "
+                "Leave that column out, or take images in which it varies."
             )
     return codes, ranks
 
@@ -62,7 +62,7 @@ def _whole_numbers(factors: np.ndarray) -> Ints:
     values = finite_table("factors", factors)
     if np.abs(values).max() > 2**53:
         raise ScoreError(
-            f"factors must be indices of values; got {np.abs(values).max():.3g}, too large to be told exactly."
+            f"factors must be indices of values; {np.abs(values).max():.3g} is too large to be an exact integer."
         )
     if (values != np.rint(values)).any():
         column = int((values != np.rint(values)).any(0).argmax())
@@ -71,7 +71,7 @@ def _whole_numbers(factors: np.ndarray) -> Ints:
 
 
 def _ranked(numbers: Ints) -> tuple[Ints, Ints]:
-    """The distinct values in order, and the rank of each; by counting where the values lie close together."""
+    """The distinct values in order, and each number's rank among them; by counting if the values lie close together."""
     least, most = int(numbers.min()), int(numbers.max())
     if most - least > 10_000:
         distinct, ranks = np.unique(numbers, return_inverse=True)
@@ -81,7 +81,7 @@ def _ranked(numbers: Ints) -> tuple[Ints, Ints]:
 
 
 def names_of(factors: np.ndarray, names: Sequence[str] | None) -> list[str]:
-    """The factors' names, "factor 0", … where there are none. ScoreError where their number is not F."""
+    """The factors' names; "factor 0", … if names is None. Raises ScoreError if their number is not F."""
     count = factors.shape[1]
     if names is None:
         return [f"factor {column}" for column in range(count)]

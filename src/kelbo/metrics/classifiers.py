@@ -1,4 +1,4 @@
-"""The classifiers of the β-VAE score: points in, predicted classes out."""
+"""The classifiers of the β-VAE score: from points to predicted classes."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ def predictions(
     classes: int,
     seed: int = 0,
 ) -> Ints:
-    """The class of each test point (M, K), (M,), by a classifier that learned from points (N, K) with labels (N,).
+    """The predicted class of each test point (M, K), (M,), by a classifier trained on points (N, K) with labels (N,).
 
-    logistic   multinomial logistic regression with ‖W‖²/2 beside the summed loss (scikit-learn's C = 1), at its optimum; of
-               two classes the second alone has weights. The points are not scaled: that would be another penalty, hence
-               another solution.
-    linear     the same model without penalty, by Adagrad (rate 0.01), 10,000 steps of all points
-    mlp        two layers of 256 ReLU units, half of them dropped, by Adagrad (rate 0.001, decay 0.0001), 5,000 steps of all
-               points; all units answer the test
-    forest     150 trees, scikit-learn's otherwise
+    logistic   multinomial logistic regression with ‖W‖²/2 added to the summed loss (scikit-learn's C = 1), at its optimum; of
+               two classes only the second has weights. The points are not scaled: that would change the penalty, hence the
+               solution.
+    linear     the same model without penalty, by Adagrad (rate 0.01), 10,000 full-batch steps
+    mlp        two layers of 256 ReLU units with dropout of one half, by Adagrad (rate 0.001, decay 0.0001), 5,000 full-batch
+               steps; no dropout in the test
+    forest     scikit-learn's random forest with 150 trees
 
-    labels are 0 … classes - 1; `classes` may be more than there are labels, which gives linear and mlp idle outputs.
+    labels are 0 … classes - 1; if some classes never occur, linear and mlp have idle outputs for them. Raises ScoreError for
+    another classifier.
     """
     if classifier == "logistic":
         from sklearn.linear_model import LogisticRegression  # here, since scikit-learn takes a second to import
 
-        centre = train.mean(0)  # the free intercept takes up any shift: the same solution, in a tenth of the steps
-        # at the default tolerance, 1e-4, one answer in 250 may be another than at the optimum
+        centre = train.mean(0)  # the free intercept absorbs any shift: the same solution, in a tenth of the steps
+        # at the default tolerance, 1e-4, one prediction in 250 may differ from that at the optimum
         fitted = LogisticRegression(tol=1e-9, max_iter=10_000).fit(train - centre, labels)
         return fitted.predict(test - centre)
     if classifier == "forest":
@@ -50,7 +51,7 @@ def predictions(
 
         return RandomForestClassifier(150, random_state=seed, n_jobs=-1).fit(train, labels).predict(test)
     if classifier not in get_args(Classifier):
-        raise ScoreError(f'There is no classifier "{classifier}"; there are {", ".join(get_args(Classifier))}.')
+        raise ScoreError(f"classifier must be one of {', '.join(get_args(Classifier))}; got {classifier!r}.")
     with drawing_from(Source(seed)) as noise:
         points, answers, asked = torch.as_tensor(train).float(), torch.as_tensor(labels), torch.as_tensor(test).float()
         if classifier == "linear":
@@ -62,9 +63,9 @@ def predictions(
 
 @torch.no_grad()
 def _linear(points: torch.Tensor, answers: torch.Tensor, classes: int, noise: Source, steps: int = 10_000) -> nn.Linear:
-    """A linear layer after steps of Adagrad at rate 0.01 on the mean cross-entropy of all points.
+    """A linear layer after `steps` of Adagrad at rate 0.01 on the mean cross-entropy of all points.
 
-    The gradient by hand, with a column a point: a tenth of the time of autograd's.
+    The gradient is written out, with a point in each column: a tenth of the time of autograd's.
     """
     with all_drawing_from(noise):
         layer = nn.Linear(points.shape[1], classes)
@@ -82,7 +83,7 @@ def _linear(points: torch.Tensor, answers: torch.Tensor, classes: int, noise: So
 
 
 def _mlp(points: torch.Tensor, answers: torch.Tensor, classes: int, noise: Source, steps: int = 5_000) -> nn.Module:
-    """Two hidden layers after steps of Adagrad at rate 0.001, decay 0.0001, on the mean cross-entropy of all points."""
+    """Two hidden layers after `steps` of Adagrad at rate 0.001, decay 0.0001, on the mean cross-entropy of all points."""
     with all_drawing_from(noise):
         network = mlp_layers(points.shape[1], classes)
     optimizer = torch.optim.Adagrad(network.parameters(), lr=1e-3, weight_decay=1e-4)
@@ -100,7 +101,7 @@ def mlp_layers(dims: int, classes: int) -> nn.Sequential:
 
 
 class HalfDropout(nn.Module):
-    """Dropout of one half, its masks looked up for random bytes, eight bits each: fewer draws than one a unit."""
+    """Dropout of one half; each random byte selects the masks of eight units, instead of one draw a unit."""
 
     def __init__(self) -> None:
         super().__init__()

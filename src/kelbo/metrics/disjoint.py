@@ -1,4 +1,4 @@
-"""Rows to learn from and other rows to test on."""
+"""Disjoint training and test rows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from kelbo.metrics.checks import Ints
 
 
 def disjoint_rows(size: int, train: int, test: int, seed: int) -> tuple[Ints, Ints]:
-    """`train` and `test` of `size` row numbers, drawn without replacement, so that no row is in both.
+    """`train` and `test` row numbers below `size`, drawn without replacement, so that no row is in both.
 
-    ScoreError where there are fewer rows than both need, or either is below 1.
+    Raises ScoreError if there are fewer than train + test rows, or either is below 1.
     """
     if min(train, test) < 1:
-        raise ScoreError(f"Both train and test need rows; got train={train:,}, test={test:,}.")
+        raise ScoreError(f"train and test must be at least 1; got train={train:,}, test={test:,}.")
     if size < train + test:
         raise ScoreError(
-            f"train={train:,} and test={test:,} disjoint rows need {train + test:,}; the table has {size:,}. "
-            "Encode more images, or lower train and test, and say so beside the score."
+            f"train={train:,} and test={test:,} need {train + test:,} rows; the table has {size:,}. "
+            "Encode more images, or lower train and test and report them with the score."
         )
     rows = np.random.default_rng(seed).permutation(size)[: train + test]
     return rows[:train], rows[train:]

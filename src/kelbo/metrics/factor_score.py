@@ -1,4 +1,4 @@
-"""The FactorVAE score: does one latent stand still where one factor does?"""
+"""The FactorVAE score: is there a latent that varies least whenever a given factor is held fixed?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
 from kelbo.metrics.groups import Groups, draw_rows, draw_values, group_rows
 
-BLOCK = 2**19  # numbers looked up at a time: 4 MiB, which stay in the cache
+BLOCK = 2**19  # numbers gathered at a time: 4 MiB, which stay in the cache
 
 
 class FactorScore(NamedTuple):
-    """The share of test points whose factor was told, and what told it.
+    """The accuracy on test points, and the votes that it comes from.
 
-    votes    points to learn from, by (factor, latent that moved least), (F, K)
-    active   latents whose deviation reaches the threshold, (K,): the others have no vote
+    votes    training points by (factor, latent that varied least), (F, K)
+    active   whether each latent's deviation reaches the threshold, (K,); the others do not vote
     """
 
     value: float
@@ -39,19 +39,20 @@ def factor_score(
 ) -> FactorScore:
     """The FactorVAE score of codes (N, K) with factors (N, F): the test accuracy of a majority vote (Kim and Mnih, 2018).
 
-    For each point a factor y and a value of it are drawn, and a batch of rows that have it; the latent d whose variance in the
-    batch is the smallest part of its variance over all is the point (d, y). A latent tells the factor for which it stood
-    most often in `train` points; the score is how often that is right in `test` others: at best 1, by chance a little above
-    1 / F. Sizes are those of the reference (disentanglement_lib), and so are variances with N - 1 below the line, the
-    overall one from variance_rows rows drawn with replacement; a latent whose deviation is below least_deviation has
-    no vote, and without any latent left the score is 0. Rows are drawn as in `pair_differences`.
+    For each point, draw a factor y, a value of it, and a batch of rows with that value; d is the latent whose variance in the
+    batch is the smallest share of its overall variance, and the point is (d, y). Each latent predicts the factor that it was
+    paired with most often in the `train` points; the score is the accuracy on the `test` points: at best 1, by chance a little
+    above 1 / F. As in the reference (disentanglement_lib): the sizes; variances divided by N - 1, the overall ones from
+    variance_rows rows drawn with replacement; a latent whose deviation is below least_deviation does not vote, and without any
+    latent left the score is 0. Rows are drawn as in `pair_differences`.
 
-    ScoreError: see `codes_and_factors`; a value with one row; a batch or variance_rows below 2; train or test below 1.
+    Raises ScoreError as `codes_and_factors` does, and if a value has only one row, batch or variance_rows is below 2, or train
+    or test below 1.
     """
     codes, ranks = codes_and_factors(codes, factors)
     if min(batch, variance_rows) < 2 or min(train, test) < 1:
         raise ScoreError(
-            "The FactorVAE score needs 2 rows for a variance, and points to learn from and to test; got "
+            "batch and variance_rows must be at least 2, train and test at least 1; got "
             f"batch={batch}, variance_rows={variance_rows}, train={train}, test={test}."
         )
     groups, rng = group_rows(ranks), np.random.default_rng(seed)
@@ -63,14 +64,14 @@ def factor_score(
     shared, stillest = _points(codes[:, active], groups, variances[active], train + test, batch, rng)
     latents = np.flatnonzero(active)[stillest]
     votes = np.bincount(shared[:train] * shape[1] + latents[:train], minlength=shape[0] * shape[1]).reshape(shape)
-    told = votes.argmax(0)[latents[train:]]
-    return FactorScore(float((told == shared[train:]).mean()), votes, active)
+    predicted = votes.argmax(0)[latents[train:]]
+    return FactorScore(float((predicted == shared[train:]).mean()), votes, active)
 
 
 def _points(
     codes: Floats, groups: Groups, variances: Floats, points: int, batch: int, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
-    """The factor that each point's batch shares, and the latent whose variance in it is the smallest part of all, (P,)."""
+    """The factor that each point's batch shares, and the latent whose variance in it is the smallest share of its own, (P,)."""
     shared, stillest = rng.integers(len(groups.sizes), size=points), np.empty(points, np.int64)
     block = max(1, BLOCK // (batch * codes.shape[1]))
     for start in range(0, points, block):

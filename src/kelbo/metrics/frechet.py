@@ -1,10 +1,10 @@
-"""The Fréchet distance between two clouds of features, seen as Gaussians (Dowson and Landau, 1982; Heusel et al., 2017).
+"""The Fréchet distance between the Gaussians of two clouds of features (Dowson and Landau, 1982; Heusel et al., 2017).
 
     d² = ‖μ_p - μ_q‖² + tr Σ_p + tr Σ_q - 2 tr (Σ_p Σ_q)^½
 
-With Σ_p = L Lᵀ the last trace is the sum of the square roots of the eigenvalues of Lᵀ Σ_q L, a symmetric matrix: no root of
-an unsymmetric one, no imaginary part, and no search for a matrix of which only the trace is wanted. Over Inception-2015
-features d² is what the field calls FID; over any other, it is a Fréchet distance over those.
+With Σ_p = L Lᵀ the last trace is the sum of the square roots of the eigenvalues of Lᵀ Σ_q L. That matrix is symmetric, so
+there is no imaginary part, and the square root of Σ_p Σ_q is never formed. Over Inception-2015 features d² is called FID; over
+others it is the Fréchet distance over those.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from kelbo.metrics.checks import Floats, finite_table
 from kelbo.metrics.clouds import two_clouds
 
 BATCH = 4096
-"""Rows that are turned into float64 at a time."""
+"""Rows converted to float64 at a time."""
 
-UNSYMMETRIC, NEGATIVE = 1e-6, 1e-5
-"""How far from symmetric, and below zero, what float32 made of a covariance may be, relative to its largest entry."""
-
+ASYMMETRY, NEGATIVITY = 1e-6, 1e-5
+"""Tolerances for covariances computed in float32: asymmetry relative to the largest entry, and negative eigenvalues relative to
+the largest eigenvalue."""
 
 POTRF, SYGST = scipy.linalg.get_lapack_funcs(("potrf", "sygst"), dtype=np.float64)
 
 
 class Frechet(NamedTuple):
-    """A Fréchet distance, squared (what is published), and its two parts.
+    """The squared Fréchet distance, which is what papers report, and its two parts.
 
-    rank_deficient: a covariance is singular to float64's precision, so the Gaussians are flat in some directions. The
-                    number exists, and depends on N as much as on the distributions: compare it at equal N only.
-    method:         of the trace: "cholesky", "eigen" where both covariances are singular, "low-rank" from few features.
+    rank_deficient: a covariance is singular to float64's precision, so a Gaussian is flat in some directions. The distance
+                    exists, but depends on N as much as on the distributions: compare it at equal N only.
+    method:         how the trace was computed: "cholesky"; "eigen" if both covariances are singular; "low-rank" if there are
+                    fewer features than dimensions.
     """
 
     distance: float
@@ -43,11 +44,11 @@ class Frechet(NamedTuple):
     method: Literal["cholesky", "eigen", "low-rank"]
 
 
-class Moments:
-    """Mean and covariance of features that come in batches, in float64.
+class FeatureMoments:
+    """Mean and covariance of features, accumulated over batches, in float64.
 
-    Parts are merged by the formula of Chan, Golub and LeVeque (1983), which loses nothing to large means: in any order
-    and any division the result is that of np.cov to rounding. Memory is d² numbers, whatever N.
+    Parts are merged by the formula of Chan, Golub and LeVeque (1983), which is exact for large means: in any order and any
+    division into batches the result is that of np.cov up to rounding. Memory is d² numbers for any N.
     """
 
     def __init__(self, dims: int) -> None:
@@ -57,31 +58,31 @@ class Moments:
         """Σ (x - mean)(x - mean)ᵀ"""
 
     @classmethod
-    def of(cls, features: np.ndarray) -> Moments:
-        """Those of a table (N, d), cast in parts. ScoreError as `update`."""
+    def of(cls, features: np.ndarray) -> FeatureMoments:
+        """The moments of a table (N, d), converted in parts. Raises ScoreError as `update` does."""
         moments = cls(np.shape(features)[-1])
         for first in range(0, len(features), BATCH):
             moments.update(features[first : first + BATCH])
         return moments
 
     def update(self, features: np.ndarray) -> None:
-        """Take in a batch (B, d). ScoreError where it is no table of d columns or has NaN or ∞."""
+        """Add a batch (B, d). Raises ScoreError if it is not a table of d columns, or has NaN or ∞."""
         features = finite_table("features", features, least=1)
         if features.shape[1] != len(self.mean):
-            raise ScoreError(f"These moments are of {len(self.mean):,} features; got {features.shape[1]:,} columns.")
+            raise ScoreError(f"features must have {len(self.mean):,} columns; got {features.shape[1]:,}.")
         mean = features.mean(0)
         centred = features - mean
         self._add(len(features), mean, centred.T @ centred)
 
-    def merge(self, other: Moments) -> None:
-        """Take in those of another part of the data, which stay as they are. ScoreError where d differs."""
+    def merge(self, other: FeatureMoments) -> None:
+        """Add the moments of another part of the data, which are not changed. Raises ScoreError if d differs."""
         if len(other.mean) != len(self.mean):
-            raise ScoreError(f"Moments of {len(self.mean):,} and {len(other.mean):,} features do not merge.")
+            raise ScoreError(f"Moments of {len(self.mean):,} and of {len(other.mean):,} features cannot be merged.")
         if other.count:
             self._add(other.count, other.mean, other.scatter)
 
     def covariance(self) -> Floats:
-        """The unbiased covariance (d, d), of N - 1. ScoreError of fewer than 2 features."""
+        """The unbiased covariance (d, d), divided by N - 1. Raises ScoreError if there are fewer than 2 rows."""
         if self.count < 2:
             raise ScoreError(f"A covariance needs at least 2 rows; got {self.count}. Encode more images.")
         return self.scatter / (self.count - 1)
@@ -97,13 +98,13 @@ class Moments:
 def frechet_distance(mean_p: np.ndarray, cov_p: np.ndarray, mean_q: np.ndarray, cov_q: np.ndarray) -> Frechet:
     """The Fréchet distance between N(mean_p, cov_p) and N(mean_q, cov_q), of means (d,) and covariances (d, d).
 
-    One Cholesky factor is enough, and where both covariances are singular, a root from eigenvectors. The reference
-    implementation (pytorch-fid) adds 1e-6 to the diagonals there; nothing is added here. ScoreError where shapes differ,
-    a number is not finite, or a matrix is no covariance: not symmetric or with a negative eigenvalue.
+    One Cholesky factor is enough; if both covariances are singular, a root from eigenvectors replaces it. The reference
+    implementation (pytorch-fid) adds 1e-6 to the diagonals in that case; here nothing is added. Raises ScoreError if shapes
+    differ, a number is not finite, or a matrix is not a covariance: not symmetric, or with a negative eigenvalue.
     """
     (mean_p, cov_p), (mean_q, cov_q) = _gaussian("p", mean_p, cov_p), _gaussian("q", mean_q, cov_q)
     if len(mean_p) != len(mean_q):
-        raise ScoreError(f"Both Gaussians must be of one space; got {len(mean_p):,} and {len(mean_q):,} dimensions.")
+        raise ScoreError(f"Both Gaussians must have the same dimensions; got {len(mean_p):,} and {len(mean_q):,}.")
     factor_p, factor_q = _cholesky(cov_p), _cholesky(cov_q)
     if factor_p is not None:
         product = _congruence(factor_p, cov_q)
@@ -124,25 +125,25 @@ def frechet_distance(mean_p: np.ndarray, cov_p: np.ndarray, mean_q: np.ndarray, 
 
 
 def frechet_of(features_p: np.ndarray, features_q: np.ndarray) -> Frechet:
-    """The Fréchet distance between the Gaussians of two clouds of features (N, d) and (M, d), covariances of N - 1.
+    """The Fréchet distance between the Gaussians of features (N, d) and (M, d), with unbiased covariances.
 
-    Where N or M is at most d its covariance is singular, and the trace comes from centred features X without it:
-    the eigenvalues of (Σ_p Σ_q)^½ are the singular values of X_p X_qᵀ / √((N - 1)(M - 1)). ScoreError where a table has
-    fewer than 2 rows, NaN or ∞, or the d differ.
+    If N or M is at most d, that covariance is singular, and the trace is computed from the centred features X instead: the
+    eigenvalues of (Σ_p Σ_q)^½ are the singular values of X_p X_qᵀ / √((N - 1)(M - 1)). Raises ScoreError if a table has
+    fewer than 2 rows, NaN or ∞, or the numbers of columns differ.
     """
     features_p, features_q = two_clouds(features_p, features_q, ("features_p", "features_q"))
     dims = features_p.shape[1]
     if len(features_p) > len(features_q):
         features_p, features_q = features_q, features_p
     if len(features_p) > dims:
-        p, q = Moments.of(features_p), Moments.of(features_q)
+        p, q = FeatureMoments.of(features_p), FeatureMoments.of(features_q)
         return frechet_distance(p.mean, p.covariance(), q.mean, q.covariance())
     mean_p, few = _centred(features_p)
     if len(features_q) <= dims:
         mean_q, others = _centred(features_q)
         singular, trace_q = np.linalg.svd(few @ others.T, compute_uv=False), np.square(others).sum()
     else:
-        q = Moments.of(features_q)
+        q = FeatureMoments.of(features_q)
         mean_q, cov_q = q.mean, q.covariance()
         singular, trace_q = np.sqrt(np.linalg.eigvalsh(few @ cov_q @ few.T).clip(min=0)), np.trace(cov_q)
     spread = np.square(few).sum() + trace_q - 2 * singular.sum()
@@ -152,7 +153,7 @@ def frechet_of(features_p: np.ndarray, features_q: np.ndarray) -> Frechet:
 def _result(
     step: Floats, spread: float, rank_deficient: bool, method: Literal["cholesky", "eigen", "low-rank"]
 ) -> Frechet:
-    """Rounding may leave the covariances' term of equal ones a little below zero: it is 0 then."""
+    """Assemble the result; rounding may put the covariance term of equal covariances below 0, so it is clipped."""
     mean_term, covariance_term = float(step @ step), max(0.0, float(spread))
     return Frechet(mean_term + covariance_term, mean_term, covariance_term, rank_deficient, method)
 
@@ -164,23 +165,23 @@ def _gaussian(name: str, mean: np.ndarray, cov: np.ndarray) -> tuple[Floats, Flo
         raise ScoreError(f"mean_{name} and cov_{name} must be (d,) and (d, d); got {mean.shape} and {cov.shape}.")
     if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
         raise ScoreError(
-            f"mean_{name} or cov_{name} has NaN or ∞. A covariance needs at least 2 rows, and features that are finite."
+            f"mean_{name} or cov_{name} has NaN or ∞. A covariance needs at least 2 rows and finite features."
         )
     asymmetry = np.abs(cov - cov.T).max()
-    if asymmetry > UNSYMMETRIC * np.abs(cov).max():
-        raise ScoreError(f"cov_{name} must be symmetric; entries differ from their mirror by up to {asymmetry:.3g}.")
+    if asymmetry > ASYMMETRY * np.abs(cov).max():
+        raise ScoreError(f"cov_{name} must be symmetric; it differs from its transpose by up to {asymmetry:.3g}.")
     return mean, cov
 
 
 def _cholesky(cov: Floats) -> Floats | None:
-    """L, lower, with cov = L Lᵀ; None where cov is singular to rounding."""
+    """Lower L with cov = L Lᵀ; None if cov is singular up to rounding."""
     factor, failed = POTRF(cov.T, lower=1, clean=1)
     least = np.diag(factor).min() ** 2
     return None if failed or least <= len(cov) * np.finfo(np.float64).eps * np.diag(cov).max() else factor
 
 
 def _congruence(factor: Floats, cov: Floats) -> Floats:
-    """Lᵀ cov L, whose lower triangle alone is filled. By LAPACK's sygst, in a quarter of two products' work."""
+    """Lᵀ cov L, of which only the lower triangle is filled, by LAPACK's sygst in a quarter of the time of two products."""
     return SYGST(cov.T, factor, itype=2, lower=1)[0]
 
 
@@ -193,17 +194,17 @@ def _eigen_root(cov: Floats) -> Floats:
 
 
 def _nonnegative(eigenvalues: Floats, noise: float) -> Floats:
-    """Ascending eigenvalues, those that rounding left below zero as 0. ScoreError where one is lower than that."""
-    if len(eigenvalues) and eigenvalues[0] < -max(NEGATIVE * eigenvalues[-1], noise):
+    """Ascending eigenvalues, clipped at 0. Raises ScoreError if one is more negative than rounding explains."""
+    if len(eigenvalues) and eigenvalues[0] < -max(NEGATIVITY * eigenvalues[-1], noise):
         raise ScoreError(
-            "A covariance has a negative eigenvalue, so no data have it. Estimate it in float64 from the features "
-            "(kelbo.metrics.frechet.Moments)."
+            "A matrix given as a covariance has a negative eigenvalue. Estimate it in float64 from the features "
+            "(kelbo.metrics.frechet.FeatureMoments)."
         )
     return eigenvalues.clip(min=0)
 
 
 def _centred(features: np.ndarray) -> tuple[Floats, Floats]:
-    """The mean (d,), and X (N, d) with XᵀX the covariance."""
+    """The mean (d,), and X (N, d) such that XᵀX is the covariance."""
     features = features.astype(np.float64)
     mean = features.mean(0)
     return mean, (features - mean) / np.sqrt(len(features) - 1)

@@ -14,16 +14,16 @@ from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
 from kelbo.metrics.neighbours import class_information
 
-LEAST_RANGE = 1 / 20  # of the widest latent's: a narrower one is inactive
-NOISE = 1e-10  # deviations of a latent, by which the reference tells equal values apart
+LEAST_RANGE = 1 / 20  # as a share of the widest latent's range; latents below it are inactive
+NOISE = 1e-10  # in deviations of a latent; the reference breaks ties by it
 
 
 class InfoMec(NamedTuple):
     """All within 0 and 1.
 
-    modularity    InfoM: mean over active latents of max_f N / Σ_f N, from 1 / F … 1 put on 0 … 1
+    modularity    InfoM: mean over active latents of max_f N / Σ_f N, rescaled from [1 / F, 1] to [0, 1]
     explicitness  InfoE: mean over factors of (H(s) - H_V(s | z)) / H(s)
-    compactness   InfoC: mean over factors of max_k N / Σ_k N over active latents, from 1 / K … 1 put on 0 … 1
+    compactness   InfoC: mean over factors of max_k N / Σ_k N over active latents, rescaled from [1 / K, 1] to [0, 1]
     information   N = I(z_k; s_f) / H(s_f), (K, F), inactive latents included
     active        latents whose range is above a twentieth of the widest one's, (K,)
     by_factor     explicitness of each factor, (F,)
@@ -40,27 +40,24 @@ class InfoMec(NamedTuple):
 def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10, seed: int = 0) -> InfoMec:
     """InfoMEC (Hsu et al., 2023, section 4) of continuous codes (N, K) with factors (N, F).
 
-    I(z; s) by nearest neighbours (`class_information`, 10 of them as in the reference, latent_quantization). Equal values are
-    told apart by noise of 1e-10, drawn by `seed`, as the reference has it (by scikit-learn's mutual_info_classif): where rows
+    I(z; s) is estimated by nearest neighbours (`class_information`, 10 of them as in the reference, latent_quantization). Ties
+    are broken by noise of 1e-10, drawn from `seed`, as in the reference (by scikit-learn's mutual_info_classif): if rows
     repeat, or a latent has few values, the score depends on that. H_V(s | z) is the mean log-loss of an unpenalised logistic
     regression on all standardised latents, on the rows it was fitted to. The reference weighs the values of a factor equally
-    while fitting and not while measuring; here they weigh as they occur in both, so H_V(s) = H(s), the same where all values
-    occur equally often. Its form for latents with a code book
-    (one-hot explicitness) is not here.
+    in the fit but not in the log-loss; here both weigh them by their frequency, so H_V(s) = H(s). The two agree if all values
+    occur equally often. The reference's variant for latents with a code book (one-hot explicitness) is not implemented.
 
-    A latent or factor that shares no information at all is as spread as can be: ratio 1 / F, 1 / K. With one active latent
-    compactness is 1, for nothing is spread; with none all three are 0. Only modularity and compactness depend on which
-    latents are active, hence on the latents' relative scale. Being ratios, these two may be anything for latents that know
-    next to nothing: read them beside explicitness.
+    A latent or factor without any information counts as fully spread: ratio 1 / F or 1 / K. With one active latent compactness
+    is 1; with none all three are 0. Only modularity and compactness depend on which latents are active, hence on the latents'
+    relative scale. Both are ratios, which are arbitrary for latents with almost no information: read them together with
+    explicitness.
 
-    ScoreError: see `codes_and_factors` and `class_information`; fewer than two factors.
+    Raises ScoreError as `codes_and_factors` and `class_information` do, and if there are fewer than two factors.
     """
     codes, ranks = codes_and_factors(codes, factors)
     count = ranks.shape[1]
     if count < 2:
-        raise ScoreError(
-            "Modularity tells factors apart and needs at least two; got one. Give more columns of factors."
-        )
+        raise ScoreError("InfoMEC needs at least two factors; got one. Give more columns of factors.")
     widths = np.ptp(codes, axis=0)
     active = widths > LEAST_RANGE * widths.max()
     deviation = np.where(widths > 0, codes.std(0), 1.0)
@@ -84,7 +81,7 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, neighbours: int = 10, see
 
 
 def _concentration(table: Floats) -> float:
-    """The mean of max / sum over rows, from 1 / columns … 1 put on 0 … 1."""
+    """The mean over rows of max / sum, rescaled from [1 / columns, 1] to [0, 1]."""
     columns, total = table.shape[1], table.sum(1)
     if columns == 1:
         return 1.0 if total.any() else 0.0
@@ -98,17 +95,17 @@ def _entropy(labels: Ints) -> float:
 
 
 def _explicitness(scaled: Floats, labels: Ints, entropy: float) -> float:
-    """(H(s) - H_V(s | z)) / H(s): the share of a factor's entropy that a logistic regression on all latents takes away."""
+    """(H(s) - H_V(s | z)) / H(s): the share of a factor's entropy that a logistic regression on all latents removes."""
     from sklearn.exceptions import ConvergenceWarning  # here, since scikit-learn takes a second to import
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
-        # classes that can be separated have no finite optimum; the loss is next to 0 long before the last step
+        # separable classes have no finite optimum, but the loss is almost 0 long before the last step
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", LinAlgWarning)
         fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=50).fit(scaled, labels)
     scores = fitted.decision_function(scaled)
-    if scores.ndim == 1:  # of two classes the first has none
+    if scores.ndim == 1:  # of two classes, the first has no score
         scores = np.column_stack([np.zeros(len(scores)), scores])
     true = scores[np.arange(len(labels)), labels] - logsumexp(scores, 1)
     return float(np.clip(1 + true.mean() / entropy, 0, 1))

@@ -1,4 +1,4 @@
-"""The interventional robustness score: how still a latent stays while its factor does."""
+"""The interventional robustness score: how little a latent changes while its factor is held fixed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kelbo.metrics.checks import Floats, codes_and_factors
 
 
 class Irs(NamedTuple):
-    """The score, and what it is made of; constant latents weigh 0 and have a row of zeros.
+    """The score and its parts; constant latents have weight 0 and a row of zeros.
 
-    value       Σ_i w_i max_f robustness_if, 0 where all latents are constant
-    robustness  1 - (mean over the values of factor f of the deviation of latent i while f stays) / its largest, (K, F)
-    weights     largest deviation of each latent from its mean over all rows, as shares, (K,)
+    value       Σ_i w_i max_f robustness_if, 0 if all latents are constant
+    robustness  1 - (mean over the values of factor f of the deviation of latent i at that value) / its largest, (K, F)
+    weights     each latent's largest deviation from its mean over all rows, as shares, (K,)
     """
 
     value: float
@@ -26,12 +26,12 @@ class Irs(NamedTuple):
 def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99) -> Irs:
     """IRS (Suter et al., 2019, section 4) of codes (N, K) with factors (N, F), for factors that are independent of each other.
 
-    While factor f has one value, latent i deviates from its mean there by the given quantile of |z_i - mean|; 1.0 is the
-    paper's maximum, 0.99 the reference's (disentanglement_lib). The reference first puts factors of more than 20 values into
-    20 bins, which counts moves within a bin as disturbances; here a value is a value. Random codes do not score 0: the
+    The deviation of latent i at a value of factor f is the given quantile of |z_i - mean| over the rows with that value; 1.0
+    is the paper's maximum, 0.99 the reference's (disentanglement_lib). The reference first puts factors of more than 20 values
+    into 20 bins, which counts changes within a bin as deviations; here values are not binned. Random codes do not score 0: the
     quantile of a group is below the maximum over all rows, the more so the fewer rows there are.
 
-    ScoreError: see `codes_and_factors`; quantile not within (0, 1]; a value of a factor with one row, which cannot deviate.
+    Raises ScoreError as `codes_and_factors` does, and if quantile is not within (0, 1], or a value has only one row.
     """
     codes, ranks = codes_and_factors(codes, factors)
     if not 0 < quantile <= 1:
@@ -51,7 +51,7 @@ def _deviation(codes: Floats, ranks: np.ndarray, name: int, quantile: float) -> 
     counts = np.bincount(ranks)
     if counts.min() < 2:
         raise ScoreError(
-            f"Factor {name} has {int((counts < 2).sum()):,} values with a single row each: nothing can deviate there. "
+            f"Factor {name} has {int((counts < 2).sum()):,} values with only one row each, from which there is no deviation. "
             "Encode more images, or merge rare values."
         )
     groups = np.split(codes[np.argsort(ranks, kind="stable")], np.cumsum(counts)[:-1])

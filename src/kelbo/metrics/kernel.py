@@ -1,7 +1,8 @@
-"""The kernel distance between two clouds of features (Bińkowski et al., 2018): KID, where they are Inception-2015's.
+"""The kernel distance between two clouds of features (Bińkowski et al., 2018): KID, if they are Inception-2015's.
 
-The squared maximum mean discrepancy with the kernel k(x, y) = (xᵀy / d + 1)³, estimated without bias. It is 0 in the mean
-where both clouds are of one distribution, at any number of images, and may be negative; a Fréchet distance is neither.
+The squared maximum mean discrepancy with the kernel k(x, y) = (xᵀy / d + 1)³, by its unbiased estimator. Its expectation is 0
+if both clouds have the same distribution, for any number of images, and it may be negative; neither holds for a Fréchet
+distance.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from kelbo.metrics.clouds import two_clouds
 
 
 class KernelDistance(NamedTuple):
-    """The mean of MMD² over subsets, and how sure it is.
+    """The mean of MMD² over subsets, and its spread.
 
-    deviation:      of the subsets' values, by their number less 1 (torch-fidelity divides by their number); it is what is
-                    usually printed after "±"; of one subset, NaN
-    standard_error: of the mean, over new images of both clouds and new subsets. NaN of one subset, and where a subset is a
-                    whole cloud, of which nothing is left to tell by
+    deviation:      standard deviation over subsets, divided by their number less 1 (torch-fidelity divides by their number);
+                    usually what papers print after "±"; NaN for a single subset
+    standard_error: of the mean, over new images of both clouds and new subsets. NaN for a single subset, and if a subset is a
+                    whole cloud, since no other images are left to estimate it from
     """
 
     distance: float
@@ -34,21 +35,21 @@ def kernel_distance(
 ) -> KernelDistance:
     """The kernel distance between clouds (N, d) and (M, d): the mean of `squared_mmd` over random subsets.
 
-    Each subset is `size` rows of each cloud, drawn without replacement; 100 of 1,000 are the defaults of torch-fidelity,
-    whose tool prints the deviation alone. Subsets share rows, so that divided by √subsets is too small an error: to it
-    comes what half of the delete-a-part jackknife knows of the data, deviation² · size / (n - size) with n the smaller of
-    N and M (Shao and Wu, 1989). Between equal distributions MMD² shrinks faster, and the error is too large.
-    ScoreError where a subset is larger than a cloud or has less than 2 rows, and as `kelbo.metrics.clouds`.
+    Each subset is `size` rows of each cloud, drawn without replacement; 100 subsets of 1,000 are the defaults of
+    torch-fidelity, which reports the deviation alone. Subsets share rows, so deviation / √subsets is too small an error; the
+    variance of the data by the delete-d jackknife is added, deviation² · size / (n - size) with n the smaller of N and M
+    (Shao and Wu, 1989). Between equal distributions MMD² shrinks faster, and the error is too large.
+    Raises ScoreError as `two_clouds` does, and if size is below 2 or above n, or subsets below 1.
     """
     features_p, features_q = two_clouds(features_p, features_q, ("features_p", "features_q"))
     n = min(len(features_p), len(features_q))
     if not 2 <= size <= n:
         raise ScoreError(
-            f"A subset must have 2 to {n:,} rows, those of the smaller cloud; got size = {size:,}. "
-            "Encode more images, or take smaller subsets and say so beside the number."
+            f"size must be 2 to {n:,}, the rows of the smaller cloud; got {size:,}. "
+            "Encode more images, or take smaller subsets and report their size."
         )
     if subsets < 1:
-        raise ScoreError(f"There must be at least 1 subset; got {subsets}.")
+        raise ScoreError(f"subsets must be at least 1; got {subsets}.")
     rng = np.random.default_rng(seed)
     values = np.array(
         [
@@ -64,7 +65,7 @@ def kernel_distance(
 def squared_mmd(features_p: np.ndarray, features_q: np.ndarray) -> float:
     """The unbiased estimate of MMD² from all rows of (N, d) and (M, d), in float64 (Gretton et al., 2012, lemma 6).
 
-    Memory is N² + NM + M² numbers, one term at a time. ScoreError as `kelbo.metrics.clouds`.
+    Memory is the largest of N², NM and M² numbers. Raises ScoreError as `two_clouds` does.
     """
     p, q = two_clouds(features_p, features_q, ("features_p", "features_q"))
     p, q = p.astype(np.float64), q.astype(np.float64)
@@ -72,7 +73,7 @@ def squared_mmd(features_p: np.ndarray, features_q: np.ndarray) -> float:
 
 
 def _mean_of_pairs(x: Floats) -> float:
-    """The mean kernel of two different rows."""
+    """The mean of the kernel over pairs of different rows."""
     kernel = _kernel(x, x)
     return float((kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1)))
 

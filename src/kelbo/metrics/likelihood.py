@@ -1,4 +1,4 @@
-"""Bounds on the evidence and what the latents carry, from per-example numbers."""
+"""Bounds on the evidence and active units, from per-example numbers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 def importance_weighted_bound(log_weights: Array) -> Array:
-    """log (1/S Σ_s w_s) per example, nats, (N,), of log-weights (N, S) (Burda et al., 2016, eq. 8).
+    """log (1/S Σ_s w_s) per example, nats, (N,), from log-weights (N, S) (Burda et al., 2016, eq. 8).
 
-    At S = 1 a one-draw ELBO; in expectation it grows with S towards the evidence.
+    At S = 1 it is a one-draw ELBO; its expectation grows with S towards the evidence.
     """
     log_weights = np.asarray(log_weights, np.float64)
     largest = log_weights.max(1, keepdims=True)
@@ -28,9 +28,9 @@ def importance_weighted_bound(log_weights: Array) -> Array:
 
 
 def active_units(means: Array, threshold: float = 0.01) -> NDArray[np.bool_]:
-    """Which latents move with the data: variance over examples of the posterior mean above `threshold`.
+    """Which latents vary with the data: the variance over examples of the posterior mean is above `threshold`.
 
     means: posterior means (N, K). Returns (K,). Definition and threshold of Burda et al. (2016), section 5.2: the variance
-    is divided by N. ScoreError if there are fewer than 2 examples, which do not vary.
+    is divided by N. Raises ScoreError if there are fewer than 2 examples.
     """
     return finite_table("means", means).var(0) > threshold

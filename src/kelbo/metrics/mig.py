@@ -1,4 +1,4 @@
-"""The mutual information gap: how much more the best latent tells of a factor than the next."""
+"""The mutual information gap: how much more information the best latent has on a factor than the second best."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors, finite_table
 from kelbo.metrics.mutual_information import equal_bins, factor_entropies, of_bins
 
-BLOCK = 2**17  # densities at a time: 1 MiB, which stay in the cache
+BLOCK = 2**17  # densities computed at a time: 1 MiB, which stay in the cache
 
 
 class InformationGap(NamedTuple):
-    """The mean gap over factors, and what it comes from.
+    """The mean gap over factors, and its parts.
 
-    gaps          (I of the best latent - I of the next) / H of the factor, (F,)
+    gaps          (I of the best latent - I of the second best) / H of the factor, (F,)
     information   mutual information of each latent and factor, nats, (K, F)
     """
 
@@ -29,12 +29,13 @@ class InformationGap(NamedTuple):
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, *, bins: int = 20) -> InformationGap:
-    """The mutual information gap of codes (N, K) with factors (N, F), counted in bins (Chen et al., 2018, section 4).
+    """The mutual information gap of binned codes (N, K) with factors (N, F) (Chen et al., 2018, section 4).
 
-    1/F Σ_f (I_f(1) - I_f(2)) / H(v_f), where I_f(1) ≥ I_f(2) are the largest informations of a latent on factor f, the
-    second 0 where there is one latent only. The reference (disentanglement_lib) counts 10,000 rows of posterior means in 20
-    bins; this takes all rows it is given, and its bias depends on their number (see `mutual_information`), so give as many.
-    A factor of more values than bins cannot reach 1: 32 in 20 reach 0.85. ScoreError: see `mutual_information`.
+    1/F Σ_f (I_f(1) - I_f(2)) / H(v_f), where I_f(1) ≥ I_f(2) are the two largest informations of a latent on factor f, the
+    second being 0 if there is one latent only. The reference (disentanglement_lib) takes 10,000 rows of posterior means and 20
+    bins; the bias depends on the number of rows (see `mutual_information`), so give as many to compare.
+    A factor with more values than bins cannot reach 1: 32 values in 20 bins reach 0.85. Raises ScoreError as
+    `mutual_information` does.
     """
     codes, ranks = codes_and_factors(codes, factors)
     return _gap(of_bins(equal_bins(codes, bins), ranks), factor_entropies(ranks))
@@ -51,32 +52,32 @@ def continuous_mig(
     """The mutual information gap of noisy codes z_j ~ N(means_j, scales_j²), without bins (Chen et al., 2018, appendix C).
 
     I(z_j; v_f) = H(z_j) - Σ_v p(v) H(z_j | v), with entropies of the aggregate posterior of the rows,
-    H(z_j) = -E log 1/N Σ_n q(z_j | x_n), and of the rows that have v. One z is drawn for each row; each entropy is the
-    mean over at most `samples` of its rows, as in the authors' code. Informations below 0, of which noise alone is the cause,
-    count as 0. Not the score `mig` gives: it sees the posterior's width, that one its means only. Time grows with N².
+    H(z_j) = -E log 1/N Σ_n q(z_j | x_n), and of the rows with value v. One z is drawn for each row; each entropy is the
+    mean over at most `samples` of its rows, as in the authors' code. Informations below 0, which only noise causes, count as 0.
+    It differs from `mig`, which ignores the posterior's width. Time grows with N².
 
-    means, scales: (N, K). factors: (N, F). ScoreError: see `posterior_table`; samples below 1.
+    means, scales: (N, K). factors: (N, F). Raises ScoreError as `posterior_table` does, and if samples is below 1.
     """
     means, scales, ranks = posterior_table(means, scales, factors)
     if samples < 1:
         raise ScoreError(f"samples must be at least 1; got {samples}.")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(means))
-    noise = rng.normal(size=means.shape[::-1]).T  # latent by latent: one more leaves the others' draws as they are
+    noise = rng.normal(size=means.shape[::-1]).T  # latent by latent: a further latent does not change the others' draws
     return gap_of_entropies(lambda rows: _entropies(means, scales, noise, rows, samples), order, ranks)
 
 
 def posterior_table(means: np.ndarray, scales: np.ndarray, factors: np.ndarray) -> tuple[Floats, Floats, Ints]:
     """Posterior means and scales (N, K), and the factors' values as ranks (N, F), checked.
 
-    Raises ScoreError if the tables do not fit one another (see `codes_and_factors`) or a scale is not above 0.
+    Raises ScoreError as `codes_and_factors` does, and if scales do not match the means or are not all above 0.
     """
     means, ranks = codes_and_factors(means, factors)
     scales = finite_table("scales", scales)
     if scales.shape != means.shape or scales.min() <= 0:
         raise ScoreError(
-            f"scales must be standard deviations above 0, one for each mean; got shape {scales.shape} for means of "
-            f"{means.shape}, the smallest {scales.min():g}."
+            f"scales must be standard deviations above 0, of the means' shape {means.shape}; got shape {scales.shape}, "
+            f"smallest value {scales.min():g}."
         )
     return means, scales, ranks
 
@@ -84,8 +85,9 @@ def posterior_table(means: np.ndarray, scales: np.ndarray, factors: np.ndarray) 
 def gap_of_entropies(entropies: Callable[[Ints], Floats], order: Ints, ranks: Ints) -> InformationGap:
     """The gap of informations I(z_j; v_f) = H(z_j) - Σ_v p(v) H(z_j | v).
 
-    entropies: of each latent's density over some rows, nats, (K,); called for all rows, then for those of each value of each
-    factor. order: (N,), a random order of the rows, so the first rows of any group are a random choice of it. ranks: (N, F).
+    entropies: from row numbers to the entropy of each latent over these rows, nats, (K,); called for all rows, then for the
+    rows of each value of each factor. order: (N,), a random order of the rows, so the first rows of any group are a random
+    choice from it. ranks: (N, F).
     """
     everything = entropies(order)
     information = np.empty((len(everything), ranks.shape[1]))
@@ -97,10 +99,10 @@ def gap_of_entropies(entropies: Callable[[Ints], Floats], order: Ints, ranks: In
 
 
 def _entropies(means: Floats, scales: Floats, noise: Floats, rows: np.ndarray, samples: int) -> Floats:
-    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over their first `samples` draws."""
+    """-E log of the mixture of the rows' posteriors, for each latent, nats, (K,); E over the first `samples` draws."""
     centres, widths, drawn = (torch.from_numpy(table[rows].T.copy()) for table in (means, scales, noise))
     drawn = drawn[:, :samples]
-    own = -0.5 * drawn.square() - widths[:, : drawn.shape[1]].log()  # of each draw under the row it came from
+    own = -0.5 * drawn.square() - widths[:, : drawn.shape[1]].log()  # log-density of each draw under its own row
     values = centres[:, : drawn.shape[1]] + widths[:, : drawn.shape[1]] * drawn
     return -mixture_log_density(values, own, centres, widths).mean(1).numpy()
 
@@ -115,7 +117,7 @@ def mixture_log_density(values: Tensor, own: Tensor, centres: Tensor, widths: Te
 
 
 def _mixture(values: Tensor, own: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
-    """Σ_n N(z; m_n, s_n²) / e^own for each z: never below 1, since some row's log-density is its `own`. (S,)"""
+    """Σ_n N(z; m_n, s_n²) / e^own for each z, (S,): at least 1, since `own` is one of the log-densities."""
     inverse, logs = widths.reciprocal(), widths.log()
     block = max(1, BLOCK // len(centres))
     sums = []

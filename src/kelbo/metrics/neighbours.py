@@ -1,4 +1,4 @@
-"""Mutual information of a number with a class, by nearest neighbours."""
+"""Mutual information of a continuous variable and a class, by nearest neighbours."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from kelbo.metrics.checks import Floats, Ints
 def class_information(values: Floats, labels: Ints, neighbours: int = 10) -> float:
     """I(value; label) in nats, of values (N,) and labels (N,) 0 … S-1, not below 0 (Ross, 2014, PLoS ONE 9(2)).
 
-    ψ(N) - mean ψ(N_label) + mean ψ(k) - mean ψ(m), where m counts the rows of any label no further than the k-th neighbour of
-    the same label. scikit-learn's mutual_info_classif is the same where no two values are equal; where some are, it adds
-    noise, and this counts them: k is then all of the same label that are as near, as Gao et al. (2017) have it for
-    mixtures, so quantised latents are told as well. A label with k rows or fewer gives all its rows as neighbours, one with
-    a single row is left out. ScoreError where every label has a single row, or neighbours are below 1.
+    ψ(N) - mean ψ(N_label) + mean ψ(k) - mean ψ(m), where m counts the rows of any label that are no further than the k-th
+    neighbour of the same label. It equals scikit-learn's mutual_info_classif if all values differ. Of equal values,
+    scikit-learn breaks ties by noise, while here k counts all rows of the same label that are as near, as Gao et al. (2017) do
+    for mixtures, which also suits quantised latents. A label with at most k rows takes all its other rows as neighbours; one
+    with a single row is left out. Raises ScoreError if every label has a single row, or neighbours is below 1.
     """
     if neighbours < 1:
-        raise ScoreError(f"Nearest neighbours must be at least 1; got {neighbours}.")
+        raise ScoreError(f"neighbours must be at least 1; got {neighbours}.")
     counts = np.bincount(labels)
     kept = counts[labels] > 1
     if not kept.any():
         raise ScoreError(
-            f"All {len(labels):,} rows have a value of their own, so none has a neighbour. Encode more images."
+            f"All {len(labels):,} rows have different labels, so no row has a neighbour. Encode more images."
         )
     values, labels = values[kept], labels[kept]
     ordered = np.sort(values)
@@ -39,7 +39,7 @@ def class_information(values: Floats, labels: Ints, neighbours: int = 10) -> flo
 
 
 def kth_distances(ordered: Floats, k: int) -> Floats:
-    """The distance of each of n > k sorted numbers (n,) to its k-th nearest other: the best of the k + 1 runs it is in."""
+    """The distance of each of n > k sorted numbers (n,) to its k-th nearest other: the least over the k + 1 runs around it."""
     count, nearest = len(ordered), np.full(len(ordered), np.inf)
     padded = np.concatenate([np.full(k, -np.inf), ordered, np.full(k, np.inf)])
     for first in range(k + 1):  # the run of k + 1 numbers that starts `first` before this one
@@ -49,6 +49,6 @@ def kth_distances(ordered: Floats, k: int) -> Floats:
 
 
 def within(ordered: Floats, points: Floats, radius: Floats) -> Ints:
-    """How many others of the sorted numbers are no further than `radius` from each point, itself one of them."""
+    """For each point, itself one of the sorted numbers, how many others are no further away than `radius`."""
     last, first = ordered.searchsorted(points + radius, "right"), ordered.searchsorted(points - radius, "left")
     return last - first - 1

@@ -1,7 +1,7 @@
-"""Precision, recall, density and coverage: are samples like the data, and are all the data among them?
+"""Precision, recall, density and coverage: quality and variety of samples compared with data.
 
-Each cloud's support is told by balls around its points that reach to the k-th neighbour (Kynkäänniemi et al., 2019, and
-Naeem et al., 2020).
+The support of each cloud is estimated by balls around its points with the distance to the k-th neighbour as radius
+(Kynkäänniemi et al., 2019; Naeem et al., 2020).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from kelbo.metrics.checks import Floats
 from kelbo.metrics.clouds import two_clouds
 
 CHUNK = 1024
-"""Rows whose distances to all others are held at a time."""
+"""Rows whose distances to all others are in memory at a time."""
 
 ROUNDING = 1e-12
-"""Squared distances that differ by less than this part of their points' squared norms are equal."""
+"""Squared distances count as equal if they differ by less than this share of their points' squared norms."""
 
 
 class PRDC(NamedTuple):
     """precision  the share of samples inside a reference point's ball: quality (an outlier's huge ball inflates it)
     recall     the share of reference points inside a sample's ball: variety
-    density    how many reference balls a sample is in, over k: quality, that outliers do not inflate; may exceed 1
-    coverage   the share of reference points whose ball has a sample in it: variety
+    density    the mean number of reference balls that contain a sample, over k: quality, robust to outliers; may exceed 1
+    coverage   the share of reference points whose ball contains a sample: variety
     """
 
     precision: float
@@ -37,20 +37,20 @@ class PRDC(NamedTuple):
 def prdc_of(reference: np.ndarray, samples: np.ndarray, k: int = 5) -> PRDC:
     """Precision, recall, density and coverage of samples (M, d) against reference features (N, d).
 
-    A point is inside a ball where it is strictly nearer than the centre's k-th neighbour in its own cloud, itself not
-    counted. k = 5 as the example of the prdc package (Kynkäänniemi et al. used 3, torch-fidelity's default): a number
-    without its k says little, nor one without N and M, for between two clouds of one distribution density is 1 in the mean
-    and coverage 1 - (N-1)…(N-k) / ((N+M-1)…(N+M-k)), 0.969 at k = 5 and many points.
+    A point is inside a ball if it is strictly nearer to the centre than the centre's k-th neighbour in its own cloud. k = 5
+    is that of the prdc package's example (Kynkäänniemi et al. use 3, torch-fidelity's default). Report k, N and M with the
+    numbers: between two clouds of one distribution, the expected density is 1 and the expected coverage
+    1 - (N-1)…(N-k) / ((N+M-1)…(N+M-k)), which is 0.969 at k = 5 and many points.
 
-    Distances come from products in float64 and in parts: beside the features, memory is a few tables of 1,024 rows. Equal
-    within rounding counts as equal, not nearer. ScoreError where a cloud has k rows or less, k < 1, and as
-    `kelbo.metrics.clouds`.
+    Distances are computed from products in float64, in parts: besides the features, memory is a few tables of 1,024 rows.
+    Distances equal within rounding count as equal, not nearer. Raises ScoreError as `two_clouds` does, and if k is below 1 or
+    a cloud has at most k rows.
     """
     if k < 1:
-        raise ScoreError(f"k must be at least 1 neighbour; got {k}.")
+        raise ScoreError(f"k must be at least 1; got {k}.")
     reference, samples = two_clouds(reference, samples, ("reference", "samples"), least=k + 1)
     middle = reference.mean(0, dtype=np.float64)
-    p, q = reference - middle, samples - middle  # near 0, products lose the least
+    p, q = reference - middle, samples - middle  # centred, since products of small numbers lose least precision
     norms_p, norms_q = np.square(p).sum(1), np.square(q).sum(1)
     radii_p, radii_q = _radii(p, norms_p, k), _radii(q, norms_q, k)
     balls_around, recalled, covered = np.zeros(len(q), np.int64), 0, 0

@@ -1,4 +1,4 @@
-"""What the latents carry: the rate in its parts, and how far the aggregate posterior is from the prior."""
+"""The rate split into its parts, and the divergence of the aggregate posterior from the prior."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ import numpy as np
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, finite_table
 
-BLOCK = 2**16  # densities at a time: half a MiB of them, which stays in the cache
-ROUNDING = 1e-7  # nats that expanding the squares may cost a log-density
+BLOCK = 2**16  # densities computed at a time: half a MiB, which stays in the cache
+ROUNDING = 1e-7  # largest error, in nats, that expanding the squares may cause in a log-density
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-class Estimate(NamedTuple):
-    """A Monte Carlo mean, nats, and its standard error as over other images and draws."""
+class RateEstimate(NamedTuple):
+    """A Monte Carlo mean, nats, and its standard error over images and draws."""
 
     value: float
     error: float
 
 
 class RateParts(NamedTuple):
-    """The three parts of the mean rate of the examples drawn from, nats; the sum of their values is `rate` exactly.
+    """The three parts of the mean rate of the chosen examples, nats; their values sum exactly to `rate`.
 
     information        KL(q(z, n) || q(z) p(n)): index-code mutual information, at most `cap` = log N
     total_correlation  KL(q(z) || Π_k q(z_k))
     dimension_wise     Σ_k KL(q(z_k) || p(z_k))
-    marginal           KL(q(z) || p(z)), which is total correlation and dimension-wise KL together
+    marginal           KL(q(z) || p(z)), the sum of total correlation and dimension-wise KL
     by_latent          KL(q(z_k) || p(z_k)), (K,)
     """
 
-    information: Estimate
-    total_correlation: Estimate
-    dimension_wise: Estimate
-    marginal: Estimate
+    information: RateEstimate
+    total_correlation: RateEstimate
+    dimension_wise: RateEstimate
+    marginal: RateEstimate
     by_latent: Floats
     rate: float
     cap: float
 
 
 class Draws(NamedTuple):
-    """A draw from the posterior of n rows of the table, and what is known of their rates.
+    """One draw from the posterior of each of n rows of the table, and their rates.
 
     z        the draws, (n, K)
     own      log q(z | x), (n,)
@@ -67,16 +67,17 @@ def rate_parts(
 
     rate = I(z; n) + KL(q(z) || Π q(z_k)) + Σ KL(q(z_k) || p(z_k)) (Chen et al., 2018, eq. 2; Hoffman and Johnson, 2016), where
     q(z) = 1/N Σ_n q(z | x_n), and so each q(z_k), is the mixture over all N rows, computed exactly in float64; the
-    expectations are over one draw from each row, or from `examples` rows at random. draws: (N, K), from the posteriors, in
-    place of those that seed makes.
+    expectations are over one draw from each row, or from `examples` random rows. draws: (N, K), from the posteriors, in
+    place of those drawn from seed.
 
-    The table is taken for all the data there is. Where it is a sample of more, each draw meets its own posterior with weight
-    1/N instead of next to none: the information of the sample, at most log N, and a marginal KL that is too large. Beside
-    information within a nat or so of the cap, neither can be trusted. The known rate corrects all parts for what the draws
-    happened to be (a control variate), hence they sum to it.
+    The table is taken as the whole data set. If it is a sample of a larger one, each draw's own posterior has weight 1/N
+    instead of almost 0: then information is that of the sample, at most log N, and the marginal KL is too large. If information
+    is within about a nat of the cap, trust neither. The exact rate serves as a control variate for all parts, so they sum to
+    it.
 
-    Time grows with examples · N · K: 10,000 · 10,000 · 10 takes some 3 s on one core; memory stays bounded.
-    ScoreError: tables that do not fit, are not finite or have a scale of 0 or less; fewer than 3 examples or more than N.
+    Time grows with examples · N · K: 10,000 · 10,000 · 10 takes about 3 s on one core; memory is bounded.
+    Raises ScoreError if the tables differ in shape, are not finite or have a scale of 0 or less, or if examples is below 3 or
+    above N.
     """
     means, scales = _posteriors(means, scales)
     drawn = _draw(means, scales, draws, examples, seed)
@@ -105,10 +106,10 @@ def marginal_kl(
     draws: np.ndarray | None = None,
     examples: int | None = None,
     seed: int = 0,
-) -> Estimate:
+) -> RateEstimate:
     """KL(q(z) || p(z)) in nats (Rosca et al., 2018, section 3): the `marginal` of `rate_parts`, in a fraction of the time.
 
-    The same arguments, caveats and errors; only the mixture of whole latents is evaluated.
+    Arguments, caveats and errors are the same; only the mixture of whole latent vectors is evaluated.
     """
     means, scales = _posteriors(means, scales)
     drawn = _draw(means, scales, draws, examples, seed)
@@ -120,8 +121,8 @@ def marginal_kl(
 def log_mixture(points: Floats, means: Floats, scales: Floats) -> Floats:
     """log 1/M Σ_m Π_k N(z_k; mean_mk, scale_mk²) of points (n, K) under M Gaussians (M, K): nats, float64, (n,).
 
-    The exponents are one product, [z², z, 1] by [-1/2s², mean/s², …], unless scales are so small beside the means that
-    the difference of large squares would cost more than 1e-7 nats; then they are summed from (z - mean)/s.
+    The exponents are one matrix product, [z², z, 1] by [-1/2s², mean/s², …], unless scales are so small compared with the
+    means that cancellation would cost more than 1e-7 nats; then they are summed from (z - mean)/s.
     """
     centre = means.mean(0)
     z, m = points - centre, means - centre
@@ -143,7 +144,7 @@ def log_mixture(points: Floats, means: Floats, scales: Floats) -> Floats:
                 block -= np.square((points[rows, k, None] - means[:, k]) / scales[:, k]) / 2
         most = block.max(1, keepdims=True)
         block -= most
-        np.maximum(block, -700, out=block)  # e^-700 is as good as 0, and numbers below 1e-308 take ten times as long
+        np.maximum(block, -700, out=block)  # e^-700 is negligible, and numbers below 1e-308 take ten times as long
         logs[rows] = np.log(np.exp(block, out=block).sum(1)) + most[:, 0]
     return logs
 
@@ -151,9 +152,7 @@ def log_mixture(points: Floats, means: Floats, scales: Floats) -> Floats:
 def _posteriors(means: np.ndarray, scales: np.ndarray) -> tuple[Floats, Floats]:
     means, scales = finite_table("means", means, 3), finite_table("scales", scales, 3)
     if means.shape != scales.shape:
-        raise ScoreError(
-            f"means and scales must tell of the same latents; got shapes {means.shape} and {scales.shape}."
-        )
+        raise ScoreError(f"means and scales must have the same shape; got {means.shape} and {scales.shape}.")
     if (scales <= 0).any():
         raise ScoreError(f"scales must be above 0 (standard deviations, not their logarithms); got {scales.min():g}.")
     return means, scales
@@ -163,7 +162,7 @@ def _draw(means: Floats, scales: Floats, draws: np.ndarray | None, examples: int
     rng, size = np.random.default_rng(seed), len(means)
     count = size if examples is None else examples
     if not 3 <= count <= size:
-        raise ScoreError(f"examples must be at least 3 and at most the {size:,} rows of the table; got {count:,}.")
+        raise ScoreError(f"examples must be 3 to {size:,}, the rows of the table; got {count:,}.")
     rows = np.arange(size) if count == size else np.sort(rng.permutation(size)[:count])
     m, s = means[rows], scales[rows]
     if draws is None:
@@ -171,7 +170,7 @@ def _draw(means: Floats, scales: Floats, draws: np.ndarray | None, examples: int
     else:
         z = finite_table("draws", draws)
         if z.shape != means.shape:
-            raise ScoreError(f"draws must be one of each posterior, {means.shape}; got shape {z.shape}.")
+            raise ScoreError(f"draws must have the means' shape {means.shape}; got {z.shape}.")
         z = z[rows]
     noise = np.square((z - m) / s)
     own = -(noise / 2 + np.log(s) + LOG_2PI / 2).sum(1)
@@ -181,19 +180,19 @@ def _draw(means: Floats, scales: Floats, draws: np.ndarray | None, examples: int
 
 
 def _corrected(parts: Floats, drawn: Draws) -> Floats:
-    """Parts (n, P) of log q(z | x) - log p(z), less what they owe to the draws, so that they sum to the rate on average.
+    """Parts (n, P) of log q(z | x) - log p(z), with the surplus as control variate, so that they sum to the rate on average.
 
-    The surplus is a control variate. Its weights, by least squares on what of it the rates do not explain, sum to 1.
+    The weights sum to 1; they are fitted by least squares to the part of the surplus that the rates do not explain.
     """
     rate, surplus = drawn.rate - drawn.rate.mean(), drawn.surplus - drawn.surplus.mean()
     left = surplus - rate * (rate @ surplus / max(float(rate @ rate), 1e-300))
     size = float(left @ left)
     if size > 1e-6 * float(surplus @ surplus):
         weights = left @ (parts - parts.mean(0)) / size
-    else:  # draws that follow the rates, or no surplus at all as where posteriors are the prior: any weights will do
+    else:  # the rates explain the surplus, or there is none, as if posteriors are the prior: any weights serve
         weights = np.full(parts.shape[1], 1 / parts.shape[1])
     return parts - drawn.surplus[:, None] * weights
 
 
-def _estimate(values: Floats) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+def _estimate(values: Floats) -> RateEstimate:
+    return RateEstimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))

@@ -1,4 +1,4 @@
-"""How close reconstructions come."""
+"""Errors and structural similarity of reconstructions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kelbo.metrics.checks import Floats
 Array = NDArray[np.floating]
 SSIM_WINDOW = 11
 SSIM_DEFINITION = "mean over whole 11×11 windows"
-"""Records hold it beside SSIM. Older ones have none: theirs counted windows that reach over the border, mirrored there."""
+"""Recorded with SSIM. Older records lack it: they included windows that reach over the border, with mirrored pixels."""
 
 SIGMA, K1, K2 = 1.5, 0.01, 0.03
 
@@ -25,8 +25,8 @@ def ssim(images: Array, reconstructions: Array) -> Floats:
 
     Means, variances and covariance are weighted by an 11×11 Gaussian of σ = 1.5 whose weights sum to 1 (eqs. 14–16: of the
     population, not of a sample); K = (0.01, 0.03), data range 1. Averaged over the windows that lie wholly within the image,
-    as the authors' own code does, and over channels, for which the paper has no rule. Images are not made smaller first.
-    ValueError if shapes differ, or if an image is smaller than the window, since it has no whole one then.
+    as in the authors' code, and over channels, for which the paper has no rule. Images are not downscaled first.
+    Raises ValueError if shapes differ, or if an image is smaller than the window.
     """
     if images.shape != reconstructions.shape or images.ndim != 4:
         raise ValueError(
@@ -48,7 +48,7 @@ def ssim(images: Array, reconstructions: Array) -> Floats:
 
 
 def _windows(side: int) -> Floats:
-    """The weights of one axis, (side - 10, side): a row for each place of the window; the Gaussian is a product of two."""
+    """The weights along one axis, (side - 10, side), a row for each window position; the 2-D Gaussian is a product of two."""
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     weights = np.exp(-0.5 * np.square(offsets / SIGMA))
     places = np.zeros((side - SSIM_WINDOW + 1, side))

@@ -1,4 +1,4 @@
-"""UDR: do models that were trained alike find the same latents?"""
+"""UDR: do models of one recipe, trained with different seeds, find the same latents?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_RATE = 0.01  # nats
 
 
 class Udr(NamedTuple):
-    """models: each run's score, the median over its pairs, (M,). pairs: run j told by run i, (M, M), NaN with itself."""
+    """models: each run's score, the median over its pairs, (M,). pairs: run j predicted from run i, (M, M), NaN if i = j."""
 
     models: Floats
     pairs: Floats
@@ -32,22 +32,21 @@ def udr(
 ) -> Udr:
     """The unsupervised disentanglement ranking (Duan et al., 2020, section 4) of M runs, without factors.
 
-    codes: of each run a table (N, K_i) of posterior means, the same images in the same order. rates: of each run the mean
-    rate of each latent, (K_i,), nats. Latents of `least_rate` or less, and constant ones, are left out; the others are
-    standardised. R_ab, the similarity of latent a of run i with b of run j, is the size of the weight of a in the lasso that
-    tells b from all of run i (penalty 0.1, so a linear, not a symmetric measure), or of Spearman's rank correlation.
+    codes: for each run a table (N, K_i) of posterior means, of the same images in the same order. rates: for each run the mean
+    rate of each latent, (K_i,), nats. Latents with a rate of `least_rate` or less, and constant ones, are left out; the others
+    are standardised. R_ab, the similarity of latent a of run i to latent b of run j, is the absolute weight of a in the lasso
+    that predicts b from all latents of run i (penalty 0.1; not symmetric), or the absolute Spearman rank correlation.
 
-    pairs_ij = (mean_b max_a R² / Σ_a R + mean_a max_b R² / Σ_b R) / 2, 0 over 0 being 0: 1 where each latent has one partner
-    and is that partner, up to sign and, with Spearman, any growing change (lasso: 1 - penalty). The paper averages over
-    the latents of both runs together: the same unless one has more latents left. A run with none left shares nothing, 0.
-    A score ranks settings of one model on one data set; the paper takes five seeds of each at the least.
+    pairs_ij = (mean_b max_a R² / Σ_a R + mean_a max_b R² / Σ_b R) / 2, with 0 / 0 = 0. It is 1 if each latent equals one latent
+    of the other run up to sign (lasso: 1 - penalty) or, with Spearman, up to a monotonic transform. The paper averages over the
+    latents of both runs together, which differs only if the runs keep different numbers of latents. A run without latents
+    left scores 0. The score ranks settings of one model on one data set; the paper takes at least five seeds of each.
 
-    Penalty, threshold, means and medians are the reference's (disentanglement_lib).
-    ScoreError: fewer than two runs; tables that are not finite, or of different lengths; rates that do not fit; another
-    similarity.
+    Penalty, threshold, means and medians are the reference's (disentanglement_lib). Raises ScoreError if there are fewer than
+    two runs, tables are not finite or differ in length, rates do not match them, or the similarity is unknown.
     """
     if similarity not in get_args(Similarity):
-        raise ScoreError(f"Latents are alike by {' or '.join(get_args(Similarity))}; got {similarity!r}.")
+        raise ScoreError(f"similarity must be {' or '.join(get_args(Similarity))}; got {similarity!r}.")
     tables = _informative(codes, rates, least_rate)
     owner = np.repeat(np.arange(len(tables)), [table.shape[1] for table in tables])
     if similarity == "spearman":
@@ -68,10 +67,10 @@ def udr(
 
 
 def lasso_weights(gram: Floats, products: Floats, penalty: float, tolerance: float = 1e-10) -> Floats:
-    """The weights (K, T) that minimise ½ w'Gw - w'c + penalty |w|₁ for each column c of products (K, T); G (K, K) has ones.
+    """The weights (K, T) that minimise ½ w'Gw - w'c + penalty |w|₁ for each column c of products (K, T); G (K, K).
 
-    Coordinate descent on all columns at once (Friedman et al., 2010), until no weight moves by more than the tolerance, or
-    10,000 times: latents that say the same leave the weights between them undecided.
+    Coordinate descent on all columns at once (Friedman et al., 2010), until no weight moves by more than the tolerance, at most
+    10,000 times: if latents are equal, the weights between them are not determined.
     """
     weights = np.zeros_like(products)
     for _ in range(10_000):
@@ -87,7 +86,7 @@ def lasso_weights(gram: Floats, products: Floats, penalty: float, tolerance: flo
 
 
 def _relative_strength(alike: Floats) -> float:
-    """(mean over columns + mean over rows of max² / sum) / 2; 0 where there are no rows or columns."""
+    """(mean over columns + mean over rows of max² / sum) / 2; 0 if there are no rows or columns."""
     if alike.size == 0:
         return 0.0
     both = []
@@ -98,24 +97,24 @@ def _relative_strength(alike: Floats) -> float:
 
 
 def _informative(codes: Sequence[np.ndarray], rates: Sequence[np.ndarray], least_rate: float) -> list[Floats]:
-    """The standardised codes of each run's latents that carry something."""
+    """The standardised codes of each run's informative latents."""
     if len(codes) < 2:
-        raise ScoreError(f"UDR compares runs and needs at least two; got {len(codes)}. Train more seeds.")
+        raise ScoreError(f"UDR needs at least two runs; got {len(codes)}. Train more seeds.")
     if len(codes) != len(rates):
         raise ScoreError(
-            f"Each run has a table of codes and its rates; got {len(codes)} tables and {len(rates)} rates."
+            f"Each run needs a table of codes and its rates; got {len(codes)} tables of codes and {len(rates)} of rates."
         )
     tables = [finite_table(f"codes of run {run}", table) for run, table in enumerate(codes)]
     lengths = {len(table) for table in tables}
     if len(lengths) > 1:
-        raise ScoreError(f"All runs must have encoded the same images; the tables have {sorted(lengths)} rows.")
+        raise ScoreError(f"All runs must encode the same images; the tables have {sorted(lengths)} rows.")
     kept = []
     for run, (table, rate) in enumerate(zip(tables, rates, strict=True)):
         rate = np.asarray(rate, np.float64)
         if rate.shape != (table.shape[1],) or not np.isfinite(rate).all():
             raise ScoreError(
-                f"Run {run} has {table.shape[1]} latents and needs as many finite rates, its means over images; "
-                f"got shape {rate.shape}: {rate.ravel()[:8]}."
+                f"rates of run {run} must be {table.shape[1]} finite numbers, one a latent; got shape {rate.shape}: "
+                f"{rate.ravel()[:8]}."
             )
         kept.append(_standardised(table[:, _carries(table, rate, least_rate)]))
     return kept

@@ -1,12 +1,12 @@
-"""Linear baselines: codes that are weights times centred pixels, to hold against a model's posterior means.
+"""Linear baselines: codes that are weights times centred pixels, for comparison with a model's posterior means.
 
     pca      whitened principal components: uncorrelated codes of unit variance
-    ica      independent components (FastICA; Hyvärinen and Oja, 2000): the whitened codes turned until they are as far from
-             Gaussian as they get
+    ica      independent components (FastICA; Hyvärinen and Oja, 2000): the whitened codes, rotated to be as far from
+             Gaussian as possible
     random   seeded Gaussian weights, scaled so that codes have unit variance on average over draws
     pixels   the intensities themselves
 
-One function, `flattened`, makes rows of images, for fitting and for encoding alike.
+One function, `flattened`, turns images into rows, both to fit and to encode.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import Tensor
 from kelbo.data.batches import passes
 from kelbo.data.images import Images, SubsetImages
 from kelbo.errors import Damaged, DataError
-from kelbo.models.principal import FLOOR, Chunks, Moments, moments, principal
+from kelbo.models.principal import FLOOR, Chunks, RowMoments, principal_components, row_moments
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.seeds import generator, seed_for
 from kelbo.units import intensities
@@ -34,11 +34,11 @@ from kelbo.units import intensities
 Kind = Literal["pca", "ica", "random", "pixels"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FILE, FORMAT = "linear encoder", 1
-TURNED_ON = 2**16
-"""how many images ICA's rotation is found on, at most"""
+ICA_EXAMPLES = 2**16
+"""the most images that ICA's rotation is fitted to"""
 
 Rows = Callable[[Tensor, int], Tensor]
-"""levels (B, C, H, W) and their number L to rows (B, D) float32"""
+"""from levels (B, C, H, W) and their number L to rows (B, D), float32"""
 
 
 def flattened(batch: Tensor, levels: int) -> Tensor:
@@ -48,9 +48,9 @@ def flattened(batch: Tensor, levels: int) -> Tensor:
 
 @dataclass(frozen=True)
 class LinearEncoder:
-    """Codes of images: (rows - offset) weightsᵀ. It has means only, no scales.
+    """Codes of images: (rows - offset) weightsᵀ. They are means without scales.
 
-    offset (D,) and weights (K, D), float32; both None for pixels. fitted: how it was made, values of JSON.
+    offset (D,) and weights (K, D), float32; both None for pixels. fitted: how it was fitted, as JSON values.
     """
 
     kind: Kind
@@ -65,7 +65,7 @@ class LinearEncoder:
         return int(np.prod(self.shape)) if self.weights is None else len(self.weights)
 
     def encode(self, images: Images, batch_size: int = 1024, device: torch.device | None = None) -> np.ndarray:
-        """Codes of every image in order, float32 (N, K). DataError where the images have another shape."""
+        """Codes of every image in order, float32 (N, K). Raises DataError if the images have another shape."""
         if images.shape != self.shape:
             raise DataError(f"This {self.kind} encoder was fitted to images {self.shape}; these are {images.shape}.")
         device = device or torch.device("cpu")
@@ -96,55 +96,56 @@ def fit_linear(
     batch_size: int = 1024,
     device: torch.device | None = None,
 ) -> LinearEncoder:
-    """The encoder of that kind with K = `latents` codes; pixels have as many as the images have dimensions.
+    """An encoder of that kind with K = `latents` codes; pixels have as many codes as the images have dimensions.
 
-    examples: how many images it is fitted to, a seeded draw without replacement; all by default. tolerance, most_passes: of
-    the principal components, see `principal`. ica_iterations: of FastICA, which turns the codes of up to 65,536 of the
-    examples (an even spread), by scikit-learn's FastICA (log cosh, all components at once) until no component turns by
-    more than its tolerance, 1 - |cos| = 1e-4; whether it settled is told in `fitted`.
+    examples: how many images it is fitted to, a seeded draw without replacement; all by default. tolerance, most_passes: see
+    `principal_components`. ica_iterations: the most iterations of scikit-learn's FastICA (log cosh, all components at once),
+    which rotates the codes of up to 65,536 of the examples, evenly spread, until no component rotates by more than its
+    tolerance, 1 - |cos| = 1e-4. rows: how images become rows in the fit; `encode` always takes `flattened` rows, so another
+    function serves only to measure what a mismatch costs.
 
-    rows: how images are laid out while the encoder is fitted; `encode` always takes `flattened` rows, so leave it, unless you
-    measure what another layout costs.
-
-    `fitted` holds examples, seed, and of pca and ica variances, total_variance, residual, passes, of ica
-    iterations and settled. Raises DataError where there are fewer images than codes need, or they vary in fewer directions.
+    `fitted` holds examples and seed; for pca and ica also variances, total_variance, residual and passes; for ica also
+    iterations and settled (whether it converged). Raises DataError if settings do not fit the images, if there are too few
+    images, or if they vary in fewer directions than there are codes.
     """
     _check(kind, images, latents, examples)
     if kind == "pixels":
         return LinearEncoder(kind, images.shape)
     assert latents is not None
     device = device or torch.device("cpu")
-    chosen = _chosen(images, examples, seed)
+    chosen = _sampled(images, examples, seed)
     if len(chosen) <= latents:
-        raise DataError(f"{latents} codes need more than {latents} images; there are {len(chosen)}.")
+        raise DataError(f"latents = {latents} needs more than {latents} images; there are {len(chosen)}.")
 
     def chunks() -> Iterator[Tensor]:
         for batch in passes(chosen, batch_size, device):
             yield rows(batch, chosen.levels)
 
-    known = moments(chunks, device)
+    known = row_moments(chunks, device)
     if known.total_variance == 0:
-        raise DataError(f"The {len(chosen):,} images are all the same: no code can tell them apart.")
-    told: dict[str, Any] = {"examples": len(chosen), "seed": seed}
+        raise DataError(f"The {len(chosen):,} images are all equal, so no code distinguishes them.")
+    fitted: dict[str, Any] = {"examples": len(chosen), "seed": seed}
     if kind == "random":
         weights = torch.randn(latents, images.dims, dtype=torch.float64, generator=generator(seed, "linear"))
         weights = weights / known.total_variance**0.5
     else:
         weights, more = _whitening(chunks, known, latents, seed, tolerance, most_passes)
-        told |= more
+        fitted |= more
         if kind == "ica":
-            turn, more = _turned(chunks, known, weights, len(chosen), seed, ica_iterations)
+            turn, more = _rotation(chunks, known, weights, len(chosen), seed, ica_iterations)
             weights = turn @ weights
-            told |= more
-    return LinearEncoder(kind, images.shape, known.mean.float().cpu(), weights.float().cpu(), told)
+            fitted |= more
+    return LinearEncoder(kind, images.shape, known.mean.float().cpu(), weights.float().cpu(), fitted)
 
 
 def _check(kind: str, images: Images, latents: int | None, examples: int | None) -> None:
     if kind not in KINDS:
-        raise DataError(f"The linear encoders are {', '.join(KINDS)}; got {kind!r}.")
+        raise DataError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     if kind == "pixels":
         if latents not in (None, images.dims):
-            raise DataError(f"Pixels have {images.dims} codes, one each; got latents = {latents}.")
+            raise DataError(
+                f"latents of kind 'pixels' must be {images.dims}, the images' dimensions, or None; got {latents}."
+            )
         return
     if latents is None or not 1 <= latents <= images.dims:
         raise DataError(f"latents must be 1 to {images.dims}, the images' dimensions; got {latents}.")
@@ -152,7 +153,7 @@ def _check(kind: str, images: Images, latents: int | None, examples: int | None)
         raise DataError(f"examples must be 1 to {len(images):,}, the number of images; got {examples}.")
 
 
-def _chosen(images: Images, examples: int | None, seed: int) -> Images:
+def _sampled(images: Images, examples: int | None, seed: int) -> Images:
     if examples is None or examples == len(images):
         return images
     index = torch.randperm(len(images), generator=generator(seed, "linear", 1))[:examples]
@@ -160,46 +161,46 @@ def _chosen(images: Images, examples: int | None, seed: int) -> Images:
 
 
 def _whitening(
-    chunks: Chunks, known: Moments, latents: int, seed: int, tolerance: float, most_passes: int
+    chunks: Chunks, known: RowMoments, latents: int, seed: int, tolerance: float, most_passes: int
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Weights (K, D), float64, of whitened principal components, and what is told of them."""
-    found = principal(chunks, known, latents, seed=seed, tolerance=tolerance, most_passes=most_passes)
+    """Weights (K, D), float64, of whitened principal components, and their entries of `fitted`."""
+    found = principal_components(chunks, known, latents, seed=seed, tolerance=tolerance, most_passes=most_passes)
     seen = int((found.variances > FLOOR * found.variances[0]).sum())
     if seen < latents:
         raise DataError(
-            f"The {known.rows:,} images vary in {seen} directions that can be told from rounding, fewer than {latents} codes. "
-            "Ask for fewer latents or fit to more images."
+            f"The {known.rows:,} images vary in {seen} directions by more than rounding, fewer than latents = {latents}. "
+            "Take fewer latents, or fit to more images."
         )
-    told = {
+    fitted = {
         "variances": found.variances.tolist(),
         "total_variance": known.total_variance,
         "residual": found.residual,
         "passes": found.passes,
     }
-    return found.directions / found.variances.sqrt()[:, None], told
+    return found.directions / found.variances.sqrt()[:, None], fitted
 
 
-def _turned(
-    chunks: Chunks, known: Moments, whitening: Tensor, count: int, seed: int, iterations: int
+def _rotation(
+    chunks: Chunks, known: RowMoments, whitening: Tensor, count: int, seed: int, iterations: int
 ) -> tuple[Tensor, dict[str, Any]]:
-    """The rotation (K, K), float64, that FastICA finds for the whitened codes (log cosh, all components at once)."""
+    """FastICA's rotation (K, K), float64, of the whitened codes, and its entries of `fitted`."""
     mean, weights = known.mean.float(), whitening.T.float()
     codes = (
         torch.cat([(rows - mean.to(rows.device)) @ weights.to(rows.device) for rows in chunks()]).cpu().double().numpy()
     )
-    if count > TURNED_ON:
-        codes = codes[np.linspace(0, count - 1, TURNED_ON).round().astype(np.int64)]
+    if count > ICA_EXAMPLES:
+        codes = codes[np.linspace(0, count - 1, ICA_EXAMPLES).round().astype(np.int64)]
     state = seed_for(seed, "linear", 2) % 2**32
     ica = FastICA(whiten=False, max_iter=iterations, random_state=state)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is told in `fitted`
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `fitted` holds it
         ica.fit(codes)
     turn = torch.from_numpy(np.asarray(ica.components_)).to(whitening.device)
     return turn, {"iterations": int(ica.n_iter_), "settled": int(ica.n_iter_) < iterations}
 
 
 def save_linear(path: Path, encoder: LinearEncoder) -> None:
-    """Replace `path` (.safetensors) by the encoder."""
+    """Write the encoder to `path` (.safetensors), replacing any file there."""
     tensors = {"offset": encoder.offset, "weights": encoder.weights}
     header = {
         "format": FORMAT,
@@ -211,7 +212,7 @@ def save_linear(path: Path, encoder: LinearEncoder) -> None:
 
 
 def load_linear(path: Path) -> LinearEncoder:
-    """What `save_linear` wrote. Raises Damaged where the file holds anything else."""
+    """The encoder that `save_linear` wrote. Raises Damaged if the file holds anything else."""
     tensors, header = read_tensors(path, FILE)
     try:
         if header["format"] != FORMAT:
@@ -224,13 +225,13 @@ def load_linear(path: Path) -> LinearEncoder:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, Damaged):
             raise
-        raise Damaged(f"{path} is no linear encoder as kelbo writes it ({error!r}). Fit it again.") from error
-    if not _whole(encoder):
-        raise Damaged(f"{path} holds weights that do not belong to a {kind} encoder of {encoder.shape}. Fit it again.")
+        raise Damaged(f"{path} is not a linear encoder written by kelbo ({error!r}). Fit it again.") from error
+    if not _is_complete(encoder):
+        raise Damaged(f"The weights in {path} do not fit a {kind} encoder of images {encoder.shape}. Fit it again.")
     return encoder
 
 
-def _whole(encoder: LinearEncoder) -> bool:
+def _is_complete(encoder: LinearEncoder) -> bool:
     offset, weights, dims = encoder.offset, encoder.weights, int(np.prod(encoder.shape))
     if encoder.kind == "pixels" or encoder.kind not in KINDS:
         return encoder.kind == "pixels" and offset is None and weights is None

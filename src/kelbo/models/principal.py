@@ -1,10 +1,10 @@
 """Principal components of a whole data set in a few passes over it, by a randomised block Krylov method.
 
-The covariance A of 737,280 images of 4,096 pixels takes 12 TFLOP to form, and its product with a few columns a five-hundredth
-of that. So it is never formed: a pass over the images multiplies it with a block Q of K + 10 columns, and the blocks Q, AQ,
-A²Q, … span a space in which the leading eigenvectors lie ever more closely (Musco and Musco, 2015). Since A times that space
-is known, the error is too: after each pass the residuals |Av - λv| tell whether another is needed. Once the space is the
-whole one, the components are exact.
+The covariance A of 737,280 images of 4,096 pixels takes 12 TFLOP to form, but its product with a few columns takes a
+five-hundredth of that. So it is never formed: a pass over the images multiplies it by a block Q of K + 10 columns, and the
+blocks Q, AQ, A²Q, … span a space that approximates the leading eigenvectors ever better (Musco and Musco, 2015). After each
+pass the residuals |Av - λv| are known and decide whether another is needed. The components are exact once the space has all
+dimensions.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from kelbo.machine import device_of_doubles
 from kelbo.seeds import generator
 
 Chunks = Callable[[], Iterable[Tensor]]
-"""a pass over the data: tables (B, D), float32, their rows the examples in any order"""
+"""one pass over the data: tables (B, D), float32, a row an example, in any order"""
 
 OVERSAMPLING = 10
 FLOOR = 1e-6
-"""of the largest variance: products of float32 tell no smaller difference"""
+"""as a share of the largest variance: float32 products resolve no smaller difference"""
 
 
-class Moments(NamedTuple):
-    """Of N rows: their number, their mean (D,) and the sum of all columns' variances (divided by N - 1)."""
+class RowMoments(NamedTuple):
+    """The number N of rows, their mean (D,), and the sum of all columns' variances (divided by N - 1)."""
 
     rows: int
     mean: Tensor
     total_variance: float
 
 
-class Principal(NamedTuple):
-    """K components, most variance first.
+class PrincipalComponents(NamedTuple):
+    """K components, by falling variance.
 
     directions  orthonormal rows (K, D), float64; the largest entry of each is positive
-    variances   along them, divided by N - 1, (K,)
-    residual    the largest |Av - λv| / λ: a variance is wrong by at most that share
-    passes      over the data
+    variances   along the directions, divided by N - 1, (K,)
+    residual    the largest |Av - λv| / λ: a bound on the relative error of the variances
+    passes      number of passes over the data
     """
 
     directions: Tensor
@@ -49,39 +49,39 @@ class Principal(NamedTuple):
     passes: int
 
 
-def moments(chunks: Chunks, device: torch.device) -> Moments:
-    """Mean and total variance in one pass, summed in float64, on the device where it has that, else on the CPU."""
+def row_moments(chunks: Chunks, device: torch.device) -> RowMoments:
+    """Mean and total variance in one pass, summed in float64, on the device if it has float64, else on the CPU."""
     wide = device_of_doubles(device)
     count, total, squares = 0, torch.zeros((), device=wide), torch.zeros((), dtype=torch.float64, device=wide)
     shift = None
     for x in chunks():
         x = x.to(wide)
-        if shift is None:  # the first row is taken from all, so that squares of large means cancel nothing
+        if shift is None:  # subtract the first row from all, so that squares of large means do not cancel
             shift, total = x[0].clone(), torch.zeros(x.shape[1], dtype=torch.float64, device=wide)
         x = x - shift
         count += len(x)
         total += x.sum(0)
         squares += x.square().sum(dtype=torch.float64)
     if shift is None:
-        raise ValueError("There are no rows to take moments of.")
+        raise ValueError("There are no rows to compute moments of.")
     variance = (squares - total.square().sum() / count) / max(1, count - 1)
-    return Moments(count, shift.double() + total / count, max(0.0, float(variance)))
+    return RowMoments(count, shift.double() + total / count, max(0.0, float(variance)))
 
 
-def principal(
+def principal_components(
     chunks: Chunks,
-    known: Moments,
+    known: RowMoments,
     components: int,
     *,
     seed: int = 0,
     tolerance: float = 1e-3,
     most_passes: int = 12,
-) -> Principal:
-    """The leading `components` of the rows that `chunks` gives, in as many passes as the tolerance needs.
+) -> PrincipalComponents:
+    """The leading `components` of the rows that `chunks` yields, in as many passes as the tolerance needs.
 
-    tolerance: of each component's residual, as a share of its variance (float32's floor, a millionth of the largest, is
-    always allowed); the variance's own error is about its square. most_passes: after so many the components are given as they
-    are, and `residual` tells how good they are.
+    tolerance: the largest residual of each component, as a share of its variance (a millionth of the largest variance,
+    float32's resolution, is always allowed); the relative error of the variance is about its square. most_passes: after so many
+    passes the components are returned as they are, with their `residual`.
     """
     mean = known.mean
     block = min(len(mean), components + OVERSAMPLING)
@@ -101,15 +101,15 @@ def principal(
         if passed >= most_passes or (residuals <= tolerance * values + FLOOR * values[0]).all():
             break
         fresh = _beyond(image, basis)
-        if fresh.shape[1] == 0:  # no direction is left: the space is the covariance's own
+        if fresh.shape[1] == 0:  # no direction is left: the space contains the covariance's range
             break
     signs = directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
     residual = float((residuals / values.clamp_min(torch.finfo(torch.float64).tiny)).max())
-    return Principal((directions * signs).T, values, residual, passed)
+    return PrincipalComponents((directions * signs).T, values, residual, passed)
 
 
-def _times_covariance(chunks: Chunks, known: Moments, columns: Tensor) -> Tensor:
-    """A times columns (D, B), in one pass: products in float32, their sums in float64."""
+def _times_covariance(chunks: Chunks, known: RowMoments, columns: Tensor) -> Tensor:
+    """A times columns (D, B), in one pass: products in float32, summed in float64."""
     mean, narrow, total = known.mean.float(), columns.float(), torch.zeros_like(columns)
     for x in chunks():
         x = x - mean.to(x.device)
@@ -118,7 +118,7 @@ def _times_covariance(chunks: Chunks, known: Moments, columns: Tensor) -> Tensor
 
 
 def _beyond(image: Tensor, basis: Tensor) -> Tensor:
-    """An orthonormal basis of what is in the image's columns and not in the basis; twice, for the first leaves rounding."""
+    """An orthonormal basis of the image's columns orthogonal to the basis; projected twice, to remove rounding errors."""
     scale = torch.linalg.matrix_norm(image, 2)
     for _ in range(2):
         rest = image - basis @ (basis.T @ image)

@@ -1,4 +1,4 @@
-"""Tensors to tensors, no probability: encoders (B, C, H, W) → (B, 2K), decoders (B, K) → (B, P, H, W)."""
+"""Networks, from tensors to tensors, without probability: encoders (B, C, H, W) → (B, 2K), decoders (B, K) → (B, P, H, W)."""
 
 from kelbo.networks.conv import (
     BurgessDecoder,

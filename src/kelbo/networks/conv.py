@@ -1,10 +1,10 @@
 """Convolutional encoders and decoders.
 
-`Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1), with as many halvings
-as the size allows: four at its 64×64. `Rybkin*` is the 28×28 network of the σ-VAE release (Rybkin et al., 2021), whose decoder
-has no activation after its first linear layer; it takes other multiples of 4 too. `sizes.py` knows which sizes fit.
+`Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1); the number of stride-2
+layers depends on the size, four at its 64×64. `Rybkin*` is the 28×28 network of the σ-VAE release (Rybkin et al., 2021), whose
+decoder has no activation after its first linear layer; sides may be any multiples of 4. `sizes.py` defines which sizes fit.
 
-Feature maps are kept channels-last, the layout that convolutions run fastest in on CPU and GPU alike.
+Feature maps are kept channels-last, the fastest layout for convolutions on CPUs and GPUs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from kelbo.networks.layers import Layers, channels_last, laid_out
+from kelbo.networks.layers import Layers, channels_last, in_channels_last
 from kelbo.networks.sizes import halvings
 
 Shape = tuple[int, int, int]
@@ -41,7 +41,7 @@ class BurgessEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(laid_out(x)))
+        return self.head(self.features(in_channels_last(x)))
 
 
 class BurgessDecoder(nn.Module):
@@ -69,11 +69,11 @@ class BurgessDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return self.features(laid_out(start))
+        return self.features(in_channels_last(start))
 
 
 class RybkinEncoder(nn.Module):
-    """Images (B, C, H, W), 4 divides H and W, to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128)."""
+    """Images (B, C, H, W) to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128). 4 divides H and W."""
 
     def __init__(self, shape: Shape, latents: int, channels: int = 32) -> None:
         super().__init__()
@@ -89,11 +89,11 @@ class RybkinEncoder(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(laid_out(x)))
+        return self.head(self.features(in_channels_last(x)))
 
 
 class RybkinDecoder(nn.Module):
-    """Latents (B, K) to likelihood parameters (B, P, *size): a linear layer, then 6×6, 6×6 and 5×5 transposed."""
+    """Latents (B, K) to likelihood parameters (B, P, *size): a linear layer, then transposed convolutions 6×6, 6×6 and 5×5."""
 
     def __init__(
         self, latents: int, output_channels: int, channels: int = 32, size: tuple[int, int] = (28, 28)
@@ -112,4 +112,4 @@ class RybkinDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         start = self.head(z).unflatten(1, self.start)
-        return self.features(laid_out(start))
+        return self.features(in_channels_last(start))

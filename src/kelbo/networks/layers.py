@@ -1,4 +1,4 @@
-"""Layers as the hardware likes them; what they compute, and what can be seen of it, is as with torch's own."""
+"""Faster layers: same results as PyTorch's own, and the same behaviour to hooks, modes and transforms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kelbo.eager import in_lanes, is_eager, is_ordinary, under_a_mode
 from kelbo.machine import is_amd
 
 FEW_CHANNELS = 2
-"""a transposed convolution to so few channels is quicker as one matrix product (measured on CPUs; at three it is a draw)"""
+"""a transposed convolution to at most so many channels is faster as one matrix product (measured on CPUs; equal at three)"""
 
 _CALL = nn.Module.__call__
 _FORWARD = {kind: kind.forward for kind in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.ReLU)}
@@ -26,35 +26,35 @@ _FUNCTIONAL = {
     nn.Linear: ("linear", F.linear),
     nn.ReLU: ("relu", F.relu),
 }
-"""what torch's own forwards go through, which others may replace (to count operations, say)"""
+"""the functions that PyTorch's own forwards call; others may replace them, to count operations for example"""
 
 
 def channels_last(module: nn.Module) -> None:
-    """Lay the module's four-dimensional weights out channels-last, in place."""
+    """Convert the module's four-dimensional weights to channels-last, in place."""
     module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stubs lack this overload
 
 
-def laid_out(x: Tensor) -> Tensor:
-    """Images (B, C, H, W) channels-last; under vmap all lanes' images as one, as a convolution in groups likes them.
+def in_channels_last(x: Tensor) -> Tensor:
+    """Images (B, C, H, W) in channels-last layout; under vmap all lanes' images as one, which grouped convolutions need.
 
-    They stay as they are inside of other transforms of `torch.func`, where no layout can be asked for, and where a program is
-    compiled or exported: the layout of the weights, which is channels-last too, decides there.
+    Unchanged inside other transforms of `torch.func`, where the layout cannot be set, and while a program is compiled or
+    exported: there the weights' layout, which is channels-last too, decides.
     """
     if not torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
-        return _laid_out(x)
+        return _in_channels_last(x)
     return x
 
 
-def _laid_out(x: Tensor) -> Tensor:
+def _in_channels_last(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return x
     if not torch._C._are_functorch_transforms_active():
         return x.contiguous(memory_format=torch.channels_last)
-    return _LaidOut.apply(x) if in_lanes(x) else x  # pyright: ignore[reportReturnType]
+    return _InChannelsLast.apply(x) if in_lanes(x) else x  # pyright: ignore[reportReturnType]
 
 
-class _LaidOut(torch.autograd.Function):
-    """`laid_out` as a function with a rule under vmap, inside of which no layout can be asked for."""
+class _InChannelsLast(torch.autograd.Function):
+    """`in_channels_last` with a rule for vmap, inside which the layout cannot be set."""
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class _LaidOut(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing to keep."""
+        """Saves nothing for the backward pass."""
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:  # noqa: ARG004
@@ -71,20 +71,19 @@ class _LaidOut(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int], *inputs: Tensor) -> tuple[Tensor, int]:
         lanes = inputs[0].movedim(in_dims[0], 1)
-        return _LaidOut.apply(lanes.flatten(1, 2)).unflatten(1, (info.batch_size, -1)), 1  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+        return _InChannelsLast.apply(lanes.flatten(1, 2)).unflatten(1, (info.batch_size, -1)), 1  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 class Layers(nn.Sequential):
-    """`nn.Sequential`, with what is slow on a CPU done otherwise.
+    """`nn.Sequential` with faster CPU kernels.
 
-    In inference each Conv2d takes the ReLU that follows it along in one kernel: that spares a pass over every feature map,
-    which is what a compiled and frozen network gains too, without the minute of compiling, and is equal to the last bit.
-    Transposed convolutions go through `Deconvolution`; linear layers through `Product` on AMD's processors, and everywhere
-    where vmap holds weights of several lanes.
+    In inference each Conv2d and the ReLU after it run as one kernel, which saves a pass over every feature map, as compiling
+    would, with bit-identical results. Transposed convolutions run as `Deconvolution`; linear layers as `LinearProduct` on AMD
+    CPUs, and on any device under vmap if each lane has its own weights.
 
-    A layer is called as PyTorch calls it wherever the difference could be seen: if it has hooks (pruning and the older
-    `weight_norm` and `spectral_norm` are hooks), a parametrisation, or a forward of its own, and whenever
-    `kelbo.eager.is_eager` says no (tracing, scripting, export, compiling, modes, transforms).
+    A layer is called the way PyTorch does it if the difference could be observed: if it has hooks (pruning and the older
+    `weight_norm` and `spectral_norm` are hooks), a parametrisation, or a forward of its own, and if `kelbo.eager.is_eager`
+    is False (tracing, scripting, export, compiling, modes, transforms).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -100,10 +99,10 @@ def _through(modules: list[nn.Module], x: Tensor) -> Tensor:
         return reduce(lambda value, layer: layer(value), modules, x)
     while modules:
         layer = modules.pop(0)
-        if isinstance(layer, nn.ConvTranspose2d) and _goes_around(layer, x) and layer.bias is not None:
+        if isinstance(layer, nn.ConvTranspose2d) and _is_replaceable(layer, x) and layer.bias is not None:
             x = Deconvolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.output_padding)  # pyright: ignore[reportAssignmentType]
-        elif isinstance(layer, nn.Linear) and (_is_stacked(layer, x) or (is_amd() and _goes_around(layer, x))):
-            x = Product.apply(x, layer.weight, layer.bias)  # pyright: ignore[reportAssignmentType]
+        elif isinstance(layer, nn.Linear) and (_is_stacked(layer, x) or (is_amd() and _is_replaceable(layer, x))):
+            x = LinearProduct.apply(x, layer.weight, layer.bias)  # pyright: ignore[reportAssignmentType]
         elif modules and isinstance(layer, nn.Conv2d) and _fuses(layer, modules[0], x):
             modules.pop(0)
             x = torch.ops.mkldnn._convolution_pointwise(
@@ -115,11 +114,11 @@ def _through(modules: list[nn.Module], x: Tensor) -> Tensor:
 
 
 class Deconvolution(torch.autograd.Function):
-    """A transposed convolution x (B, C, H, W), weight (C, P, k, k), bias (P,), without oneDNN's two slow ends.
+    """A transposed convolution x (B, C, H, W), weight (C, P, k, k), bias (P,), without two slow parts of oneDNN.
 
-    To one or two channels its forward pass takes several times as long as the product with the kernel's columns that the
-    layer is, and the gradient of the bias, a plain sum, can take longer than all other gradients together. Both are written
-    out here, equal up to the order of summation.
+    With one or two output channels, oneDNN's forward pass takes several times as long as the equivalent matrix product, and
+    its gradient of the bias, a plain sum, can take longer than all other gradients together. Both are written out here, with
+    results equal up to the order of summation.
     """
 
     @staticmethod
@@ -137,7 +136,7 @@ class Deconvolution(torch.autograd.Function):
         if weight.shape[1] > FEW_CHANNELS:
             return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
         (height, width), kernel = x.shape[2:], weight.shape[2:]
-        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # a view where x lies channels-last
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # a view if x is channels-last
         columns = torch.matmul(weight.flatten(1).t(), pixels.transpose(1, 2))
         sizes = zip((height, width), kernel, stride, padding, output_padding, strict=True)
         size = tuple((n - 1) * s - 2 * p + k + extra for n, k, s, p, extra in sizes)
@@ -154,12 +153,12 @@ class Deconvolution(torch.autograd.Function):
         return of_x, of_weight, gradient.sum((0, 2, 3)) if wanted[2] else None, None, None, None
 
 
-class Product(torch.autograd.Function):
-    """A linear layer x (B, I), weight (O, I), bias (O,) or None by oneDNN; under vmap those of L lanes as one product.
+class LinearProduct(torch.autograd.Function):
+    """A linear layer x (B, I), weight (O, I), bias (O,) or None, by oneDNN; under vmap all L lanes as one product.
 
-    PyTorch's own goes through MKL, which on AMD's processors is slower than oneDNN for x·Wᵀ and for the gradient of x, and
-    equal for that of W (benchmarks/layers_speed.py). Of lanes it is slow in the gradient of W, which comes transposed and is
-    copied into place. Equal up to the order of summation.
+    PyTorch's own uses MKL, which on AMD CPUs is slower than oneDNN for x·Wᵀ and for the gradient of x, and equally fast for
+    that of W (benchmarks/layers_speed.py). Under vmap its gradient of W is slow, since it is computed transposed and then
+    copied. Results are equal up to the order of summation.
     """
 
     @staticmethod
@@ -174,7 +173,7 @@ class Product(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Any, ...]:
         x, weight = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
         (gradient,), wanted = gradients, ctx.needs_input_grad  # pyright: ignore[reportAttributeAccessIssue]
-        product = Product.apply if torch.is_grad_enabled() else _product  # oneDNN's has no derivative of its own
+        product = LinearProduct.apply if torch.is_grad_enabled() else _product  # oneDNN's product has no derivative
         return (
             product(gradient, weight.mT, None) if wanted[0] else None,
             gradient.mT @ x if wanted[1] else None,
@@ -191,7 +190,7 @@ class Product(torch.autograd.Function):
             else value.movedim(dim, 0)
             for value, dim in zip(inputs, in_dims, strict=True)
         )
-        return Product.apply(*lanes), 0  # pyright: ignore[reportReturnType]
+        return LinearProduct.apply(*lanes), 0  # pyright: ignore[reportReturnType]
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -201,21 +200,21 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _fuses(layer: nn.Conv2d, following: nn.Module, x: Tensor) -> bool:
-    """Whether torch's fused kernel stands for both: no gradient to keep, and what `_goes_around` says."""
+    """Whether torch's fused kernel can replace both layers: no gradient is recorded, and the layer is replaceable."""
     return (
         not torch.is_grad_enabled()
         and isinstance(following, nn.ReLU)
         and _is_untouched(following)
         and not isinstance(layer.padding, str)
-        and _goes_around(layer, x)
+        and _is_replaceable(layer, x)
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     )
 
 
 def _is_stacked(layer: nn.Linear, x: Tensor) -> bool:
-    """Whether vmap, and nothing else around it, holds one weight for each lane."""
+    """Whether vmap, and no other transform, holds one weight for each lane."""
     return (
-        _is_untouched(layer)  # first, since a parametrisation works anew whenever its weight is asked for
+        _is_untouched(layer)  # first, since a parametrisation recomputes its weight at every access
         and in_lanes(layer.weight)
         and x.ndim == 2
         and not under_a_mode()
@@ -223,10 +222,10 @@ def _is_stacked(layer: nn.Linear, x: Tensor) -> bool:
     )
 
 
-def _goes_around(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, x: Tensor) -> bool:
-    """Whether a kernel of ours may stand for the layer: an untouched one in float32, on a CPU with oneDNN, run eagerly.
+def _is_replaceable(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, x: Tensor) -> bool:
+    """Whether another kernel may replace the layer: unmodified, float32, on a CPU with oneDNN, run eagerly.
 
-    A convolution has zeros around, one group and no holes. Shapes that do not fit are left to the layer, to say so.
+    A convolution must have zero padding, one group and no dilation. Wrong shapes are left to the layer, which reports them.
     """
     return _is_untouched(layer) and is_eager() and _is_usual(layer, x, layer.weight, layer.bias)
 
@@ -253,7 +252,7 @@ def _is_float_on_cpu(value: Tensor) -> bool:
 
 
 def _is_untouched(layer: nn.Module) -> bool:
-    """Whether calling the layer is torch's own forward and nothing else: no hooks, no subclass, nothing replaced."""
+    """Whether calling the layer only runs PyTorch's own forward: no hooks, no subclass, no function replaced."""
     kind = type(layer)
     return (
         kind in _FORWARD

@@ -1,4 +1,4 @@
-"""Which sizes of images the convolutional networks take: those that their layers of stride 2 halve without a rest."""
+"""The image sizes that the convolutional networks take: those that their stride-2 layers halve without a remainder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Fits = Callable[[int, int], bool]
 
 
 def halvings(height: int, width: int) -> int:
-    """How many stride-2 layers the Burgess network has: they bring the shorter side, of 8 pixels or more, to 4–7 pixels.
+    """The number of stride-2 layers of the Burgess network: they reduce the shorter side, of at least 8 pixels, to 4–7 pixels.
 
-    At the paper's 64×64 these are four, down to 4×4; at 28×28 two, down to 7×7. ValueError for sizes that do not fit.
+    Four at the paper's 64×64, down to 4×4; two at 28×28, down to 7×7. Raises ValueError for sizes that do not fit.
     """
     if not burgess_fits(height, width):
         raise ValueError(
-            f"The Burgess network cannot halve {height}×{width} images; near it: {near(burgess_fits, height, width)}."
+            f"The Burgess network cannot halve {height}×{width} images; sizes that fit: {near(burgess_fits, height, width)}."
         )
     return _halvings(height, width)
 
@@ -25,18 +25,18 @@ def _halvings(height: int, width: int) -> int:
 
 
 def burgess_fits(height: int, width: int) -> bool:
-    """Both sides are multiples of 2 to the number of halvings."""
+    """Whether the sides are at least 8 and multiples of 2 to the number of stride-2 layers."""
     count = _halvings(height, width)
     return min(height, width) >= 8 and height % 2**count == width % 2**count == 0
 
 
 def rybkin_fits(height: int, width: int) -> bool:
-    """Both sides are multiples of 4: the network halves them twice."""
+    """Whether both sides are multiples of 4, since the network halves them twice."""
     return min(height, width) >= 4 and height % 4 == width % 4 == 0
 
 
 def near(fits: Fits, height: int, width: int, count: int = 3) -> list[tuple[int, int]]:
-    """Up to `count` sizes (height, width) that fit, those first that change the sides least."""
+    """Up to `count` sizes (height, width) that fit, the nearest first."""
     reach = max(8, min(height, width) // 4)
     sides = [range(max(4, side - reach), side + reach + 1) for side in (height, width)]
     found = [(h, w) for h in sides[0] for w in sides[1] if fits(h, w)]

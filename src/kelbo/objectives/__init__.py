@@ -1,4 +1,4 @@
-"""Objectives decide what to do about rate and distortion."""
+"""Objectives: from rate and distortion to a loss."""
 
 from kelbo.objectives.beta import Beta
 from kelbo.objectives.capacity import Capacity

@@ -15,7 +15,7 @@ from kelbo.protocols import State
 class Beta:
     """D + β·R (Higgins et al., 2017); the negative ELBO at β = 1.
 
-    beta    the weight of the rate, once warm
+    beta    the weight of the rate after the warm-up
     warmup  steps over which the weight rises linearly from 0 to beta; 0 for none
     """
 

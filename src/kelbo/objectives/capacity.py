@@ -17,7 +17,7 @@ class Capacity:
 
     gamma     weight of the rate's distance from the capacity
     capacity  the final C, nats
-    steps     over which C rises from 0
+    steps     number of steps over which C rises from 0
     """
 
     gamma: float = 1000.0
