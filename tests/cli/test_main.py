@@ -115,6 +115,20 @@ def wide_run(tmp_path_factory):
     return train(change(find("folder-sigma"), [*data, *small, *steps]), root / "run").path
 
 
+def test_a_page_that_was_measured_is_written_again_without_the_weights(kelbo, run_path, tmp_path):
+    assert kelbo("report", run_path)[0] == 0
+    folder = shutil.copytree(run_path, tmp_path / "run")
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "report.html").unlink()
+    code, out, _ = kelbo("report", folder, "--kept")
+    assert (code, out.strip()) == (0, str(folder / "report.html"))
+    assert (folder / "report.html").is_file()
+    shutil.rmtree(folder / "measurements")
+    code, _, err = kelbo("report", folder, "--kept")
+    assert code == 2
+    assert "no page" in err
+
+
 def test_codes_of_a_folder_come_with_each_pictures_path_and_class(kelbo, wide_run, tmp_path):
     assert kelbo("encode", wide_run, "--out", tmp_path / "codes.npz")[0] == 0
     codes = np.load(tmp_path / "codes.npz")

@@ -4,6 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.records import rewrite, scores
+
+from kelbo.runs import Run
 
 
 @pytest.fixture
@@ -126,10 +129,20 @@ def test_every_score_that_a_run_has_is_written_and_the_others_say_why(kelbo, run
     assert "no known factors" in record["scores"]["disentanglement"]["none"]
     assert record["scores"]["images"]["scores"]["sample"]["frechet"]["called"] == "Fréchet distance (random-0)"
     weights = record["scores"]["images"]["scores"]["sample"]["features"]["weights"][:8]
-    written = {path.name for path in (run / "scores").iterdir()}
-    assert written == {"latents-test.json", f"images-test-random-0-{weights}.json", "calibration-test.json"}
-    again = json.loads(kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--json")[1])
-    assert again["scores"] == record["scores"]
+    assert {*scores(Run(run))} == {"latents-test", f"images-test-random-0-{weights}", "calibration-test"}
+    again = kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--again", "--json")[1]
+    assert json.loads(again)["scores"] == record["scores"]
+
+
+def test_a_number_that_is_kept_is_read_and_measured_again_on_request(kelbo, run):
+    wish = ["evaluate", run, "--metrics", "latents", "--json"]
+    kelbo(*wish)
+    rewrite(Run(run), "test", lambda told: told["value"]["rate"].update(mean=77.0))
+    rewrite(Run(run), "latents-test", lambda told: told["value"]["scores"]["rate"].update(value=78.0))
+    kept, again = (json.loads(kelbo(*wish, *more)[1]) for more in ([], ["--again"]))
+    assert (kept["rate"]["mean"], kept["scores"]["latents"]["scores"]["rate"]["value"]) == (77.0, 78.0)
+    assert again["rate"]["mean"] < 77
+    assert again["scores"]["latents"]["scores"]["rate"]["value"] < 78
 
 
 def test_a_score_asked_for_by_name_must_exist(kelbo, run):

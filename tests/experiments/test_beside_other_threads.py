@@ -29,7 +29,7 @@ def left(run):
 
 def measured(run):
     experiment = open_run(run.path, device="cpu")
-    record = evaluate_run(experiment, samples=2, batch_size=32)
+    record = evaluate_run(experiment, samples=2, batch_size=32, again=True)
     drawn = sample(experiment.model, 5, noise=True).tolist()
     return {name: value for name, value in record.items() if name not in ("settings", "measured", "machine")}, drawn
 

@@ -105,9 +105,8 @@ def run_of_odd_images(tmp_path):
 def test_several_processes_evaluate_to_the_record_of_one_with_noise_too(run_of_odd_images, devices):
     run = run_of_odd_images
     alone = evaluate_run(open_run(run.path, device="cpu"), samples=3, dequantized=True, batch_size=2)
-    path = run.path / "evaluations" / "test-iw3-dequantized-batch2.json"
-    written = path.read_bytes()
-    path.unlink()
+    (before,) = run.measurements.all("evaluation")
+    before.place.unlink()
     for sigma in run.checkpoints.glob("*/sigma.json"):  # which the processes then estimate together
         sigma.unlink()
     command = [sys.executable, "-m", "kelbo", "evaluate", str(run.path), "--samples", "3", "--dequantize", "--json"]
@@ -117,7 +116,8 @@ def test_several_processes_evaluate_to_the_record_of_one_with_noise_too(run_of_o
     assert done.returncode == 0, done.stderr
     assert alone["settings"]["images"] == 7
     assert json.loads(done.stdout) == alone  # one object: one process prints
-    assert path.read_bytes() == written
+    (after,) = run.measurements.all("evaluation")
+    assert (after.place, after.record) == (before.place, before.record)
 
 
 def test_numbers_of_processes_that_disagree_with_torchrun_are_refused(monkeypatch):
