@@ -41,7 +41,7 @@ def train_on(
     """Train a classifier on the labels (or attributes) of a named set; its file in the data root, and its test accuracy.
 
     settings are the set's own ("size=32"); called: the file's name, the set's by default.
-    DataError where the set has neither.
+    DataError if the set has neither.
     """
     if called is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", called):
         raise RecipeError(
@@ -58,7 +58,7 @@ def train_for(
 ) -> float:
     """Train a classifier on the labels of a recipe's images, in the file `path`, called by the set's `name`; its accuracy.
 
-    DataError where there are no labels.
+    DataError if there are no labels.
     """
     keep_freed_memory()
     return _train(build.data(recipe), path, name, seed=seed, epochs=epochs, watch=watch)
@@ -90,5 +90,5 @@ def _train(
 
 
 def labels_of(data: ImageSet) -> Mapping[str, np.ndarray] | None:
-    """The labels (or else attributes) of both splits; None where a set has neither."""
+    """The labels (or else attributes) of both splits; None if a set has neither."""
     return next((known for known in (data.labels, data.attributes) if {"train", "test"} <= known.keys()), None)

@@ -62,7 +62,7 @@ def wants_all(names: str | None) -> bool:
 
 
 def require_scores(experiment: Experiment, names: Sequence[str], *, network: bool, lenient: bool = False) -> None:
-    """ScoreError where some of these scores do not exist for the run, before any is measured; where lenient they may lack."""
+    """ScoreError if some of these scores do not exist for the run, before any is measured. lenient: then nothing is raised."""
     if lenient:
         return
     if "images" in names and not network:
@@ -220,5 +220,5 @@ def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:
         )
     names = tuple(map(str, np.atleast_1d(arrays["names"]))) if "names" in arrays else ()
     if np.ndim(means) == 0:
-        raise ScoreError(f"{source} holds one number where codes (N, K) should be.")
+        raise ScoreError(f"{source} holds one number instead of codes (N, K).")
     return Codes(means, arrays.get("scales"), arrays["factors"], names)

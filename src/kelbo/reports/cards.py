@@ -14,7 +14,7 @@ NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
 
 @dataclass(frozen=True)
 class Card:
-    """value is "none" where the number does not exist; then the note says why."""
+    """value is "none" if the number does not exist; then the note says why."""
 
     title: str
     value: str
@@ -26,7 +26,7 @@ class Card:
 
 
 def cards(record: Record, bits: Record) -> list[Card]:
-    """The headline of a test `record`; `bits` is the record to take bits/dim from, the same where none has any."""
+    """The headline of a test `record`; `bits` is the record to take bits/dim from, the same if none has any."""
     made = record["reconstruction"]
     return [
         _elbo(record),

@@ -107,7 +107,7 @@ def curves(
 ) -> Figure:
     """One or two quantities over training steps.
 
-    steps: (T,); lines: by label, each (T,), NaN where a row has no value. unit: of the y axis. floor: where the axis
+    steps: (T,); lines: by label, each (T,), NaN if a row has no value. unit: of the y axis. floor: where the axis
     begins; by default with the values, the first steps' transient left out (`robust_limits`), and the figure says how
     many values lie outside.
     """

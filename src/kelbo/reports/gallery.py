@@ -99,7 +99,7 @@ def group_rates(record: Record) -> Picture | None:
 
 
 def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
-    """The journal as small figures; none where it has no row. Without a rate there is none of ELBO and rate."""
+    """The journal as small figures; none if it has no row. Without a rate there is none of ELBO and rate."""
     panels = PANELS if has_rate else [panel for panel in PANELS if panel.name not in ("elbo", "rate")]
     return [_drawn(panel, rows) for panel in panels] if rows else []
 
@@ -123,7 +123,7 @@ def _pictures(shown: Shown, name: str) -> list[Path]:
 
 
 def column(rows: list[Row], name: str) -> Array:
-    """One quantity of the journal, (T,), NaN where a row has none."""
+    """One quantity of the journal, (T,), NaN if a row has none."""
     values = [row.get(name) for row in rows]
     return np.array([np.nan if value is None else value for value in values], np.float64)
 

@@ -27,9 +27,9 @@ LARGEST = 110
 
 @dataclass(frozen=True)
 class Picture:
-    """name: of the PNG file, without its ending. light, dark: data URIs; dark is None where one serves both themes.
+    """name: of the PNG file, without its ending. light, dark: data URIs; dark is None if one serves both themes.
 
-    width: CSS pixels that it takes where there is room.
+    width: CSS pixels that it takes if there is room.
     """
 
     name: str
@@ -85,7 +85,7 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
 def cut(path: Path, side: tuple[int, int], rows: int) -> np.ndarray:
     """A grid that `kelbo.runs.save_grid` wrote, back to its rows: intensities (rows, columns, 3, H, W).
 
-    side: (H, W) of an image. RunError where the file is no grid of so many rows of such images.
+    side: (H, W) of an image. RunError if the file is no grid of so many rows of such images.
     """
     pixels = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
     height, width = side

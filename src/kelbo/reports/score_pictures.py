@@ -31,7 +31,7 @@ class ScorePictures:
 
 
 def score_pictures(records: Mapping[str, Entry], shown: Shown) -> list[ScorePictures]:
-    """Figures of every record of scores that has any. RunError where a record is not one."""
+    """Figures of every record of scores that has any. RunError if a record is not one."""
     found = []
     for name, record in in_order(records):
         with reading(shown.run, name):
@@ -71,9 +71,9 @@ def _which(scores: Entry) -> str:
 
 
 def tables(scores: Entry, names: Sequence[str]) -> list[Picture]:
-    """DCI's importances and the mutual information behind MIG as heat maps, where there are such scores.
+    """DCI's importances and the mutual information behind MIG as heat maps, if there are such scores.
 
-    names: of the factors; numbers stand for them where there are not as many as columns.
+    names: of the factors; numbers stand for them if there are not as many as columns.
     """
     found = []
     if details := _details(scores, "dci_disentanglement", "dci_completeness", "dci_informativeness"):

@@ -1,4 +1,4 @@
-"""The scores in a run's folder: a table of each with its interval, where that is from and of how many."""
+"""The scores in a run's folder: a table of each with its interval, how that was computed and from how many."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One score. how: where its interval is from, or why there is none. count: of what it was had; of: more on that."""
+    """One score. how: how its interval was computed, or why there is none. count, of: how many of what it is from."""
 
     title: str
     phrase: str
@@ -35,7 +35,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class ScoreGroup:
-    """One record's scores, or a part of them. other: how its checkpoint differs from the page's, "" where it does not."""
+    """One record's scores, or a part of them. other: how its checkpoint differs from the page's, "" if it does not."""
 
     title: str
     note: str
@@ -44,7 +44,7 @@ class ScoreGroup:
 
 
 def score_groups(records: Mapping[str, Entry], shown: Shown) -> list[ScoreGroup]:
-    """The records of scores of a run (`Run.scores`) as groups of rows. RunError where one is not such a record."""
+    """The records of scores of a run by label as groups of rows. RunError if one is not such a record."""
     groups = []
     for name, record in in_order(records):
         with reading(shown.run, name):
@@ -53,12 +53,12 @@ def score_groups(records: Mapping[str, Entry], shown: Shown) -> list[ScoreGroup]
 
 
 def beside(name: str, records: Mapping[str, Entry], shown: Shown) -> str:
-    """How a record differs from the page's checkpoint and from the others of its kind, in sentences; "" where it does not."""
+    """How a record differs from the page's checkpoint and from the others of its kind, in sentences; "" if it does not."""
     return " ".join(filter(None, [other_checkpoint(records[name], shown), _other_settings(name, records)]))
 
 
 def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
-    """In what a record's settings differ from those of the others of its kind, as a sentence; "" where in nothing."""
+    """In what a record's settings differ from those of the others of its kind, as a sentence; "" if in nothing."""
     alike = [other for other in records if kind(other) == kind(name)]
     own = alike.index(name)
     found = differing([{k: v for k, v in records[other]["settings"].items() if k not in SAID} for other in alike])
@@ -71,7 +71,7 @@ SAID = ("split", "step", "weights", "averaged")
 
 
 def in_order(records: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
-    """Disentanglement, latents, images, calibration; whatever else there is after them; in each the test split first."""
+    """Disentanglement, latents, images, calibration, then all others; in each the test split first."""
     kinds = ("disentanglement", "latents", "images", "calibration")
 
     def place(name: str) -> tuple[int, bool, str]:
@@ -98,7 +98,7 @@ def reading(run: Run, name: str) -> Iterator[None]:
 
 
 def other_checkpoint(record: Entry, shown: Shown) -> str:
-    """How the weights that a record was made of differ from the page's, as a sentence; "" where they do not."""
+    """How the weights that a record was made of differ from the page's, as a sentence; "" if they do not."""
     settings = record["settings"]
     if settings["step"] != shown.step:
         return f"Made at step {settings['step']:,}, another checkpoint than this page’s ({shown.step:,})."

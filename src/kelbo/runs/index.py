@@ -1,4 +1,4 @@
-"""What runs there are below a folder."""
+"""The runs below a folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RunSummary(NamedTuple):
 
 
 def index(folder: Path) -> list[RunSummary]:
-    """Every run in `folder` and below it, by path; empty where there is none. What vanishes meanwhile is left out."""
+    """Every run in `folder` and below it, by path; empty if there is none. A run that is removed meanwhile is left out."""
     return [
         RunSummary(run, _last(run), max(run.checkpoint_steps(), default=None))
         for run in sorted(_found(folder), key=_path)

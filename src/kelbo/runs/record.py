@@ -3,7 +3,7 @@
 recipe.toml          what was run, every default resolved
 provenance.json      versions, hardware, seed, the data's fingerprint, when
 journal.jsonl        scalars over time
-warnings.json        what was said while it trained, of a run that gave reason to
+warnings.json        the warnings of its training, if there were any
 events/              the same for TensorBoard
 checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors, state.json, generators-RANK.safetensors, and
                      sigma.json of a decoder that solves for its σ
@@ -43,7 +43,7 @@ class Run:
 
     @classmethod
     def require_free(cls, path: Path) -> None:
-        """RunError where no run can begin in `path`: it holds something, or cannot be made. Nothing is written."""
+        """RunError if no run can begin in `path`: it holds something, or cannot be created. Nothing is written."""
         # the recipe is written last and makes the folder a run: one killed before it had one counts as empty
         if path.is_file() or (path.is_dir() and not all(map(_is_unfinished, path.iterdir()))):
             raise RunError(
@@ -53,7 +53,7 @@ class Run:
 
     @classmethod
     def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
-        """Begin a run in a new or empty folder. RunError where `path` holds anything: no run is ever overwritten."""
+        """Begin a run in a new or empty folder. RunError if `path` holds anything: no run is ever overwritten."""
         cls.require_free(path)
         run = cls(path)
         write_json(path / "provenance.json", provenance)
@@ -62,24 +62,24 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """An existing run. RunError where `path` is none."""
+        """An existing run. RunError if `path` is not one."""
         run = cls(path)
         if not run.recipe_path.is_file():
             raise RunError(f"{path} is no run: it has no recipe.toml. Name the folder of a trained run.")
         return run
 
     def warnings(self) -> list[dict[str, Any]]:
-        """What was said while it trained, oldest first, each a {"kind", "step", "text"}. Damaged where it cannot be read."""
+        """The warnings of its training, oldest first, each a {"kind", "step", "text"}. Damaged if they cannot be read."""
         path = self.path / "warnings.json"
         kept = read_json(path).get("warnings") if path.exists() else []
         if not isinstance(kept, list) or not all(isinstance(one, dict) and one.keys() >= WARNED for one in kept):
             raise Damaged(
-                f"{path} should hold warnings, each with kind, step and text. Remove it: resuming makes it anew."
+                f"{path} should hold warnings, each with kind, step and text. Remove it: resuming writes it again."
             )
         return kept
 
     def save_warnings(self, warnings: Sequence[Mapping[str, Any]]) -> None:
-        """Replace them; of none there is no file."""
+        """Replace them; without any there is no file."""
         path = self.path / "warnings.json"
         if warnings:
             write_json(path, {"warnings": [dict(warning) for warning in warnings]})
@@ -131,13 +131,13 @@ class Run:
         return self.checkpoints / f"{step:08d}"
 
     def sigma(self, step: int) -> dict[str, Any]:
-        """The σ that a decoder solves for, as kept with a checkpoint; {} where nothing is."""
+        """The σ that a decoder solves for, as kept with a checkpoint; {} if there is none."""
         with suppress(Damaged):  # or not there
             return read_json(self.checkpoint(step) / "sigma.json")
         return {}
 
     def save_sigma(self, step: int, found: Mapping[str, Any]) -> None:
-        """Replace it. OSError where the disk refuses, or the checkpoint was removed meanwhile."""
+        """Replace it. OSError if the disk refuses, or if the checkpoint was removed meanwhile."""
         content = json.dumps(found, indent=2, allow_nan=False) + "\n"
         write_atomic(self.checkpoint(step) / "sigma.json", content, make=False)  # nor is a removed one made again
 

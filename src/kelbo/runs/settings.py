@@ -1,4 +1,4 @@
-"""The settings of a record as texts, to hold two records against each other."""
+"""The settings of a record as texts, to compare two records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def differing(several: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Each setting in which these differ, with its value in each; "unknown" where one does not tell it."""
+    """Each setting in which these differ, with its value in each; "unknown" if one does not tell it."""
     texts = [flat(settings) for settings in several]
     names = dict.fromkeys(name for text in texts for name in text)
     values = {name: [text.get(name, "unknown") for text in texts] for name in names}

@@ -4,8 +4,8 @@ study.json              which study it is, at which budget and in which mode, wh
                         long it took so far
 SWEEP/                  a sweep's folder
 measures/SWEEP/X.json   what was measured of one lane or baseline
-features/SET.safetensors  a classifier whose features distances are taken through, where the study trained one
-logs/                   what the processes that measure said
+features/SET.safetensors  a classifier whose features distances are taken through, if the study trained one
+logs/                   what the processes that measure printed
 results.json            all numbers: what tables, figures and claims are made of
 report.html, report/    the page and its pictures
 """
@@ -37,8 +37,8 @@ class Study:
     def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str], *, new: bool = True) -> Study:
         """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
 
-        new: whether it may be made. RunError where the folder is another study's (budget, mode), holds anything else, or has
-        no study and may not be made one.
+        new: whether it may be made. RunError if the folder is another study's (budget, mode), holds anything else, or has
+        no study and may not become one.
         """
         study = cls(path)
         study.require(definition, sweeps)
@@ -53,7 +53,7 @@ class Study:
         return study
 
     def require(self, definition: dict[str, Any], sweeps: Sequence[str]) -> None:
-        """RunError where the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
+        """RunError if the folder holds another study than this, or anything else but `sweeps`. Nothing is written."""
         if self.path.is_file():
             raise RunError(f"{self.path} is a file. Choose another folder.", remedy=("out",))
         require_room(self.path)
@@ -109,7 +109,7 @@ class Study:
         return self.path / "logs" / f"{name.replace('/', '-')}.log"
 
     def told(self) -> dict[str, Any]:
-        """The study's definition, when it was begun, and what was kept of it so far; nothing where it is not begun."""
+        """The study's definition, when it was begun, and what was kept of it so far; nothing if it is not begun."""
         return read_json(self.definition_path) if self.definition_path.exists() else {}
 
     def spend(self, part: str, seconds: float) -> None:
@@ -129,7 +129,7 @@ class Study:
         write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
 
     def trained_on(self, machine: Mapping[str, Any], *, first: bool) -> None:
-        """Keep on which machine its lanes were trained, the first where there are several; each lane knows its own.
+        """Keep on which machine its lanes were trained, the first if there are several; each lane knows its own.
 
         first: whether nothing was trained before.
         """
@@ -141,7 +141,7 @@ class Study:
         write_json(self.results_path, results)
 
     def held(self) -> AbstractContextManager[None]:
-        """Inside the block no other process may run this study. RunError where one does already."""
+        """Inside the block no other process may run this study. RunError if one does already."""
         return Sweep(self.path).held()
 
     def _entries(self) -> list[Path]:

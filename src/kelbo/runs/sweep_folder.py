@@ -3,7 +3,7 @@
 sweep.json           what was asked for: the recipe, what is varied, the seeds, the lanes that follow from them
 lanes/NAME/          a run's folder, as `kelbo train` writes it
 states/NAME.json     how the lane ended: done, diverged, failed or stopped, and why
-logs/NAME.log        what the lane's process said
+logs/NAME.log        what the lane's process printed
 table.csv            all lanes' numbers, tidy
 """
 
@@ -37,7 +37,7 @@ class Sweep:
 
     @classmethod
     def require_free(cls, path: Path) -> None:
-        """RunError where no sweep can begin in `path`: it holds something, or cannot be made. Nothing is written."""
+        """RunError if no sweep can begin in `path`: it holds something, or cannot be created. Nothing is written."""
         if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
             raise RunError(
                 f"{path} exists already. Choose another folder, or resume that sweep.", remedy=("out", "resume")
@@ -46,7 +46,7 @@ class Sweep:
 
     @classmethod
     def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
-        """Begin a sweep in a new or empty folder. RunError where `path` holds anything else, or is being run."""
+        """Begin a sweep in a new or empty folder. RunError if `path` holds anything else, or is being run."""
         cls.require_free(path)
         sweep = cls(path)
         with sweep.held():
@@ -55,7 +55,7 @@ class Sweep:
 
     @classmethod
     def open(cls, path: Path) -> Sweep:
-        """An existing sweep. RunError where `path` is none, Damaged where its sweep.json lacks something."""
+        """An existing sweep. RunError if `path` is not one, Damaged if its sweep.json lacks something."""
         sweep = cls(path)
         if not sweep.definition_path.is_file():
             raise RunError(f"{path} is no sweep: it has no sweep.json. Name the folder of a trained sweep.")
@@ -63,7 +63,9 @@ class Sweep:
         if (found := definition.get("format")) != FORMAT:
             raise RunError(f"{path} has sweep format {found}; this kelbo reads {FORMAT}.")
         if missing := KEYS - definition.keys():
-            raise Damaged(f"{sweep.definition_path} lacks {', '.join(sorted(missing))}. Lay the sweep anew elsewhere.")
+            raise Damaged(
+                f"{sweep.definition_path} lacks {', '.join(sorted(missing))}. Begin the sweep again elsewhere."
+            )
         return sweep
 
     @property
@@ -93,7 +95,7 @@ class Sweep:
         return self.path / f"table{ending}"
 
     def status(self, lane: str) -> dict[str, Any] | None:
-        """How the lane ended last time; None where it never did."""
+        """How the lane ended last time; None if it never did."""
         path = self._state(lane)
         return read_json(path) if path.exists() else None
 
@@ -102,7 +104,7 @@ class Sweep:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Inside the block no other process may run this sweep. RunError where one does already, or no lock is to be had."""
+        """Inside the block no other process may run this sweep. RunError if one does already, or if it cannot be locked."""
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:

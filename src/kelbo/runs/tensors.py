@@ -1,4 +1,4 @@
-"""Named tensors and what is told of them in one safetensors file: nothing pickled, written whole or not at all."""
+"""Named tensors and a JSON header in one safetensors file: nothing pickled, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def write_tensors(path: Path, kind: str, tensors: Mapping[str, Tensor], header: 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors (on the CPU) and the header of a file that `write_tensors` wrote.
 
-    Raises Damaged where it cannot be read, was written by something else, or is of another kind.
+    Raises Damaged if it cannot be read, was written by something else, or is of another kind.
     """
     try:
         with safe_open(path, "pt") as file:
             told = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (OSError, SafetensorError, ValueError) as error:
-        raise Damaged(f"{path} cannot be read ({error}). Make it anew.") from error
+        raise Damaged(f"{path} cannot be read ({error}). Remove it, and make it again.") from error
     if not isinstance(told, dict) or told.get("kind") != kind:
         found = f"a {told.get('kind')}" if isinstance(told, dict) else "none of kelbo's files"
         raise Damaged(f"{path} should hold a {kind}; it is {found}.")

@@ -13,7 +13,7 @@ from kelbo.errors import Damaged, RunError
 def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None:
     """Replace `path` by `content`: written beside it, flushed to the disk, then renamed. An OSError names the path.
 
-    make: its folder too, where there is none.
+    make: create its folder too, if there is none.
     """
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None
 
 
 def require_room(path: Path) -> None:
-    """RunError where nothing can be made at `path`: the nearest thing above it is no folder, or cannot be written to."""
+    """RunError if nothing can be created at `path`: the nearest thing above it is no folder, or cannot be written to."""
     above = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), path.absolute())
     if not above.is_dir():
         raise RunError(f"{path} cannot be made, since {above} is not a folder. Choose another path.", remedy=("out",))
@@ -51,7 +51,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Damaged where the file is absent, is not JSON or holds something else."""
+    """A JSON object. Damaged if the file is absent, is not JSON or holds something else."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:

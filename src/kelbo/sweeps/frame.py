@@ -26,7 +26,7 @@ UNKNOWN = "unknown"
 
 
 class LaneNumber(NamedTuple):
-    """One number of one lane; value and step are None where the lane lacks what another lane has.
+    """One number of one lane; value and step are None if the lane lacks what another lane has.
 
     settings    what the sweep varies, by path, with its values' own types
     source      which record the number is from; records of other settings are other sources, or told by `conditions`
@@ -51,7 +51,7 @@ class Summary(NamedTuple):
     n           finished lanes that have it; the others are `excluded` from all numbers here
     sd          over seeds, by n - 1; None with one
     low, high   the central 95 % interval of the mean over seeds, by Student's t; None with one; of shares within 0 and 1
-    step        of all n; None where they differ
+    step        of all n; None if they differ
     note        why lanes are excluded, and in what those differ that are not
     """
 
@@ -73,7 +73,7 @@ class Summary(NamedTuple):
 def rows(sweep: Sweep) -> list[LaneNumber]:
     """Every lane's numbers, in the order of the lanes; each lane has a row for each quantity that any lane has.
 
-    Where no lane has any number yet, each has one row without a quantity. Damaged or RunError names a record that cannot
+    If no lane has any number yet, each has one row without a quantity. Damaged or RunError names a record that cannot
     be read.
     """
     lanes = sweep.definition()["lanes"]
@@ -195,7 +195,7 @@ def _training(run: Run) -> dict[str, str]:
 
 
 def _images(run: Run, known: Mapping[str, Any]) -> str:
-    """The fingerprints of a run's images. Damaged where its provenance has none: nobody could say what a mean is over."""
+    """The fingerprints of a run's images. Damaged if its provenance has none: it would be unknown what a mean is over."""
     try:
         return " ".join(f"{name} {split['fingerprint']}" for name, split in known["data"]["splits"].items())
     except (KeyError, TypeError, AttributeError) as error:
@@ -208,7 +208,7 @@ def _images(run: Run, known: Mapping[str, Any]) -> str:
 
 
 def typed(settings: Sequence[dict[str, str]]) -> list[dict[str, Setting]]:
-    """Settings as numbers and truth values where they are; one type a setting, text where its values are of several."""
+    """Settings as numbers and truth values where they are; one type a setting, text if its values are of several."""
     kinds: dict[str, set[type]] = {}
     for of_lane in settings:
         for path, text in of_lane.items():

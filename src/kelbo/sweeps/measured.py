@@ -1,12 +1,12 @@
-"""What was measured of a run as numbers by name: one list, whichever measurement a number is from."""
+"""The journal and the measurements of a run as one list of numbers by name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
+from kelbo.intervals import known
 from kelbo.runs import Measurement, Run
 from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.settings import flat
@@ -51,7 +51,7 @@ CALIBRATION = ("total_variation", "kolmogorov_smirnov", "wasserstein", "miscalib
 SHARES = ("precision", "recall", "coverage")
 
 LEFT_OUT = "left out"
-"""the condition that says why a number that a record holds is not among the others"""
+"""the condition that says why a number of a record is left out of means"""
 
 UNCHANGING = {
     "run": "the recipe's name",
@@ -59,14 +59,14 @@ UNCHANGING = {
     "step": "a number's step stands beside it",
     "averaged": "told by its weights",
 }
-"""settings of a record that are no conditions of its numbers, with the reasons; every other is one, a new one too"""
+"""settings of a record that are not conditions of its numbers, with the reasons; every other setting is one"""
 
 RESULTS = {
     **dict.fromkeys(("value", "low", "high", "standard_error"), "the number and its interval"),
     **dict.fromkeys(("details", "cap", "of", "rank_deficient"), "found with the number"),
     "seconds": "how long it took",
 }
-"""what stands beside a score in its record and is no condition of it, with the reasons; all else there is one"""
+"""what stands beside a score in its record and is not a condition of it, with the reasons; everything else there is one"""
 
 
 def numbers(run: Run) -> list[Number]:
@@ -76,11 +76,6 @@ def numbers(run: Run) -> list[Number]:
     """
     measured = [one for one in run.measurements.newest() if one.name == "evaluation" or "scores" in one.value]
     return [*_of_journal(run), *(number for one in measured for number in _read(one))]
-
-
-def known(value: Any) -> float | None:
-    """A number that is one: None of None, and of what is not finite."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _read(measured: Measurement) -> list[Number]:

@@ -39,7 +39,7 @@ def write_rows(path: Path, table: Sequence[LaneNumber] | Sequence[Summary]) -> N
 
 
 def require_table(path: Path) -> None:
-    """RecipeError where no table can be written at `path`: a folder, another ending, or .parquet without pyarrow."""
+    """RecipeError if no table can be written at `path`: a folder, another ending, or .parquet without pyarrow."""
     if path.is_dir() or path.suffix not in (".csv", ".parquet"):
         raise RecipeError(f"A table is a file that ends in .csv or .parquet; got {path}.")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
@@ -86,7 +86,7 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def printed(found: Sequence[Summary], quantities: Sequence[str] | None = None) -> Table:
     """Summaries for a terminal of 80 columns; under it what the numbers are of, and what must be said of some.
 
-    quantities: which, from every source; by default the usual ones of evaluations (of the journal, where there is none),
+    quantities: which, from every source; by default the usual ones of evaluations (of the journal, if there is none),
     and all scores.
     """
     from rich.box import SIMPLE_HEAD
@@ -125,7 +125,7 @@ def _usual(found: Sequence[Summary]) -> list[Summary]:
 
 
 def _names(shown: Sequence[Summary]) -> dict[tuple[str, str], str]:
-    """What each quantity of each source is called, in words; where several sources have it, theirs are part of its name."""
+    """What each quantity of each source is called, in words; if several sources have it, theirs are part of its name."""
     sources: dict[str, set[str]] = {}
     for row in shown:
         sources.setdefault(row.quantity, set()).add(row.source)
@@ -137,7 +137,7 @@ def _names(shown: Sequence[Summary]) -> dict[tuple[str, str], str]:
 
 
 def _short(paths: list[str]) -> dict[str, str]:
-    """Settings' headers: the last word of their path, the whole path where two would be the same."""
+    """Settings' headers: the last word of their path, the whole path if two would be the same."""
     last = [path.rpartition(".")[2] for path in paths]
     return {path: path if last.count(word) > 1 else word for path, word in zip(paths, last, strict=True)}
 
@@ -173,7 +173,7 @@ def _statistics(row: Summary) -> tuple[str, str, str]:
 
 
 def _digits(value: float, spread: float) -> str:
-    """A number to two digits of its spread, or to three of its own where that takes many; to five where there is none."""
+    """A number to two digits of its spread, or to three of its own if that takes many; to five without a spread."""
     decimals = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else None
     form = ",.5g" if decimals is None else ",.3g" if decimals > 6 else f",.{decimals}f"
     return f"{value:{form}}".replace("-", "−")
