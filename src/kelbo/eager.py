@@ -81,7 +81,7 @@ def _is_batched(value: Tensor) -> bool:
 
 
 @contextmanager
-def by_itself() -> Iterator[None]:
+def plain_autograd() -> Iterator[None]:
     """Inside the block, gradients are on, and inference mode and autocast off, whatever is set around it."""
     with torch.inference_mode(False), torch.enable_grad(), full_precision():
         yield

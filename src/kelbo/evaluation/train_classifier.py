@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from kelbo.data.batches import Batches, passes
 from kelbo.data.images import Images
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import DataError, Divergence
 from kelbo.evaluation.classifier import PREPARATION, ImageClassifier, TrainedClassifier
 from kelbo.seeds import seeded
@@ -21,7 +21,7 @@ Watch = Callable[[int, int, float], None]
 """called with the step, the number of steps and the step's loss"""
 
 
-@by_itself()
+@plain_autograd()
 def train_classifier(
     images: Images,
     labels: np.ndarray,

@@ -15,7 +15,7 @@ from torch import Tensor
 from kelbo.bound import Bound
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric, find_device
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.evaluation.sigma import SolvedSigma
 from kelbo.experiments.guards import (
@@ -133,7 +133,7 @@ class Experiment:
             return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
 
 
-@by_itself()
+@plain_autograd()
 def open_run(
     path: Path,
     *,

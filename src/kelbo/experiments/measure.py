@@ -9,7 +9,7 @@ import numpy as np
 
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
@@ -47,7 +47,7 @@ def measure(
     return from_first(fabric, lambda: store.keep(measured, arrays))
 
 
-@by_itself()
+@plain_autograd()
 def evaluate_run(
     experiment: Experiment,
     split: str = "test",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelbo import evaluation
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
 from kelbo.experiments.measure import evaluate_run, measure
@@ -19,7 +19,7 @@ TRAVERSED, SPAN, STEPS = 12, 2.5, 11
 """latents of the most rate that are moved, how far (prior standard deviations), in how many steps"""
 
 
-@by_itself()
+@plain_autograd()
 def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     """Measure all that a page shows of these weights; the measurement "page" tells which measurements these are.
 

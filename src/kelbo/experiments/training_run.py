@@ -8,7 +8,7 @@ from pathlib import Path
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import failing_together, once
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.experiments.guards import (
     require_same_data,
     require_same_precision,
@@ -32,7 +32,7 @@ def unseen(data: ImageSet) -> None:
     """A See that does not look."""
 
 
-@by_itself()
+@plain_autograd()
 def train(
     recipe: Recipe,
     out: Path,

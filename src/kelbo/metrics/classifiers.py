@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.seeds import Source, all_drawing_from, drawing_from, source
@@ -16,7 +16,7 @@ from kelbo.seeds import Source, all_drawing_from, drawing_from, source
 Classifier = Literal["logistic", "linear", "mlp", "forest"]
 
 
-@by_itself()
+@plain_autograd()
 def predictions(
     classifier: Classifier,
     train: Floats,

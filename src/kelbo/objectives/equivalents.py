@@ -17,13 +17,13 @@ import math
 import torch
 
 from kelbo.bound import Bound
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.protocols import Objective, State
 
 
 def weight_of_rate(objective: Objective, bound: Bound, state: State) -> float:
     """∂loss/∂(mean rate) ÷ ∂loss/∂(mean distortion) at this bound and state; negative if the objective wants more rate."""
-    with by_itself():
+    with plain_autograd():
         rate = bound.rate.detach().clone().requires_grad_()
         distortion = bound.distortion.detach().clone().requires_grad_()
         loss, _ = objective(Bound(rate, distortion), state)

@@ -12,7 +12,7 @@ import torch
 from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.experiments.guards import require_same_precision
 from kelbo.machine import keep_freed_memory
@@ -40,7 +40,7 @@ class Choice(NamedTuple):
     queue_images_per_second: float | None = None
 
 
-@by_itself()
+@plain_autograd()
 def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: int | None = None) -> Choice:
     """The faster way for lanes that stack, by a short probe of both on this machine; the queue for others.
 

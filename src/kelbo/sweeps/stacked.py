@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.distributed.fabric import Fabric
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
 from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
 from kelbo.experiments.running import Running, running
@@ -35,7 +35,7 @@ TOLD_EVERY = 10
 """steps"""
 
 
-@by_itself()
+@plain_autograd()
 def train_stacked(
     recipes: Sequence[Recipe],
     folders: Sequence[Path],

@@ -1,13 +1,12 @@
 """The two networks of the β-VAE score as the β-VAE reproducibility study trained them: one code after the other.
 
-Its code made one network and one optimiser, and let them learn the VAE's points, then PCA's, then ICA's. Between codes it drew
-the weights anew and nothing else, so that PCA began with the squared gradients that Adagrad had summed over the VAE's points,
-and with a learning rate and a patience that were the VAE's. For ICA it took another optimiser, Adam, at a rate of 1 for the
-linear network where the others had Adagrad at 0.01. Dropout was never switched off for the test.
-It learned from 1,000 points and tested on 501, where the definition's users take 10,000 and 5,000. With the shape left out,
-four factors were drawn, but its networks still chose among five classes.
+Its code created one network and one optimiser and trained them on the VAE's points, then on PCA's, then on ICA's. Between codes
+it reset only the weights, so PCA started with the squared gradients that Adagrad had summed over the VAE's points, and with the
+VAE's learning rate and patience. For ICA it created another optimiser, Adam, at a rate of 1 for the linear network, while the
+others had Adagrad at 0.01. Dropout stayed on in the test. It trained on 1,000 points and tested on 501, while the definition's
+users take 10,000 and 5,000. With the shape left out, four factors were drawn, but the networks still had five classes.
 
-Each of these can be switched on alone, so that its effect is measured with all else equal.
+Each of these can be enabled alone, so that its effect is measured with all else equal.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from kelbo.eager import by_itself
+from kelbo.eager import plain_autograd
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.metrics.classifiers import mlp_layers
@@ -28,14 +27,14 @@ from kelbo.seeds import Source, all_drawing_from, drawing_from
 
 Network = Literal["linear", "mlp"]
 POINTS = (1_000, 501)
-"""points of the β-VAE score that the study's code learned from and tested on: half of them and one"""
+"""training and test points of the β-VAE score in the study's code"""
 STEPS: dict[Network, int] = {"linear": 10_000, "mlp": 5_000}
 TUNED = ("ica",)
-"""codes whose networks the study trained by Adam"""
+"""codes whose networks the study trained by their own Adam"""
 
 
 class Task(NamedTuple):
-    """One code's points (N, K), the factors that they tell of (N,), 0 … classes - 1, and the points (M, K) to be told."""
+    """One code's training points (N, K), their factors (N,), 0 … classes - 1, and its test points (M, K)."""
 
     train: Floats
     labels: Ints
@@ -43,11 +42,11 @@ class Task(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a network told of a code's test points.
+    """A network's predictions on a code's test points.
 
-    whole    classes with every unit, (M,)
-    dropped  classes with half of the units dropped, (M,); the same of a linear network, which drops none
-    rate     the learning rate that its training ended with
+    whole    predicted classes without dropout, (M,)
+    dropped  predicted classes with dropout, (M,); the same for a linear network, which has none
+    rate     the final learning rate
     """
 
     whole: Ints
@@ -55,7 +54,7 @@ class Answers(NamedTuple):
     rate: float
 
 
-@by_itself()
+@plain_autograd()
 def answers_in_turn(
     network: Network,
     tasks: Mapping[str, Task],
@@ -66,17 +65,17 @@ def answers_in_turn(
     tuned: Collection[str] = TUNED,
     steps: int | None = None,
 ) -> dict[str, Answers]:
-    """The answers of one network that learns each code of `tasks` in their order, full batch, `steps` a code.
+    """The answers of one network, trained on each code of `tasks` in their order, full batch, `steps` for each code.
 
-    linear by Adagrad (rate 0.01), 10,000 steps; mlp by Adagrad (rate 0.001, decay 0.0001), 5,000 steps; both with a tenth of
-    the rate, but no less than 1e-5, after 5,000 steps without a better loss. tuned: codes that an Adam of their own trains
-    instead, at a rate of 1 and 0.001. carried: the next code begins with the last one's optimiser and schedule; else with
-    fresh ones. Every code begins with the same weights, whichever came before. ScoreError where codes differ in K.
+    linear: Adagrad (rate 0.01), 10,000 steps; mlp: Adagrad (rate 0.001, decay 0.0001), 5,000 steps; both reduce the rate to a
+    tenth, but not below 1e-5, after 5,000 steps without a better loss. tuned: codes trained by their own Adam instead, at a
+    rate of 1 (linear) or 0.001. carried: the next code continues with the last one's optimiser and schedule; else with new
+    ones. Every code starts from the same weights. Raises ScoreError if codes differ in K.
     """
     if len({task.train.shape[1] for task in tasks.values()}) > 1:
         shapes = ", ".join(f"{name} {task.train.shape[1]}" for name, task in tasks.items())
-        raise ScoreError(f"One network learns codes of one size; got {shapes}.")
-    steps, told, memory = STEPS[network] if steps is None else steps, {}, None
+        raise ScoreError(f"All codes of one network must have the same size; got {shapes}.")
+    steps, predicted, memory = STEPS[network] if steps is None else steps, {}, None
     with all_drawing_from(Source(seed)):
         learner = _LEARNERS[network](next(iter(tasks.values())).train.shape[1], classes)
     for name, task in tasks.items():
@@ -87,8 +86,10 @@ def answers_in_turn(
                 memory = _Memory(network, learner.weights, adam=name in tuned)
             for _ in range(steps):
                 memory.step(learner.loss_and_gradient())
-            told[name] = Answers(learner.told(task.test, False), learner.told(task.test, True), memory.rate)
-    return told
+            predicted[name] = Answers(
+                learner.predicted(task.test, False), learner.predicted(task.test, True), memory.rate
+            )
+    return predicted
 
 
 class _Memory:
@@ -113,15 +114,15 @@ class _Memory:
         self.schedule.step(loss)
 
 
-class _Linear:
-    """A linear layer, (C, K + 1) with the intercept last; its gradient by hand, in a tenth of the time of autograd's."""
+class _LinearLearner:
+    """A linear layer, (C, K + 1) with the intercept last; its written-out gradient takes a tenth of the time of autograd's."""
 
     def __init__(self, dims: int, classes: int) -> None:
         self.dims, self.classes = dims, classes
         self.weights = [torch.zeros(classes, dims + 1)]
 
     def begin(self, task: Task) -> None:
-        """Draw the weights anew, in place, to learn this code's points."""
+        """Reset the weights, in place, before training on this code's points."""
         layer = nn.Linear(self.dims, self.classes)
         self.weights[0].copy_(torch.cat([layer.weight, layer.bias[:, None]], 1).detach())
         self.inputs = _with_ones(torch.as_tensor(task.train).float()).T.contiguous()
@@ -135,11 +136,11 @@ class _Linear:
         weights.grad = gradient.div_(self.inputs.shape[1])
         return loss
 
-    def told(self, points: Floats, dropped: bool) -> Ints:
+    def predicted(self, points: Floats, dropped: bool) -> Ints:
         return np.asarray((_with_ones(torch.as_tensor(points).float()) @ self.weights[0].T).argmax(1))
 
 
-class _Mlp:
+class _MlpLearner:
     def __init__(self, dims: int, classes: int) -> None:
         self.layers = mlp_layers(dims, classes)
         self.weights: list[Tensor] = list(self.layers.parameters())
@@ -158,12 +159,12 @@ class _Mlp:
         return loss.item()
 
     @torch.no_grad()
-    def told(self, points: Floats, dropped: bool) -> Ints:
+    def predicted(self, points: Floats, dropped: bool) -> Ints:
         self.layers.train(dropped)
         return np.asarray(self.layers(torch.as_tensor(points).float()).argmax(1))
 
 
-_LEARNERS = {"linear": _Linear, "mlp": _Mlp}
+_LEARNERS = {"linear": _LinearLearner, "mlp": _MlpLearner}
 
 
 def _with_ones(points: Tensor) -> Tensor:
