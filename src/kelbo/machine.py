@@ -1,4 +1,4 @@
-"""The machine underneath: its memory allocator, made fit for tensors, and its description for a run's provenance."""
+"""The machine: settings of its memory allocator that suit tensors, and its description for a run's provenance."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scipy", "sc
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let glibc's malloc keep freed blocks instead of giving them back to the kernel; says whether it was done.
+    """Let glibc's malloc keep freed blocks instead of returning them to the kernel. Returns whether it was done.
 
-    A training step frees and asks again for the same hundreds of megabytes; by default each block is mapped and faulted in
-    anew, page by page. Applies to the whole process, so only
-    training, evaluation and the command line call it, never an import. Does nothing elsewhere than Linux with glibc, or
-    where the environment has KELBO_KEEP_MEMORY=0.
+    A training step frees and allocates the same hundreds of megabytes again and again; by default each block is mapped and
+    faulted in every time, page by page. This setting applies to the whole process, so only training, evaluation and the
+    command line make it, never an import. It does nothing except on Linux with glibc, or if the environment variable
+    KELBO_KEEP_MEMORY is 0.
     """
     if os.environ.get("KELBO_KEEP_MEMORY") == "0" or platform.libc_ver()[0] != "glibc":
         return False
@@ -36,12 +36,12 @@ def keep_freed_memory() -> bool:
 
 @cache
 def is_amd() -> bool:
-    """Whether the processor is AMD's, where PyTorch's matrix products are better left to another library."""
+    """Whether the processor is AMD's, on which PyTorch's matrix products are slower than another library's."""
     return "AMD" in _processor()
 
 
 def device_of_doubles(device: torch.device) -> torch.device:
-    """Where float64 is computed beside a device: on itself, or on the CPU where it has none, as Apple's GPUs."""
+    """The device for float64 computations: the device itself, or the CPU if it has no float64 (Apple's GPUs)."""
     try:
         torch.zeros((), dtype=torch.float64, device=device)
     except (TypeError, RuntimeError):
@@ -50,7 +50,7 @@ def device_of_doubles(device: torch.device) -> torch.device:
 
 
 def require_float32_default() -> None:
-    """RecipeError where PyTorch makes new tensors of another dtype: weights drawn in float64 would be others."""
+    """RecipeError if PyTorch's default dtype is not float32: weights drawn in float64 would differ."""
     if torch.get_default_dtype() is not torch.float32:
         raise RecipeError(
             f"PyTorch's default dtype is {torch.get_default_dtype()}; kelbo's models are float32. "
@@ -59,7 +59,7 @@ def require_float32_default() -> None:
 
 
 def describe() -> dict[str, str | int | list[str]]:
-    """Processor, accelerators, threads and versions: what a number depends on."""
+    """Processor, accelerators, threads and versions, on which numbers depend."""
     return {
         "processor": _processor(),
         "threads": torch.get_num_threads(),
@@ -74,7 +74,7 @@ def describe() -> dict[str, str | int | list[str]]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Of installed packages, by name; "not installed" where one is missing."""
+    """Versions of packages by name; "not installed" if one is missing."""
     return {package: _version(package) for package in packages}
 
 
@@ -89,9 +89,7 @@ def _processor() -> str:
 
 def _version(package: str) -> str:
     if package == "torch":
-        return str(
-            torch.__version__
-        )  # which names the build too ("+cpu", "+cu130"); the package's own version need not
+        return str(torch.__version__)  # it names the build too ("+cpu", "+cu130"), which the package's metadata may not
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -39,11 +39,11 @@ def test_training_downloads_nothing_unasked(kelbo, mirror, tmp_path):
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        ("digits", 2, "There is nothing to fetch for 'digits'; there is mnist, fashion-mnist"),
+        ("digits", 2, "Nothing can be fetched for 'digits'; choose one of mnist, fashion-mnist"),
         (
             "celeba",
             1,
-            "CelebA has no home that a program may download from. To do it by hand, get img_align_celeba.zip",
+            "CelebA has no home that a program may download from. To fetch by hand, get img_align_celeba.zip",
         ),
         ("cifar10", 1, "the server answers 404 Not Found"),
     ],

@@ -155,7 +155,9 @@ def test_an_unreadable_picture_is_named_or_skipped_with_its_attributes(root, pac
         (root / "img_align_celeba" / name(place)).write_bytes(b"no picture")
     if packed:
         pack(root)
-    with pytest.raises(DataCorrupt, match=r"000001.jpg cannot be read as a picture \(its content is of no format"):
+    with pytest.raises(
+        DataCorrupt, match=r"000001.jpg cannot be read as a picture \(its content is in no supported format"
+    ):
         celeba(root, 8)
     image_set = celeba(root, 8, unreadable="skip")
     np.testing.assert_array_equal(image_set.attributes["train"], VALUES[1:3] == 1)

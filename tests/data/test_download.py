@@ -107,7 +107,7 @@ def test_a_connection_that_always_breaks_is_told_and_the_next_run_resumes(server
     with pytest.raises(DataError) as raised:
         get(source_of(url), tmp_path)
     assert f"{url}: the connection ended after 200,000 of 300,000 bytes" in str(raised.value)
-    assert "Run it again to resume." in str(raised.value)
+    assert "Fetch again to resume." in str(raised.value)
     assert kept(tmp_path) == [".a.bin.partial"]
     assert len(server.asked) == ATTEMPTS
     [path] = get(source_of(url), tmp_path)
@@ -173,7 +173,7 @@ def test_every_home_that_was_tried_is_told(server, tmp_path):
         get(source_of(first, second), tmp_path)
     assert f"{first}: the server answers 404" in str(raised.value)
     assert f"{second}: the server answers 403" in str(raised.value)
-    assert f"To do it by hand, save these in {tmp_path / 'tests'}:\n  {first}\n" in str(raised.value)
+    assert f"To fetch by hand, save these in {tmp_path / 'tests'}:\n  {first}\n" in str(raised.value)
 
 
 def test_a_busy_server_is_asked_again(server, tmp_path):
@@ -198,7 +198,7 @@ def test_without_a_network_it_says_what_to_get_and_where_to_put_it(monkeypatch, 
             get(source_of(url, "http://no-such-host.invalid/a.bin"), tmp_path)
     assert f"{url}: no connection (" in str(raised.value)
     assert "no-such-host.invalid/a.bin: no connection (" in str(raised.value)
-    assert f"To do it by hand, save these in {tmp_path / 'tests'}:\n  {url}\nOr name a web server" in str(raised.value)
+    assert f"To fetch by hand, save these in {tmp_path / 'tests'}:\n  {url}\nOr name a web server" in str(raised.value)
 
 
 def test_a_copy_packed_anew_is_known_by_what_it_unpacks_to(server, tmp_path):

@@ -83,7 +83,7 @@ def test_reading_holds_the_bits_and_a_part_but_never_the_whole(tmp_path):
         ({"imgs": np.zeros((COUNT, 32, 32), np.uint8)}, r"found uint8 \(384, 32, 32\)"),
         ({"imgs": np.zeros((COUNT - 1, 64, 64), np.uint8)}, r"found uint8 \(383, 64, 64\)"),
         ({"imgs": np.full((COUNT, 64, 64), 255, np.uint8)}, "should hold levels 0 and 1; found 255"),
-        ({"imgs": np.zeros((COUNT, 64, 64), np.uint8, order="F")}, "values lie column by column"),
+        ({"imgs": np.zeros((COUNT, 64, 64), np.uint8, order="F")}, "values are in column order"),
         ({"imgs": np.array([Bomb()], dtype=object)}, "should be uint8"),
         ({"latents_classes": None}, "holds no array 'latents_classes'"),
         ({"latents_classes": np.zeros((COUNT, 5), np.int64)}, r"should be int64 \(384, 6\); found int64 \(384, 5\)"),
@@ -120,7 +120,7 @@ def test_an_array_that_claims_more_than_it_holds_is_refused(tmp_path):
     write(tmp_path / FILE, imgs=None)
     with zipfile.ZipFile(tmp_path / FILE, "a") as archive:
         archive.writestr("imgs.npy", stream.getvalue())
-    with pytest.raises(DataCorrupt, match=f"{FILE}.*holds 128 bytes, which its shape"):
+    with pytest.raises(DataCorrupt, match=f"{FILE}.*holds 128 bytes, which does not match its shape"):
         _read(tmp_path / FILE, FACTORS)
 
 

@@ -203,9 +203,7 @@ def test_transparent_pixels_are_refused(tmp_path):
 def test_animations_are_refused(tmp_path, ending):
     frames = [Image.fromarray(picture()) for _ in range(3)]
     frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
-    with pytest.raises(
-        DataCorrupt, match=rf"a\.{ending} is an animation of 3 frames. Save each as a picture of its own"
-    ):
+    with pytest.raises(DataCorrupt, match=rf"a\.{ending} is an animation of 3 frames. Save each as a separate picture"):
         folder(tmp_path, 8)
 
 

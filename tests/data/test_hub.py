@@ -115,7 +115,7 @@ def test_splits_named_as_such_are_the_splits_and_others_are_told(names, used, no
         ({"test": 3}, DataCorrupt, "no train split"),
         ({"validation": 3, "test": 3}, DataCorrupt, "no train split"),
         ({"train": 3, "val": 3, "validation": 3}, DataCorrupt, "both val and validation"),
-        ({"a": 3, "b": 3}, DataCorrupt, "none of train, validation and test: a, b"),
+        ({"a": 3, "b": 3}, DataCorrupt, "other than train, validation and test: a, b"),
         ({"train": 3, "test": 0}, DataMissing, "no images in its split test"),
         ({"train": 0}, DataMissing, "no images"),
     ],
@@ -195,7 +195,9 @@ def test_a_damaged_file_is_named(datasets, tmp_path):
 
 
 def test_a_name_that_cannot_be_reached_is_missing_data(datasets):
-    with pytest.raises(DataMissing, match=r"'no-one/nothing' was not had from the Hugging Face hub .* by data.root"):
+    with pytest.raises(
+        DataMissing, match=r"'no-one/nothing' could not be loaded from the Hugging Face hub .*data\.root"
+    ):
         hub("no-one/nothing")
 
 

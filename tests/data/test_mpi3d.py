@@ -112,7 +112,7 @@ def test_pixels_that_have_no_place_in_memory_are_refused_with_the_way_out(tmp_pa
         ({"imgs": PIXELS}, "holds no array 'images'; its arrays: imgs"),
         ({"images": PIXELS[:128]}, r"should be uint8 \(288, 64, 64, 3\); found uint8 \(128, 64, 64, 3\)"),
         ({"images": PIXELS[:9].astype(np.float32)}, "found float32"),
-        ({"images": np.asfortranarray(PIXELS)}, "column by column"),
+        ({"images": np.asfortranarray(PIXELS)}, "in column order"),
         ({"images": np.array([{}], dtype=object)}, "found object"),
     ],
 )

@@ -111,7 +111,7 @@ def test_an_array_that_was_never_filled_is_refused():
 
 @pytest.mark.parametrize("length", [0, 1, 7, 60, 100])
 def test_a_pickle_cut_off_anywhere_is_called_damaged(python2_pickle, length):
-    with pytest.raises(DataCorrupt, match=r"^file is no readable pickle: "):
+    with pytest.raises(DataCorrupt, match=r"^file is not a readable pickle: "):
         load_table(python2_pickle({"data": PIXELS})[:length], "file")
 
 

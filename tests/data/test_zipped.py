@@ -155,7 +155,7 @@ def test_an_archive_cut_off_is_named(tmp_path, kept):
     archive = pack(tmp_path / "x.zip", {f"{i}.png": png() for i in range(5)})
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(kept * len(whole))])
-    with pytest.raises(DataCorrupt, match=f"^{archive} is no readable zip archive .*: it is cut off or damaged"):
+    with pytest.raises(DataCorrupt, match=f"^{archive} is not a readable zip archive .*: it is cut off or damaged"):
         folder(archive)
 
 

@@ -1,4 +1,4 @@
-"""`kelbo baseline`: codes of a data set by PCA, ICA, random weights or raw pixels, to hold a model's against."""
+"""`kelbo baseline`: codes of a data set by PCA, ICA, random weights or raw pixels, to compare with a model's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def baseline(
     kind: Annotated[str, typer.Argument(help="pca, ica, random or pixels.", metavar="KIND")],
     name: Annotated[str, typer.Argument(help="A data set: shapes2d, shapes3d, mnist …", metavar="SET")],
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
-    latents: Annotated[int, typer.Option(min=1, help="How many codes an image has; pixels ignores it.")] = 10,
+    latents: Annotated[int, typer.Option(min=1, help="Codes per image; ignored by pixels.")] = 10,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, as size=32.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, such as size=32.")
     ] = None,
     as_published: Annotated[
         bool, typer.Option("--as-published", help="Fit and encode in two pixel layouts, as one study did.")
@@ -24,7 +24,7 @@ def baseline(
     seed: Seed = 0,
     data_root: DataRoot = None,
 ) -> None:
-    """Fit a linear code to a set's training split and write the codes of all images, or of the test split without factors."""
+    """Fit a linear code to a set's training split and write the codes of all images; without factors, of the test split."""
     from kelbo.cli.code_files import require_writable, write_codes
     from kelbo.machine import keep_freed_memory
     from kelbo.recipes.build import baseline as corrected

@@ -27,13 +27,13 @@ def write_codes(
     factors: Factors | None = None,
     paths: np.ndarray | None = None,
 ) -> None:
-    """Write codes (N, K) and what is known of their images as .npz or .parquet, atomically.
+    """Write codes (N, K) and the labels or factors of their images as .npz or .parquet, atomically.
 
-    scales: standard deviations, where the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
+    scales: standard deviations, if the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
     order of their indices. paths: of the images' files within the set (N,), whose folders name classes. The .npz holds
-    `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths` and `classes` as far as there are any, and is what
-    `kelbo score` reads; the table has columns mean_0 …, scale_0 …, `label`, one a factor, `path` and `class`. RecipeError
-    for another ending, or for .parquet without pyarrow.
+    `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths` and `classes`, those that exist; `kelbo score`
+    reads it. The table has columns mean_0 …, scale_0 …, `label`, one per factor, `path` and `class`. RecipeError for
+    another ending, or for .parquet without pyarrow.
     """
     arrays = {"means": means}
     if scales is not None:
@@ -57,9 +57,9 @@ def write_codes(
 
 
 def require_writable(path: Path) -> None:
-    """RecipeError where codes cannot be written there: a folder, another ending, or .parquet without pyarrow.
+    """RecipeError if codes cannot be written there: a folder, another ending, or .parquet without pyarrow.
 
-    RunError where the folder cannot be made.
+    RunError if the folder cannot be made.
     """
     require_file(path, ".npz", ".parquet")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
@@ -76,7 +76,7 @@ def _columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz by name; nothing in it is unpickled. DataMissing, or DataCorrupt where it is no such file."""
+    """The arrays of an .npz by name; nothing in it is unpickled. DataMissing if it is absent, DataCorrupt if it is no .npz."""
     if not path.is_file():
         raise DataMissing(f"There is no file {path}.")
     try:

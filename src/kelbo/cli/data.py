@@ -1,4 +1,4 @@
-"""`kelbo data`: which sets there are, getting one, whether it is whole, what it looks like."""
+"""`kelbo data`: list the sets, download one, check it, preview it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from kelbo.cli.places import require_picture
 if TYPE_CHECKING:
     from kelbo.data.image_set import ImageSet
 
-app = typer.Typer(help="List the data sets, fetch one, check it, or look at it.", no_args_is_help=True)
+app = typer.Typer(help="List the data sets; fetch, check or preview one.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help="Of the data set: size=32, crop=148, …")
+    list[str] | None,
+    typer.Option("--set", metavar="SETTING=VALUE", help="A setting of the data set: size=32, crop=148, …"),
 ]
 
 
@@ -37,7 +38,7 @@ def list_sets() -> None:
 
 @app.command()
 def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_json: Json = False) -> None:
-    """Read a data set as training would and say what is in it, or which of its pictures cannot be used, all of them."""
+    """Read a data set as training would, and report its contents, or every picture that cannot be used."""
     from kelbo.data.decoding import PicturesRefused
     from kelbo.errors import DataCorrupt
 
@@ -80,7 +81,7 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
 def fetch(
     name: Annotated[str, typer.Argument(help="A set with a public home: mnist, cifar10, …")], data_root: DataRoot = None
 ) -> None:
-    """Download a set's official files, once: resumed where it broke off, verified, never overwriting yours."""
+    """Download a set's official files: resumable, verified, never overwriting files of yours."""
     from kelbo.cli.downloads import Downloads
     from kelbo.data.download import fetch as fetch_files
     from kelbo.data.homes import HOMES
@@ -89,7 +90,7 @@ def fetch(
     from kelbo.recipes.schema import SETS
 
     if name not in HOMES:
-        raise RecipeError(f"There is nothing to fetch for {name!r}; there is {', '.join(HOMES)}.")
+        raise RecipeError(f"Nothing can be fetched for {name!r}; choose one of {', '.join(HOMES)}.")
     source = HOMES[name]
     with Downloads() as downloads:
         paths = fetch_files(source, root_of(data_root), watch=downloads)

@@ -1,4 +1,4 @@
-"""What a download looks like: a bar for each file on a terminal, plain lines elsewhere."""
+"""Show a download: a bar for each file on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 
 class Downloads:
-    """Give it to `fetch` as its watch, inside a `with`. Everything goes to standard error."""
+    """The watch of `fetch`, used in a `with` block. It writes to standard error."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)

@@ -13,7 +13,7 @@ from kelbo.cli.places import require_picture
 if TYPE_CHECKING:
     import numpy as np
 
-Noise = Annotated[bool, typer.Option("--noise", help="Draw pixels too, not the decoder's mean.")]
+Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
 
 
 def sample(
@@ -66,15 +66,15 @@ def reconstruct(
 
 def traverse(
     run: RunPath,
-    image: Annotated[int, typer.Option(min=0, help="Which of the test images to start from.")] = 0,
+    image: Annotated[int, typer.Option(min=0, help="Index of the test image to start from.")] = 0,
     span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
-    steps: Annotated[int, typer.Option(min=2, help="Pictures a row.")] = 9,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures per row.")] = 9,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Move one latent at a time: a row a latent, the most used first."""
+    """Vary one latent at a time: one row per latent, the most used first."""
     from kelbo import evaluation
     from kelbo.experiments import open_run
 
@@ -90,15 +90,15 @@ def traverse(
 
 def interpolate(
     run: RunPath,
-    first: Annotated[int, typer.Option("--from", min=0, help="Which of the test images to start from.")] = 0,
-    last: Annotated[int, typer.Option("--to", min=0, help="Which to end at.")] = 1,
-    steps: Annotated[int, typer.Option(min=2, help="Pictures, the ends included.")] = 10,
+    first: Annotated[int, typer.Option("--from", min=0, help="Index of the test image to start from.")] = 0,
+    last: Annotated[int, typer.Option("--to", min=0, help="Index of the test image to end at.")] = 1,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures, both ends included.")] = 10,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Go from one image to another through the latents."""
+    """Interpolate between two images in the latents."""
     from kelbo import evaluation
     from kelbo.experiments import open_run
 
@@ -112,13 +112,13 @@ def encode(
     run: RunPath,
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
     split: Annotated[
-        str, typer.Option(help="Which split: test, train, …; all: every image of a set with factors, with them.")
+        str, typer.Option(help="Which split: test, train, …; all: every image of a set with factors, and its factors.")
     ] = "test",
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Write the posterior's means and standard deviations of every image of a split, in order, and its file and class."""
+    """Write the posterior's means and standard deviations for every image of a split, in order, with its file and class."""
     from kelbo import evaluation
     from kelbo.cli.code_files import require_writable, write_codes
     from kelbo.experiments import open_run

@@ -1,4 +1,4 @@
-"""What many jobs look like while they run: a live line a job on a terminal, plain lines elsewhere."""
+"""Show many running jobs: one live line per job on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 SHOWN = 24
-"""lines of finished jobs that stay on a terminal; of more jobs only those that run are shown"""
+"""with up to this many jobs, finished ones stay visible on a terminal; with more, only running ones are shown"""
 
 
 class JobLines:
-    """Call `watch` with all that a queue tells of its jobs."""
+    """Call `watch` with every event of a queue's jobs."""
 
     def __init__(self, jobs: int, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -41,14 +41,14 @@ class JobLines:
         self.bar.stop()
 
     def watch(self, name: str, told: dict[str, Any]) -> None:
-        """Take in one thing told of one job."""
+        """Show one event of one job."""
         state = told.get("state")
         if state in ("done", "failed"):
             self._end(name, told)
         elif self.live:
             self._move(name, told)
         elif state == "again":
-            self.console.print(f"{name} · failed, and is tried again: {told['error']}", soft_wrap=True, markup=False)
+            self.console.print(f"{name} · failed, tried again: {told['error']}", soft_wrap=True, markup=False)
         elif "elbo" in told:
             self._quarter(name, told)
 
@@ -65,7 +65,7 @@ class JobLines:
         self.bar.update(self.tasks[name], **changed)
 
     def _quarter(self, name: str, told: dict[str, Any]) -> None:
-        """Without a terminal a lane says how it does at each quarter of its way."""
+        """Without a terminal, print a line for a lane at each quarter of its steps."""
         quarter = 4 * int(told["step"]) // max(1, int(told["steps"]))
         if quarter > self.printed.get(name, 0) and quarter < 4:
             self.printed[name] = quarter

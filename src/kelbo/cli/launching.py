@@ -1,4 +1,4 @@
-"""Over how many processes a verb works, and which of them speaks."""
+"""The processes of a command, and which of them prints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 Accelerator = Annotated[str | None, typer.Option(help="auto (the default), cpu, cuda, mps, …")]
 Devices = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes on this machine, one a device. By default 1, or as many as torchrun has."),
+    typer.Option(min=1, help="Processes on this machine, one per device. By default 1, or torchrun's number."),
 ]
-Nodes = Annotated[int | None, typer.Option("--num-nodes", min=1, help="Machines. By default 1, or as torchrun has.")]
+Nodes = Annotated[int | None, typer.Option("--num-nodes", min=1, help="Machines. By default 1, or torchrun's number.")]
 
 
 def launch(
@@ -26,14 +26,14 @@ def launch(
     num_nodes: int | None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
 ) -> Fabric:
-    """Start the processes, or join those that torchrun started. RecipeError where the machine has not what was asked for."""
+    """Start the processes, or join those that torchrun started. RecipeError if the machine does not have the devices."""
     from kelbo.distributed.fabric import Fabric
     from kelbo.distributed.processes import part_at_exit
 
     devices, num_nodes = _numbers(devices, num_nodes)
     try:
         fabric = Fabric(accelerator=accelerator or "auto", devices=devices, num_nodes=num_nodes, precision=precision)
-    except Exception as error:  # Fabric raises many kinds for what a machine has not
+    except Exception as error:  # Fabric raises errors of many kinds for missing devices
         raise RecipeError(
             f"--accelerator {accelerator or 'auto'} --devices {devices} is not available on this machine: {error}"
         ) from error
@@ -45,19 +45,19 @@ def launch(
 def launch_where_asked(
     device: str | None, accelerator: str | None, devices: int | None, num_nodes: int | None
 ) -> Fabric | None:
-    """As `launch` where one of its options is given or torchrun is at work; else None: one process, on `device`."""
+    """As `launch` if one of its options is given or under torchrun; else None: one process, on `device`."""
     if accelerator is devices is num_nodes is None and not _under_torchrun():
         return None
     if device is not None:
         raise RecipeError(
-            f"--device {device} names the one device of one process. With --accelerator, --devices, --num-nodes or "
-            "torchrun leave it out and name the kind by --accelerator."
+            f"--device {device} is for a single process. With --accelerator, --devices, --num-nodes or "
+            "torchrun, leave it out and choose the kind of device with --accelerator."
         )
     return launch(accelerator, devices, num_nodes)
 
 
 def speaks(error: BaseException) -> bool:
-    """Whether this process prints an error: the first of its machine does, and one whose error no other heard of."""
+    """Whether this process prints an error: the first of each machine does, and one whose error did not reach the others."""
     local = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or "0"
     return local == "0" or getattr(error, "unheard", False)
 
@@ -67,7 +67,7 @@ def _under_torchrun() -> bool:
 
 
 def _numbers(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
-    """Processes a machine and machines: torchrun's where it is at work, with which anything asked for must agree."""
+    """Processes per machine, and machines. Under torchrun these are its numbers; options that differ raise RecipeError."""
     if not _under_torchrun():
         return devices or 1, num_nodes or 1
     a_machine, all_of_them = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])

@@ -38,20 +38,20 @@ app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:
-    """Run a command; a user's mistake or a failed run is one message and an exit code, never a traceback."""
+    """Run a command; a user's mistake or a failed run gives one message and an exit code, never a traceback."""
     try:
         app()
     except KelboError as error:
         _tell(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output went away: `kelbo … | head`
+    except BrokenPipeError:  # the reader of the output ended: `kelbo … | head`
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
         _tell(error)
         sys.exit(1)
     except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # of torch, which is not imported for this
+        if type(error).__name__ != "OutOfMemoryError":  # torch's error; torch is not imported for this check
             raise
         _tell(
             KelboError(

@@ -30,7 +30,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
     checkpoint: Checkpoint = "last",
-    again: Annotated[bool, typer.Option("--again", help="Measure again what the folder has of these weights.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure again what is kept for these weights.")] = False,
     device: Device = None,
     accelerator: Accelerator = None,
     devices: Devices = None,
@@ -38,7 +38,7 @@ def evaluate(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on a whole split. Numbers are kept in its folder, and read from there when they are asked for again."""
+    """Measure a run on a whole split. Numbers are kept in its folder, and read from there the next time."""
     from kelbo.cli.progress import counting
     from kelbo.data.batches import share
     from kelbo.distributed.processes import failing_together, place
@@ -88,7 +88,7 @@ def report(
     run: RunPath,
     noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
     kept: Annotated[
-        bool, typer.Option("--kept", help="Write the page measured last, from the folder alone: no model, no data.")
+        bool, typer.Option("--kept", help="Write the page of the last measurement from the folder alone.")
     ] = False,
     checkpoint: Checkpoint = "last",
     device: Device = None,

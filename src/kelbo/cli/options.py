@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 RunPath = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps, … By default the best there is.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps, … By default the best available.")]
 Checkpoint = Annotated[
     Literal["last", "best"], typer.Option(help="The run's last checkpoint, or the best one on its validation images.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 DataRoot = Annotated[
     Path | None,
-    typer.Option(help="Where the data's official files, folder or array lie. By default $KELBO_DATA, ./data."),
+    typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data."),
 ]
 Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]

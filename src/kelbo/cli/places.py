@@ -1,4 +1,4 @@
-"""Whether a file can be written where the user says, found out before the work."""
+"""Check before the work whether a file can be written where the user wants it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def require_file(path: Path | None, *endings: str) -> None:
-    """RecipeError where `path` is a folder or has another ending than these; RunError where its folder cannot be made.
+    """RecipeError if `path` is a folder or has another ending than these; RunError if its folder cannot be made.
 
-    A name without an ending is allowed where "" is among them. None, which stands for a place in the run's folder, passes.
+    A name without an ending is allowed if "" is among them. None, meaning a place in the run's folder, passes.
     """
     from kelbo.errors import RecipeError
     from kelbo.runs.writing import require_room

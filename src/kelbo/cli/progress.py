@@ -1,4 +1,4 @@
-"""What training looks like while it runs: a live bar on a terminal, plain lines elsewhere."""
+"""Show training while it runs: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Progress:
         self.task = self.bar.add_task(name, total=steps, numbers="")
 
     def __enter__(self) -> Progress:
-        return self  # the bar starts with the first step: reading the data may show a bar of its own before
+        return self  # the bar starts with the first step, since reading the data may show another bar before
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -71,11 +71,11 @@ class Progress:
             self.console.print(f"step {row['step']}/{self.steps} · {numbers} · {self._left(row)} left", soft_wrap=True)
 
     def see(self, data: ImageSet) -> None:
-        """The first line: which splits are trained and tested on, how many images each, and where they are from."""
+        """The first line: the splits, how many images each has, and where each comes from."""
         self.console.print(splits_told(data), soft_wrap=True, markup=False)
 
     def warn(self, text: str) -> None:
-        """One warning, in a paragraph of its own; above the bar where there is one."""
+        """One warning, as a separate paragraph; above the bar if there is one."""
         self.console.print(f"warning: {text}", style="yellow", soft_wrap=True, markup=False)
 
     def _left(self, row: Row) -> str:
@@ -86,7 +86,7 @@ class Progress:
         return f"{hours}:{minutes:02d}:{seconds:02d}"
 
     def summary(self, run: Run) -> None:
-        """The last row of a finished run as a table, and what to do next."""
+        """The last row of a finished run as a table, and the next commands."""
         rows = run.journal.rows()
         if rows:
             last = rows[-1]
@@ -96,8 +96,8 @@ class Progress:
                 ("elbo", "nats per image"),
                 ("rate", "nats per image"),
                 ("distortion", "nats per image"),
-                ("sigma", "intensity, what the decoder expects"),
-                ("rmse", f"intensity, what it gets ({counted(probe, 'test image')})"),
+                ("sigma", "intensity, the decoder's expected error"),
+                ("rmse", f"intensity, its actual error ({counted(probe, 'test image')})"),
                 ("equivalent_beta", "weight of the rate beside ½ squared error"),
             ):
                 value = last.get(name)
@@ -114,7 +114,7 @@ def _short(value: float | int | None) -> str:
 
 @contextmanager
 def counting(name: str, images: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """A bar on a terminal's standard error that is moved on by so many images at a time; None elsewhere or where quiet."""
+    """A bar on a terminal's standard error, advanced by numbers of images; None elsewhere, or if quiet."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None

@@ -1,4 +1,4 @@
-"""`kelbo recipe`: what can be trained, and every setting of it."""
+"""`kelbo recipe`: the recipes, and every setting of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A named recipe or a .toml file.")],
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
 ) -> None:
-    """Print a recipe as TOML; save it to a file, change it, and train it by that file's name."""
+    """Print a recipe as TOML. A saved and edited copy can be trained by its file name."""
     from kelbo.recipes.files import change, dump
     from kelbo.recipes.named import find
 

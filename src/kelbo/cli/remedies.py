@@ -1,4 +1,4 @@
-"""Which options of the command line an error's `remedy` means: the library speaks of arguments, and this file of flags."""
+"""The command line's options for an error's `remedy`: the library names arguments, the command line flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kelbo reproduce`: a paper's study from its plan to its page."""
+"""`kelbo reproduce`: a paper's study, from its plan to its page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study's plan, what to do with it (its `begin`, `expected` and `reproduce`), and how it is told."""
+    """A study's plan, its steps (`begin`, `expected` and `reproduce`), and the function that describes the plan."""
 
     plan: Any
     begin: Callable[..., Any]
@@ -86,7 +86,7 @@ def reproduce(
 
 
 def _estimate(console: Console, found: Prepared, folder: Path, workers: int | None) -> float:
-    """Say about how long it takes; the seconds."""
+    """Print about how long it takes; returns the seconds."""
     about = found.expected(found.plan, folder, workers)
     console.print(
         f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
@@ -96,7 +96,7 @@ def _estimate(console: Console, found: Prepared, folder: Path, workers: int | No
 
 
 def _listed(texts: list[str] | None) -> list[str] | None:
-    """Names that commas part, in one option or several; None where it was not given."""
+    """Names separated by commas, in one option or several; None if it was not given."""
     return [name.strip() for text in texts for name in text.split(",") if name.strip()] if texts else None
 
 
@@ -166,7 +166,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
         console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
     console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
     _tell_left_out(console, plan)
-    # features that an earlier command named stay
+    # features named by an earlier command stay
     through = plan.asking(plan.only, Study(folder).told().get("features")).features
     if through:
         names = ", ".join(f"{network.title} ({role})" for role, network in through.items())
@@ -204,7 +204,7 @@ def _tell_left_out(console: Console, plan: Any) -> None:
 
 
 def _clock(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Seconds in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:

@@ -1,4 +1,4 @@
-"""`kelbo runs`: what has been trained."""
+"""`kelbo runs`: the trained runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(help="List the runs below a folder, or show one.", no_args_is_
 
 @app.command("list")
 def list_runs(
-    folder: Annotated[Path, typer.Argument(help="Searched through.")] = Path("runs"), as_json: Json = False
+    folder: Annotated[Path, typer.Argument(help="Folder to search.")] = Path("runs"), as_json: Json = False
 ) -> None:
     """List the runs below a folder with their last numbers (means over training batches)."""
     import json
@@ -46,7 +46,7 @@ def list_runs(
 
 
 def _entry(entry: RunSummary) -> dict[str, Any]:
-    """A run as JSON; of one whose recipe cannot be read the `error` says why, and all that the recipe tells is null."""
+    """A run as JSON. If its recipe cannot be read, `error` says why, and the recipe's values are null."""
     from kelbo.errors import RecipeError
     from kelbo.recipes import load
 
@@ -96,7 +96,7 @@ def show(run: RunPath, as_json: Json = False) -> None:
 
 
 def _best(run: Run) -> dict[str, Any] | None:
-    """The best checkpoint on validation images, as JSON; None where there is none, or the newest one cannot be read."""
+    """The best checkpoint on validation images, as JSON; None if there is none, or the newest one cannot be read."""
     from kelbo.errors import RunError
     from kelbo.training.opened import best
 

@@ -1,4 +1,4 @@
-"""`kelbo score`, `kelbo doctor`, `kelbo features train`, and how scores look in a terminal."""
+"""`kelbo score`, `kelbo doctor`, `kelbo features train`, and scores as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-features = typer.Typer(help="Networks through which images are compared.", no_args_is_help=True)
+features = typer.Typer(help="Networks whose features are used to compare images.", no_args_is_help=True)
 
 Metrics = Annotated[
     str | None,
@@ -27,9 +27,9 @@ Features = Annotated[
     str | None,
     typer.Option(help="Feature network of image distances: inception-2015, a data set's name, random-0, or a file."),
 ]
-Pairs = Annotated[int, typer.Option(min=1, help="Pairs a point of the β-VAE score, its L.")]
+Pairs = Annotated[int, typer.Option(min=1, help="Pairs per point of the β-VAE score, its L.")]
 ClassifierName = Annotated[
-    str, typer.Option("--classifier", help="Of the β-VAE score: logistic, linear, mlp or forest.")
+    str, typer.Option("--classifier", help="Classifier of the β-VAE score: logistic, linear, mlp or forest.")
 ]
 
 
@@ -41,7 +41,7 @@ def score(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Disentanglement scores of anybody's codes, whatever made them."""
+    """Disentanglement scores of any codes."""
     from kelbo.cli.code_files import read_arrays
     from kelbo.errors import ScoreError
     from kelbo.evaluation.disentanglement import SCORES, Options, scores_of_codes
@@ -50,7 +50,7 @@ def score(
     codes = codes_of_arrays(read_arrays(table), str(table))
     names = tuple(name for name in asked_for(metrics) if name in SCORES)
     if not names:
-        raise ScoreError(f"Of codes alone there is {', '.join(SCORES)}; got --metrics {metrics}.")
+        raise ScoreError(f"Codes alone allow {', '.join(SCORES)}; got --metrics {metrics}.")
     missing: dict[str, str] | None = {} if wants_all(metrics) else None
     found = scores_of_codes(codes, names, Options(pairs, checked(classifier)), seed, missing)
     if missing and not found:
@@ -68,7 +68,7 @@ def doctor(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Look for what commonly goes wrong: unused latents, σ against error, units, prior gap, overfitting."""
+    """Look for common problems: unused latents, σ unequal to the error, units, prior gap, overfitting."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -92,24 +92,26 @@ def doctor(
 def train_features(
     name: Annotated[str, typer.Argument(help="A data set with labels: mnist, cifar10, svhn …", metavar="SET")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, as size=32.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, such as size=32.")
     ] = None,
-    called: Annotated[str | None, typer.Option("--name", help="What --features calls it; the set's name.")] = None,
+    called: Annotated[
+        str | None, typer.Option("--name", help="Its name for --features. By default the set's name.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split.")] = 3,
     seed: Seed = 0,
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Train a small classifier on a set's own labels, to compare images by its features where FID's network does not fit."""
+    """Train a small classifier on a set's own labels, to compare images by its features if FID's network does not fit."""
     from kelbo.experiments.feature_networks import train_on
 
     path, accuracy = train_on(name, data_root, settings, called, seed=seed, epochs=epochs, device=device)
-    typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it by --features {path.stem}")
+    typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it with --features {path.stem}")
 
 
 @features.command("fetch")
 def fetch_features(data_root: DataRoot = None) -> None:
-    """Download the 2015 Inception network, whose features FID is defined by, once and verified."""
+    """Download and verify the 2015 Inception network, whose features define FID."""
     from kelbo.cli.downloads import Downloads
     from kelbo.data.download import fetch
     from kelbo.data.roots import data_root as root_of
@@ -117,11 +119,11 @@ def fetch_features(data_root: DataRoot = None) -> None:
 
     with Downloads() as downloads:
         paths = fetch(INCEPTION, root_of(data_root), watch=downloads)
-    typer.echo(f"{paths[0]}: verified. {INCEPTION.licence}. Use it by --features {INCEPTION.name}")
+    typer.echo(f"{paths[0]}: verified. {INCEPTION.licence}. Use it with --features {INCEPTION.name}")
 
 
 def wished(metrics: str | None, features: str | None, pairs: int, classifier: str) -> dict[str, Any]:
-    """What `score_run` is asked for. ScoreError for what cannot be had: before minutes of work, not after."""
+    """The arguments of `score_run`. ScoreError for scores that do not exist, before minutes of work."""
     from kelbo.errors import ScoreError
     from kelbo.evaluation.disentanglement import Options
     from kelbo.experiments.scoring import NO_FEATURES, asked_for, wants_all
@@ -133,14 +135,14 @@ def wished(metrics: str | None, features: str | None, pairs: int, classifier: st
 
 
 def checked(classifier: str) -> Any:
-    """The classifier's name. ScoreError where there is no such one."""
+    """The classifier's name. ScoreError if there is none of that name."""
     from typing import get_args
 
     from kelbo.errors import ScoreError
     from kelbo.metrics.classifiers import Classifier
 
     if classifier not in get_args(Classifier):
-        raise ScoreError(f"--classifier is {', '.join(get_args(Classifier))}; got {classifier!r}.")
+        raise ScoreError(f"--classifier must be one of {', '.join(get_args(Classifier))}; got {classifier!r}.")
     return classifier
 
 

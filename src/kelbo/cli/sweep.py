@@ -33,7 +33,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes of the queue. By default what the machine has.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes of the queue. By default as many as suit the machine.")
+]
 
 
 @app.command()
@@ -59,19 +61,19 @@ def train(
     ] = None,
     gpus_per_lane: Annotated[
         float | None,
-        typer.Option(help="On Ray: share of an accelerator that a lane takes. By default 1 where there are any."),
+        typer.Option(help="On Ray: share of an accelerator that a lane takes. By default 1 if there are any."),
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of each run: training.steps.")] = None,
     data_root: DataRoot = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the sweep in --out, or begin. Diverged lanes are left alone.")
+        bool, typer.Option("--resume", help="Continue the sweep in --out, or begin it. Diverged lanes are left alone.")
     ] = False,
     retry_diverged: Annotated[
-        bool, typer.Option("--retry-diverged", help="With --resume: try lanes that diverged, too.")
+        bool, typer.Option("--retry-diverged", help="With --resume: continue diverged lanes too.")
     ] = False,
 ) -> None:
-    """Train RECIPE over every combination of --over and --seeds, each lane an ordinary run's folder."""
+    """Train RECIPE over every combination of --over and --seeds, each lane in the folder of an ordinary run."""
     from kelbo.cli.lane_lines import JobLines
     from kelbo.sweeps.definition import require_all_done, train_lanes
     from kelbo.sweeps.way import Asked, way
@@ -114,7 +116,7 @@ def table(
 
 
 def _tell(laid: Laid, todo: Sequence[Recipe]) -> None:
-    """What of a sweep is not trained now, and why."""
+    """Print how many lanes are not trained now, and why."""
     missing, lanes = len(laid.unfinished()), len(laid.lanes)
     if missing < lanes:
         typer.echo(f"{lanes - missing} of {lanes} lanes are finished already")
@@ -133,7 +135,7 @@ def _laid(
     resume: bool,
     asked: Asked,
 ) -> Laid:
-    """The sweep's folder, found or made; it is made only once all that its lanes need is there."""
+    """The sweep's folder, opened or created; it is created only after checking that its lanes can be trained."""
     from kelbo.cli.train import changed
     from kelbo.data.image_set import splits_told
     from kelbo.errors import RecipeError

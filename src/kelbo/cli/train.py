@@ -1,4 +1,4 @@
-"""`kelbo train`: from a recipe to a run's folder."""
+"""`kelbo train`: train a recipe into a run's folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out, or begin.")
+        bool, typer.Option("--resume", help="Continue from the newest checkpoint in --out, or begin.")
     ] = False,
     accelerator: Accelerator = None,
     devices: Devices = None,
     num_nodes: Nodes = None,
 ) -> None:
-    """Train a model and leave everything about it in a folder."""
+    """Train a model and keep everything about it in a folder."""
     chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
     from kelbo.cli.progress import Progress
     from kelbo.experiments import train as run_training
@@ -42,7 +42,7 @@ def train(
     if resume and not Run(folder).recipe_path.exists():
         resume = False
         if fabric.is_global_zero:
-            typer.echo(f"nothing to resume: {folder} is not there yet, so the run begins")
+            typer.echo(f"nothing to resume: {folder} does not exist yet, so the run begins")
     with Progress(chosen.name, chosen.training.steps, quiet=not fabric.is_global_zero) as progress:
         run = run_training(
             chosen,
@@ -82,7 +82,7 @@ def _recipe(
 
 
 def changed(recipe: Recipe, settings: list[str], steps: int | None, seed: int | None, data_root: Path | None) -> Recipe:
-    """The recipe with what the options of a command say. RecipeError where it has no such setting."""
+    """The recipe, changed by the options of a command. RecipeError if it has no such setting."""
     from kelbo.recipes.files import change
 
     if steps:

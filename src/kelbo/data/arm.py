@@ -1,8 +1,8 @@
-"""Rendered pictures of a robot arm that holds an object, with MPI3D's seven factors: drawn here, never downloaded.
+"""Rendered pictures of a robot arm that holds an object, with MPI3D's seven factors: rendered by this module, never downloaded.
 
 Factors, their values' names and their order follow MPI3D (Gondal et al., 2019, github.com/rr-learning/
-disentanglement_dataset); the scene is a simpler one of its own, so no picture equals one of MPI3D's. Links are projected
-and covered analytically, the object is met by rays, five to a pixel.
+disentanglement_dataset); the scene is simpler and its own, so no picture equals one of MPI3D's. Links are
+projected and antialiased analytically; the object is ray traced with five rays per pixel.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from kelbo.data.solids import SOLIDS, Rays, lit, meet
 Colour = tuple[int, int, int]
 
 OBJECTS = ((236, 236, 236), (40, 168, 60), (214, 40, 40), (40, 80, 216), (130, 78, 36), (138, 136, 30))
-"""white, green, red, blue, brown, olive: red, green and blue of a surface that faces the light"""
+"""white, green, red, blue, brown, olive: red, green and blue of a surface that faces the light, one row per colour"""
 BACKGROUNDS = ((134, 74, 172), (56, 156, 112), (244, 136, 118))
 """purple, sea green, salmon: of the table"""
 METAL = ((196, 200, 208), (164, 168, 178), (70, 72, 80))
 """of the upper arm, the fore arm and the grip"""
 BEHIND = (34, 36, 42)
 SIZES = (0.25, 0.37)
-"""of the object's radius"""
+"""fractions of the object's radius"""
 WINDOW = 20
-"""pixels of the square that every object and its shadow lie in"""
+"""side in pixels of the square that contains every object and its shadow"""
 LINK_WINDOWS = (20, 18, 12)
-"""pixels of the squares that the links lie in"""
+"""sides in pixels of the squares that contain the links"""
 SAMPLES = 5
-"""rays to a pixel, no two of them in one column or row of it"""
+"""rays per pixel; no two share a column or a row of it"""
 FINE = 6
-"""points along the side of each pixel of what stands still"""
+"""points along each side of a pixel in the static background"""
 BATCH = 256
 """pictures drawn at a time"""
 THICKNESS, RIM, WALL = 0.14, 0.55, 0.12
-"""of the table, and how much of its colour its rim and the wall behind have"""
+"""brightness of the table, and what parts of its colour its rim and the wall behind have"""
 SHADE = 0.4
-"""of the light, what the object's shadow takes"""
+"""part of the light that the object's shadow removes"""
 
 
 class ArmImages(Images):
-    """All 1,036,800 pictures, (3, 64, 64), each drawn where it is taken, on the images' device."""
+    """All 1,036,800 pictures, (3, 64, 64), each rendered when it is taken, on the images' device."""
 
     shape = (3, SIDE, SIDE)
     levels = 256
@@ -88,7 +88,7 @@ class ArmImages(Images):
         return images.add_(0.5).to(torch.uint8)
 
     def _rays(self, place: Tensor, radius: Tensor) -> Rays:
-        """Those of the objects' windows, in units of the objects' radii."""
+        """Rays of the objects' windows, in units of the objects' radii."""
         steps = torch.arange(SAMPLES, device=self._device)
         pixels = torch.arange(WINDOW, device=self._device)
         columns = ((steps + 0.5) / SAMPLES)[:, None, None] + pixels
@@ -98,12 +98,12 @@ class ArmImages(Images):
 
 
 def arm() -> FactorImages:
-    """All 1,036,800 pictures in the order of their factors; nothing is held but the scene's geometry."""
+    """All 1,036,800 pictures in the order of their factors; only the scene's geometry is held in memory."""
     return FactorImages(ArmImages(), FACTORS)
 
 
 class Window:
-    """A square of pixels of some images, float (B, 3, 64, 64), at a place of its own in each.
+    """A square of pixels in each of some images, float (B, 3, 64, 64), at its own place in each.
 
     index: which images, (b,). corner: x and y of each square, (b, 2), whole pixels. Painting is done in place.
     """
@@ -117,7 +117,7 @@ class Window:
         self.pixels = images.view(-1)
 
     def paint(self, cover: Tensor, paint: Tensor) -> None:
-        """Take away the part `cover` (b, side, side) of what was there, and add `paint` (b, 3, side, side)."""
+        """Remove the fraction `cover` (b, side, side) of what was there, and add `paint` (b, 3, side, side)."""
         behind = self.pixels.index_select(0, self.place).view(len(cover), 3, *cover.shape[1:])
         self.pixels.scatter_(0, self.place, torch.addcmul(paint, behind, (1 - cover)[:, None]).flatten())
 
@@ -136,7 +136,7 @@ def _paint_shadow(images: Tensor, shadow: Tensor, radius: Tensor) -> None:
 def _paint_links(images: Tensor, links: Tensor, sides: tuple[int, ...], colours: tuple[Colour, ...]) -> None:
     """Draw tapered rods with round ends, later ones over earlier ones.
 
-    links: (B, L, 9), as the scene has them. sides: of the windows that they lie in, pixels.
+    links: (B, L, 9), as the scene has them. sides: of the windows that contain them, pixels.
     """
     index = torch.arange(len(images), device=images.device)
     for link, side, colour in zip(links.unbind(1), sides, colours, strict=True):
@@ -149,7 +149,7 @@ def _paint_links(images: Tensor, links: Tensor, sides: tuple[int, ...], colours:
         near = along.clamp(min=0).minimum(length)
         radius = first + near * growth
         cover = (radius - (across * across + (along - near) ** 2).sqrt_() + 0.5).clamp_(0, 1)
-        beyond = (across / radius).clamp_(-1, 1)  # of the axis, as the sine of the surface's angle
+        beyond = (across / radius).clamp_(-1, 1)  # distance from the axis, as the sine of the surface's angle
         light = lit(beyond * beside + (1 - beyond * beyond).sqrt_() * front)
         paint = torch.tensor(colour, dtype=torch.float32, device=images.device)[:, None, None]
         window.paint(cover, paint * (light * cover)[:, None])
@@ -167,7 +167,7 @@ def _paint_object(window: Window, solid: str, rays: Rays, colour: Tensor) -> Non
 
 
 def _still(eye: Camera) -> Tensor:
-    """What stands still, for each colour of the table: float (3, 3, 64, 64)."""
+    """The static background for each colour of the table: float (3, 3, 64, 64)."""
     points = (torch.arange(SIDE * FINE, dtype=torch.float64) + 0.5) / FINE - SIDE / 2
     ways = eye.forward + (points[:, None] * eye.right - points[:, None, None] * eye.up) / FOCAL  # (H, W, 3)
     top = _on_table(eye, ways, 0.0)

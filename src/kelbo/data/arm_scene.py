@@ -1,8 +1,8 @@
-"""Where everything in the scene of the robot arm lies, and what that is on the screen.
+"""The geometry of the robot arm's scene, and its projection to the screen.
 
 The arm stands on a round table. x points to the right, y away from the viewer, z up; the unit is about a forearm. Its
-horizontal axis turns all of it around its column, its vertical axis lifts both of its links at once; the wrist keeps what
-it holds upright. It always reaches towards the viewer's side, so what is nearer its tip is drawn over what is farther.
+horizontal axis turns all of it around its column, its vertical axis lifts both of its links at once; the wrist keeps the
+object upright. The arm always reaches towards the viewer's side, so parts nearer its tip are drawn over parts farther from it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor
 
 SIDE = 64
 STEPS = 40
-"""of each axis"""
+"""steps of each axis"""
 ELEVATIONS = (48.0, 26.0, 6.0)
-"""of the camera over the table's plane, degrees: top, centre, bottom"""
+"""elevations of the camera over the table's plane, degrees: top, centre, bottom"""
 HEIGHTS = (0.7, 0.9, 1.05)
-"""over the table, at which the camera looks from each elevation"""
+"""heights over the table at which the camera looks from each elevation"""
 DISTANCE, FOCAL = 8.0, 124.0
-"""of the camera from there, and pixels per unit at distance 1"""
+"""distance of the camera from that point, and pixels per unit at distance 1"""
 SHOULDER = 0.85
 LINKS = (0.75, 0.65)
 """lengths of the upper and the fore arm"""
@@ -30,9 +30,9 @@ TURN = 70.0
 LIFT = ((15.0, 80.0), (-38.0, 42.0))
 """degrees above the horizon of the upper and the fore arm, at the first and the last step"""
 GRIP = 0.34
-"""from the wrist to the middle of what it holds"""
+"""from the wrist to the middle of the object"""
 RADII = ((0.17, 0.12), (0.11, 0.08), (0.06, 0.06))
-"""of the upper arm, the fore arm and the grip, at their two ends"""
+"""radii of the upper arm, the fore arm and the grip, at their two ends"""
 COLUMN = (0.3, 0.2)
 """radii of the column"""
 LIGHT = (-0.5, -0.45, 0.75)
@@ -41,7 +41,7 @@ TABLE = 2.0
 
 
 class Camera(NamedTuple):
-    """place and the unit vectors of the screen's right, of its up, and of the way into it: (3,) each, float64."""
+    """Place, and the unit vectors of the screen's right, of its up, and of the way into it: (3,) each, float64."""
 
     place: Tensor
     right: Tensor
@@ -56,14 +56,14 @@ class Camera(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """All that depends on the camera (3) and the two axes (40 each) alone, in the order of these three factors: P = 4800.
+    """What depends only on the camera (3) and the two axes (40 each), in the order of these three factors: P = 4800.
 
-    links: what `paint` needs of the upper arm, the fore arm and the grip, (P, 3, 9): start x and y, unit direction x and
+    links: what `paint` needs for the upper arm, the fore arm and the grip, (P, 3, 9): start x and y, unit direction x and
     y, length, and start radius, all in pixels; the radius's growth per pixel; and how the light falls on them: from the
-    side that lies to the right of the direction, and from the front. corner: of the window around what is held, x and y
+    right of the direction, and from the front. corner: of the window around the object, x and y
     in whole pixels, (P, 2). point, way, light: the rays from that corner as `solids.Rays` has them, in units of length
-    and in the frame of what is held. shadow: centre x and y and pixels per unit of its shadow on the table, and how flat that
-    is seen, (P, 4).
+    and in the object's frame. shadow: centre x and y and pixels per unit of its shadow on the table, and how flat it
+    appears, (P, 4).
     """
 
     links: Tensor
@@ -89,7 +89,7 @@ def light() -> Tensor:
 
 
 def joints() -> tuple[Tensor, Tensor]:
-    """Shoulder, elbow, wrist and what is held, (1600, 4, 3), and the angle of the turn, (1600,): horizontal, vertical."""
+    """Shoulder, elbow, wrist and object, (1600, 4, 3), and the angle of the turn, (1600,): horizontal, vertical."""
     steps = torch.linspace(0, 1, STEPS, dtype=torch.float64)
     turn = torch.deg2rad((2 * steps - 1) * TURN).repeat_interleave(STEPS)
     upper, fore = (torch.deg2rad(first + (last - first) * steps).repeat(STEPS) for first, last in LIFT)
@@ -103,7 +103,7 @@ def joints() -> tuple[Tensor, Tensor]:
 
 
 def scene(window: int) -> Scene:
-    """The scene at every step, float32 and corners int64; window: the side of the window around what is held, pixels."""
+    """The scene at every step, float32 and corners int64; window: the side of the window around the object, pixels."""
     parts = [_seen(camera(view), window) for view in range(3)]
     joined = [torch.cat(part) for part in zip(*parts, strict=True)]
     return Scene(*(part if part.dtype == torch.int64 else part.float() for part in joined))
@@ -116,7 +116,7 @@ def _seen(eye: Camera, window: int) -> Scene:
     corner = (centre[:, :2] - window / 2).round().long().clamp(0, SIDE - window)
     away = held - eye.place
     depth = away @ eye.forward
-    ways = torch.stack(  # of a ray, so that it goes one unit into the screen: at the corner, and what a pixel adds
+    ways = torch.stack(  # directions of rays that advance one unit into the screen: at the corner, and the change per pixel
         [
             eye.forward + ((corner[:, :1] - SIDE / 2) * eye.right - (corner[:, 1:] - SIDE / 2) * eye.up) / FOCAL,
             (eye.right / FOCAL).expand_as(held),
@@ -124,7 +124,7 @@ def _seen(eye: Camera, window: int) -> Scene:
         ],
         dim=-1,
     )
-    starts = depth[:, None, None] * ways  # in the plane of what is held, so that float32 loses nothing
+    starts = depth[:, None, None] * ways  # in the object's plane, so that float32 is exact enough
     starts[..., 0] -= away
     frame = _turned(turn)
     below = eye.project(held * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64))
@@ -133,7 +133,7 @@ def _seen(eye: Camera, window: int) -> Scene:
 
 
 def _turned(turn: Tensor) -> Tensor:
-    """From the world's axes to those of what is held, which turns with the arm: (P, 3, 3)."""
+    """Rotations from the world's axes to those of the object, which turns with the arm: (P, 3, 3)."""
     zero, one = torch.zeros_like(turn), torch.ones_like(turn)
     c, s = turn.cos(), turn.sin()
     return torch.stack([c, s, zero, -s, c, zero, zero, zero, one], dim=-1).view(-1, 3, 3)

@@ -13,7 +13,7 @@ from kelbo.data.splits import named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
 NPY, NPZ = ".npy", ".npz"
-IF_NOT_SPLITS = "If these are no splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
+IF_NOT_SPLITS = "If these are not splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
 Header = tuple[tuple[int, ...], np.dtype]
 
 
@@ -23,9 +23,9 @@ def is_read(dtype: np.dtype) -> bool:
 
 
 def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
-    """One array, and its name for messages: of a `.npy` (mapped), an `.npz` (read) or a folder (mapped).
+    """One array, and its name for messages, from a `.npy` (mapped), an `.npz` (read) or a folder (mapped).
 
-    DataMissing where there is none; DataCorrupt where it cannot be read; ValueError for a key of a single array.
+    DataMissing if there is none; DataCorrupt if it cannot be read; ValueError if a key is given for a single array.
     """
     if path.is_dir():
         return load_array(path / f"{key}{NPY}", None)
@@ -38,9 +38,10 @@ def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
 
 
 def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str, str | None], dict[str, str]]:
-    """The key of each split's array, or of all as "all", and where each is from, for people.
+    """The key of each split's array, or of all images as "all", and a description of where each comes from.
 
-    asked: keys by split, None where names are to tell. Raises as `load_array` does; DataCorrupt where names do not tell.
+    asked: keys by split; None to derive them from the names. Raises as `load_array` does; DataCorrupt if the names are
+    ambiguous.
     """
     keys = {split: key for split, key in asked.items() if key is not None}
     if not path.is_dir():
@@ -74,9 +75,9 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
 
 
 def not_read_beside(path: Path, keys: Mapping[str, str | None]) -> str:
-    """What a note says of other splits, which nobody named, beside the array of training images; "" if there are none.
+    """The part of a set's note on splits beside the training images that are not read; "" if there are none.
 
-    keys: those that are read, by split. They are files beside a single `.npy`, or arrays of the same `.npz` or folder.
+    keys: those that are read, by split. The others are files beside a single `.npy`, or arrays of the same `.npz` or folder.
     """
     if path.suffix == NPY and not path.is_dir():
         files = {file.stem: file.name for file in sorted(path.parent.glob(f"*{NPY}"))}
@@ -110,9 +111,9 @@ def _require_key(path: Path, key: str, headers: Mapping[str, Header]) -> None:
 def _require_every_split_read(
     path: Path, headers: Mapping[str, Header], likely: Sequence[str], keys: Mapping[str, str]
 ) -> None:
-    """DataCorrupt where an array that is named as a split of the images cannot be images, and no other is that split.
+    """DataCorrupt if an array that is named as a split of the images cannot be images, and no other array is that split.
 
-    Labels (y_test, test_labels) are named otherwise than the images, and are no splits of them.
+    Labels (y_test, test_labels) have other names than the images, and are not taken for splits of them.
     """
     known = {said.split for name in (*likely, *keys.values()) if (said := named(name))} | {*keys}
     rests = {said.rest for name in likely if (said := named(name))}
@@ -133,7 +134,7 @@ def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return archive[str(key)], f"{path}[{key!r}]"
-    except Exception as error:  # NumPy's parsers raise whatever a damaged header makes them meet
+    except Exception as error:  # NumPy's parsers raise errors of many kinds for a damaged header
         raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
 
 
@@ -145,7 +146,7 @@ def _mapped(path: Path) -> np.ndarray:
 
 
 def _headers(path: Path) -> dict[str, Header]:
-    """Shape and type of every array, read without its values."""
+    """Shape and type of every array, without reading its values."""
     if not path.is_dir():
         try:
             return _headers_within(path)

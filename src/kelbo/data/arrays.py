@@ -14,7 +14,7 @@ from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 
 GRID = 1e-6
-"""How far from a level's intensity a float may lie, in units of intensity."""
+"""Largest allowed distance between a float and a level's intensity, in units of intensity."""
 CHUNK_BYTES = 64 * 2**20
 
 
@@ -33,18 +33,18 @@ def arrays(
 
     uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these is mapped, never read whole.
     Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels. Several arrays of an
-    `.npz`, or files of a folder, are splits where their names say so (x_train and x_test; train_images, val_images and
+    `.npz`, or files of a folder, are splits if their names say so (x_train and x_test; train_images, val_images and
     test_images). A single array is the whole set: a seeded draw of the fraction `held_out` is the split "test".
 
     key:      which array of an `.npz`, or which file; by default the split "train", or the only one that can be images
-    test_key, validation_key: those of the splits "test" and "validation", where names do not tell
-    layout:   "auto" takes the channels to be the one axis of length 1, 3 or 4, and asks where the shape can be read in
-              several ways, (32, 32, 3) say as 32 grey images or as one colour picture
-    levels:   how many levels a pixel has; by default 2 of bool, else 256
+    test_key, validation_key: those of the splits "test" and "validation", if the names do not tell
+    layout:   "auto" takes the one axis of length 1, 3 or 4 for the channels, and raises DataCorrupt if the shape can be
+              read in several ways: (32, 32, 3) may be 32 grey images or one colour picture
+    levels:   how many levels a pixel has; by default 2 for bool, else 256
 
-    Raises DataMissing where the file is absent; DataCorrupt where it is damaged, holds no images or several candidates,
+    Raises DataMissing if the file is absent; DataCorrupt if it is damaged, holds no images or several candidates,
     its names look like splits but cannot be taken as such, the layout is unclear, or values are not levels; ValueError
-    where an option is impossible.
+    if an option is impossible.
     """
     path = Path(path)
     check_layout(layout)
@@ -53,7 +53,7 @@ def arrays(
     keys, sources = chosen_arrays(path, {"train": key, "validation": validation_key, "test": test_key})
     loaded = {split: load_array(path, name) for split, name in keys.items()}
     images, its_layout = {}, layout
-    for split, (array, source) in loaded.items():  # the first, of the training images, tells the layout of all
+    for split, (array, source) in loaded.items():  # the layout of the first, of the training images, holds for all
         images[split], its_layout = _images(array, source, its_layout, levels)
     first = next(iter(images.values()))
     for split, (_, source) in loaded.items():
@@ -69,7 +69,7 @@ def arrays(
 
 
 def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:
-    """The images, and the layout that "auto" was found to be."""
+    """The images, and their layout if it was "auto"."""
     if not is_read(array.dtype):
         raise DataCorrupt(f"{source} should hold uint8, bool or float values; found {array.dtype}. Save it as uint8.")
     if 0 in array.shape:
@@ -81,7 +81,7 @@ def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) 
             raise ValueError(f"{source} holds bool values, which are 2 levels; got levels {levels}.")
         return ArrayImages(pixels.view(np.uint8), 2), layout
     if levels is None:
-        some = pixels[:: max(1, len(pixels) // 32)]  # the whole may be a map larger than memory
+        some = pixels[:: max(1, len(pixels) // 32)]  # the whole array may be mapped and larger than memory
         if ((some == 0) | (some == 1)).all():
             raise DataCorrupt(
                 f"{source} seems to hold only 0 and 1 as {array.dtype}. Name its levels: 2, or 256 if it has as many."
@@ -98,14 +98,14 @@ def _check_levels(pixels: np.ndarray, source: str, levels: int | None) -> None:
 
 
 def _levels(pixels: np.ndarray, source: str, levels: int) -> np.ndarray:
-    """Floats on the grid k / (levels-1) to uint8 levels k, chunk by chunk."""
+    """Convert floats on the grid k / (levels-1) to uint8 levels k, chunk by chunk."""
     out = np.empty(pixels.shape, np.uint8)
     rows = max(1, CHUNK_BYTES * len(pixels) // pixels.nbytes)
     for start in range(0, len(pixels), rows):
         values = pixels[start : start + rows].astype(np.float64)
         if not np.isfinite(values).all():
             raise DataCorrupt(f"{source} holds NaN or infinite values. Remove these images and save it again.")
-        with np.errstate(over="ignore"):  # values near the largest float are off the grid whatever they become
+        with np.errstate(over="ignore"):  # values near the largest float are off the grid in any case
             nearest = np.rint(values * (levels - 1))
         away = np.abs(values - nearest / (levels - 1)).max()
         if away > GRID or nearest.min() < 0 or nearest.max() > levels - 1:

@@ -12,7 +12,7 @@ Layout = Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"]
 LAYOUTS = get_args(Layout)
 CHANNELS = (1, 3, 4)
 STRIP = 4
-"""How many times longer than the other two an array's last axis is where it rather counts images than pixels."""
+"""If an array's last axis is this many times longer than the other two, it counts images rather than pixels."""
 
 
 def check_layout(layout: str) -> None:
@@ -21,9 +21,9 @@ def check_layout(layout: str) -> None:
 
 
 def layout_of(shape: tuple[int, ...], source: str, layout: Layout = "auto") -> Layout:
-    """The layout asked for, or for "auto" the only one that the shape can have.
+    """The requested layout, or for "auto" the only one that the shape can have.
 
-    Raises DataCorrupt where the axes do not fit the layout, or where there are several that fit, or none.
+    Raises DataCorrupt if the axes do not fit the layout, or if several fit, or none.
     """
     if layout != "auto":
         if len(shape) != len(layout):
@@ -36,7 +36,9 @@ def layout_of(shape: tuple[int, ...], source: str, layout: Layout = "auto") -> L
         return fitting[0]
     if not fitting:
         why = f"no axis of it can be {', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels"
-        raise DataCorrupt(f"{source} has shape {shape}, and {why}. Name its layout (data.layout), NHWC or NCHW say.")
+        raise DataCorrupt(
+            f"{source} has shape {shape}, and {why}. Name its layout (data.layout), such as NHWC or NCHW."
+        )
     readings = [*(f"{name} ({_description(shape, name)})" for name in fitting), *alone]
     raise DataCorrupt(
         f"{source} has shape {shape}, which can be read in several ways: {', '.join(readings)}. Name its layout "
@@ -45,7 +47,7 @@ def layout_of(shape: tuple[int, ...], source: str, layout: Layout = "auto") -> L
 
 
 def channels_first(array: np.ndarray, layout: Layout) -> np.ndarray:
-    """A view (N, C, H, W) of an array in this layout: no value is moved, so a mapped file stays one."""
+    """A view (N, C, H, W) of an array in this layout: no value is moved, so a mapped file stays mapped."""
     ordered = array.transpose([layout.index(axis) for axis in "NCHW" if axis in layout])
     return ordered if "C" in layout else ordered[:, None]
 
@@ -59,12 +61,12 @@ def _fitting(shape: tuple[int, ...]) -> list[Layout]:
 
 
 def _one_picture(shape: tuple[int, ...]) -> list[str]:
-    """How three axes may be those of one colour picture, which is no set of images."""
+    """The layouts in which three axes would be one colour picture instead of a set of images."""
     if len(shape) != 3:
         return []
     ways = [("HWC", shape[2], shape[:2]), ("CHW", shape[0], shape[1:])]
     return [
-        f"{name} (one picture of {height}×{width}, {channels} channels, which is no set of images)"
+        f"{name} (one picture of {height}×{width}, {channels} channels, not a set of images)"
         for name, channels, (height, width) in ways
         if channels in CHANNELS
     ]

@@ -2,7 +2,7 @@
 
 Training reads an endless stream: a seeded permutation of all images, then another, and so on. Batch k is the k-th slice
 of that stream, across the borders of epochs: none is dropped or repeated within an epoch, and batch k depends on the
-seed and k alone, so a resumed run goes on in mid-epoch with what an uninterrupted one would have seen.
+seed and k alone, so a resumed run continues in mid-epoch with the batches that an uninterrupted one would have seen.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from kelbo.data.images import Images
 from kelbo.seeds import generator
 
 DEVICE_BUDGET = 4 * 2**30
-"""Images of up to so many bytes (4 GiB) are held on the training device whole."""
+"""Images of up to this many bytes (4 GiB) are held completely on the training device."""
 
 
 class Batches:
     """Endless batches of uint8 levels (B / world, C, H, W) on `device`, in a seeded order.
 
-    batch_size: images of a batch over all processes; process `rank` of `world` gets its slice of each. budget: images of
-    more bytes than this stay where they are, and each batch is moved (through pinned memory to a CUDA device). Raises
-    ValueError where batch_size is no positive multiple of world, or rank is not 0 … world-1.
+    batch_size: images per batch over all processes; process `rank` of `world` gets its slice of each. budget: images of
+    more bytes than this stay on their device, and each batch is moved (through pinned memory to a CUDA device). Raises
+    ValueError if batch_size is not a positive multiple of world, or rank is not 0 … world-1.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Batches:
         return self.at(0)
 
     def at(self, step: int) -> Iterator[Tensor]:
-        """The batches from number `step` on. Seeking draws one permutation, however large the step."""
+        """The batches from number `step` on. Seeking costs one permutation, however large the step."""
         if step < 0:
             raise ValueError(f"step must be 0 or more; got {step}.")
         return (_moved(self.images.take(self.index(k)), self.device) for k in itertools.count(step))
@@ -67,7 +67,7 @@ class Batches:
         return torch.cat(parts)
 
     def _order(self, epoch: int) -> Tensor:
-        """The epoch's permutation, drawn on the CPU so that every device sees the same, and kept until the next one."""
+        """The epoch's permutation, drawn on the CPU so that every device gets the same, and kept until the next epoch."""
         if self._order_of is None or self._order_of[0] != epoch:
             order = torch.randperm(len(self.images), generator=generator(self.seed, "order", epoch))
             self._order_of = epoch, order.to(self.images.device)
@@ -75,9 +75,9 @@ class Batches:
 
 
 def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """Each image once, in order, as uint8 (B, C, H, W) on `device`; the last batch is as short as it comes.
+    """Each image once, in order, as uint8 (B, C, H, W) on `device`; the last batch may be shorter.
 
-    Process `rank` of `world` gets the batches of its `share`. Raises ValueError where batch_size is below 1, or rank is
+    Process `rank` of `world` gets the batches of its `share`. Raises ValueError if batch_size is below 1, or rank is
     not 0 … world-1.
     """
     mine = share(len(images), batch_size, rank, world)
@@ -86,10 +86,10 @@ def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0,
 
 
 def share(count: int, batch_size: int, rank: int, world: int) -> range:
-    """Which of `count` images process `rank` of `world` goes through: one consecutive part, cut where batches begin.
+    """Which of `count` images process `rank` of `world` evaluates: consecutive ones, in complete batches.
 
-    So the batches are those of a single process, and a number made of one is the same to the last bit. The shares differ
-    by at most one batch (and are empty where there are more processes than batches); one after the other they are the
+    So the batches equal those of a single process, and numbers computed from them agree to the last bit. The shares differ
+    by at most one batch (and are empty if there are more processes than batches); together, in order, they are the
     whole set. Raises ValueError as `passes` does.
     """
     _check_rank(rank, world)

@@ -1,8 +1,8 @@
 """Decoded pictures kept on disk as one array, so that a big set is decoded once and then mapped, never read whole.
 
-A set lies in two files, KEY.npy (uint8, (N, C, H, W)) and KEY.json (what belongs to it), each written beside its place
-and moved there when it is whole, the array first. So a reader finds a whole set or none, and two processes that make one
-at the same time both succeed: what they write is equal.
+A set is two files, KEY.npy (uint8, (N, C, H, W)) and KEY.json (its record). Each is written to a temporary file beside its
+place and moved there when it is complete, the array first. So a reader finds a complete set or none, and two processes
+that write one at the same time both succeed: their contents are equal.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from kelbo.data.mapped import mapped
 from kelbo.errors import DataCorrupt, DataError
 
 LAYOUT = 1
-"""of the two files; a set kept in another one is made anew"""
+"""version of the two files; a set in another format is decoded again"""
 STALE = 24 * 3600
-"""seconds after which a partial file is taken to be a killed process's"""
+"""seconds after which a partial file is assumed to belong to a killed process"""
 
 Record = dict[str, Any]
 
 
 def cache_root() -> Path | None:
-    """The environment variable KELBO_CACHE where set ("none": no cache), else kelbo's folder in the system's caches."""
+    """The environment variable KELBO_CACHE if set ("none": no cache), else kelbo's folder in the system's caches."""
     if named := os.environ.get("KELBO_CACHE"):
         return None if named == "none" else Path(named)
     if sys.platform == "win32":
@@ -44,22 +44,22 @@ def cache_root() -> Path | None:
 
 
 def key_of(*parts: object) -> str:
-    """Names a set by all that its pixels depend on: 32 hex digits of SHA-256. Parts must be values of JSON."""
+    """A key of everything that a set's pixels depend on: 32 hex digits of SHA-256. Parts must be JSON values."""
     return hashlib.sha256(json.dumps([LAYOUT, *parts]).encode()).hexdigest()[:32]
 
 
 def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:
-    """The set of this key, mapped, and its record; None where it is not there, not whole, or not what was written.
+    """The set of this key, mapped, and its record; None if it is absent, incomplete or altered.
 
-    A length or a record that differs is always noticed; altered values are where they fall on the (up to 4,096, evenly spaced)
-    images of the fingerprint.
+    A different length or record is always detected; altered values only in the images that the fingerprint covers (up to
+    4,096, evenly spaced).
     """
     try:
         record, check = json.loads((folder / f"{key}.json").read_text())
         images = ArrayImages(mapped(folder / f"{key}.npy"))
         whole = check == key_of(record) and record["bytes"] == (folder / f"{key}.npy").stat().st_size
         return (images, record) if whole and images.fingerprint() == record["fingerprint"] else None
-    except (OSError, EOFError, ValueError, KeyError, TypeError):  # DataCorrupt and JSON's faults are ValueErrors
+    except (OSError, EOFError, ValueError, KeyError, TypeError):  # DataCorrupt and JSON's errors are ValueErrors
         return None
 
 
@@ -71,10 +71,10 @@ def store(
     chunks: Iterable[np.ndarray],
     also: Callable[[], Record],
 ) -> tuple[ArrayImages, Record]:
-    """Write the chunks, uint8 (n, *shape) and `most` images or fewer, and give the set back as `find` would.
+    """Write the chunks, uint8 (n, *shape) and `most` images or fewer, and return the set as `find` would.
 
-    also: asked after the last chunk for what else the record shall hold. Raises DataError where the folder cannot be
-    written or the disk is full (nothing half is left), DataCorrupt where no image came.
+    also: called after the last chunk for further entries of the record. Raises DataError if the folder cannot be written or
+    the disk is full (no partial file is left), DataCorrupt if there were no images.
     """
     array, record = folder / f"{key}.npy", folder / f"{key}.json"
     partial = folder / f"{key}.{uuid.uuid4().hex}.partial"
@@ -87,7 +87,7 @@ def store(
             raise DataCorrupt("None of the pictures could be read.")
         images = ArrayImages(mapped(partial))
         kept: Record = {**also(), "bytes": partial.stat().st_size, "fingerprint": images.fingerprint()}
-        del images  # or Windows could not move the file
+        del images  # Windows cannot move a mapped file
         partial.replace(array)
         partial.write_text(json.dumps([kept, key_of(kept)]))
         partial.replace(record)
@@ -95,24 +95,24 @@ def store(
     except OSError as error:
         raise DataError(
             f"The cache of decoded pictures cannot be written to {folder} ({error}). Make room there, or name another "
-            "folder, or none, by the environment variable KELBO_CACHE."
+            "folder, or none, in the environment variable KELBO_CACHE."
         ) from error
     finally:
-        with suppress(OSError):  # it was moved to its place, or never made
+        with suppress(OSError):  # it was moved to its place, or never created
             partial.unlink()
 
 
 def _written(stream: BinaryIO, shape: tuple[int, int, int], most: int, chunks: Iterable[np.ndarray]) -> int:
-    """By plain writes: through a map, a full disk would kill the process instead of raising OSError."""
+    """By plain writes: with a memory map, a full disk would kill the process instead of raising OSError."""
     _header(stream, (most, *shape))
     begin, count = stream.tell(), 0
     for chunk in chunks:
         stream.write(np.ascontiguousarray(chunk).data)
         count += len(chunk)
     stream.seek(0)
-    _header(stream, (count, *shape))  # as long as before: NumPy leaves room for the first axis
+    _header(stream, (count, *shape))  # of the same length as before: NumPy leaves room for the first axis
     if stream.tell() != begin:
-        raise DataError("NumPy wrote a header of another length than before; the cache was not made.")
+        raise DataError("NumPy wrote a header of another length than before; the cache was not written.")
     stream.flush()
     os.fsync(stream.fileno())
     return count
@@ -128,4 +128,4 @@ def _sweep(folder: Path) -> None:
             if time.time() - left.stat().st_mtime > STALE:
                 left.unlink()
         except OSError:
-            continue  # another process was faster, or owns it
+            continue  # another process removed it first, or owns it

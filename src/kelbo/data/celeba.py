@@ -1,7 +1,7 @@
 """CelebA (Liu et al., 2015): aligned faces with 40 attributes, from the official files.
 
-The pictures lie in `img_align_celeba.zip`, read from its stream, or unpacked in `img_align_celeba/`; the attributes in
-`list_attr_celeba.txt`, the partition in `list_eval_partition.txt` (or both as `.csv`, as they are also passed around).
+The pictures are in `img_align_celeba.zip`, read as a stream, or unpacked in `img_align_celeba/`; the attributes are in
+`list_attr_celeba.txt`, the partition in `list_eval_partition.txt` (or both as `.csv`, a form also in circulation).
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ def celeba(
     """The faces as uint8 (N, 3, H, W) in the official partition, with their attributes as 0 or 1.
 
     root:   a folder holding the official files in celeba/, CelebA/ or itself; any number of pictures; those that the
-            partition does not list are left out, and the note counts them
+            partition does not list are left out and counted in the note
     size:   pixels of the square that faces are resized to, or (height, width), which takes a box to crop
-    crop:   before resizing, a square of so many pixels, in the middle from left to right and 4/7 of what is left over
-            from the top: of the official 178×218 pixels, 148 keeps rows 40–187 and columns 15–162, as the release of
+    crop:   before resizing, a square of this many pixels, horizontally centred, with 4/7 of the remaining height above
+            it: of the official 178×218 pixels, 148 keeps rows 40–187 and columns 15–162, as the release of
             VAE/GAN (Larsen et al., 2016) does; or a box (left, top, right, bottom)
-    resize: Pillow's filter, antialiased but for nearest
+    resize: Pillow's filter; all but nearest antialias
     depth, unreadable: as of `kelbo.data.folder`
-    cache:  a folder where 5,000 pictures and more are kept decoded and mapped from then on; None keeps none
+    cache:  folder in which sets of 5,000 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
-    Raises DataMissing where a file is not there; DataCorrupt, naming it, where one is damaged, the lists disagree or a
-    picture is smaller than the crop; ValueError where an option is impossible.
+    Raises DataMissing if a file is absent; DataCorrupt, naming it, if one is damaged, the lists disagree or a
+    picture is smaller than the crop; ValueError if an option is impossible.
     """
     check_options(size, crop, resize, "rgb", depth)
     if isinstance(crop, str):
@@ -116,7 +116,7 @@ def _either(folder: Path, name: str) -> Path | None:
 
 
 def _list(folder: Path, name: str) -> tuple[Path, list[list[str]]]:
-    """A list's path and the words of its lines."""
+    """The path of a list, and the words of its lines."""
     path = _either(folder, name)
     assert path is not None  # _located has seen it
     try:
@@ -146,7 +146,7 @@ def _partition(read: tuple[Path, list[list[str]]]) -> dict[str, int]:
 
 
 def _is_name(word: str) -> bool:
-    """A bare file name: nothing that leads elsewhere."""
+    """Whether this is a bare file name, without any folder."""
     stem, dot, end = word.partition(".")
     return stem.isdigit() and dot == "." and end in ("jpg", "png")
 
@@ -177,7 +177,7 @@ def _attributes(
 
 @contextmanager
 def _listing(folder: Path) -> Iterator[Listing]:
-    """What lies in the folder of pictures where it is there, else in the archive."""
+    """The contents of the folder of pictures if it exists, else of the archive."""
     if (folder / PICTURES).is_dir():
         yield listed(folder / PICTURES)
         return
@@ -202,7 +202,7 @@ def _listed(
 
 
 def _box(pictures: Sequence[EncodedPicture], crop: int | Box) -> Box:
-    """The crop as a box, for pictures of the first one's size."""
+    """The crop as a box, for pictures of the same size as the first."""
     if isinstance(crop, tuple):
         return crop
     first, image = first_readable(pictures, "rgb", "scale")

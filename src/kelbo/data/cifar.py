@@ -29,7 +29,7 @@ CHUNK = 2**20
 
 @dataclass(frozen=True)
 class _Layout:
-    """How one of the two sets lies on disk."""
+    """How one of the two sets is stored on disk."""
 
     name: str
     title: str
@@ -63,14 +63,14 @@ def cifar10(root: Path | str) -> ImageSet:
     """CIFAR-10's training and test images, (N, 3, 32, 32), with labels 0 … 9.
 
     root: a folder holding `cifar-10-python.tar.gz` or the folder `cifar-10-batches-py`. Batches of any number of images
-    are read. Raises DataMissing where neither is there, DataCorrupt (naming the file) where one is damaged, asks to run
+    are read. Raises DataMissing if neither exists, DataCorrupt (naming the file) if one is damaged, asks to run
     code, or holds other shapes, types or labels.
     """
     return _image_set(CIFAR10, Path(root), "labels", 10)
 
 
 def cifar100(root: Path | str, labels: Literal["fine", "coarse"] = "fine") -> ImageSet:
-    """CIFAR-100, in the form of `cifar10`, with its 100 fine or 20 coarse labels.
+    """CIFAR-100 as `cifar10` returns it, with its 100 fine or 20 coarse labels.
 
     root: a folder holding `cifar-100-python.tar.gz` or the folder `cifar-100-python`.
     """
@@ -93,7 +93,7 @@ def _image_set(layout: _Layout, root: Path, key: str, classes: int) -> ImageSet:
 
 
 def _members(layout: _Layout, root: Path) -> tuple[Path, dict[str, bytes]]:
-    """The pickles by name, and where they were: the unpacked folder where it is whole, else the archive."""
+    """The pickles by name, and their place: the unpacked folder if it is complete, else the archive."""
     archive, folder = root / layout.archive, root / layout.folder
     present = [file for file in layout.files if (folder / file).is_file()]
     if len(present) == len(layout.files):
@@ -115,7 +115,7 @@ def _unpacked(archive: Path, layout: _Layout) -> dict[str, bytes]:
                     stream = tar.extractfile(member) if file and member.isreg() and not member.issparse() else None
                     if file and stream:
                         found[file] = stream.read()
-            while unzipped.read(CHUNK):  # to the end, where gzip compares its checksum
+            while unzipped.read(CHUNK):  # to the end, for gzip verifies its checksum there
                 pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataCorrupt(
@@ -123,7 +123,7 @@ def _unpacked(archive: Path, layout: _Layout) -> dict[str, bytes]:
         ) from error
     lacking = [str(path) for path, file in wanted.items() if file not in found]
     if lacking:
-        raise DataCorrupt(f"{archive} should hold {', '.join(lacking)}, but does not; fetch the official archive.")
+        raise DataCorrupt(f"{archive} lacks {', '.join(lacking)}; fetch the official archive.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Many pictures to one array, by threads (Pillow lets go of the interpreter while it works)."""
+"""Decode many pictures into one array, in threads (Pillow releases the interpreter's lock while it decodes)."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ from kelbo.errors import DataCorrupt
 
 Unread = Literal["refuse", "skip"]
 CACHED_FROM = 5000
-"""So many pictures and more are kept decoded where there is a cache."""
+"""Sets of this many pictures or more are kept decoded if there is a cache."""
 CHUNK = 512
-"""pictures decoded between two looks at the progress"""
+"""pictures decoded between two updates of the progress bar"""
 TOLD = 5
-"""refused pictures that a message names"""
+"""largest number of refused pictures that a message names"""
 
 
 class PicturesRefused(DataCorrupt):
     """Some pictures cannot be read, would lose what they hold, or do not fit the options.
 
-    reasons: one message for each of them. count: of all pictures. summary: how many of how many, and what to do.
+    reasons: one message for each of them. count: number of all pictures. summary: how many were refused, and what to do.
     """
 
     def __init__(self, reasons: Sequence[str], count: int) -> None:
         self.reasons, self.count = tuple(reasons), count
         them = "it" if len(reasons) == 1 else "them"
         self.summary = (
-            f"{len(reasons):,} of {count:,} pictures cannot be used. Mend or remove {them}, or set unreadable to "
+            f"{len(reasons):,} of {count:,} pictures cannot be used. Repair or remove {them}, or set unreadable to "
             f'"skip" (data.unreadable in a recipe) to leave {them} out.'
         )
         more = [f"… and {len(reasons) - TOLD:,} more, which `kelbo data check` lists."] if len(reasons) > TOLD else []
@@ -61,7 +61,7 @@ class PicturesRefused(DataCorrupt):
 
 @dataclass
 class Decoded:
-    """The images read, and the places in the sequence asked for, with their messages, of those that were not."""
+    """The images that were read; and the places in the requested sequence of those that were not, with their messages."""
 
     images: ArrayImages
     left_out: dict[int, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def check_unreadable(unreadable: str) -> None:
 def plan_for(
     pictures: Sequence[EncodedPicture], size: Sides, crop: Crop, resize: Filter | None, mode: Mode, depth: Deep
 ) -> Preprocessing:
-    """What is done to every picture; without a `size`, it is that of the first one that can be read, cropped."""
+    """The preprocessing of every picture. Without a `size`, the size of the first readable picture, cropped, is used."""
     if size:
         return Preprocessing(pillow_size(size), crop, resize, mode, depth)
     picture, image = first_readable(pictures, mode, depth)
@@ -87,7 +87,7 @@ def plan_for(
 
 
 def first_readable(pictures: Iterable[EncodedPicture], mode: Mode, depth: Deep) -> tuple[EncodedPicture, Image.Image]:
-    """The first picture that can be read, decoded. Raises PicturesRefused where none can."""
+    """The first picture that can be read, decoded. Raises PicturesRefused if none can."""
     reasons = []
     for picture in pictures:
         try:
@@ -106,10 +106,10 @@ def decode(
 ) -> dict[str, Decoded]:
     """All pictures of all splits as uint8 (N, 3 or 1, H, W), in their order.
 
-    unreadable: what becomes of pictures that cannot be read or do not fit the plan, "refuse" or "skip". cache: where sets
-    of 5,000 and more pictures are kept decoded, and mapped from then on.
+    unreadable: what to do with pictures that cannot be read or do not fit the plan, "refuse" or "skip". cache: folder in which
+    sets of 5,000 or more pictures are kept decoded, to be mapped in later runs.
 
-    Raises PicturesRefused, with all of them, where they are refused or a split has no other; DataError where the cache
+    Raises PicturesRefused, with all of them, if they are refused or a split has no others; DataError if the cache
     cannot be written.
     """
     decoded: dict[str, Decoded] = {}
@@ -118,7 +118,7 @@ def decode(
         place = cache if len(pictures) >= CACHED_FROM else None
         try:
             decoded[split] = _kept(pictures, plan, unreadable, place) if place else _read(pictures, plan, unreadable)
-        except PicturesRefused as error:  # go on, so that those of the other splits are told too
+        except PicturesRefused as error:  # continue, so that the error lists those of the other splits too
             reasons += error.reasons
     if reasons:
         raise PicturesRefused(reasons, sum(map(len, splits.values())))
@@ -137,7 +137,7 @@ def refused(decoded: Mapping[str, Decoded]) -> tuple[str, ...]:
 
 
 def require_two(decoded: Mapping[str, Decoded], place: str) -> None:
-    """Where a test split is to be drawn from one picture: PicturesRefused if others were skipped, else DataCorrupt."""
+    """If a test split is to be drawn from one picture: PicturesRefused if others were skipped, else DataCorrupt."""
     part = decoded.get("all")
     if part is None or len(part.images) > 1:
         return
@@ -147,7 +147,7 @@ def require_two(decoded: Mapping[str, Decoded], place: str) -> None:
 
 
 def note_of(left_out: Sequence[str]) -> str:
-    """What a set's note says of the pictures refused beside their number, by their messages."""
+    """The part of a set's note on refused pictures, beside their number."""
     return f" (the first refused: {left_out[0]})" if left_out else ""
 
 
@@ -183,8 +183,8 @@ def _chunks(
     left_out: dict[int, str],
     show: bool = False,
 ) -> Iterator[np.ndarray]:
-    """The pixels, a chunk at a time; fills `left_out`, and at the end raises PicturesRefused with these, or where no picture
-    was read. show: a bar on standard error, where that is a terminal."""
+    """The pixels, a chunk at a time; fills `left_out`, and at the end raises PicturesRefused with these, or if no picture
+    was read. show: a progress bar on standard error, if that is a terminal."""
     console = Console(stderr=True)
     starts = range(0, len(pictures), CHUNK)
     label = f"decoding {len(pictures):,} pictures to {by(plan.size)}, once"

@@ -1,7 +1,7 @@
 """Pictures of more than 8 bits a channel, their full range mapped onto 0–255: value · 255 / largest, to the nearest.
 
-Pillow has no colour of 16 bits: it keeps the upper byte of every value. Decoding once more, with the two bytes taken for
-each other, gives the lower one.
+Pillow has no 16-bit colour: it keeps the upper byte of every value. Decoding a second time with the two bytes swapped gives
+the lower byte.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, ImageOps
 from kelbo.data.headers import PHOTOMETRIC, PLANAR, SAMPLES, Depth, tiff_tags, transparent_colour
 
 SWAPPED = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
-"""orders of a value's bytes (big, little, the machine's own) in Pillow's words, and the opposite ones"""
+"""Pillow's names of a value's byte orders (big, little, native), and of the opposite ones"""
 
 
 class NoScale(ValueError):
@@ -30,7 +30,7 @@ def scaled(encoded: bytes, depth: Depth, formats: list[str]) -> Image.Image:
         form, mode, rawmode = image.format, image.mode, _rawmode(image)
     if form == "PPM" and mode == "RGB":
         return _decoded(encoded, formats)  # Pillow maps these by the same rule
-    if form == "PPM" and mode == "I":  # mapped onto 0–65535 by Pillow, which is undone, so as to round once
+    if form == "PPM" and mode == "I":  # Pillow maps it onto 0–65535; this is undone, to round only once
         values = np.rint(np.asarray(_decoded(encoded, formats)) * (depth.most / 65535))
     elif form == "JPEG2000" and mode == "I;16" and depth.bits == 16:
         values = np.asarray(_decoded(encoded, formats))
@@ -41,20 +41,23 @@ def scaled(encoded: bytes, depth: Depth, formats: list[str]) -> Image.Image:
     else:
         raise NoScale(f"has {depth}, of which Pillow gives the upper 8 only in this format ({form})")
     levels = np.rint(values * (255 / depth.most)).astype(np.uint8)
-    if mode != "CMYK" and values.shape[2:] in ((2,), (4,)):  # alpha: whatever is not wholly opaque must not round to it
+    if mode != "CMYK" and values.shape[2:] in (
+        (2,),
+        (4,),
+    ):  # alpha: a value that is not fully opaque must not be rounded to fully opaque
         levels[..., -1] = np.where(values[..., -1] < depth.most, 0, 255)
     bands = [Image.fromarray(np.ascontiguousarray(band)) for band in np.moveaxis(np.atleast_3d(levels), 2, 0)]
     return Image.merge("CMYK" if mode == "CMYK" else ("L", "LA", "RGB", "RGBA")[len(bands) - 1], bands)
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:
-    """How Pillow's decoder is told that the values lie, "RGB;16B" say."""
+    """The raw mode that Pillow's decoder is given for the values, such as "RGB;16B"."""
     args = image.tile[0].args if image.tile else ""
     return args[0] if isinstance(args, tuple) else str(args)
 
 
 def _decoded(encoded: bytes, formats: list[str], rawmode: str | None = None) -> Image.Image:
-    """The picture upright. rawmode: how its values lie, where it shall be another one than Pillow's own choice."""
+    """The picture upright. rawmode: how its values are stored, if not as Pillow would choose."""
     with Image.open(io.BytesIO(encoded), formats=formats) as image:
         if rawmode:
             image.tile = [
@@ -70,16 +73,16 @@ def _values(encoded: bytes, formats: list[str], rawmode: str) -> np.ndarray:
     kind, _, order = rawmode.partition(";")
     if kind == "I":
         return np.asarray(_decoded(encoded, formats))
-    if kind == "LA":  # Pillow knows one order of the bytes only: the four bytes of a pixel are read as four channels
+    if kind == "LA":  # Pillow knows only one byte order: the four bytes of a pixel are read as four channels
         both = np.asarray(_decoded(encoded, formats, "RGBA"))
         return both[..., 0::2] * 256.0 + both[..., 1::2]
-    kind = kind.replace("a", "A")  # opaque pixels are the same whether alpha was multiplied in or not
+    kind = kind.replace("a", "A")  # opaque pixels are equal whether alpha was premultiplied or not
     upper, lower = (np.asarray(_decoded(encoded, formats, f"{kind};{way}")) for way in (order, SWAPPED[order]))
     return upper * 256.0 + lower
 
 
 def _with_transparency(values: np.ndarray, encoded: bytes) -> np.ndarray:
-    """With an alpha channel, where a PNG declares one colour transparent."""
+    """Add an alpha channel if a PNG declares one colour transparent."""
     key = transparent_colour(encoded)
     if key is None or values.shape[2:] in ((2,), (4,)):
         return values

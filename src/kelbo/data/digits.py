@@ -18,8 +18,8 @@ def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageS
     """The digits as levels 0 … 16, (N, 1, size, size), with labels 0 … 9 and a seeded test split.
 
     size: pixels of a side, a multiple of 8. Each pixel is repeated in both directions, so the levels stay exact; nats of
-    different sizes do not compare. 16 by default, the least that the convolutional networks take. held_out: fraction
-    held out as the split "test". Raises ValueError where size is no multiple of 8.
+    different sizes are not comparable. The default 16 is the smallest size that convolutional networks take. held_out: fraction
+    held out as the split "test". Raises ValueError if size is not a multiple of 8.
     """
     from sklearn.datasets import load_digits  # here, since it takes a second to import
 

@@ -1,7 +1,7 @@
-"""Official files from their public homes: each fetched once, resumed, verified, and never half in place.
+"""Download official files from their public homes: each once, resumable, verified, and never incomplete in its place.
 
-A file is written to `.NAME.partial` beside its place, compared with its published checksum, flushed to the disk and
-renamed. A lock lets one process fetch at a time; the others wait and then find the files there.
+A file is written to `.NAME.partial` beside its place, compared with its published checksum, flushed to disk and renamed.
+A lock lets one process fetch at a time; the others wait and then find the files in place.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LOCK = ".fetch.lock"
 
 
 class Watch(Protocol):
-    """Who is told how a download goes."""
+    """Receives the progress of a download."""
 
     def moved(self, name: str, done: int, total: int | None) -> None:
-        """`done` of `total` bytes of a file are there."""
+        """`done` of `total` bytes of a file have arrived."""
         ...
 
     def says(self, line: str) -> None:
-        """Something worth a line: an attempt that failed, a wait for another process."""
+        """A message of one line: an attempt that failed, a wait for another process."""
         ...
 
 
@@ -56,12 +56,12 @@ def fetch(
     pause: float = 1.0,
     timeout: float = 30.0,
 ) -> list[Path]:
-    """Every official file of a set, at its place below `root`; what is there already is verified and left alone.
+    """Every official file of a set, at its place below `root`; existing files are verified and left alone.
 
-    mirror: address of a web server that holds a data root's folders, asked instead of the homes; by default the
+    mirror: address of a web server that holds a data root's folders, used instead of the homes; by default the
     environment variable KELBO_MIRROR. pause: seconds before the second attempt, doubled each time. timeout: seconds without
-    a byte. Raises DataMissing where no home can be reached or has a file, DataCorrupt where another file was found, and
-    DataError where a download was cut off or the disk refused.
+    a byte. Raises DataMissing if no home can be reached or has a file, DataCorrupt if another file was found, and
+    DataError if a download was cut off or the disk could not be written.
     """
     folder, watch = Path(root) / source.place, watch or Silent()
     homes = {file: _homes(source, file, mirror or os.environ.get("KELBO_MIRROR")) for file in source.files}
@@ -100,14 +100,14 @@ def _there(path: Path, file: File) -> bool:
         return False
     wrong = fault(path, file)
     if wrong:
-        raise DataCorrupt(f"{path} is there, but it is not the official file: {wrong}. Move it away and run it again.")
+        raise DataCorrupt(f"{path} exists, but is not the official file: {wrong}. Move it away and fetch again.")
     return True
 
 
 def _from_any(
     source: PublicSet, file: File, urls: tuple[str, ...], folder: Path, watch: Watch, pause: float, timeout: float
 ) -> None:
-    """The file from the first home that gives it; the error tells of each that did not."""
+    """The file from the first home that delivers it; the error lists every home that did not."""
     path, partial = folder / file.name, folder / f".{file.name}.partial"
     failures: list[tuple[str, TransferError]] = []
     for url in urls:
@@ -123,21 +123,21 @@ def _from_any(
             return
     told = "".join(f"\n  {url}: {failure}." for url, failure in failures)
     if any(isinstance(failure, Cut) for _, failure in failures):
-        raise DataError(f"{source.title}: {file.name} did not arrive whole:{told}\nRun it again to resume.")
+        raise DataError(f"{source.title}: {file.name} did not arrive completely:{told}\nFetch again to resume.")
     if any(isinstance(failure, Wrong) for _, failure in failures):
         raise DataCorrupt(
-            f"{source.title}: {file.name} did not arrive as the official file:{told}\nRun it again later. "
+            f"{source.title}: {file.name} did not arrive as the official file:{told}\nFetch again later. "
             f"{_by_hand(source, folder)}"
         )
     raise DataMissing(f"{source.title}: {file.name} could not be fetched:{told}\n{_by_hand(source, folder)}")
 
 
 def _from_one(url: str, file: File, partial: Path, watch: Watch, pause: float, timeout: float) -> None:
-    """The verified partial file from one home, in a few attempts where it breaks off."""
+    """The verified partial file from one home, in a few attempts if the connection breaks."""
     for attempt in range(1, ATTEMPTS + 1):
         held = partial.stat().st_size if partial.exists() else 0
         try:
-            if held == 0 or held != file.size:  # all of it may be there: a process was killed before it could rename
+            if held == 0 or held != file.size:  # it may be complete: a process may have been killed before renaming it
                 transfer(url, file, partial, lambda done, total: watch.moved(file.name, done, total), timeout)
             _verify(partial, file, resumed=held > 0)
             return
@@ -149,28 +149,28 @@ def _from_one(url: str, file: File, partial: Path, watch: Watch, pause: float, t
 
 
 def _verify(partial: Path, file: File, resumed: bool) -> None:
-    """Flush and compare; what is wrong is deleted. A resumed file may have been begun from another copy: once more."""
+    """Flush and compare; a wrong file is deleted. A resumed file may have begun with another copy, so it is tried again."""
     with partial.open("rb+") as stream:
         os.fsync(stream.fileno())
     wrong = fault(partial, file)
     if wrong:
         partial.unlink()
-        raise (Cut if resumed else Wrong)(f"what came was not the official file, and was deleted: {wrong}")
+        raise (Cut if resumed else Wrong)(f"the file that arrived was not the official one, and was deleted: {wrong}")
 
 
 def _by_hand(source: PublicSet, folder: Path) -> str:
     if source.fetchable:
         wanted = "".join(f"\n  {file.urls[0]}" for file in source.files)
-        way = f"To do it by hand, save these in {folder}:{wanted}\n"
+        way = f"To fetch by hand, save these in {folder}:{wanted}\n"
     else:
         names = ", ".join(file.name for file in source.files)
-        way = f"To do it by hand, get {names} from {source.page} and save them in {folder}.\n"
-    return f"{way}Or name a web server that has them, laid out as a data folder is, with KELBO_MIRROR."
+        way = f"To fetch by hand, get {names} from {source.page} and save them in {folder}.\n"
+    return f"{way}Or name a web server with the folders of a data root in KELBO_MIRROR."
 
 
 @contextlib.contextmanager
 def _locked(path: Path, watch: Watch) -> Iterator[None]:
-    """Hold the lock of `path`; the system lets go of it where a process dies. The file itself stays."""
+    """Hold the lock of `path`; the system releases it if the process dies. The file itself stays."""
     with path.open("ab") as stream:
         if not _try_lock(stream):
             watch.says(f"another process is fetching into {path.parent}; waiting for it")
@@ -185,13 +185,13 @@ def _try_lock(stream: IO[bytes]) -> bool:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # how the two systems say that another holds it
+    except (BlockingIOError, PermissionError):  # how the two systems report that another process holds it
         return False
     return True
 
 
 def _flush_folder(folder: Path) -> None:
-    """So that the rename survives a power cut; Windows opens no folders and needs none of it."""
+    """Make the rename survive a power cut; Windows cannot open folders and does not need it."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

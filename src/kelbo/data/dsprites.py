@@ -26,10 +26,10 @@ ROWS = 1024
 
 
 def dsprites(root: Path | str) -> FactorImages:
-    """All 737,280 pictures in the order of their factors, packed into 360 MiB: the archive's 3 GB are never held.
+    """All 737,280 pictures in the order of their factors, packed into 360 MiB: the archive's 3 GB are never held in memory.
 
-    root: a folder holding the archive in dsprites/, dSprites/ or itself. Raises DataMissing where it is not there;
-    DataCorrupt, naming it, where it is damaged, holds other shapes or types, levels above 1, or other factors.
+    root: a folder holding the archive in dsprites/, dSprites/ or itself. Raises DataMissing if it is absent;
+    DataCorrupt, naming it, if it is damaged, holds other shapes or types, levels above 1, or other factors.
     """
     folders = [Path(root) / place for place in PLACES]
     path = next((file for folder in folders if (file := folder / FILE).is_file()), None)

@@ -1,4 +1,4 @@
-"""One encoded picture, wherever it lies, and what can be asked to be done to every picture of a set."""
+"""One encoded picture, wherever it is stored, and the options for preprocessing every picture of a set."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ FILTERS = {
 }
 MODES = {"rgb": "RGB", "grey": "L"}
 MOST_BYTES = 128 * 2**20
-"""of one encoded picture; a larger one is never read, whatever its name says it is"""
+"""bytes of one encoded picture; a larger file is never read, whatever its name"""
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 Crop = int | Box | Literal["centre", "whole"]
 Deep = Literal["refuse", "scale"]
-"""What becomes of pictures of more than 8 bits a channel."""
+"""What to do with pictures of more than 8 bits a channel."""
 Filter = Literal["lanczos", "bicubic", "bilinear", "box", "nearest"]
 Mode = Literal["rgb", "grey"]
 Size = tuple[int, int]
-"""Width and height in pixels, as Pillow has them."""
+"""Width and height in pixels, in Pillow's order."""
 Sides = int | tuple[int, int] | None
-"""What users say: pixels of a square, or height and width; None keeps the pictures' own size."""
+"""The user's setting: pixels of a square, or height and width; None keeps the pictures' own size."""
 
 
 class Refused(DataCorrupt):
-    """One picture that cannot be had or decoded, would lose what it holds, or does not fit the options."""
+    """One picture that cannot be read or decoded, would lose information, or does not fit the options."""
 
 
 @dataclass(frozen=True)
 class EncodedPicture:
     """An encoded picture.
 
-    name: its path, as messages call it. stamp: what tells it from every other picture and from another version of
-    itself. read: its bytes; raises Refused. path: its place within the set, "cats/1.png" say.
+    name: its path, for messages. stamp: identifies the picture and its version. read: returns its bytes; raises Refused.
+    path: its place within the set, such as "cats/1.png".
     """
 
     name: str
@@ -55,7 +55,7 @@ class EncodedPicture:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to every picture: `size` is what comes out of it."""
+    """What is done to every picture; `size` is the size of the result."""
 
     size: Size
     crop: Crop
@@ -73,7 +73,7 @@ class Preprocessing:
 
 
 def from_file(file: Path, path: str) -> EncodedPicture:
-    """A picture in a file, which is read when its bytes are asked for. path: its place within the set."""
+    """A picture in a file, which is read only when its bytes are requested. path: its place within the set."""
     try:
         status = file.stat()
     except OSError as error:
@@ -91,7 +91,7 @@ def from_file(file: Path, path: str) -> EncodedPicture:
 
 
 def _unread(file: Path, error: OSError) -> str:
-    why = f"a link to {file.readlink()}, which leads nowhere" if file.is_symlink() and not file.exists() else error
+    why = f"a link to {file.readlink()}, which does not exist" if file.is_symlink() and not file.exists() else error
     return f"{file} cannot be read as a picture ({why}). Remove or replace it."
 
 
@@ -103,7 +103,7 @@ def _refusing(message: str) -> Callable[[], bytes]:
 
 
 def check_options(size: Sides, crop: Crop, resize: Filter | None, mode: str, depth: str) -> None:
-    """Raises ValueError where an option is impossible."""
+    """Raises ValueError if an option is impossible."""
     sides = (size, size) if isinstance(size, int) else size
     if sides is not None and (len(sides) != 2 or min(sides) < 1):
         raise ValueError(f"size must be 1 or more pixels, or such a height and width; got {size}.")
@@ -124,7 +124,7 @@ def check_options(size: Sides, crop: Crop, resize: Filter | None, mode: str, dep
 
 
 def pillow_size(size: int | tuple[int, int]) -> Size:
-    """Width and height of what users say as one side, or as height and width."""
+    """Width and height of a size that is given as one side, or as height and width."""
     return (size, size) if isinstance(size, int) else (size[1], size[0])
 
 

@@ -1,4 +1,4 @@
-"""Data whose every image is known by a tuple of factor values: which tuple an index is, and the images of some tuples.
+"""Data in which every image is identified by a tuple of factor values: conversion between indices and tuples, and lookup.
 
 The order is that of dSprites, 3D Shapes and MPI3D: an image's index is the mixed radix of its factors, the last one
 fastest.
@@ -20,9 +20,9 @@ from kelbo.errors import DataCorrupt, DataError
 class Factors:
     """F factors, each with a name and a size: its values are 0 … size-1, and every combination is one image.
 
-    values, where given, says what each value means, for people: one tuple of labels for each factor.
+    values, if given, names each value for people: one tuple of labels per factor.
 
-    Raises DataError where the three do not fit one another.
+    Raises DataError if the three do not match.
     """
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Factors:
         return math.prod(self.sizes)
 
     def of(self, index: Tensor) -> Tensor:
-        """Indices (integers, (N,)) to factors (int64, (N, F)), on their device. Raises DataError outside of range."""
+        """Indices (integers, (N,)) to factors (int64, (N, F)), on their device. Raises DataError if one is out of range."""
         _require_range("Image indices", index, len(self))
         columns, rest = [], index.long()
         for size in reversed(self.sizes):
@@ -59,10 +59,10 @@ class Factors:
         return index
 
     def sample(self, count: int, generator: torch.Generator, **fixed: int) -> Tensor:
-        """Draw factors uniformly and independently, but hold the named ones: int64 (count, F), on the generator's device.
+        """Draw factors uniformly and independently, with the named ones fixed: int64 (count, F), on the generator's device.
 
         `sample(100, generator, wall_hue=3)` draws as `sample(100, generator)` would and then sets one column: draws from
-        one seed differ in what is held, nowhere else. Raises DataError for a name or a value that is not there.
+        one seed differ only in the fixed factors. Raises DataError for an unknown name or value.
         """
         for name, value in fixed.items():
             _require_range(f'Factor "{name}"', torch.as_tensor(value), self.sizes[self.column(name)])
@@ -73,13 +73,13 @@ class Factors:
         return factors
 
     def column(self, name: str) -> int:
-        """Where a factor stands among the columns. DataError lists the names where it is none of them."""
+        """The column of a factor. Raises DataError, which lists the names, if there is none of that name."""
         if name not in self.names:
             raise DataError(f"There is no factor {name!r}; there is {', '.join(self.names)}.")
         return self.names.index(name)
 
     def require(self, factors: Tensor) -> None:
-        """Raises DataError where factors are not integers (N, F) within their sizes."""
+        """Raises DataError if factors are not integers (N, F) within their sizes."""
         if factors.ndim != 2 or factors.shape[1] != len(self.sizes):
             raise DataError(
                 f"Factors must have the shape (N, {len(self.sizes)}), one column of {self.names}; "
@@ -91,9 +91,9 @@ class Factors:
 
 @dataclass(frozen=True)
 class FactorImages:
-    """An image for every combination of factors: `images` lie in the order of their indices.
+    """An image for every combination of factors: `images` are in the order of their indices.
 
-    Raises DataCorrupt where there are more or fewer images than combinations.
+    Raises DataCorrupt if there are more or fewer images than combinations.
     """
 
     images: Images

@@ -1,4 +1,4 @@
-"""Pictures in a folder or a zip archive, of every still kind that Pillow decodes, as one array."""
+"""Pictures in a folder or a zip archive, in every still format that Pillow decodes, as one array."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def folder(
     """All pictures of a folder and its sub-folders, or of a `.zip`, sorted by path, as uint8 (N, 3 or 1, H, W).
 
     Folders named as splits in any case (train, training; validation, valid, val, dev; test, testing, eval; val2017,
-    test_images, …) are the splits, be they at the top, below folders around everything, or in each class's folder;
-    without a test split the validation split is "test". Else, or where there is "train" alone, a seeded draw of the
-    fraction `held_out` is. The note says which. Links are followed, and each real file is read once. Hidden files and files
-    of other kinds are left out; the note counts what was used and what was not. Each picture is turned as its EXIF tag says,
-    brought to `mode` (grey is ITU-R 601 luma), cropped, then resized. Colour profiles are not applied.
+    test_images, …) are the splits, whether at the top, below folders around everything, or in each class's folder;
+    without a test split the validation split is "test". If there are no splits, or only "train", a seeded draw of the
+    fraction `held_out` is "test". The note says which. Links are followed, and each real file is read once. Hidden files
+    and files of other kinds are left out; the note counts files used and left out. Each picture is turned as its EXIF tag
+    says, converted to `mode` (grey is ITU-R 601 luma), cropped, then resized. Colour profiles are not applied.
 
     size:   pixels of the square that pictures are resized to, or (height, width); None keeps their size, which must then be
-            one
-    crop:   "centre", the largest central part of the size's proportions; a number, the central square of so many pixels; a
+            equal
+    crop:   "centre", the largest central part with the size's proportions; a number, the central square of that many pixels; a
             box (left, top, right, bottom) in pixels; "whole", the whole picture (resizing may then change its proportions)
-    resize: Pillow's filter, "lanczos", "bicubic", "bilinear", "box" or "nearest"; on making smaller, all but nearest
-            widen their support, that is, are antialiased. None refuses pictures that are not of `size` already
+    resize: Pillow's filter, "lanczos", "bicubic", "bilinear", "box" or "nearest"; when shrinking, all but nearest
+            antialias. None refuses pictures that are not of `size` already
     depth:  "refuse", or "scale" pictures of more than 8 bits a channel: their full range is mapped onto 0–255
     unreadable: "refuse", or "skip" pictures that cannot be used; the note then counts them and names the first, and
             `left_out` names all
-    splits: "auto"; "named" leaves out what lies in no split's folder; "ignore" draws whatever the folders are called
-    cache:  a folder where sets of 5,000 pictures and more are kept decoded and mapped from then on; None keeps none
+    splits: "auto"; "named" leaves out what is in no split's folder; "ignore" draws a test split whatever the folders' names
+    cache:  folder in which sets of 5,000 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
-    Raises DataMissing where there are no pictures; PicturesRefused, with every one of them and why, where some cannot be
+    Raises DataMissing if there are no pictures; PicturesRefused, listing each with its reason, if some cannot be
     read, have another size than asked, are smaller than the crop, or hold what 8 bits of `mode` cannot (more bits,
-    transparency, several frames or pages); DataCorrupt where a folder cannot be listed, folders look like splits but cannot
-    be taken as such, the archive is damaged or a name in it leads out of it; DataError where the cache cannot be written;
-    ValueError where an option is impossible.
+    transparency, several frames or pages); DataCorrupt if a folder cannot be listed, folders look like splits but cannot
+    be taken as such, the archive is damaged or a name in it leads out of it; DataError if the cache cannot be written;
+    ValueError if an option is impossible.
     """
     root = Path(path)
     check_options(size, crop, resize, mode, depth)

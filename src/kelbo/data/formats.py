@@ -23,7 +23,7 @@ BY_CONTENT = (
     "ICNS",
     "XPM",
 )
-"""formats that their first bytes tell, whatever a file's name says"""
+"""formats identified by their first bytes, whatever the file's name"""
 BY_NAME = (
     "TGA",
     "ICO",
@@ -39,24 +39,24 @@ BY_NAME = (
     "BLP",
     "FTEX",
 )
-"""formats with few or no such bytes: damaged files of other formats would pass for them, so the suffix must say so"""
+"""formats with few or no such bytes: damaged files of other formats could pass for them, so the suffix must agree"""
 EXAMPLES = ".png, .jpg, .tif, .webp, .gif, .bmp and the like"
 
 
 @cache
 def suffixes() -> dict[str, str]:
-    """Suffixes of files, in lower case, with their formats in Pillow's words.
+    """Suffixes of files, in lower case, with Pillow's names of their formats.
 
-    Not read are EPS, PDF and WMF, which other programs draw; what Pillow only names (HDF5, MPEG); and Photo CD and FITS, of
-    which it reads a small version and values without their scale. Which formats there
-    are depends on how Pillow was built: AVIF, WebP and JPEG 2000 may be absent.
+    Not read are EPS, PDF and WMF, which other programs render; formats that Pillow only identifies (HDF5, MPEG); and Photo CD
+    and FITS, of which it reads a small version and values without their scale. AVIF, WebP and JPEG 2000 may be absent,
+    depending on how Pillow was built.
     """
     known = {suffix: name for suffix, name in Image.registered_extensions().items() if name in (*BY_CONTENT, *BY_NAME)}
     return {suffix: name for suffix, name in known.items() if name in Image.OPEN} | {".mpo": "JPEG"}
 
 
 def is_picture(name: str) -> bool:
-    """Whether the suffix of a file's name is one of a format that is read."""
+    """Whether a file's name has the suffix of a format that is read."""
     return PurePath(name).suffix.lower() in suffixes()
 
 

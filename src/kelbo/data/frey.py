@@ -1,4 +1,4 @@
-"""Frey faces: 1,965 frames of one face, 28×20 grey, in order of time (Roweis & Saul, 2000, made it known)."""
+"""Frey faces: 1,965 frames of one face, 28×20 grey, in order of time (used by Roweis & Saul, 2000)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PLACES = ("frey", ".")
 
 
 def frey(root: Path | str, held_out: float = 0.1) -> ImageSet:
-    """The faces, (N, 1, 28, 20), the film's last fraction `held_out` being the split "test".
+    """The faces, (N, 1, 28, 20); the film's last fraction `held_out` is the split "test".
 
-    Neighbouring frames are near copies of one another, so a random draw would test on what was trained on: the test
-    frames are one block, and only the frames at its border have such neighbours in training.
+    Neighbouring frames are nearly equal, so a random draw would test on nearly the training images. The test frames are one
+    block, so only the frames at its border have such neighbours in training.
 
     root: a folder holding `frey_rawface.mat` (`ff`, 560×N, a column a frame) or `frey_faces.npz` (`images`, N×28×20) in
-    frey/ or itself. Raises DataMissing where neither is there; DataCorrupt, naming the file, where it is damaged, holds
-    other shapes or types, or too few frames; ValueError where held_out is not in (0, 1).
+    frey/ or itself. Raises DataMissing if neither exists; DataCorrupt, naming the file, if it is damaged, holds
+    other shapes or types, or too few frames; ValueError if held_out is not in (0, 1).
     """
     if not 0 < held_out < 1:
         raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {held_out}.")

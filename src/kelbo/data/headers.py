@@ -1,6 +1,6 @@
-"""What the header of an encoded picture tells and Pillow does not: how deep its channels are, and what would be lost.
+"""What an encoded picture's header says and Pillow does not: the depth of its channels, and what reading would lose.
 
-Pillow opens most pictures of more than 8 bits a channel as 8-bit ones, and gives no sign of it.
+Pillow opens most pictures of more than 8 bits a channel as 8-bit ones, without a warning.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ EIGHT = Depth(8)
 
 
 def depth_of(encoded: bytes) -> Depth:
-    """The depth that a picture's header tells; 8 bits where its format has no more, or its header does not tell.
+    """The depth in a picture's header; 8 bits if its format has no more, or its header does not say.
 
-    Raises Lost where more than depth would be lost, and any other error where the header is damaged.
+    Raises Lost if more than depth would be lost, and other errors if the header is damaged.
     """
     for starts, read in READERS:
         if encoded.startswith(starts):
@@ -61,7 +61,7 @@ def _unsigned(bits: int) -> Depth:
 
 
 def png_chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kinds and contents of a PNG's chunks, as far as they are whole."""
+    """Kinds and contents of a PNG's complete chunks."""
     place = len(PNG)
     while place + 12 <= len(encoded):
         length = int.from_bytes(encoded[place : place + 4])
@@ -101,12 +101,12 @@ def _tiff(encoded: bytes) -> Depth:
 
 
 def _has_8_bits(colours: tuple[int, ...]) -> bool:
-    """Whether a palette of 16-bit values says no more than its upper 8 bits do."""
+    """Whether the upper 8 bits of a palette of 16-bit values contain all of its information."""
     return all(value & 255 == 0 for value in colours) or all(value & 255 == value >> 8 for value in colours)
 
 
 def _jpeg(encoded: bytes) -> Depth:
-    """Where no frame is found Pillow finds none either, and says so."""
+    """If no frame is found, Pillow finds none either and raises an error."""
     place = 2
     while place + 5 <= len(encoded):
         if encoded[place] != 0xFF or encoded[place + 1] in (0x00, 0xFF):
@@ -135,7 +135,7 @@ def _ppm(encoded: bytes) -> Depth:
 
 
 def _require_one_pnm(encoded: bytes, numbers: int, data: Callable[[int, int], int]) -> None:
-    """Raises Lost where more pictures follow the first. numbers: of the header. data: bytes of width by height pixels."""
+    """Raises Lost if more pictures follow the first. numbers: of the header. data: bytes of width by height pixels."""
     header = re.match(rb"P\d" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * numbers + rb"(?:#[^\r\n]*[\r\n])*\s", encoded)
     if header is None:
         return
@@ -169,7 +169,7 @@ def _dds(encoded: bytes) -> Depth:
         return EIGHT
     height, width = struct.unpack_from("<II", encoded, 12)
     bits = struct.unpack_from("<I", encoded, 88)[0]
-    if len(encoded) < 128 + height * width * bits // 8:  # of which older versions of Pillow say nothing
+    if len(encoded) < 128 + height * width * bits // 8:  # older versions of Pillow do not report this
         raise Lost("is cut off")
     return _unsigned(max(mask.bit_count() for mask in masks))
 
@@ -177,12 +177,12 @@ def _dds(encoded: bytes) -> Depth:
 def _psd(encoded: bytes) -> Depth:
     bits, mode = struct.unpack_from(">HH", encoded, 22)
     if mode == 7:
-        raise Lost("has several channels that are no colours (Photoshop's multichannel mode)")
+        raise Lost("has several channels that are not colours (Photoshop's multichannel mode)")
     return Depth(32, "float") if bits == 32 else _unsigned(bits)
 
 
 def _xpm(encoded: bytes) -> Depth:
-    """Pillow takes the digits of any number for those of three bytes."""
+    """Pillow reads any number of digits as those of three bytes."""
     digits = {len(colour) for colour in re.findall(rb"\sc\s+#([0-9A-Fa-f]+)", encoded)}
     if digits - {6}:
         raise Lost(f"writes colours in {max(digits)} hexadecimal digits, of which Pillow reads 6")
@@ -191,7 +191,7 @@ def _xpm(encoded: bytes) -> Depth:
 
 def _ico(encoded: bytes) -> Depth:
     count = int.from_bytes(encoded[4:6], "little")
-    if count == 0:  # a TGA file begins as a cursor does
+    if count == 0:  # a TGA file begins like a cursor
         return EIGHT
     if count > 1:
         raise Lost(f"holds {count} pictures")
@@ -221,4 +221,4 @@ READERS: tuple[tuple[bytes | tuple[bytes, ...], Callable[[bytes], Depth]], ...] 
     (b"icns", _icns),
     (b"/* XPM */", _xpm),
 )
-"""how a format's first bytes look, and what reads its header (the one in place is SGI's)"""
+"""a format's first bytes, and the function that reads its header"""

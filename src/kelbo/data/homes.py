@@ -1,8 +1,8 @@
-"""Where public data sets live, and what their official files weigh.
+"""Public data sets: the addresses, sizes and checksums of their official files.
 
 Sizes and SHA-256 sums are those that the TensorFlow Datasets project records for these addresses, and for CIFAR those of
-Keras; the MD5 sums beside them in the authors' and torchvision's tables name the same files. dSprites' archive is known by
-its MD5 alone and nobody publishes its size. MNIST's unpacked files are known too: many copies of it were packed anew.
+Keras; the MD5 sums in the authors' and torchvision's tables are of the same files. For dSprites' archive only the MD5 is
+published, not the size. MNIST's unpacked files have checksums too, since many copies were compressed again.
 """
 
 from __future__ import annotations

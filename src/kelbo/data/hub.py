@@ -1,7 +1,7 @@
 """Image data sets of the Hugging Face hub, or in its layouts on disk: parquet files, or a folder of pictures.
 
-Needs the extra `hub`. From version 4 on, the library `datasets` runs no code of a data set, and no older one is taken.
-The pictures are decoded here, not there, so that the same limits hold as for a folder of pictures.
+Needs the extra `hub`. From version 4 on, the library `datasets` runs no code of a data set; older versions are
+refused. The pictures are decoded by kelbo, so that the same limits hold as for a folder of pictures.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ def hub(
     held_out: float = 0.1,
     split_seed: int = 0,
 ) -> ImageSet:
-    """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels where one column of it holds classes.
+    """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels if one column of it holds classes.
 
     dataset: a name on the hub ("ylecun/mnist"), or as a Path a parquet file or a folder of parquet files or pictures.
-    Its splits that are named as such (train, validation or val, test, …) are the splits, and the note tells of others, which
-    are not read; without a test split the validation split is "test". Where it has "train" alone, or a single split of
-    another name, a seeded draw of the fraction `held_out` is.
+    Its splits that are named as such (train, validation or val, test, …) are the splits; the note names others, which
+    are not read. Without a test split the validation split is "test". If it has only "train", or a single split of
+    another name, a seeded draw of the fraction `held_out` is "test".
 
     config, revision: which of several configurations, and which version of it. image: the column of pictures; by default
     the only one. size, crop, resize, mode, depth, unreadable: as of `kelbo.data.folder`. splits: "auto", or "ignore" to read
     all splits as one set.
 
-    Raises DataMissing where the extra is not installed, or the data set is not there or cannot be reached; DataCorrupt
-    where it cannot be read, holds no pictures or several columns of them, its splits cannot be taken as such, or a
-    picture is refused as in a folder; ValueError where an option is impossible.
+    Raises DataMissing if the extra is not installed, or the data set is absent or cannot be reached; DataCorrupt
+    if it cannot be read, holds no pictures or several columns of them, its splits cannot be taken as such, or a
+    picture is refused as in a folder; ValueError if an option is impossible.
     """
     check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
@@ -85,7 +85,7 @@ def hub(
 
 
 def _library() -> Any:
-    """The library, imported late: it takes a second, and is there only with the extra."""
+    """The library, imported only here: that takes a second, and needs the extra."""
     try:
         import datasets  # type: ignore[import-not-found]
     except ImportError as error:
@@ -111,18 +111,18 @@ def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Ma
             return datasets.load_dataset("parquet", data_files=str(dataset.resolve()))
         name = str(dataset.resolve()) if isinstance(dataset, Path) else dataset
         return datasets.load_dataset(name, config, revision=revision)
-    except Exception as error:  # of the network, of the hub or of a file, in many forms
+    except Exception as error:  # errors of many kinds: of the network, of the hub or of a file
         why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         if isinstance(dataset, Path):
             raise DataCorrupt(f"{dataset} cannot be read as parquet files or a folder of pictures ({why}).") from error
         raise DataMissing(
-            f"The data set {dataset!r} was not had from the Hugging Face hub ({why}). Look at its name and at the network; "
-            "a copy on disk is named by data.root."
+            f"The data set {dataset!r} could not be loaded from the Hugging Face hub ({why}). Check its name and the network, "
+            "or name a copy on disk (data.root)."
         ) from error
 
 
 class _Found(NamedTuple):
-    """The splits to use, or one as "all"; where each is from; the names of those that are not read."""
+    """The splits to use, or one as "all"; where each comes from; the names of those that are not read."""
 
     parts: dict[str, Dataset]
     sources: dict[str, str]
@@ -143,14 +143,14 @@ def _splits(found: Mapping[str, Dataset], name: str, splits: Splits) -> _Found:
         return _Found(parts, sources_of(chosen, called), not_read)
     if len(filled) > 1 and splits != "ignore":
         raise DataCorrupt(
-            f"{name} has splits that are none of train, validation and test: {', '.join(filled)}. {IF_NOT_SPLITS}"
+            f"{name} has splits other than train, validation and test: {', '.join(filled)}. {IF_NOT_SPLITS}"
         )
     parts = [*filled.values()]
     return _Found({"all": parts[0] if len(parts) == 1 else _library().concatenate_datasets(parts)}, {}, [])
 
 
 def _require_its_own_splits(folder: Path, found: Mapping[str, Dataset]) -> None:
-    """DataCorrupt where the library made one split of files whose names are splits: it knows them in lower case only."""
+    """DataCorrupt if the library read files named as splits as one split: it recognises only lower-case names."""
     if len(found) > 1 or not folder.is_dir():
         return
     names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.name.startswith(".")]
@@ -174,7 +174,7 @@ def _image_column(part: Dataset, image: str | None, name: str) -> str:
 
 
 def _class_column(part: Dataset) -> str | None:
-    """The only column of classes; where there are several, none is the label."""
+    """The only column of classes; None if there are several."""
     datasets = _library()
     columns = [column for column, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)]
     return columns[0] if len(columns) == 1 else None
@@ -198,14 +198,14 @@ def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> li
 
 
 def _bytes(value: Any, name: str, roots: list[Path]) -> bytes:
-    """A row's encoded picture: held by it, or in a file that it names, which must belong to the data set."""
+    """A row's encoded picture: in the row, or in a file that it names, which must belong to the data set."""
     if value is None or (value["bytes"] is None and not value["path"]):
         raise Refused(f"{name} is empty. Remove or replace it.")
     if value["bytes"] is not None:
         return value["bytes"]
     path = Path(value["path"]).resolve()
     if not any(path.is_relative_to(root) for root in roots):
-        raise Refused(f"{name} names the file {path}, which is no part of the data set; it was not read.")
+        raise Refused(f"{name} names the file {path}, which is not part of the data set; it was not read.")
     try:
         return path.read_bytes()
     except OSError as error:

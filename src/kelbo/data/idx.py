@@ -30,14 +30,14 @@ def mnist(root: Path | str, pad: int | None = None) -> ImageSet:
     """MNIST's 60,000 training and 10,000 test images, (N, 1, 28, 28), with labels.
 
     root: a folder holding the four official files in mnist/, MNIST/raw/ or itself. pad: side of the square to which
-    zeros are added evenly around (32, say). Raises DataMissing and DataCorrupt, naming the file; ValueError where pad is
-    smaller than the images.
+    images are padded with zeros on all sides (such as 32). Raises DataMissing and DataCorrupt, naming the file; ValueError
+    if pad is smaller than the images.
     """
     return _image_set("mnist", "MNIST", Path(root), ("mnist", "MNIST/raw", "."), pad)
 
 
 def fashion_mnist(root: Path | str, pad: int | None = None) -> ImageSet:
-    """Fashion-MNIST, in the form of `mnist`; its files are looked for in fashion-mnist/, FashionMNIST/raw/ or root."""
+    """Fashion-MNIST as `mnist` returns MNIST; its files are looked for in fashion-mnist/, FashionMNIST/raw/ or root."""
     return _image_set("fashion-mnist", "Fashion-MNIST", Path(root), ("fashion-mnist", "FashionMNIST/raw", "."), pad)
 
 
@@ -56,7 +56,7 @@ def _image_set(name: str, title: str, root: Path, places: tuple[str, ...], pad: 
 
 
 def _located(title: str, folders: list[Path]) -> dict[str, Path]:
-    """The four files, all of one folder: the first that has them, each plain or gzipped."""
+    """The four files, each plain or gzipped, from the first folder that has all of them."""
     wanted = [f"{prefix}-{kind}" for prefix in PREFIXES.values() for kind in (IMAGES, LABELS)]
     lacking: list[str] = []
     for folder in folders:
@@ -78,7 +78,7 @@ def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
-    """(N, H, W) to (N, side, side); an odd rest goes below and to the right."""
+    """(N, H, W) to (N, side, side); an odd remainder is added below and to the right."""
     rests = [side - have for have in pixels.shape[1:]]
     if min(rests) < 0:
         raise ValueError(f"pad must be at least the images' side, {max(pixels.shape[1:])}; got {side}.")
@@ -86,9 +86,9 @@ def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The unsigned bytes of an IDX file (gzipped where its name ends in .gz) as a uint8 array of so many dimensions.
+    """The unsigned bytes of an IDX file (gzipped if its name ends in .gz) as a uint8 array with this number of dimensions.
 
-    Raises DataCorrupt where the magic number, the type, the dimensions or the length are not as they should be.
+    Raises DataCorrupt if the magic number, the type, the dimensions or the length are wrong.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
@@ -109,7 +109,7 @@ def _values(stream: BinaryIO, path: Path, dimensions: int) -> np.ndarray:
         raise DataCorrupt(f"{path} ends within its header of {4 + 4 * dimensions} bytes, at byte {4 + len(header)}.")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
     length = math.prod(shape)
-    values = bytearray()  # grown, since a damaged header may claim more than any memory holds
+    values = bytearray()  # grown step by step, since a damaged header may claim more than fits into memory
     while len(values) <= length and (chunk := stream.read(min(CHUNK, length + 1 - len(values)))):
         values += chunk
     if len(values) < length:

@@ -22,12 +22,12 @@ from kelbo.seeds import generator
 class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
 
-    labels holds, per split, int64 classes (N,) where the set has them; attributes int8 0 or 1 (N, A), whose A columns
-    attribute_names tells. whole, of a set with factors, is every image in the order of their indices; the splits are
-    subsets of it and share its pixels. sources says of each split where it is from: a folder, a file, a draw. names holds, per
-    split, each image's path within the set ("cats/1.png"), of sets of encoded pictures; used says how many of its files were
-    used and how many were left out, and left_out names each picture that was skipped and why. note says in one line where the
-    pixels come from and how the splits were made; a report prints it.
+    labels holds, per split, int64 classes (N,) if the set has them; attributes int8 0 or 1 (N, A), whose A columns are named by
+    attribute_names. whole, for a set with factors, is every image in the order of their indices; the splits are subsets of it
+    and share its pixels. sources says where each split comes from: a folder, a file, a draw. names holds, per split, each
+    image's path within the set ("cats/1.png"), for sets of encoded pictures; used says how many of its files were used and
+    left out, and left_out names each picture that was skipped and why. note is one line on where the pixels come from and how
+    the splits were made; reports print it.
     """
 
     name: str
@@ -60,10 +60,10 @@ class ImageSet:
 
 
 def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImages]:
-    """Splits "train" and "test" of a set that comes with none: a seeded draw of `fraction` is held out.
+    """Splits "train" and "test" of a set without splits: a seeded draw of `fraction` is held out.
 
-    At least one image is held out; each split keeps the images' own order. Raises ValueError where fraction is not in
-    (0, 1) and DataCorrupt where nothing is left to train on.
+    At least one image is held out; each split keeps the images' own order. Raises ValueError if fraction is not in
+    (0, 1) and DataCorrupt if nothing is left to train on.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {fraction}.")
@@ -78,9 +78,9 @@ def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImag
 
 
 def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
-    """The set with splits drawn by `hold_out`, where its only split is "all"; with its own splits as they are.
+    """The set with splits drawn by `hold_out` if its only split is "all", else with its own splits.
 
-    Its note ends with where the splits are from.
+    Its note ends with the sources of the splits.
     """
     if "all" not in whole.splits:
         return replace(whole, note=f"{whole.note}, {sources_line(whole.sources)}")
@@ -95,7 +95,7 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
 
 
 def splits_told(image_set: ImageSet) -> str:
-    """In one line the splits, how many images each has, and where each is from; and what was left out."""
+    """One line with the splits, how many images each has, where each comes from, and how many files were left out."""
     parts = [
         f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")
         for split, images in image_set.splits.items()
@@ -104,7 +104,7 @@ def splits_told(image_set: ImageSet) -> str:
 
 
 def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
-    """The sources of the splits that `hold_out` makes. of: what they are drawn from, where that is not everything."""
+    """The sources of the splits that `hold_out` makes. of: what they are drawn from, if not from everything."""
     whence = f" of {of}" if of else ""
     return {"train": f"the rest{whence}", "test": f"{fraction:g}{whence} held out by seed {seed}"}
 
@@ -112,7 +112,7 @@ def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
 def quantized(image_set: ImageSet, bits: int) -> ImageSet:
     """The same set at 2**bits levels: the `bits` most significant bits of each pixel (Kingma & Dhariwal, 2018, use 5).
 
-    Raises ValueError where bits is not 1 to 8 or the set has not 256 levels.
+    Raises ValueError if bits is not 1 to 8 or the set does not have 256 levels.
     """
     splits = {name: QuantizedImages(images, bits) for name, images in image_set.splits.items()}
     whole = image_set.whole and replace(image_set.whole, images=QuantizedImages(image_set.whole.images, bits))

@@ -1,7 +1,7 @@
 """Images as integer levels, wherever they are stored.
 
-`take` is the only way to pixels, so an array in memory, a memory-mapped file, a GPU tensor and bit-packed frames look the
-same to a training loop.
+Pixels are read only by `take`, so an array in memory, a memory-mapped file, a GPU tensor and bit-packed frames are
+interchangeable in a training loop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Images(ABC):
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Bytes that the pixels take where they are held."""
+        """Bytes that the stored pixels occupy."""
 
     @property
     def dims(self) -> int:
@@ -56,7 +56,7 @@ class Images(ABC):
         return digest.hexdigest()[:16]
 
     def spread(self, count: int) -> Tensor:
-        """`count` images (all, where there are fewer) spread evenly over the set, uint8 (B, C, H, W)."""
+        """`count` images (all, if there are fewer) spread evenly over the set, uint8 (B, C, H, W)."""
         return self.take(self._spread(count).to(self.device))
 
     def _spread(self, count: int) -> Tensor:
@@ -79,8 +79,8 @@ class ArrayImages(Images):
         return len(self.pixels)
 
     def take(self, index: Tensor) -> Tensor:
-        if isinstance(self.pixels, np.ndarray):  # a read-only map stays one: torch would warn about its flags
-            return torch.from_numpy(self.pixels[index.numpy()]).contiguous()  # channel-last files are seen transposed
+        if isinstance(self.pixels, np.ndarray):  # a read-only map stays mapped: torch would warn about its flags
+            return torch.from_numpy(self.pixels[index.numpy()]).contiguous()  # channel-last files are transposed views
         return self.pixels.index_select(0, index)
 
     def to(self, device: torch.device) -> ArrayImages:
@@ -100,11 +100,11 @@ class ArrayImages(Images):
 
 
 def _copied(pixels: np.ndarray, device: torch.device, chunk_bytes: int = 64 * 2**20) -> Tensor:
-    """The array as a contiguous tensor on `device`, read chunk by chunk: a mapped file never lies in memory whole."""
+    """The array as a contiguous tensor on `device`, read chunk by chunk: a mapped file is never completely in memory."""
     out = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
     rows = max(1, chunk_bytes * len(pixels) // max(1, pixels.nbytes))
     for start in range(0, len(pixels), rows):
-        # a copy, since torch warns about arrays that it may not write to
+        # a copy, since torch warns about read-only arrays
         out[start : start + rows] = torch.from_numpy(np.array(pixels[start : start + rows], order="C"))
     return out
 
@@ -137,7 +137,7 @@ class SubsetImages(Images):
 
 
 class QuantizedImages(Images):
-    """The `bits` most significant bits of 256-level images, shifted where they are taken; no pixel is copied."""
+    """The `bits` most significant bits of 256-level images, shifted when they are taken; no pixel is copied."""
 
     def __init__(self, parent: Images, bits: int) -> None:
         if parent.levels != 256:

@@ -1,4 +1,4 @@
-"""Pictures divided by the names of the folders that they lie in."""
+"""Divide pictures into splits by the names of their folders."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Parents = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Division:
-    """Places of the pictures by split, each in the order given, or of all as "all".
+    """Places of the pictures by split, each in the given order, or of all as "all".
 
-    sources: where each split lies, for people. left_out: how many pictures lie in no split.
+    sources: description of each split's place. left_out: number of pictures in no split.
     """
 
     parts: Mapping[str, list[int]]
@@ -30,7 +30,7 @@ class Division:
 
 
 def class_of(path: str) -> str:
-    """The class of an image by its path within a set: the folder around it, or the next one out that names no split."""
+    """The class of an image by its path within a set: the innermost folder around it that is not named as a split."""
     for folder in reversed(PurePath(path).parts[:-1]):
         said = named(folder)
         if said is None or said.rest:
@@ -39,7 +39,7 @@ def class_of(path: str) -> str:
 
 
 class _Level(NamedTuple):
-    """depth: how many folders lie around the splits' ones. called: names of those, each with its split."""
+    """depth: number of folders around the splits' folders. called: the names of these, each with its split."""
 
     depth: int
     called: Mapping[str, str]
@@ -49,12 +49,12 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
     """Divide pictures by their folders' names.
 
     paths:   of the pictures below `place`, parted by "/"
-    folders: all folders below `place`, so that a split without pictures is seen
-    splits:  "auto" takes folders that are named as splits, be they at the top, below folders around everything, or in
-             each class's folder, and refuses what only looks like splits; "named" leaves out what lies in none of them;
-             "ignore" divides nothing
+    folders: all folders below `place`, so that a split without pictures is noticed
+    splits:  "auto" takes folders that are named as splits, whether at the top, below folders around everything, or in
+             each class's folder, and refuses layouts that only resemble splits; "named" leaves out pictures in none of
+             them; "ignore" does not divide
 
-    Raises DataCorrupt where the layout looks like splits but cannot be taken as such; DataMissing where a split holds no
+    Raises DataCorrupt if the layout looks like splits but cannot be taken as such; DataMissing if a split holds no
     pictures; ValueError for another `splits`.
     """
     check_splits(splits)
@@ -63,7 +63,7 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
     if level is None:
         if splits == "named":
             raise DataCorrupt(
-                f'{place} has no folders named as splits, train and test say, which splits="named" takes.'
+                f'{place} has no folders named as splits, such as train and test; splits="named" needs them.'
             )
         if splits == "auto":
             _require_no_split_in_file_names(paths, place)
@@ -86,14 +86,14 @@ def _level(parents: Sequence[Parents], place: str) -> _Level | None:
         called = splits_among(names, place)
         if len({*called.values()}) > 1:
             return _Level(depth, called)
-        # deep below classes one folder called "test" may be anything; around all, at the top or in each class, it is a split
+        # deep below classes a folder called "test" may mean anything; around all, at the top or in each class, it is a split
         if called and alone is None and (depth <= around or called.keys() == names):
             alone = _Level(depth, called)
     return alone
 
 
 def _shared(parents: Sequence[Parents]) -> int:
-    """How many folders lie around everything."""
+    """The number of folders around everything."""
     first, last = min(parents, default=()), max(parents, default=())
     return next(
         (depth for depth, (one, other) in enumerate(zip(first, last, strict=False)) if one != other),
@@ -102,7 +102,7 @@ def _shared(parents: Sequence[Parents]) -> int:
 
 
 def _home(parent: Parents, level: _Level) -> Parents | None:
-    """The split's folder that a picture lies in."""
+    """The split's folder that contains a picture."""
     inside = len(parent) > level.depth and parent[level.depth] in level.called
     return parent[: level.depth + 1] if inside else None
 
@@ -123,7 +123,7 @@ def _divided(homes: Sequence[Parents | None], level: _Level, place: str, left_ou
 
 
 def _folder_names(some: set[Parents]) -> str:
-    """Folders for people: one by its path, several by their names."""
+    """Text that names folders: one by its path, several by their names."""
     names = sorted({home[-1] for home in some})
     path = "/".join(next(iter(some))) + "/"
     return path if len(some) == 1 else f"the {len(some)} folders {' and '.join(f'*/{name}/' for name in names)}"
@@ -132,14 +132,14 @@ def _folder_names(some: set[Parents]) -> str:
 def _beside(place: str, level: _Level, outside: Sequence[str], count: int) -> DataCorrupt:
     split = ", ".join(f"{name}/" for name in level.called)
     return DataCorrupt(
-        f"{place} looks like splits ({split}), but {len(outside):,} of its {count:,} pictures lie in none of them, "
+        f"{place} looks like splits ({split}), but {len(outside):,} of its {count:,} pictures are in none of them, "
         f'{outside[0]} first. Move them away, or set splits to "named" (data.splits in a recipe) to leave them out. '
         f"{IF_NOT_SPLITS}"
     )
 
 
 def _require_each_split_once(seen: set[Parents], level: _Level, place: str) -> None:
-    """DataCorrupt where one folder holds two folders that are one split."""
+    """DataCorrupt if one folder holds two folders of the same split."""
     known: dict[tuple[Parents, str], str] = {}
     for home in sorted(seen):
         split = level.called[home[-1]]
@@ -152,7 +152,7 @@ def _require_each_split_once(seen: set[Parents], level: _Level, place: str) -> N
 
 
 def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level, place: str) -> None:
-    """DataMissing where a split's folder, beside the others, holds no pictures."""
+    """DataMissing if the folder of one split holds no pictures."""
     around = {home[:-1] for home in seen}
     for folder in sorted(folders):
         parts = PurePath(folder).parts
@@ -165,7 +165,7 @@ def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level,
 
 
 def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
-    """DataCorrupt where the pictures' own names tell splits: train_0001.png beside test_0001.png, or img_train_1.png."""
+    """DataCorrupt if the pictures' own names contain splits: train_0001.png beside test_0001.png, or img_train_1.png."""
     examples: dict[str, str] = {}
     for name in {_COUNT.sub("", PurePath(path).stem) for path in paths}:
         first = _LETTERS.match(name)[0]  # type: ignore[index]  # it matches all
@@ -175,6 +175,6 @@ def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
         examples[said.split] = min(start, examples.get(said.split, start))
     if len(examples) > 1:
         raise DataCorrupt(
-            f"The pictures in {place} are called {' and '.join(f'{name}…' for name in sorted(examples.values()))}, as splits "
-            f"are, but lie together. Move them into folders named train and test. {IF_NOT_SPLITS}"
+            f"The pictures in {place} are named like splits ({' and '.join(f'{name}…' for name in sorted(examples.values()))}) "
+            f"but are in one folder. Move them into folders named train and test. {IF_NOT_SPLITS}"
         )

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and how many others there are: nothing is left out in silence."""
+"""Which files of a folder are pictures, and how many others there are, so that nothing is left out silently."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Listing:
 
 
 def used_and_left_out(used: Iterable[str], left_out: Mapping[str, int]) -> str:
-    """In words for a set's note: "46 pictures used (40 .tif, 6 .png), 3 files left out (2 .txt, 1 hidden)".
+    """Text for a set's note: "46 pictures used (40 .tif, 6 .png), 3 files left out (2 .txt, 1 hidden)".
 
     used: the pictures' names. left_out: how many files of each kind.
     """
@@ -51,15 +51,15 @@ def suffix_of(name: str) -> str:
 def listed(root: Path) -> Listing:
     """The pictures in a folder and its sub-folders.
 
-    Links are followed; what can be reached in several ways is read once, by its own place where that is within the
-    folder. Hidden files and folders and files of other kinds are left out and counted. A link that leads nowhere is
-    counted if its suffix is known and no picture's; else it is listed, and refused when it is read.
+    Links are followed; a file that can be reached in several ways is read once, at its own place if that is within the
+    folder. Hidden files and folders and files of other kinds are left out and counted. A broken link is counted if its
+    suffix is known and not a picture's; else it is listed, and refused when it is read.
 
-    Raises DataCorrupt, naming the folder, where one cannot be listed.
+    Raises DataCorrupt, naming the folder, if one cannot be listed.
     """
     walk = _Walk()
     walk.enter(root, "", os.path.realpath(root))
-    while walk.links:  # after everything that is no link, so that what lies in the folder keeps its own place
+    while walk.links:  # after everything else, so that files within the folder keep their own place
         file, path = walk.links.pop(0)
         walk.follow(file, path)
     pictures = [from_file(walk.files[path], path) for path in sorted(walk.files)]
@@ -75,7 +75,7 @@ class _Walk:
         self._seen: set[str] = set()
 
     def enter(self, folder: Path, path: str, real: str) -> None:
-        """Take up a folder that is at `path` within the set and really at `real`."""
+        """Add a folder that is at `path` within the set and at `real` on disk."""
         pending = [(folder, path, real)]
         while pending:
             folder, path, real = pending.pop()
@@ -104,7 +104,7 @@ class _Walk:
             self._take(link, path, real, link.is_file())
         elif any(guess_type(link.name)) and not is_picture(link.name):  # notes.txt, but not the folder "v1.2"
             self.left_out[suffix_of(link.name)] += 1
-        else:  # a picture, or a folder of many: nobody knows
+        else:  # a picture, or a folder of pictures: unknown
             self.files[path] = link
 
     def _take(self, file: Path, path: str, real: str, is_file: bool) -> None:

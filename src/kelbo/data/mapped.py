@@ -1,4 +1,4 @@
-"""Arrays on disk, mapped into memory: pages are read where they are looked at, and given up where memory runs short."""
+"""Arrays on disk, mapped into memory: pages are read when they are accessed, and released when memory runs short."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def mapped(path: Path) -> np.ndarray:
-    """The array of a `.npy` file, read-only. Raises OSError, EOFError or ValueError where it is damaged."""
+    """The array of a `.npy` file, read-only. Raises OSError, EOFError or ValueError if it is damaged."""
     return advised(np.lib.format.open_memmap(path, mode="r"))
 
 
 def advised(array: np.memmap) -> np.memmap:
-    """The same map, read as suits random access.
+    """The same map, advised for random access.
 
-    Systems read far ahead of a page that is asked for (on the machine where it was measured, 1,211 MB from the disk for
-    16 MB of images in random order). That fills the memory early where the file fits into it, and is lost where it does
-    not: there, reading ahead is switched off.
+    Systems read far ahead of a requested page (in one measurement, 1,211 MB from the disk for 16 MB of images in random
+    order). That fills the memory early if the file fits into it, and is wasted if it does not: then reading ahead is switched
+    off.
     """
     if array.nbytes > memory() // 2 and isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
         array.base.madvise(mmap.MADV_RANDOM)
@@ -32,6 +32,6 @@ def advised(array: np.memmap) -> np.memmap:
 def memory() -> int:
     """Bytes of this machine's memory, or of the container's share of it."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else []
-    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+    with suppress(OSError, ValueError):  # not in a container, or in one without a limit ("max")
         limits.append(int(CONTAINER_LIMIT.read_text()))
     return min(limits, default=2**63)

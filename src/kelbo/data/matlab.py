@@ -1,6 +1,6 @@
-"""Arrays of numbers in MATLAB files of version 5 to 7 (The MathWorks, "MAT-File Format", 2020), from strangers.
+"""Arrays of numbers in MATLAB files of version 5 to 7 (The MathWorks, "MAT-File Format", 2020), from untrusted sources.
 
-Read here and not by SciPy, whose compiled reader was seen to crash the whole process on files with a few altered bytes.
+They are not read by SciPy, whose compiled reader crashed the whole process on files with a few altered bytes.
 A file is a header of 128 bytes and then elements: a tag (type, length) and data. An element is a variable, or a zlib
 stream of one; a variable is again elements: its class, its dimensions, its name and its values in column order.
 """
@@ -25,7 +25,7 @@ OTHERS = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse"}
 NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 COMPLEX = 0x0800
 DEFLATE = 1032
-"""How many bytes one byte of a zlib stream can become at most."""
+"""The largest number of bytes that one byte of a zlib stream can expand to."""
 MOST_HEADER = 4096
 CHUNK = 2**20
 
@@ -33,13 +33,13 @@ Shape = tuple[int | None, ...]
 
 
 class _Damaged(Exception):
-    """What is wrong within a file, for the message that names it."""
+    """What is wrong in a file; the final message adds its name."""
 
 
 def read_mat(path: Path, wanted: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-    """Some variables of a `.mat` file, no values of the others being read.
+    """Some variables of a `.mat` file; values of the others are not read.
 
-    wanted: each variable's shape, None where an axis may have any length. Raises DataCorrupt, naming the file, where it
+    wanted: each variable's shape, None if an axis may have any length. Raises DataCorrupt, naming the file, if it
     is damaged, has another version (7.3 is HDF5), lacks a variable, or holds another shape or something else than
     real numbers.
     """
@@ -66,7 +66,7 @@ def read_mat(path: Path, wanted: Mapping[str, Shape]) -> dict[str, np.ndarray]:
 
 
 class _Part:
-    """One variable's bytes, plain or inflated as they are asked for: no more is ever made."""
+    """One variable's bytes, plain or inflated; never more than requested are inflated."""
 
     def __init__(self, stream: BinaryIO, length: int, inflated: bool) -> None:
         self.stream, self.left = stream, length
@@ -74,7 +74,7 @@ class _Part:
         self.most = DEFLATE * length if inflated else length
 
     def read(self, count: int) -> bytes:
-        """Exactly so many bytes. Raises EOFError."""
+        """Exactly `count` bytes. Raises EOFError if there are fewer."""
         got = bytearray()
         while len(got) < count:
             chunk = self._some(min(count - len(got), CHUNK))
@@ -84,7 +84,7 @@ class _Part:
         return bytes(got)
 
     def finish(self) -> None:
-        """To the end of the stream, where zlib compares its checksum. Only padding may follow."""
+        """Read to the end of the stream, where zlib verifies its checksum. Only padding may follow."""
         if self.zlib and len(self._some(8)) == 8 and self._some(1):
             raise _Damaged("more follows a variable's values")
         if self.zlib and not self.zlib.eof:
@@ -136,7 +136,7 @@ def _parts(stream: BinaryIO, order: str, size: int) -> Iterator[_Part]:
         kind, length = struct.unpack(f"{order}II", tag)
         end = stream.tell() + length
         if end > size:
-            raise EOFError(f"it should go on to byte {end}, and has {size}")
+            raise EOFError(f"it should have {end} bytes, and has {size}")
         part = _Part(stream, length, inflated=kind == COMPRESSED)
         if kind == COMPRESSED:
             kind = struct.unpack(f"{order}II", part.read(8))[0]
@@ -147,7 +147,7 @@ def _parts(stream: BinaryIO, order: str, size: int) -> Iterator[_Part]:
 
 
 def _tag(part: _Part, order: str) -> tuple[int, int, bytes | None]:
-    """Type and length of the next element, and its data where they are within the tag."""
+    """Type and length of the next element, and its data if they are within the tag."""
     (word,) = struct.unpack(f"{order}I", part.read(4))
     if word >> 16 == 0:
         return word, struct.unpack(f"{order}I", part.read(4))[0], None
@@ -176,7 +176,7 @@ def _head(part: _Part, order: str) -> _Variable:
 
 
 def _check(path: Path, variable: _Variable, shape: Shape) -> None:
-    """Before any value is read."""
+    """Check the description of a variable, before any value is read."""
     found = variable.shape
     fits = len(found) == len(shape) and all(want in (None, have) for have, want in zip(found, shape, strict=True))
     if not fits or variable.kind not in NUMBERS or variable.is_complex:
@@ -185,7 +185,7 @@ def _check(path: Path, variable: _Variable, shape: Shape) -> None:
 
 
 def _values(part: _Part, order: str, variable: _Variable) -> np.ndarray:
-    """May be stored in a narrower type than the variable's own."""
+    """Values may be stored in a narrower type than the variable's own."""
     kind, length, data = _tag(part, order)
     if kind not in STORED:
         raise _Damaged(f"{variable.name!r} is stored as type {kind}")

@@ -1,6 +1,6 @@
 """MPI3D (Gondal et al., 2019): every combination of seven factors of an object on a robot arm, from an official archive.
 
-An archive holds `images`, uint8 (1036800, 64, 64, 3), and nothing else: the order alone tells the factors.
+An archive holds `images`, uint8 (1036800, 64, 64, 3), and nothing else: the factors follow from the order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Variant = Literal["toy", "realistic", "real"]
 FILES = {
     "toy": ("mpi3d_toy.npz",),
     "realistic": ("mpi3d_realistic.npz",),
-    "real": ("mpi3d_real.npz", "real.npz"),  # as its paper calls it, and as it is downloaded
+    "real": ("mpi3d_real.npz", "real.npz"),  # its name in the paper, and the name of the download
 }
 PLACES = ("mpi3d", "MPI3D", ".")
 PAGE = "https://github.com/rr-learning/disentanglement_dataset"
@@ -52,15 +52,15 @@ ROWS = 2048
 
 
 def mpi3d(root: Path | str, variant: Variant = "toy", cache: Path | None = None) -> FactorImages:
-    """All 1,036,800 pictures in the order of their factors, (3, 64, 64), mapped: their 12.7 GB are never held.
+    """All 1,036,800 pictures in the order of their factors, (3, 64, 64), mapped: their 12.7 GB are never held in memory.
 
     variant: "toy" and "realistic" are rendered, "real" is photographed. root: a folder holding the archive in mpi3d/,
-    MPI3D/ or itself. cache: an archive that is compressed is unpacked into this folder once; one that is not is mapped
-    where it lies. None reads a compressed one into memory.
+    MPI3D/ or itself. cache: a compressed archive is unpacked into this folder once; an uncompressed one is mapped in place.
+    None reads a compressed archive into memory.
 
-    Raises DataMissing where the archive is not there; DataCorrupt, naming it, where it is damaged or holds other shapes
-    or types (that of the four complex shapes has 460,800 pictures of other factors); DataError where the pixels have no
-    place on the disk or in memory; ValueError for another variant.
+    Raises DataMissing if the archive is absent; DataCorrupt, naming it, if it is damaged or holds other shapes
+    or types (that of the four complex shapes has 460,800 pictures of other factors); DataError if the pixels do not
+    fit on the disk or in memory; ValueError for another variant.
     """
     if variant not in FILES:
         raise ValueError(f"variant must be one of {', '.join(FILES)}; got {variant!r}.")

@@ -1,4 +1,4 @@
-"""One encoded picture decoded, cropped and resized, and refused where that would lose something that it holds."""
+"""Decode, crop and resize one encoded picture, or refuse it if that would lose information."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from kelbo.data.formats import formats_for
 from kelbo.data.headers import EIGHT, Depth, Lost, depth_of, transparent_colour
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
-"""formats whose first picture is the whole one: the further ones are its previews, depth maps, second views or layers"""
+"""formats whose first picture is the main one: the others are previews, depth maps, second views or layers"""
 
 STRAIGHT = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
-"""modes that Pillow brings to RGBA or grey in one step wrongly or not at all, and what to bring them to first"""
+"""modes that Pillow cannot convert correctly to RGBA or grey in one step, and the mode to convert them to first"""
 
 
 @contextmanager
 def decoding_strictly() -> Iterator[None]:
-    """Inside, a picture of too many pixels is an error where Pillow warns of it first, and one that is cut off always is.
+    """Inside the block, pictures of too many pixels raise errors instead of Pillow's warning, and truncated ones always do.
 
-    Pillow's other warnings (of damaged tags, say) are silenced. To be entered once around all decoding: filters of warnings
-    and Pillow's settings are shared by all threads.
+    Pillow's other warnings (such as of damaged tags) are silenced. Enter it once around all decoding: warning filters and
+    Pillow's settings are shared by all threads.
     """
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
@@ -51,7 +51,7 @@ def decoding_strictly() -> Iterator[None]:
 
 
 def planned(picture: EncodedPicture, plan: Preprocessing) -> Image.Image:
-    """The picture, decoded, cropped and resized. Raises Refused where it cannot be read or does not fit the plan."""
+    """The picture, decoded, cropped and resized. Raises Refused if it cannot be read or does not fit the plan."""
     image = cropped(opened(picture, plan.mode, plan.depth), picture.name, plan.crop, plan.size)
     if image.size == plan.size:
         return image
@@ -66,7 +66,7 @@ def planned(picture: EncodedPicture, plan: Preprocessing) -> Image.Image:
 def opened(picture: EncodedPicture, mode: Mode, depth: Deep = "refuse") -> Image.Image:
     """The picture, turned upright as its EXIF tag says, as 8-bit RGB or grey.
 
-    Raises Refused where it cannot be read, or where that would lose what it holds: depth (unless depth is "scale"),
+    Raises Refused if it cannot be read, or if that would lose information: depth (unless depth is "scale"),
     transparency, further frames or pages, channels. Colour profiles and gamma are not applied.
     """
     name, encoded, formats, found = picture.name, picture.read(), formats_for(picture.name), EIGHT
@@ -93,7 +93,7 @@ def opened(picture: EncodedPicture, mode: Mode, depth: Deep = "refuse") -> Image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused(f"{name} claims to be larger than Pillow decodes safely: {error}") from error
     except UnidentifiedImageError as error:
-        told = "its content is of no format that is read, or of a kind of it that Pillow does not know"
+        told = "its content is in no supported format, or in a variant that Pillow does not know"
         told += "" if found.is_read else f"; it holds {found}"
         raise Refused(f"{name} cannot be read as a picture ({told}). Remove or replace it.") from error
     except Exception as error:  # decoders fail in many ways on damaged files
@@ -101,7 +101,7 @@ def opened(picture: EncodedPicture, mode: Mode, depth: Deep = "refuse") -> Image
 
 
 def _scales(encoded: bytes, depth: Depth, formats: list[str]) -> bool:
-    """Whether the picture can be read with depth "scale", which several formats and kinds of them cannot."""
+    """Whether the picture can be read with depth "scale", which some formats and variants do not allow."""
     try:
         scaled(encoded, depth, formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -133,21 +133,21 @@ def _decoded(name: str, encoded: bytes, formats: list[str], depth: Depth) -> Ima
         if image.format == "PSD":
             _require_merged(image, name)
         if image.format == "PNG" and image.mode in ("1", "L") and (key := transparent_colour(encoded)):
-            # Pillow spreads the pixels over 0–255, and this not
+            # Pillow would stretch the pixels to 0–255
             image.info["transparency"] = int.from_bytes(key[:2]) * (255 // depth.most)
         upright = ImageOps.exif_transpose(image)
     if count > 1:
-        raise Refused(f"{name} {_several(image.format, count)}. Save each as a picture of its own.")
+        raise Refused(f"{name} {_several(image.format, count)}. Save each as a separate picture.")
     if partial:
         raise Refused(f"{name} has transparent pixels around its frame. Save it over a background.")
     return upright
 
 
 def _require_merged(image: Image.Image, name: str) -> None:
-    """Photoshop writes a blank picture before the layers, and says so, where it is not asked for one of them all."""
+    """Without the option to maximise compatibility, Photoshop writes a blank picture before the layers, and marks it so."""
     versions = [content for number, _, content in getattr(image, "resources", []) if number == 1057]
     if any(len(content) > 4 and content[4] == 0 for content in versions):
-        raise Refused(f"{name} holds layers and no picture of them all. Save it as a PNG.")
+        raise Refused(f"{name} holds layers, but no merged picture. Save it as a PNG.")
 
 
 def _several(form: str | None, count: int) -> str:
@@ -157,7 +157,7 @@ def _several(form: str | None, count: int) -> str:
 
 
 def cropped(image: Image.Image, name: str, crop: Crop, size: Size | None = None) -> Image.Image:
-    """size: what the picture will be resized to, whose proportions "centre" keeps. Raises Refused where the picture is
+    """size: the picture's size after resizing, whose proportions "centre" keeps. Raises Refused if the picture is
     smaller than the crop."""
     width, height = image.size
     if crop == "whole":

@@ -19,7 +19,7 @@ class PackedImages(Images):
            highest bit of the first byte; bits after the last pixel are ignored.
     shape: (C, H, W)
 
-    Raises DataCorrupt where `bits` has another type or width than that.
+    Raises DataCorrupt if `bits` has another type or width.
     """
 
     levels = 2
@@ -35,7 +35,7 @@ class PackedImages(Images):
 
     @classmethod
     def pack(cls, pixels: np.ndarray | Tensor) -> PackedImages:
-        """Pack uint8 pixels 0 or 1, shape (N, C, H, W); the packed images lie on the CPU.
+        """Pack uint8 pixels 0 or 1, shape (N, C, H, W); the packed images are on the CPU.
 
         Raises DataCorrupt for another type or rank, or for a level above 1.
         """
@@ -52,7 +52,7 @@ class PackedImages(Images):
 
     def take(self, index: Tensor) -> Tensor:
         rows = self.bits[index]
-        # numpy's unpacking is several times faster than shifts, but knows only the CPU
+        # numpy's unpacking is several times faster than shifts, but only on the CPU
         flat = unpack_by_shifts(rows, self.dims) if rows.device.type != "cpu" else _unpack(rows, self.dims)
         return flat.view(-1, *self.shape)
 

@@ -1,4 +1,4 @@
-"""Where official files are looked for, and what is said when they are not there."""
+"""The folder of official files, and the error if they are absent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kelbo.errors import DataMissing
 
 
 def data_root(root: Path | str | None = None) -> Path:
-    """The folder of data sets: `root` where given, else the environment variable KELBO_DATA, else ./data."""
+    """The folder of data sets: `root` if given, else the environment variable KELBO_DATA, else ./data."""
     return Path(root or os.environ.get("KELBO_DATA") or "data")
 
 
 def missing(name: str, wanted: str, looked: Iterable[Path], lacking: Sequence[str] = ()) -> DataMissing:
-    """The error for a data set whose files are not there.
+    """The error for a data set whose files are absent.
 
-    name: the data set. wanted: its official files in words. looked: the places searched. lacking: what was absent where
-    some files were found and others not.
+    name: the data set. wanted: a description of its official files. looked: the places searched. lacking: the absent
+    files, if others were found.
     """
     places = ", ".join(str(place) for place in looked)
     some = f" Some were found, but not {', '.join(lacking)}." if lacking else ""
@@ -31,7 +31,7 @@ def missing(name: str, wanted: str, looked: Iterable[Path], lacking: Sequence[st
 
 
 def _way_to(title: str) -> str:
-    """How the set of that title is had; a public home is named, and nothing is downloaded unasked."""
+    """How to get the set with this title: its public home is named; nothing is downloaded without being asked."""
     for source in HOMES.values():
         if source.title == title and source.fetchable:
             return f"Run `kelbo data fetch {source.name}` to download it, put"

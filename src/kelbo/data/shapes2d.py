@@ -1,9 +1,9 @@
-"""Binary 64×64 pictures of a square, an ellipse or a heart with dSprites' five factors: drawn, never downloaded.
+"""Binary 64×64 pictures of a square, an ellipse or a heart with dSprites' five factors: rendered, never downloaded.
 
 Factors and their order follow dSprites (Matthey et al., 2017, github.com/google-deepmind/dsprites-dataset): an image's
-index is the mixed radix of its factors, the last one fastest. A pixel is on where its centre lies inside the outline,
-whose own centre may lie anywhere between pixels. The outlines' six constants were found by minimising the count of
-unequal pixels over 270 original frames; docs/shapes2d.md says how nearly they agree.
+index is the mixed radix of its factors, the last one fastest. A pixel is on if its centre lies inside the outline,
+whose own centre may lie between pixels. The outlines' six constants minimise the number of unequal pixels over 270 original
+frames; docs/shapes2d.md reports the agreement.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ ELLIPSE_HALF_AXES = (12.76575, 7.21325)
 # x = W sin³t, y = H (13 cos t - 5 cos 2t - 2 cos 3t - cos 4t) + S, y upwards from the centre that the factors place:
 # the heart curve of mathworld.wolfram.com/HeartCurve.html, stretched and moved.
 HEART_HALF_WIDTH, HEART_HEIGHT, HEART_SHIFT = 9.5937, 0.66222, 1.4363
-# No outline reaches further than this from its centre: the corner of the square.
+# The largest distance of any outline from its centre: the corner of the square.
 REACH = math.sqrt(2) * SQUARE_HALF_SIDE
 
 
 def render(factors: Tensor) -> Tensor:
     """Draw any of the pictures: factors (integers, (N, 5)) to uint8 0 or 1, (N, 1, 64, 64), on the factors' device.
 
-    Raises DataError where a factor is outside of its range (`SIZES`).
+    Raises DataError if a factor is outside of its range (`SIZES`).
     """
     FACTORS.require(factors)
     images = torch.empty(len(factors), 1, SIDE, SIDE, dtype=torch.uint8, device=factors.device)
@@ -48,7 +48,7 @@ def render(factors: Tensor) -> Tensor:
 def shapes2d() -> FactorImages:
     """All 737,280 pictures in the order of their indices, packed into 360 MiB on the CPU; a few seconds on two cores.
 
-    Equal to `render` of every index, bit for bit: the same arithmetic, but only where an outline can reach.
+    Equal to `render` of every index, bit for bit: the same arithmetic, but only on pixels that an outline can reach.
     """
     bits = np.empty((*SIZES, SIDE * SIDE // 8), dtype=np.uint8)
     for shape, scale, orientation in np.ndindex(*SIZES[:3]):

@@ -2,8 +2,8 @@
 
 Factors and their order follow 3D Shapes (Burgess & Kim, 2018, github.com/google-deepmind/3d-shapes): an image's index is
 the mixed radix of its factors, the last one fastest. Three of them are colours and three are geometry, so 480 geometries
-are rendered once, and a picture is one of them times its colours: 10 MB stand for the 5.9 GB of all 480,000.
-docs/shapes3d.md says how nearly they agree with the original frames.
+are rendered once, and a picture is one of them times its colours: 10 MB represent the 5.9 GB of all 480,000.
+docs/shapes3d.md reports the agreement with the original frames.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LIGHT_STEPS, COLOUR_STEPS, DIVISOR = 170, 192, 128
 
 
 class ShadedImages(Images):
-    """Every picture of the set in the order of its index, composed where it is taken.
+    """Every picture of the set in the order of its index, composed when it is taken.
 
     light:   uint8 (480, 5, 4096), the five `Maps` of each geometry in 1/170, geometries in the order of the last three
              factors
@@ -55,14 +55,14 @@ class ShadedImages(Images):
         return len(self.colours) * len(self.light)
 
     def take(self, index: Tensor) -> Tensor:
-        # in parts whose sums stay in a CPU's cache: twice as fast as all at once
+        # in parts whose sums fit into a CPU's cache: twice as fast as all at once
         parts = index.split(16 if self.device.type == "cpu" else 4096)
         return torch.cat([self._compose(part) for part in parts])
 
     def _compose(self, index: Tensor) -> Tensor:
         light = self.light.index_select(0, index % len(self.light)).float()
         colours = self.colours.index_select(0, index // len(self.light)).float()
-        with torch.autocast(light.device.type, enabled=False):  # would round the sums
+        with torch.autocast(light.device.type, enabled=False):  # autocast would round the sums
             sums = torch.bmm(colours, light)
         levels = sums.mul_(1 / DIVISOR).round_().clamp_(max=255)
         return levels.to(torch.uint8).view(-1, *self.shape)
@@ -87,7 +87,7 @@ def shapes3d() -> FactorImages:
 def render(factors: Tensor) -> Tensor:
     """Draw any of the pictures: factors (integers, (N, 6)) to uint8 (N, 3, 64, 64), on the CPU; 10 ms a geometry.
 
-    Equal to what `shapes3d` holds at their indices, bit for bit. Raises DataError where a factor is outside of its range.
+    Equal to what `shapes3d` holds at their indices, bit for bit. Raises DataError if a factor is outside of its range.
     """
     index = FACTORS.index(factors.cpu())
     geometries, rows = torch.unique(index % GEOMETRIES, return_inverse=True)
@@ -107,7 +107,7 @@ def light_of(geometries: Tensor) -> Tensor:
 
 
 def in_bytes(maps: Maps) -> np.ndarray:
-    """Maps as uint8 (5, 64, 64) in 1/170; light above 1.5 is cut there."""
+    """Maps as uint8 (5, 64, 64) in 1/170; light is clipped at 1.5."""
     return np.rint(np.stack(maps) * LIGHT_STEPS).clip(0, 255).astype(np.uint8)
 
 

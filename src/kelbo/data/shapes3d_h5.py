@@ -25,7 +25,7 @@ PAGE = "https://github.com/google-deepmind/3d-shapes"
 FACTORS = Factors(("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"), (10, 10, 10, 8, 4, 15))
 SIDE, CHANNELS = 64, 3
 ROWS = 2048
-"""pictures read at a time, 25 MB, or all of the file's own blocks that these lie in"""
+"""pictures read at a time, 25 MB; rounded up to complete blocks of the file"""
 
 
 def shapes3d_h5(root: Path | str, cache: Path | None = None) -> FactorImages:
@@ -34,11 +34,11 @@ def shapes3d_h5(root: Path | str, cache: Path | None = None) -> FactorImages:
     The file is compressed in blocks of many pictures, so reading single ones from it in random order would unpack each
     block thousands of times.
 
-    root: a folder holding `3dshapes.h5` in 3dshapes/ or itself. cache: the folder where the 5.9 GB of pixels are kept;
+    root: a folder holding `3dshapes.h5` in 3dshapes/ or itself. cache: folder in which the 5.9 GB of pixels are kept;
     None reads them into memory.
 
-    Raises DataMissing where the file is not there; DataCorrupt, naming it, where it is damaged, holds other shapes or
-    types, or labels in another order; DataError where the pixels have no place on the disk or in memory.
+    Raises DataMissing if the file is absent; DataCorrupt, naming it, if it is damaged, holds other shapes or
+    types, or labels in another order; DataError if the pixels do not fit on the disk or in memory.
     """
     folders = [Path(root) / place for place in PLACES]
     path = next((file for folder in folders if (file := folder / FILE).is_file()), None)
@@ -71,7 +71,7 @@ def _read(path: Path, factors: Factors, cache: Path | None, rows: int = ROWS) ->
 
 @contextmanager
 def _damage_told(path: Path) -> Iterator[None]:
-    """Whatever HDF5 raises while the block lasts is DataCorrupt."""
+    """Inside the block every error of HDF5 becomes DataCorrupt."""
     try:
         yield
     except DataCorrupt:
@@ -82,7 +82,7 @@ def _damage_told(path: Path) -> Iterator[None]:
 
 def _dataset(path: Path, file: h5py.File, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> h5py.Dataset:
     """A dataset of this file itself, of this shape and type."""
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):  # the others lead to other names or other files
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):  # other links point to other names or files
         raise DataCorrupt(
             f"{path} holds no {name!r}; it holds {', '.join(map(str, [*file][:8])) or 'nothing'}. Fetch the official file."
         )
@@ -98,7 +98,7 @@ def _dataset(path: Path, file: h5py.File, name: str, shape: tuple[int, ...], dty
 
 
 def _check_labels(path: Path, labels: np.ndarray, factors: Factors) -> None:
-    """Each column must rise with its factor, and show one value for each of the factor's."""
+    """Check that each column rises with its factor, and has one value for each of the factor's."""
     expected = factors.of(torch.arange(len(labels))).numpy()
     for column, (name, size) in enumerate(zip(factors.names, factors.sizes, strict=True)):
         stride = int(np.prod(factors.sizes[column + 1 :]))

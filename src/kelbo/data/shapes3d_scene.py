@@ -2,7 +2,7 @@
 
 Lengths are in halves of the cube's side at scale 1; x points to the right wall, y to the back wall, z up, and the object
 stands on the floor at the origin. The constants were found by least squares over frames of 3D Shapes;
-docs/shapes3d.md says how nearly they agree.
+docs/shapes3d.md reports the agreement.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ SCALES = np.linspace(0.75, 1.25, 8)
 ORIENTATIONS = np.linspace(-30, 30, 15)  # degrees: the camera's azimuth, from the left to the right
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 
-FOCAL_LENGTH, HORIZON = 69.61, 32.30  # px; the camera looks level, and what is as high as itself appears in that row
+FOCAL_LENGTH, HORIZON = 69.61, 32.30  # px; the camera looks horizontally, and points at its height appear in that row
 CAMERA_DISTANCE, CAMERA_HEIGHT = 7.258, 2.118
-WALL_RIGHT, WALL_BACK, WALL_HEIGHT = 10.291, 10.464, 5.833  # the left wall mirrors the right one
+WALL_RIGHT, WALL_BACK, WALL_HEIGHT = 10.291, 10.464, 5.833  # the left wall is the mirror image of the right one
 # Radius and half the length of the straight part at scale 1; the cube's half side is the unit of length.
 ROUND = {"cylinder": (1.079, 1.085), "sphere": (1.217, 0.0), "capsule": (0.941, 0.918)}
 
-# Shares of a surface's own colour that it sends to the camera: everywhere, facing the camera, facing the lamp. The lamp
-# is a spot: its light falls with a power of the cosine to its axis, and an object before it casts a shadow on the floor.
+# Parts of a surface's own colour that reach the camera: everywhere, facing the camera, facing the lamp. The lamp is a
+# spotlight: its light falls with a power of the cosine to its axis, and the object casts a shadow on the floor.
 AMBIENT, HEADLIGHT, LAMP = 0.360, 0.591, 0.979
 LAMP_PLACE = np.array([-5.888, 2.272, 27.364])
 LAMP_AIM = np.array([-5.443, 1.316, 0.0])
 SPOT_POWER = 13.46
-# White that the object alone reflects of the lamp: share, and power of the cosine between normal and half vector.
+# White gloss of the object, from the lamp: part, and power of the cosine between normal and half vector.
 GLOSS, GLOSS_POWER = 0.220, 3
 
 
 class Maps(NamedTuple):
-    """What a pixel (64, 64) is made of, means over its samples: shares of its surfaces' colours, and of white.
+    """The composition of each pixel (64, 64), means over its samples: parts of its surfaces' colours, and of white.
 
     floor, wall and object are each surface's coverage times its light; sky is coverage alone; gloss is added white.
     """
@@ -49,7 +49,7 @@ class Maps(NamedTuple):
 
 
 class View:
-    """The room from one azimuth (degrees), without an object; `maps` puts one in.
+    """The room from one azimuth (degrees), without an object; `maps` adds one.
 
     rays: unit vectors (samples, 3), samples = 16 · 64 · 64 with the pixel fastest, so that a mean is over the first axis.
     """
@@ -66,7 +66,7 @@ class View:
         self._look()
 
     def _look(self) -> None:
-        """Which surface every ray meets first, and how that is lit without an object."""
+        """The surface that each ray meets first, and its light without an object."""
         with np.errstate(divide="ignore"):
             distance = np.where(self.rays[:, 2] < 0, -self.camera[2] / self.rays[:, 2], np.inf)
             normal = np.zeros_like(self.rays)
@@ -90,7 +90,7 @@ class View:
         self.floor_points, self.floor_unlit = points[self.floor[seen]], unlit[self.floor[seen]]
 
     def _light(self, points: np.ndarray, normal: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Light without the lamp's, of the lamp, and its gloss, (n,) each, where points face `normal`."""
+        """Light from everywhere else, light of the lamp, and gloss, (n,) each, at points with the normal `normal`."""
         to_lamp = _unit(LAMP_PLACE - points)
         spot = np.maximum(-to_lamp @ _unit(LAMP_AIM - LAMP_PLACE), 0) ** SPOT_POWER
         facing = np.maximum((normal * to_lamp).sum(1), 0)
@@ -123,7 +123,7 @@ class View:
 
 
 def meet(shape: str, scale: float, start: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where rays first enter an object: distances (n,), infinite where they miss it, and its normals there (n, 3).
+    """Where rays first enter an object: distances (n,), infinite if they miss it, and its normals there (n, 3).
 
     start (3,) or (n, 3) lies outside of the object; rays are unit vectors (n, 3).
     """
@@ -151,7 +151,7 @@ def _meet_cube(half: float, start: np.ndarray, rays: np.ndarray) -> tuple[np.nda
 
 
 def _meet_side(radius: float, half: float, start: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The upright tube between -half and half."""
+    """The vertical tube between -half and half."""
     distance = _first_root(
         (rays[:, :2] ** 2).sum(1), (start * rays)[:, :2].sum(1), (start[:, :2] ** 2).sum(1) - radius**2
     )
@@ -173,7 +173,7 @@ def _meet_ball(radius: float, height: float, start: np.ndarray, rays: np.ndarray
 
 
 def _first_root(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """The lower root of a t² + 2 b t + c where it is positive, else infinity: where a ray enters a quadric."""
+    """The lower root of a t² + 2 b t + c if it is positive, else infinity: where a ray enters a quadric."""
     square = b * b - a * c
     with np.errstate(divide="ignore", invalid="ignore"):
         root = (-b - np.sqrt(np.maximum(square, 0))) / a
@@ -181,7 +181,7 @@ def _first_root(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def _passes(shape: str, scale: float, start: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Rays (their numbers) that pass the ball around an object: no others can meet it."""
+    """Indices of the rays that meet the bounding sphere of an object: no others can meet it."""
     radius, half = (1.0, 1.0) if shape == "cube" else ROUND[shape]
     height = half if shape in ("cube", "cylinder") else half + radius
     reach = math.hypot(radius * (math.sqrt(2) if shape == "cube" else 1), height)

@@ -1,7 +1,7 @@
-"""Six solids met by rays: which rays meet one, and how brightly it shows there.
+"""Six ray-traced solids: which rays meet one, and the brightness of its surface there.
 
 A solid stands upright within a cylinder of radius 1 and half height 1 around its centre. Rays form a grid whose points
-and directions are affine in the screen's coordinates, and every sum over them is taken as one of a row and a column.
+and directions are affine in the screen's coordinates, and every affine form of them is computed as a sum of a row and a column.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from torch import Tensor
 
 SOLIDS = ("cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere")
 AMBIENT = 0.35
-"""of the light, what falls everywhere"""
+"""part of the light that reaches every surface"""
 NEVER = 1e9
 TINY = 1e-20
-"""added to slopes, so that a ray along a plane lies inside or outside of it"""
+"""added to slopes, so that a ray along a plane is decidedly inside or outside of it"""
 
 
 class Rays(NamedTuple):
     """B grids of rays, p + t d.
 
-    point: p, where t is 0, (B, 3, 3): for x, y and z, the value at the screen's origin, and what one unit of the screen
-    to the right and one downwards add. way: d in the same form. light: unit vector towards the light, (B, 3).
+    point: p, at t = 0, (B, 3, 3): for x, y and z, the value at the screen's origin, and its change per unit of the screen to
+    the right and per unit downwards. way: d in the same form. light: unit vector towards the light, (B, 3).
     columns, rows: the grid's coordinates on the screen, which must broadcast to the grid's shape G, such as (1, W) and
     (H, 1).
     """
@@ -54,7 +54,7 @@ def meet(solid: str, rays: Rays) -> tuple[Tensor, Tensor]:
 
 
 def lit(cosine: Tensor) -> Tensor:
-    """How bright a surface is whose normal has this cosine with the direction of the light: 0.35 to 1."""
+    """Brightness of a surface whose normal has this cosine with the light's direction: 0.35 to 1."""
     return cosine.clamp(min=0) * (1 - AMBIENT) + AMBIENT
 
 
@@ -76,20 +76,20 @@ def _polyhedron(rays: Rays, normals: list[tuple[float, float, float]], heights: 
 
 
 def _dot(normals: Tensor, form: Tensor) -> Tensor:
-    """(K, 3) and (B, 3, F) to (B, K, F): not by a matrix product, which rounds otherwise in batches of other sizes."""
+    """(K, 3) and (B, 3, F) to (B, K, F): not by a matrix product, which would round differently in batches of other sizes."""
     x, y, z = form[:, None].unbind(2)
     return normals[:, :1] * x + normals[:, 1:2] * y + normals[:, 2:] * z
 
 
 def _prism(rays: Rays, sides: int, inner: float, half: float) -> tuple[Tensor, Tensor]:
-    """A regular prism, from its axis to a face `inner`."""
+    """A regular prism; `inner` is the distance from its axis to a face."""
     around = [2 * math.pi * i / sides for i in range(sides)]
     normals = [(math.cos(a), math.sin(a), 0.0) for a in around] + [(0.0, 0.0, 1.0), (0.0, 0.0, -1.0)]
     return _polyhedron(rays, normals, [inner] * sides + [half, half])
 
 
 def _pyramid(rays: Rays, inner: float, half: float) -> tuple[Tensor, Tensor]:
-    """A square pyramid with its apex up, from its axis to an edge of its base `inner`."""
+    """A square pyramid with its apex up; `inner` is the distance from its axis to an edge of its base."""
     length = math.hypot(2 * half, inner)
     across, up = 2 * half / length, inner / length
     normals = [(across, 0.0, up), (-across, 0.0, up), (0.0, across, up), (0.0, -across, up), (0.0, 0.0, -1.0)]
@@ -97,7 +97,7 @@ def _pyramid(rays: Rays, inner: float, half: float) -> tuple[Tensor, Tensor]:
 
 
 def _round(rays: Rays, bottom: float, top: float, half: float) -> tuple[Tensor, Tensor]:
-    """A cylinder or cone around the axis, of these radii at its ends: the nearest of side, base and lid is seen."""
+    """A cylinder or cone around the axis, of these radii at its ends: the nearest of side, base and lid is visible."""
     (px, py, pz), (dx, dy, dz) = ([rays.along(form[:, i]) for i in range(3)] for form in (rays.point, rays.way))
     narrow = (bottom - top) / (2 * half)  # the radius is middle - narrow z
     middle = (bottom + top) / 2
@@ -112,7 +112,7 @@ def _round(rays: Rays, bottom: float, top: float, half: float) -> tuple[Tensor, 
     for sign in (-1, 1):
         t = (-b + sign * root) / a
         z = pz + t * dz
-        # where the root is 0 a ray passes beside; a cone's other half lies above its apex
+        # a root of 0 means that the ray misses it; a cone's other half is above its apex
         seen = (root > 0) & (z.abs() <= half) & (t < met)
         facing = ((px + t * dx) * lx + (py + t * dy) * ly) / (radius + t * widen) + narrow * lz
         met, light = torch.where(seen, t, met), torch.where(seen, lit(facing * tilt), light)

@@ -1,4 +1,4 @@
-"""What is known of a public data set's official files: where they lie, how large they are, how they are told apart."""
+"""Descriptions of a public data set's official files: addresses, sizes and checksums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class Contents:
-    """What a gzipped file unpacks to, by which a copy that somebody packed anew is known."""
+    """The uncompressed content of a gzipped file, which identifies a copy that was compressed again."""
 
     sha256: str
     size: int
@@ -26,8 +26,8 @@ class Contents:
 class File:
     """One official file.
 
-    urls: its homes, best first; none where a person must fetch it. size: bytes, None where nobody publishes them; most:
-    then how many are accepted. sha256 or md5: at least one, as published; the stronger is checked.
+    urls: its homes, best first; none if a person must fetch it. size: bytes, None if unpublished; most: then the largest
+    accepted size. sha256 or md5: at least one, as published; the stronger is checked.
     """
 
     name: str
@@ -40,7 +40,7 @@ class File:
 
     def __post_init__(self) -> None:
         if not (self.sha256 or self.md5):
-            raise ValueError(f"{self.name} needs a checksum, sha256 or md5: without one nobody can say what arrived.")
+            raise ValueError(f"{self.name} needs a checksum, sha256 or md5: without one a download cannot be verified.")
         if self.size is None and self.most is None:
             raise ValueError(f"{self.name} needs a size, or the most bytes to accept.")
         for url in self.urls:
@@ -49,7 +49,7 @@ class File:
 
     @property
     def limit(self) -> int:
-        """Bytes beyond which a download is stopped: the size, and a little for copies packed anew."""
+        """Bytes beyond which a download is stopped: the size, and a margin for copies that were compressed again."""
         if self.size is None:
             return self.most or 0
         return self.size + max(4096, self.size // 100)
@@ -64,8 +64,8 @@ class File:
 class PublicSet:
     """A data set with a public home.
 
-    name: as in `kelbo data list`. title: as its readers' messages name it. place: the folder below the data root, "." for
-    the root itself. page: where a person finds the files. licence: what its authors say of its use.
+    name: as in `kelbo data list`. title: as messages name it. place: the folder below the data root, "." for the root
+    itself. page: where a person finds the files. licence: its authors' terms of use.
     """
 
     name: str
@@ -82,7 +82,7 @@ class PublicSet:
 
 
 def fault(path: Path, file: File) -> str | None:
-    """None where `path` holds the official file, or an official content packed anew; else what is wrong with it."""
+    """None if `path` holds the official file, or its content compressed again; else what is wrong with it."""
     algorithm, expected = file.checksum
     with path.open("rb") as stream:
         found, size = digest(stream, algorithm)
@@ -94,7 +94,7 @@ def fault(path: Path, file: File) -> str | None:
 
 
 def digest(stream: BinaryIO, algorithm: str, most: int | None = None) -> tuple[str, int]:
-    """A stream's hexadecimal digest and how many bytes it held; reading stops once more than `most` were seen."""
+    """A stream's hexadecimal digest and its length in bytes; reading stops after more than `most`."""
     value, size = hashlib.new(algorithm, usedforsecurity=False), 0
     while (most is None or size <= most) and (chunk := stream.read(CHUNK)):
         value.update(chunk)

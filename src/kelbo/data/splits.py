@@ -1,6 +1,6 @@
-"""Which images are for training, validation and testing, as names of folders, arrays or hub splits say.
+"""Which images are for training, validation and testing, by the names of folders, arrays or hub splits.
 
-The words are those that the library `datasets` of the Hugging Face hub looks for in names of files and folders.
+The words are those that Hugging Face's library `datasets` looks for in names of files and folders.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _WORDS = {
 }
 WORDS = {word: split for split, words in _WORDS.items() for word in words}
 SPLITS = (*_WORDS,)
-_AROUND = r"(?>(?:x|images?|imgs?|pictures?|photos?|dataset|data|set|split|\d++)[ ._-]?)*+"  # never tried in two ways
+_AROUND = r"(?>(?:x|images?|imgs?|pictures?|photos?|dataset|data|set|split|\d++)[ ._-]?)*+"  # it never backtracks
 _SPLIT = re.compile(rf"{_AROUND}({'|'.join(WORDS)})[ ._-]?{_AROUND}")
 _UNCOUNTED = re.compile(r"[\W\d_]|(?<![a-z])of(?![a-z])")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
 IF_NOT_SPLITS = (
-    'If these are no splits, set splits to "ignore" (data.splits in a recipe), which draws test images from all.'
+    'If these are not splits, set splits to "ignore" (data.splits in a recipe), which draws test images from all.'
 )
 
 
 class Named(NamedTuple):
-    """The split that a name stands for. rest: the name with that word left open; "" where it says nothing else."""
+    """The split that a name stands for. rest: the name without that word; "" if there is nothing else."""
 
     split: str
     rest: str
@@ -41,7 +41,7 @@ def check_splits(splits: str) -> None:
 
 
 def named(name: str) -> Named | None:
-    """The split that a name stands for in any case ("Train", "val2017", "x_test", "DIV2K_train_HR"); None where it is none."""
+    """The split that a name stands for in any case ("Train", "val2017", "x_test", "DIV2K_train_HR"); None if it is none."""
     if exact := _SPLIT.fullmatch(name.casefold().strip()):
         return Named(WORDS[exact[1]], "")
     tokens = _TOKEN.findall(name)
@@ -56,9 +56,9 @@ def named(name: str) -> Named | None:
 def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NOT_SPLITS) -> dict[str, str]:
     """The names that stand for splits, each with its split.
 
-    These are the names that say nothing else ("train", "Test"); where there are none, those that differ in the split
-    alone ("a_train", "a_test"). DataCorrupt where several groups do ("trainA", "testA", "trainB", "testB"), or where names
-    look like splits and differ in more ("train_v1", "test_v2"; "faces", "validation-faces").
+    These are the names that contain nothing else ("train", "Test"); if there are none, those that differ only in the split
+    ("a_train", "a_test"). DataCorrupt if several groups do ("trainA", "testA", "trainB", "testB"), or if names look like
+    splits and differ in more ("train_v1", "test_v2"; "faces", "validation-faces").
     otherwise: what to do if they are no splits, for messages.
     """
     names = {*names}
@@ -81,8 +81,8 @@ def splits_among(names: Iterable[str], place: str, otherwise: str = IF_NOT_SPLIT
 
 
 def _alike(found: Mapping[str, Named], names: set[str]) -> list[str]:
-    """The names that look like several splits, though they differ in more: all that there are, or those that agree but for
-    numbers and punctuation; or names of which one adds the split to the other, where there are no more names."""
+    """The names that look like several splits, though they differ in more: all names, or those that agree except for numbers
+    and punctuation; or, if there are only two, names of which one adds the split to the other."""
     if len({said.split for said in found.values()}) > 1:
         groups: dict[str, list[str]] = {}
         for name, said in found.items():
@@ -94,10 +94,10 @@ def _alike(found: Mapping[str, Named], names: set[str]) -> list[str]:
 
 
 def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NOT_SPLITS) -> dict[str, str]:
-    """Which of these places is which split, "all" where there is "train" alone. called: places, each with its split.
+    """Which of these places is which split; "all" if there is only "train". called: places, each with its split.
 
-    A validation split without a test split is taken as "test": evaluation reports on images that were not trained on,
-    and these are the only ones. DataCorrupt where two places are one split, or none is "train".
+    A validation split without a test split becomes "test": evaluation needs images that were not trained on, and
+    these are the only ones. DataCorrupt if two places are one split, or none is "train".
     """
     by_split: dict[str, str] = {}
     for name, split in called.items():
@@ -120,7 +120,7 @@ def settled(called: Mapping[str, str], place: str, otherwise: str = IF_NOT_SPLIT
 
 
 def sources_of(chosen: Mapping[str, str], called: Mapping[str, str]) -> dict[str, str]:
-    """Where each split is from, for people. chosen: what `settled` made of `called`."""
+    """A description of where each split comes from. chosen: the result of `settled` for `called`."""
     no_test = {"test": ", since there is no test split"} if called.get(chosen.get("test", "")) == "validation" else {}
     return {split: f"{name}{no_test.get(split, '')}" for split, name in chosen.items()}
 

@@ -1,6 +1,6 @@
 """Street View House Numbers, cropped digits (Netzer et al., 2011), from the official MATLAB files.
 
-Each file holds `X`, uint8 (32, 32, 3, N), and `y`, (N, 1) labels 1 … 10, of which 10 stands for the digit 0.
+Each file holds `X`, uint8 (32, 32, 3, N), and `y`, (N, 1) labels 1 … 10, where 10 means the digit 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kelbo.errors import DataCorrupt
 SIDE, CHANNELS, CLASSES = 32, 3, 10
 PLACES = ("svhn", "SVHN", ".")
 CHUNK = 4096
-"""images that are turned to their new layout at a time: 12 MiB"""
+"""images transposed to the new layout at a time: 12 MiB"""
 
 
 def svhn(root: Path | str, size: Literal[28, 32] = 32, extra: bool = False) -> ImageSet:
@@ -30,8 +30,8 @@ def svhn(root: Path | str, size: Literal[28, 32] = 32, extra: bool = False) -> I
     antialiased bilinear filter, as the σ-VAE's release does for its 28×28 network. extra: `extra_32x32.mat`, 531,131
     easier images, follows the training images.
 
-    Raises DataMissing where a file is not there; DataCorrupt (naming it) where one is damaged, of MATLAB's version 7.3,
-    or holds other shapes, types or labels; ValueError where size is neither 28 nor 32.
+    Raises DataMissing if a file is absent; DataCorrupt (naming it) if one is damaged, of MATLAB's version 7.3,
+    or holds other shapes, types or labels; ValueError if size is neither 28 nor 32.
     """
     if size not in (28, SIDE):
         raise ValueError(f"size must be 28 or 32; got {size}.")
@@ -58,7 +58,7 @@ def _located(root: Path, parts: list[str]) -> dict[str, Path]:
             return files
         lacking += absent if len(absent) < len(files) else []
     only_extra = bool(lacking) and all(path.endswith("extra_32x32.mat") for path in lacking)
-    title = "SVHN's extra images" if only_extra else "SVHN"  # which are had separately
+    title = "SVHN's extra images" if only_extra else "SVHN"  # they are downloaded separately
     raise missing(title, ", ".join(f"{part}_32x32.mat" for part in parts), folders, lacking)
 
 
@@ -69,7 +69,9 @@ def _read(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     if x.dtype != np.uint8:
         raise DataCorrupt(f"{path}: 'X' should be uint8; found {x.dtype}.")
     if x.shape[-1] != len(y) or len(y) == 0:
-        raise DataCorrupt(f"{path} should hold as many labels as images, and some; found {len(y)} and {x.shape[-1]}.")
+        raise DataCorrupt(
+            f"{path} should hold as many labels as images, and at least one; found {len(y)} and {x.shape[-1]}."
+        )
     wrong = y[~np.isin(y, np.arange(1, CLASSES + 1))]
     if len(wrong):
         raise DataCorrupt(f"{path}: 'y' should be labels 1 to {CLASSES}, {CLASSES} for the digit 0; found {wrong[0]}.")
@@ -77,7 +79,7 @@ def _read(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _images_first(x: np.ndarray, size: int) -> np.ndarray:
-    """(32, 32, 3, N) to contiguous (N, 3, size, size), a chunk at a time: no second copy of the whole is made."""
+    """(32, 32, 3, N) to contiguous (N, 3, size, size), a chunk at a time, without a second copy of the whole array."""
     pixels = np.empty((x.shape[-1], CHANNELS, size, size), np.uint8)
     for start in range(0, len(pixels), CHUNK):
         chunk = np.ascontiguousarray(x[..., start : start + CHUNK].transpose(3, 0, 1, 2))

@@ -1,4 +1,4 @@
-"""One file over HTTP into a partial file beside its place: resumed where the server can, never larger than it may be."""
+"""Download one file over HTTP into a partial file: resumed if the server allows it, never larger than expected."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from kelbo.data.sources import SCHEMES, File
 
 BLOCK = 2**16
-BUSY = (408, 429, 500, 502, 503, 504)  # what may pass by itself
+BUSY = (408, 429, 500, 502, 503, 504)  # temporary
 
 
 class TransferError(Exception):
-    """Why one home did not give the file."""
+    """Why one home did not deliver the file."""
 
 
 class Unreachable(TransferError):
@@ -26,15 +26,15 @@ class Unreachable(TransferError):
 
 
 class Cut(TransferError):
-    """It ended too early or the server was busy: what came is kept, and another attempt may finish it."""
+    """It ended too early or the server was busy: what has arrived is kept, and another attempt may finish it."""
 
 
 class Wrong(TransferError):
-    """Something else than the official file is there; what came was deleted."""
+    """It is not the official file; what arrived was deleted."""
 
 
 class _Redirects(request.HTTPRedirectHandler):
-    """Follows only to where a download may come from, and never from https to http."""
+    """Follows redirects only to addresses that downloads may come from, and never from https to http."""
 
     def redirect_request(
         self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
@@ -49,7 +49,7 @@ class _Redirects(request.HTTPRedirectHandler):
 
 
 def _opener() -> request.OpenerDirector:
-    """No handler for file, ftp or data addresses; certificates are verified, as is urllib's default."""
+    """No handler for file, ftp or data addresses; certificates are verified, urllib's default."""
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler(),
@@ -66,9 +66,9 @@ def _opener() -> request.OpenerDirector:
 def transfer(
     url: str, file: File, partial: Path, moved: Callable[[int, int | None], None], timeout: float = 30.0
 ) -> None:
-    """Bring `partial` to its full length, going on from what it holds; `moved(done, total)` is told of every block.
+    """Complete the file `partial`, continuing after what it holds; `moved(done, total)` is called after every block.
 
-    timeout: seconds without a byte. Raises Unreachable, Cut or Wrong; OSError where the disk refuses.
+    timeout: seconds without a byte. Raises Unreachable, Cut or Wrong; OSError if the disk cannot be written.
     """
     held = partial.stat().st_size if partial.exists() else 0
     try:
@@ -78,11 +78,15 @@ def transfer(
             if error.code == 416 and held:
                 _beyond(error, partial, held)
                 return
-            if 300 <= error.code < 400:  # urllib's own refusal, of another scheme or of going round in circles
+            if 300 <= error.code < 400:  # urllib refuses other schemes and redirect loops
                 raise Wrong(f"it leads elsewhere, which is refused: {error.reason}") from error
             kind = Cut if error.code in BUSY else Unreachable
             raise kind(f"the server answers {error.code} {error.reason}") from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:  # it was reached, and went away
+    except (
+        http.client.HTTPException,
+        ConnectionError,
+        TimeoutError,
+    ) as error:  # it was reached, then the connection ended
         raise Cut(f"the connection broke ({error or type(error).__name__})") from error
     except (URLError, OSError) as error:
         raise Unreachable(f"no connection ({getattr(error, 'reason', error)})") from error
@@ -98,15 +102,15 @@ def _open(url: str, held: int, timeout: float) -> http.client.HTTPResponse:
 
 
 def _beyond(error: HTTPError, partial: Path, held: int) -> None:
-    """The server has no byte after ours: either we hold all of it, or our part is of another file."""
+    """The server has no further byte: either the partial file is complete, or it is part of another file."""
     if re.fullmatch(rf"bytes \*/{held}", error.headers.get("Content-Range", "")):
         return
     partial.unlink()
-    raise Cut(f"the {held:,} bytes kept from before are no part of it and were deleted")
+    raise Cut(f"the {held:,} bytes kept from before are not part of it and were deleted")
 
 
 def _extent(response: http.client.HTTPResponse, held: int) -> tuple[int, int | None]:
-    """Where the body starts in the file, and the file's whole length, where the server says."""
+    """Where the body starts in the file, and the file's total length, if the server says."""
     if response.status == 206:
         given = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if not given or int(given[1]) != held:
@@ -120,11 +124,9 @@ def _check_size(file: File, total: int | None) -> None:
     if total is None:
         return
     if file.contents is None and file.size is not None and total != file.size:
-        raise Wrong(f"the file there has {total:,} bytes instead of {file.size:,}; nothing of it was kept")
+        raise Wrong(f"the file there has {total:,} bytes instead of {file.size:,}; nothing was kept")
     if total > file.limit:
-        raise Wrong(
-            f"the file there has {total:,} bytes, more than the {file.limit:,} accepted; nothing of it was kept"
-        )
+        raise Wrong(f"the file there has {total:,} bytes, more than the {file.limit:,} accepted; nothing was kept")
 
 
 def _copy(
@@ -145,14 +147,16 @@ def _copy(
             moved(done, total or file.size)
     if done > file.limit:
         partial.unlink()
-        raise Wrong(f"it sends more than the {file.limit:,} bytes accepted; it was stopped and what came was deleted")
+        raise Wrong(
+            f"it sends more than the {file.limit:,} bytes accepted; it was stopped and what had arrived was deleted"
+        )
     expected = total or (file.size if file.contents is None else None)
     if expected is not None and done < expected:
         raise Cut(f"the connection ended after {done:,} of {expected:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """The next block; nothing at the end, be it one too early: the caller counts."""
+    """The next block; empty at the end, even if that is too early: the caller counts."""
     try:
         return response.read1(BLOCK)
     except (http.client.HTTPException, OSError):

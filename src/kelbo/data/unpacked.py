@@ -1,4 +1,4 @@
-"""Large official files that are compressed: unpacked once into the cache and mapped from then on, a part at a time."""
+"""Large compressed official files: unpacked once into the cache, part by part, and mapped in later runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def unpacked(
     steps: int,
     cache: Path | None,
 ) -> ArrayImages:
-    """The images of a file, from the cache where they are there.
+    """The images of a file, from the cache if it has them.
 
-    count: of images, (C, H, W) each. parts: the images in turn, uint8 (n, C, H, W), in so many steps; asked for only
-    where they are needed. cache: the folder where they are kept; None reads them into memory.
+    count: number of images, (C, H, W) each. parts: gives the images in order, uint8 (n, C, H, W), in `steps` parts; called
+    only if needed. cache: folder in which they are kept; None reads them into memory.
 
-    Raises DataError where the cache cannot be written, or there is none and the images take more than half of the
+    Raises DataError if the cache cannot be written, or there is none and the images take more than half of the
     machine's memory; and what `parts` raises.
     """
     if cache is not None:
@@ -40,8 +40,8 @@ def unpacked(
     size = count * math.prod(shape)
     if size > memory() // 2:
         raise DataError(
-            f"{path} holds {size / 1e9:.1f} GB of pixels, more than half of this machine's memory. Let them be unpacked "
-            "once to the disk: name a folder for it, or no longer none, by the environment variable KELBO_CACHE."
+            f"{path} holds {size / 1e9:.1f} GB of pixels, more than half of this machine's memory. Unpack them once to "
+            "disk: name a folder, instead of none, in the environment variable KELBO_CACHE."
         )
     pixels, start = np.empty((count, *shape), np.uint8), 0
     for part in _shown(path, parts(), steps):
@@ -51,7 +51,7 @@ def unpacked(
 
 
 def _shown(path: Path, parts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
-    """The same parts, with a bar on standard error where that is a terminal."""
+    """The same parts, with a progress bar on standard error if that is a terminal."""
     console = Console(stderr=True)
     label = f"unpacking {path.name}, once"
     yield from track(parts, label, steps, console=console, transient=True, disable=not console.is_terminal)

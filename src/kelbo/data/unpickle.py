@@ -1,7 +1,7 @@
-"""Reads the pickled tables of data sets without ever running what a pickle asks for.
+"""Read the pickled tables of data sets without running any code that a pickle names.
 
 A pickle may call any importable function. Here it reaches no function of any library: the four names that an array
-needs stand for parts of this file, which check what they are given, and every other name is refused.
+needs are mapped to classes of this file, which check their arguments, and every other name is refused.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from kelbo.errors import DataCorrupt
 def load_table(pickled: bytes, source: str) -> dict[str, Any]:
     """The dictionary in a pickle: strings to numbers, strings, bytes, lists, dictionaries or arrays of plain numbers.
 
-    source names the file in errors. Strings of Python 2 come as bytes, keys always as str. Raises DataCorrupt where the
+    source names the file in errors. Strings of Python 2 are returned as bytes, keys always as str. Raises DataCorrupt if the
     pickle names anything but the parts of an array, is damaged, or holds something else.
     """
     try:
         loaded = _Restricted(io.BytesIO(pickled), encoding="bytes").load()
     except DataCorrupt as error:
         raise DataCorrupt(f"{source}: {error}") from error
-    except Exception as error:  # a damaged pickle may fail in any way, and none may pass for another fault
-        raise DataCorrupt(f"{source} is no readable pickle: {type(error).__name__}: {error}.") from error
+    except Exception as error:  # a damaged pickle may fail in any way; all become DataCorrupt
+        raise DataCorrupt(f"{source} is not a readable pickle: {type(error).__name__}: {error}.") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, bytes | str) for key in loaded):
         raise DataCorrupt(f"{source} should hold a dictionary with names as keys; found {type(loaded).__name__}.")
     return {_text(key): value.finished(source) if isinstance(value, _Array) else value for key, value in loaded.items()}
@@ -40,7 +40,7 @@ def _text(value: bytes | str) -> str:
 
 
 class _Part:
-    """What a permitted name stands for: can be called as the pickle would call it, and nothing can be set on it."""
+    """The substitute of a permitted name: the pickle can call it, but not change it."""
 
     __slots__ = ("_call",)
 

@@ -1,4 +1,4 @@
-"""Pictures in a zip archive from a stranger: read from its stream, one at a time, and never unpacked to disk."""
+"""Pictures in an untrusted zip archive: read from its stream, one at a time, and never unpacked to disk."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from kelbo.errors import DataCorrupt
 METHODS = (
     zipfile.ZIP_STORED,
     zipfile.ZIP_DEFLATED,
-)  # of the others, a few bytes become gigabytes before a limit is seen
+)  # with other methods a few bytes become gigabytes before a limit is noticed
 ENCRYPTED = 0x1
 
 
 @contextmanager
 def zipped(archive: Path) -> Iterator[Listing]:
-    """The pictures of an archive, sorted by their paths in it; they can be read while the block lasts.
+    """The pictures of an archive, sorted by their paths in it; they can be read inside the block.
 
-    Names are parted by "/", also where the archive parts them by a backslash. Hidden files, `__MACOSX` and files of other
-    kinds are left out and counted. Raises DataCorrupt where the archive is damaged, holds one name twice, or a picture's
+    Path parts are separated by "/", even if the archive uses backslashes. Hidden files, `__MACOSX` and files of other
+    kinds are left out and counted. Raises DataCorrupt if the archive is damaged, holds one name twice, or a picture's
     name leads out of it.
     """
     try:
         opened = zipfile.ZipFile(archive)
     except Exception as error:  # a damaged archive may fail in any way
-        raise DataCorrupt(f"{archive} is no readable zip archive ({error}): it is cut off or damaged.") from error
+        raise DataCorrupt(f"{archive} is not a readable zip archive ({error}): it is cut off or damaged.") from error
     with opened:
         pictures: dict[str, EncodedPicture] = {}
         folders: set[str] = set()
         left_out: Counter[str] = Counter()
         for member in sorted(opened.infolist(), key=lambda member: member.filename):
-            path = PureWindowsPath(member.filename)  # takes both kinds of slashes, and knows drives
+            path = PureWindowsPath(member.filename)  # accepts both kinds of slashes, and drives
             around = [path, *path.parents] if member.is_dir() else [*path.parents]
             folders |= {folder.as_posix() for folder in around if folder.parts and not _is_hidden(folder)}
             if member.is_dir():
@@ -52,13 +52,13 @@ def zipped(archive: Path) -> Iterator[Listing]:
                 )
             name = path.as_posix()
             if name in pictures:
-                raise DataCorrupt(f"{archive} holds {name!r} twice. Make the archive anew.")
+                raise DataCorrupt(f"{archive} holds {name!r} twice. Make the archive again.")
             pictures[name] = _picture(archive, opened, member, name)
         yield Listing([pictures[name] for name in sorted(pictures)], tuple(sorted(folders)), dict(left_out))
 
 
 def _left_out(path: PureWindowsPath) -> str | None:
-    """As what kind a member is counted that is not read."""
+    """The kind under which a member that is not read is counted."""
     if not is_picture(path.name):
         return suffix_of(path.name)
     return "hidden" if _is_hidden(path) else None
@@ -75,7 +75,7 @@ def _picture(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, pa
 
 
 def _read(name: str, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The member's bytes, of which no more are ever made than it declares."""
+    """The member's bytes; never more than it declares are unpacked."""
     if member.flag_bits & ENCRYPTED:
         raise Refused(f"{name} is encrypted. Unpack the archive with its password and name the folder.")
     if member.compress_type not in METHODS:
@@ -84,6 +84,6 @@ def _read(name: str, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         raise Refused(f"{name} claims {member.file_size:,} bytes; pictures of up to {MOST_BYTES:,} are read.")
     try:
         with opened.open(member) as stream:
-            return stream.read(member.file_size + 1)  # a number, since without one a whole bomb goes off at once
+            return stream.read(member.file_size + 1)  # limited, for a zip bomb would be unpacked completely
     except Exception as error:  # a damaged member may fail in any way
-        raise Refused(f"{name} cannot be read from the archive ({error}). Make the archive anew.") from error
+        raise Refused(f"{name} cannot be read from the archive ({error}). Make the archive again.") from error

@@ -1,8 +1,8 @@
-"""Lightning Fabric, the engine under the training loop, imported without a metrics library that it only looks at.
+"""Import Lightning Fabric, the engine under the training loop, without importing torchmetrics.
 
-If torchmetrics is installed, Fabric asks for its version by importing all of it, and SciPy's signal processing and
-Matplotlib with it: a second and about 100 MB in every process. A module that knows its version and nothing else answers
-as well. It is removed afterwards, so that `import torchmetrics` gives the real one.
+If torchmetrics is installed, Fabric imports it only to read its version, and with it SciPy's signal processing and
+Matplotlib: a second and about 100 MB in every process. A module that contains only the version is enough. It is removed
+afterwards, so that `import torchmetrics` gives the real one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _StandIn(ModuleType):
 
 
 if _NAME not in sys.modules:
-    with suppress(metadata.PackageNotFoundError):  # then Fabric finds that out by itself
+    with suppress(metadata.PackageNotFoundError):  # not installed: Fabric handles that
         _StandIn.__version__ = metadata.version(_NAME)
         sys.modules[_NAME] = _StandIn(_NAME)
 try:
@@ -40,14 +40,14 @@ finally:
 
 
 def best_accelerator() -> Literal["cuda", "mps", "cpu"]:
-    """What Fabric(accelerator="auto") chooses on this machine, and so what everything takes where no device is named."""
+    """The kind of device that Fabric(accelerator="auto") chooses on this machine: the default everywhere."""
     if MPSAccelerator.is_available():
         return "mps"
     return "cuda" if CUDAAccelerator.is_available() else "cpu"
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name, or where None the one that Fabric's "auto" is. RecipeError where this machine has none such."""
+    """The device of that name, or Fabric's automatic choice for None. RecipeError if this machine does not have it."""
     if name is None:
         return torch.device(best_accelerator())
     try:

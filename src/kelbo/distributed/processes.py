@@ -1,9 +1,9 @@
-"""What several processes of one training or evaluation owe one another: to do some things once, and to fail together.
+"""Coordination of several processes in one training or evaluation: do some things once, and fail together.
 
-Where processes meet anyway (a checkpoint, a row of scalars, the gathering of an evaluation) `once` and `together` carry an
-error from the process that has it to all. Anywhere else the others may be waiting for the failed one inside a collective
-operation, which nothing in Python wakes: there `failing_together` leaves the error in the key-value store that the
-processes were started with, and a thread of each looks at that store now and then. With one process all of this is free.
+At points where all processes meet anyway (a checkpoint, a row of scalars, the gathering of an evaluation), `once` and
+`together` send an error from the failed process to all. Elsewhere the others may be waiting for the failed one inside a
+collective operation, which Python cannot interrupt: `failing_together` puts the error into the key-value store that the
+processes were started with, and a thread of each process polls that store. With one process all of this costs nothing.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ Result = TypeVar("Result")
 FAILED, HEARD, FIRST_HEARD = "kelbo/failed", "kelbo/heard", "kelbo/first heard"
 FIRST_LEAVES, SEEN_OFF = "kelbo/first leaves", "kelbo/seen off"
 LOOK = 0.5
-"""seconds between two looks at the store"""
+"""seconds between two polls of the store"""
 GRACE = 2.0
-"""seconds in which a process that has heard of an error may leave by itself, since it may have met the same one"""
+"""seconds in which a process that received an error may still end by itself, since it may have met the same error"""
 PATIENCE = 10.0
-"""seconds after which nobody waits any longer for another to hear or to leave"""
+"""seconds after which a process no longer waits for another to receive an error or to end"""
 
 
 def place(fabric: Fabric | None) -> tuple[int, int]:
-    """This process's rank and how many there are: (0, 1) without Fabric."""
+    """This process's rank and the number of processes: (0, 1) without Fabric."""
     return (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
 
 
 def part_at_exit(fabric: Fabric) -> None:
-    """Dissolve the processes' group before the interpreter ends; call it once they are launched.
+    """Destroy the process group before the interpreter ends; call it once after the launch.
 
-    A thread of a gloo group may still hold the last operation's tensors then, and a thread that asks for the interpreter
-    while it ends takes the process down with it, after all its work was done.
+    Otherwise a thread of a gloo group may still hold the last operation's tensors then; it would need the interpreter while it
+    is ending, which crashes the process after all its work is done.
     """
     if fabric.world_size > 1:
         atexit.register(_part)
@@ -54,13 +54,13 @@ def part_at_exit(fabric: Fabric) -> None:
 
 def _part() -> None:
     if dist.is_initialized():
-        gc.collect()  # a trained model in a cycle of references keeps the group alive
-        with suppress(dist.DistError, RuntimeError):  # the others have gone, which ends the group as well
+        gc.collect()  # a reference cycle through a trained model would keep the group alive
+        with suppress(dist.DistError, RuntimeError):  # the others have ended, and the group with them
             dist.destroy_process_group()
 
 
 def once(fabric: Fabric | None, action: Callable[[], object]) -> None:
-    """Do something in the first process alone; where it fails, every process raises the same error."""
+    """Do something in the first process only; if it fails, every process raises the same error."""
     if fabric is None or fabric.world_size == 1:
         action()
         return
@@ -71,7 +71,7 @@ def once(fabric: Fabric | None, action: Callable[[], object]) -> None:
 
 
 def from_first(fabric: Fabric | None, action: Callable[[], Result]) -> Result:
-    """Do something in the first process and give every process its result; where it fails, every process raises the error."""
+    """Do something in the first process and return its result in every process; if it fails, every process raises its error."""
     if fabric is None or fabric.world_size == 1:
         return action()
     told = _error_of(action) if fabric.is_global_zero else None
@@ -82,9 +82,9 @@ def from_first(fabric: Fabric | None, action: Callable[[], Result]) -> Result:
 
 
 def together(fabric: Fabric | None, action: Callable[[], Result]) -> list[Result]:
-    """Do something in every process and give every process all results, by rank.
+    """Do something in every process and return all results, by rank, in every process.
 
-    Where it fails in some, every process raises the error of the first of them.
+    If it fails in some, every process raises the error of the lowest rank among them.
     """
     if fabric is None or fabric.world_size == 1:
         return [action()]
@@ -98,11 +98,11 @@ def together(fabric: Fabric | None, action: Callable[[], Result]) -> list[Result
 
 @contextmanager
 def failing_together(fabric: Fabric | None) -> Iterator[None]:
-    """Where a block fails in one process, every process leaves it with that error, and the first process first.
+    """If a block fails in one process, every process leaves it with that error, the first process first.
 
-    A process that does not come out of the block by itself within GRACE, since it waits for the failed one, is ended with
-    the error's exit code; the first one prints the message before. An error that the first process did not hear of has the
-    attribute `unheard`, so that whoever prints errors prints it in this process.
+    A process that does not leave the block by itself within GRACE, since it waits for the failed one, is ended with the error's
+    exit code; the first process prints the message before. An error that did not reach the first process has the attribute
+    `unheard`, so that this process prints it.
     """
     if fabric is None or fabric.world_size == 1:
         yield
@@ -126,27 +126,27 @@ class _Company:
     def __init__(self, fabric: Fabric) -> None:
         self.first, self.world = fabric.is_global_zero, fabric.world_size
         self.store: Any = dist.distributed_c10d._get_default_store()
-        self.looking = self.store.clone()  # of its own, since a store's calls wait for one another
+        self.looking = self.store.clone()  # a clone, since calls of one store wait for one another
         self.stop = threading.Event()
         self.watch = threading.Thread(target=self._watch, name="kelbo-failing-together", daemon=True)
 
     def agree(self, error: Exception) -> Exception:
-        """The error of whoever failed first, once the others have heard of it."""
+        """The error of the process that failed first, after the others have received it."""
         self.stop.set()
         lost = _lost_connection(error, self.world)
         mine = b64encode(pickle.dumps(lost or _portable(error)))
         try:
             told = self.store.compare_set(FAILED, "", mine.decode())
-            # this very error, with its own trace, where this process was the first to fail
+            # this error itself, with its own traceback, if this process was the first to fail
             first = (lost or error) if told == mine else pickle.loads(b64decode(told))
             self._hear(self.store)
-        except (dist.DistError, RuntimeError):  # the store is gone, and the first process with it
+        except (dist.DistError, RuntimeError):  # the store has ended with the first process
             first = lost or error
             first.unheard = True  # pyright: ignore[reportAttributeAccessIssue]
             return first
         if self.first:
             _wait(lambda: self.store.add(HEARD, 0) >= self.world, LOOK if lost else PATIENCE)
-            atexit.register(self._leave, self.store)  # that is, after the error was printed
+            atexit.register(self._leave, self.store)  # this runs after the error was printed
         elif _wait(lambda: self.store.check([FIRST_HEARD]), PATIENCE):
             self._see_off(self.store)
         else:
@@ -159,13 +159,13 @@ class _Company:
                 if self.stop.wait(LOOK):
                     return
             error = pickle.loads(b64decode(self.looking.get(FAILED)))
-        except (dist.DistError, RuntimeError):  # the store is gone; what waits for its process will hear so
+        except (dist.DistError, RuntimeError):  # the store has ended; pending operations will fail by themselves
             return
         if not self.stop.wait(GRACE):
             self._end(error)
 
     def _end(self, error: Exception) -> None:
-        """End this process, whose main thread waits for one that will not come."""
+        """End this process, whose main thread waits for a process that has failed."""
         with suppress(dist.DistError, RuntimeError):
             self._hear(self.looking)
             if self.first:
@@ -184,7 +184,7 @@ class _Company:
             store.set(FIRST_HEARD, "1")
 
     def _leave(self, store: Any) -> None:
-        """Of the first process, which must end before the others: a launcher kills it at once where it outlives one."""
+        """For the first process, which must end before the others: a launcher kills it at once if another ends first."""
         with suppress(dist.DistError, RuntimeError):
             store.set(FIRST_LEAVES, "1")
             _wait(lambda: store.add(SEEN_OFF, 0) >= self.world - 1, GRACE)
@@ -197,7 +197,7 @@ class _Company:
 
 
 def _error_of(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
-    """What an action gives and None, or None and the error that it raises, as one that can be sent."""
+    """An action's result and None, or None and its error in a form that can be sent."""
     try:
         return action(), None
     except Exception as error:
@@ -205,7 +205,7 @@ def _error_of(action: Callable[[], Result]) -> tuple[Result | None, Exception | 
 
 
 def _portable(error: Exception) -> Exception:
-    """The error itself where another process can have it, else its words."""
+    """The error itself if it can be pickled, else a RuntimeError with its message."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -214,7 +214,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def _lost_connection(error: Exception, world: int) -> KelboError | None:
-    """What to say instead where a collective operation found that another process had gone."""
+    """The error to raise instead if a collective operation found that another process had ended; else None."""
     if isinstance(error, dist.DistError) or "gloo/transport" in str(error):
         return KelboError(
             f"One of the {world} processes ended without an error (killed, perhaps because memory ran out), so the "
@@ -225,7 +225,7 @@ def _lost_connection(error: Exception, world: int) -> KelboError | None:
 
 
 def _wait(until: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came true in time; it does not where the store is gone."""
+    """Whether `until` became true in time; False if the store has ended."""
     end = time.monotonic() + seconds
     with suppress(dist.DistError, RuntimeError):
         while time.monotonic() < end:
