@@ -135,3 +135,12 @@ def server(monkeypatch):
     local = LocalServer()
     yield local
     local.close()
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are made, but their files stay empty, which saves most of a page's time: for tests of its words."""
+    from kelbo.reports import page_pictures
+
+    for name in ("as_png", "as_svg"):
+        monkeypatch.setattr(page_pictures, name, lambda *_: b"")

@@ -112,6 +112,7 @@ def test_a_run_without_a_checkpoint_yet_says_so(tmp_path):
         open_run(tmp_path / "run")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_shows_one_checkpoint_with_the_rows_and_pictures_up_to_it(run):
     experiment = open_run(run.path)
     go_on(run, 10)
@@ -124,6 +125,7 @@ def test_a_page_shows_one_checkpoint_with_the_rows_and_pictures_up_to_it(run):
     assert [row["step"] for row in experiment.rows()] == [1, 2, 3, 4]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_record_of_the_other_weights_of_a_checkpoint_is_not_shown_for_these(tmp_path):
     run = train(recipe(4, "training.ema=0.9"), tmp_path / "run")
     evaluate_run(open_run(run.path, average=False))
@@ -188,6 +190,7 @@ def in_training(tmp_path):
         thread.join()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_every_reader_works_on_a_run_that_is_being_trained(tmp_path, monkeypatch):
     with in_training(tmp_path) as (run, training):
         experiments = [open_run(run.path) for _ in range(4)]

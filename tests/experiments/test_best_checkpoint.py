@@ -115,6 +115,7 @@ def test_records_of_both_checkpoints_stand_side_by_side(run):
     assert elbos_of_test[0].value != elbos_of_test[1].value
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_is_of_the_checkpoint_that_was_asked_for(run):
     page = page_of(open_run(run.path, checkpoint="best")).read_text()
     assert f"for {best_step(run)} of 14 steps" in page

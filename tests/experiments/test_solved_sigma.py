@@ -204,12 +204,14 @@ def test_a_row_of_the_journal_has_the_sigma_of_the_weights_at_its_step(finished)
     assert row["equivalent_sigma"] == pytest.approx(row["sigma"] * math.sqrt(row["beta"]))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_page_and_the_console_say_from_how_many_images_it_is(run):
     assert "from 540 training images" in page_of(open_run(run.path)).read_text()
     done = CliRunner().invoke(app, ["evaluate", str(run.path)], env={"COLUMNS": "200"})
     assert "from 540 training images" in " ".join(done.output.split())
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_does_not_show_a_record_of_a_sigma_that_lagged(run):
     """As older versions wrote them: of the same step and weights."""
     record = evaluate_run(open_run(run.path))

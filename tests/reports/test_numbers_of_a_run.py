@@ -73,6 +73,7 @@ def test_an_error_that_does_not_exist_is_a_dash_on_a_page(trained, error):
     assert "Active units" not in rows
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_of_one_test_image_is_written_without_zeros_for_errors(trained):
     text = Page(page_of(single(trained())).read_text()).text
     assert "± –" in text

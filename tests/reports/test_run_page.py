@@ -39,6 +39,7 @@ def test_a_page_has_every_part_in_order(tiny_page):
     assert headings == PARTS
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_says_on_how_many_images_a_small_sets_readings_are(trained, tiny_page):
     small = trained("data.held_out=0.02")
     count = len(small.data.test)
@@ -88,6 +89,7 @@ def test_figures_come_in_both_themes(tiny_page):
     assert all("prefers-color-scheme: dark" in attributes["media"] for attributes in dark)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_record_of_an_older_definition_is_measured_anew_for_the_page(trained):
     experiment = trained()
     record = evaluate_run(experiment)
@@ -133,6 +135,7 @@ def test_a_page_carries_recipe_and_provenance(tiny, tiny_page):
     assert known["recipe"] in tiny_page.text
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_samples_with_noise_are_other_samples_and_say_so(trained):
     experiment = trained("training.steps=3")
     plain = page_of(experiment).read_text()
@@ -177,6 +180,7 @@ def test_a_run_stopped_before_readings_and_pictures_says_so(autoencoder_page):
     assert "shorter than the steps between two pictures (training.pictures_every)" in autoencoder_page.text
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_resumed_run_is_evaluated_anew(trained):
     experiment = trained("training.steps=3")
     page_of(experiment)
@@ -189,6 +193,7 @@ def test_a_resumed_run_is_evaluated_anew(trained):
     assert html.count("another than this page’s") == 1
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_bits_per_dim_come_from_a_dequantised_record_where_there_is_one(trained):
     experiment = trained("training.steps=3")
     record = evaluate_run(experiment, dequantized=True)
@@ -197,6 +202,7 @@ def test_bits_per_dim_come_from_a_dequantised_record_where_there_is_one(trained)
     assert "an upper bound, of dequantised intensities" in html
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_what_a_run_warned_of_is_on_its_page(trained, tiny_page):
     experiment = trained("training.steps=3", "likelihood.kind=mse_vae")
     [warned] = experiment.run.warnings()

@@ -111,6 +111,7 @@ def test_a_score_is_shown_with_its_interval_and_where_that_is_from(of, records):
     assert "(logistic, L = 64)" in rows(records, of)["β-VAE score"].phrase
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_records_of_one_kind_that_were_measured_in_other_ways_say_so_and_have_pictures_of_their_own(of, records):
     other = copy.deepcopy(records["disentanglement"])
     other["settings"]["seed"] = 7
@@ -205,6 +206,7 @@ def test_a_value_that_is_no_number_is_shown_as_none(of, records):
     assert rows(records, of)["Total correlation"].value == "–"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_group_that_is_missing_is_left_out(of, records):
     only = {"calibration-test": records["calibration-test"]}
     assert [group.title for group in score_groups(only, of)] == ["Calibration"]
@@ -212,6 +214,7 @@ def test_a_group_that_is_missing_is_left_out(of, records):
     assert score_pictures({"latents-test": records["latents-test"]}, of) == []
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_record_of_another_checkpoint_says_so(of, records):
     assert not any(group.other for group in score_groups(records, of))
     records["latents-test"]["settings"]["step"] = 1
@@ -223,6 +226,7 @@ def test_a_record_of_another_checkpoint_says_so(of, records):
     assert "averaged" in score_pictures({"calibration-test": records["calibration-test"]}, of)[0].other
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_record_that_lacks_something_is_named(of, records):
     del records["calibration-test"]["scores"]["coverage"]
     with pytest.raises(RunError, match=r"measurements/calibration .*calibration-test .*'coverage'"):
@@ -240,6 +244,7 @@ def test_a_score_that_the_page_does_not_know_is_shown_by_its_name(of, records):
     assert (shown["udr"].value, shown["udr"].interval) == ("0.250", "0.200 to 0.300")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_figures_show_which_latent_tells_which_factor(of, records):
     tables, decoder = score_pictures(records, of)
     assert [picture.name for picture in tables.pictures] == [
@@ -252,6 +257,7 @@ def test_figures_show_which_latent_tells_which_factor(of, records):
     assert [picture.name.removeprefix("calibration-test-") for picture in decoder.pictures][:2] == ["pit", "coverage"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_decoder_of_one_variance_has_no_figure_of_many(of, records):
     only = {"calibration-test": records["calibration-test"]}
     found = only["calibration-test"]["scores"]

@@ -48,19 +48,26 @@ def found(told, kind, role, network="conv", factors="all", pairs=64, classifier=
 
 @pytest.fixture
 def drawn(monkeypatch, tmp_path):
-    """A function that brings the figures themselves, by name, of results whose runs have gone."""
+    """A function that brings the figures themselves, each drawn when it is asked for, of results whose runs have gone."""
+
+    class Drawn(dict):
+        def __missing__(self, name):
+            self[name] = drawing[name](self.theme)
+            return self[name]
+
+    drawing = {}
+
+    def keep(name, alt, figure):
+        drawing[name] = figure
+        return Picture(name, alt, b"", "", "", 0)
 
     def draw(told, theme=LIGHT):
-        figures_by_name = {}
-
-        def keep(name, alt, figure):
-            figures_by_name[name] = figure(theme)
-            return Picture(name, alt, b"", "", "", 0)
-
         for module in (charted, images, quirks):
             monkeypatch.setattr(module, "of_figure", keep)
         figures(told, tmp_path)
-        return figures_by_name
+        shown = Drawn()
+        shown.theme = theme
+        return shown
 
     return draw
 
