@@ -26,7 +26,7 @@ demo: $(READY) ## train a σ-VAE on real digits and write its page (about two mi
 	@$(BIN)/kelbo report runs/demo
 
 test: $(READY) ## run the quick tests, by two processes (WORKERS=N for N)
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-all: $(READY) ## run every test, the slow ones too
 	@$(BIN)/pytest -m ''

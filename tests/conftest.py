@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import gc
 import os
 import re
 import signal
@@ -25,6 +26,13 @@ if "KELBO_TEST_CUDA" not in os.environ:  # numbers are compared bit for bit, on 
 # a shell's background jobs ignore Ctrl-C, and so would every process that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # the tests' models are tiny: threads would only wait for one another
+
+
+def pytest_collection_finish():
+    """What was imported stays: the collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True, scope="session")

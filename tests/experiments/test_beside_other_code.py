@@ -141,8 +141,10 @@ def weights(run):
     return (run.checkpoint(run.checkpoint_steps()[-1]) / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize("block", AROUND)
+@pytest.mark.parametrize(
+    ("block", "precision"),
+    [*((block, "32-true") for block in AROUND), ("autocast", "bf16-mixed"), ("autocast that is off", "bf16-mixed")],
+)
 def test_what_is_set_around_training_and_evaluation_changes_no_number(alone, tmp_path, block, precision):
     """Autocast around a whole training, above all: it would keep the weights of the first step as they were cast then."""
     run, record = alone[precision]

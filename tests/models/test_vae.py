@@ -80,9 +80,9 @@ def test_log_weights_average_to_the_elbo():
     """E log w = E log p(x|z) - KL: the closed-form KL and the sampled one agree."""
     vae, x = model(), images(2)
     with vae.evaluating():
-        weights = vae.log_weights(x, 5000).double()
-        bounds = torch.stack([vae(x).elbo for _ in range(1000)], 1).double()
-    error = (weights.var(1) / 5000 + bounds.var(1) / 1000).sqrt()
+        weights = vae.log_weights(x, 1000).double()
+        bounds = torch.stack([vae(x).elbo for _ in range(500)], 1).double()
+    error = (weights.var(1) / 1000 + bounds.var(1) / 500).sqrt()
     assert ((weights.mean(1) - bounds.mean(1)).abs() < 5 * error).all()
 
 

@@ -64,7 +64,7 @@ def test_the_higgins_decoder_ends_linear_so_that_it_can_give_any_logit():
 
 def test_networks_say_which_sizes_their_strides_allow_and_take_just_these():
     for height in range(4, 41):
-        for width in range(4, 41, 3):
+        for width in (16, 28, 30):
             shape = (1, height, width)
             takes = {networks.burgess_fits: True, networks.rybkin_fits: True}
             for fits, make in ((networks.burgess_fits, burgess), (networks.rybkin_fits, rybkin)):
