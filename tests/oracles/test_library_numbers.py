@@ -107,7 +107,9 @@ def test_dcis_lasso_is_at_the_optimum_of_its_objective_on_standardised_codes_and
         np.testing.assert_allclose(result.importances[:, factor], np.abs(weights), atol=1e-7)
         truth = (column[test] - middle) / width
         error = np.sqrt(np.mean((x_test @ weights - truth) ** 2))
-        assert result.told[factor] == pytest.approx(1 - error / np.sqrt(np.mean((truth - truth.mean()) ** 2)), abs=1e-7)
+        assert result.informativeness_by_factor[factor] == pytest.approx(
+            1 - error / np.sqrt(np.mean((truth - truth.mean()) ** 2)), abs=1e-7
+        )
 
 
 def gini(labels):
