@@ -140,6 +140,17 @@ def test_no_two_modules_have_one_name():
     assert shared((Path(name).stem, name) for name in files if not name.endswith("__init__.py")) == {}
 
 
+def test_no_two_public_classes_have_one_name():
+    classes = [
+        (node.name, name)
+        for name, tree in package().items()
+        if not name.startswith(STUDY_FOLDERS)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert shared(classes) == {}
+
+
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines of a function with its signature, without its decorators and docstring."""
     first, lines = function.body[0], (function.end_lineno or 0) - function.lineno + 1
@@ -163,3 +174,8 @@ def test_no_function_is_longer_than_60_lines():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > 60
     ]
     assert long == []
+
+
+def test_no_file_is_longer_than_300_lines():
+    lengths = {name: len(text.splitlines()) for name, text in code().items()}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}

@@ -78,14 +78,14 @@ class Asked(NamedTuple):
             )
 
 
-class Way(NamedTuple):
+class LaneEngine(NamedTuple):
     """work: trains lanes, with the signature of `work_off`. told: how and why, in one line."""
 
     work: Callable[..., list[Outcome]]
     told: str
 
 
-def way(recipes: Sequence[Recipe], folder: Path, asked: Asked) -> Way:
+def way(recipes: Sequence[Recipe], folder: Path, asked: Asked) -> LaneEngine:
     """How to train these lanes, whose folders lie in `folder`. RecipeError if lanes that should be stacked differ too much."""
     asked.require_sound()
     if asked.on is not None:
@@ -98,23 +98,25 @@ def way(recipes: Sequence[Recipe], folder: Path, asked: Asked) -> Way:
 
         choice = choose(recipes, workers=asked.workers)
         return (
-            _stacked(recipes, f"stacked: {choice.why}") if choice.how == "stack" else Way(queue, f"queue: {choice.why}")
+            _stacked(recipes, f"stacked: {choice.why}")
+            if choice.how == "stack"
+            else LaneEngine(queue, f"queue: {choice.why}")
         )
     count = asked.workers or workers_here(len(recipes))
-    return Way(queue, f"queue of {count} process{'es' if count > 1 else ''}")
+    return LaneEngine(queue, f"queue of {count} process{'es' if count > 1 else ''}")
 
 
-def _stacked(recipes: Sequence[Recipe], told: str) -> Way:
+def _stacked(recipes: Sequence[Recipe], told: str) -> LaneEngine:
     from kelbo.sweeps.stackable import stackable
     from kelbo.sweeps.stacked import work_off_stacked
 
     stackable(recipes)
-    return Way(work_off_stacked, told)
+    return LaneEngine(work_off_stacked, told)
 
 
-def _on_cluster(folder: Path, asked: Asked) -> Way:
+def _on_cluster(folder: Path, asked: Asked) -> LaneEngine:
     from kelbo.sweeps.cluster import work_off_on_ray
 
     share = {"cpus_per_job": 1 if asked.cpus is None else asked.cpus, "gpus_per_job": asked.gpus}
     work = partial(work_off_on_ray, address=asked.address, folder=folder, **share)
-    return Way(work, f"queue on {f'Ray at {asked.address}' if asked.address else 'a Ray on this machine'}")
+    return LaneEngine(work, f"queue on {f'Ray at {asked.address}' if asked.address else 'a Ray on this machine'}")
