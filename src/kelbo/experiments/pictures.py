@@ -25,15 +25,14 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
     noise: samples are draws of the full model, not the decoder's mean.
     """
-    label = "-".join(["test", *experiment.unusual])
-    evaluate_run(experiment)
-    found = experiment.run.measurements.newest("evaluation", weights=experiment.kept.opened)
-    test = next(one for one in found if one.label == label)
-    fixed = {"split": "test", "images": RECONSTRUCTED}
+    record = evaluate_run(experiment)
+    test = next(one for one in experiment.run.measurements.all("evaluation") if one.record == record)
+    split = {"split": "test", "of": len(experiment.data.test)}
+    fixed = {**split, "images": RECONSTRUCTED}
     pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))
     parts = [test, pairs, _samples(experiment, noise)]
     if latents := test.value["latents"]:
-        parts.append(_traversals(experiment, latents["rate_per_latent"]))
+        parts.append(_traversals(experiment, split, latents["rate_per_latent"]))
     parts += measure_factors(experiment)
     keys = {"parts": {part.name: part.key for part in parts}}
     return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
@@ -54,7 +53,7 @@ def _samples(experiment: Experiment, noise: bool) -> Measurement:
     )
 
 
-def _traversals(experiment: Experiment, rates: list[float]) -> Measurement:
+def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float]) -> Measurement:
     """The first test image with one latent at a time moved; the latents of the most rate, the most used first."""
     latents = np.argsort(-np.array(rates), kind="stable")[:TRAVERSED].tolist()
     values = np.linspace(-SPAN, SPAN, STEPS).tolist()
@@ -62,9 +61,7 @@ def _traversals(experiment: Experiment, rates: list[float]) -> Measurement:
     def compute() -> dict[str, Any]:
         return {"images": _levels(evaluation.traverse(experiment.model, experiment.image(0), latents, values))}
 
-    return measure(
-        experiment, "traversals", {"split": "test", "image": 0, "latents": latents, "values": values}, compute
-    )
+    return measure(experiment, "traversals", {**split, "image": 0, "latents": latents, "values": values}, compute)
 
 
 def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:

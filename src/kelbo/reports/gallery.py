@@ -15,6 +15,7 @@ from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of
 from kelbo.reports.shown import Shown
 from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record
+from kelbo.units import counted
 
 SAMPLE_COLUMNS, MOMENTS = 12, 8
 
@@ -54,7 +55,7 @@ PANELS = [
 def reconstructions(found: Mapping[str, np.ndarray]) -> Labelled:
     """Fixed test images ("images", 8-bit levels) above what the model makes of them ("made": the decoder's mean)."""
     count = len(found["images"])
-    alt = f"{count} test images above their reconstructions"
+    alt = f"{counted(count, 'test image')} above {'its reconstruction' if count == 1 else 'their reconstructions'}"
     picture = of_images("reconstructions", alt, intensities(np.concatenate([found["images"], found["made"]])), count)
     return Labelled(picture, [("original", ""), ("recon\u00adstructed", "")])
 
