@@ -36,16 +36,15 @@ def kelbo(packed: bool) -> tuple[int, float]:
     from kelbo.data.images import ArrayImages
     from kelbo.data.packed import PackedImages
     from kelbo.machine import keep_freed_memory
-    from kelbo.units import intensities
 
     keep_freed_memory()
     pixels = torch.from_numpy(frames(COUNT))
     images = PackedImages.pack(pixels) if packed else ArrayImages(pixels, levels=2)
     batches = iter(Batches(images, BATCH, seed=0, device=torch.device("cpu")))
-    intensities(next(batches), 2)
+    next(batches).seen(2)
     begun = time.perf_counter()
     for _ in range(STEPS):
-        intensities(next(batches), 2)
+        next(batches).seen(2)
     return BATCH * STEPS, time.perf_counter() - begun
 
 

@@ -56,11 +56,11 @@ def lanes_of(network: str, device: str):
         data = pool.of(recipe)
         with seeded(seed, "init"):
             model = build.model(recipe, data).to(fabric.device)
-        wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-        state = TrainState(wrapped, optimizer, build.objective(recipe).initial())
+        wrapped, optimizer = fabric.setup(model, build.optimizers(recipe, model)["model"])
+        state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
         batches = Batches(data.train, BATCH, seed, fabric.device).at(0)
         noise = Source(seed_for(seed, "latents"))
-        return StackedLane(state, build.objective(recipe), build.schedule(recipe), batches, noise)
+        return StackedLane(state, build.update(recipe, fabric), batches, noise)
 
     torch.set_float32_matmul_precision("highest")
     return fabric, 2, [lane(beta, seed) for beta in BETAS for seed in SEEDS[device]]
@@ -92,9 +92,8 @@ def steps_of(way: str, fabric, levels: int, lanes) -> list:
     from kelbo.training import fit
 
     def alone(lane):
-        return lambda: fit(
-            fabric, lane.state, lane.objective, lane.batches, lane.state.step + 1, lane.schedule, levels=levels
-        )
+        batches = (batch.seen(levels) for batch in lane.batches)
+        return lambda: fit(lane.state, lane.update, batches, lane.state.step + 1)
 
     if way == "in sequence":
         return [(alone(lane), 1) for lane in lanes]

@@ -60,13 +60,13 @@ def train_kelbo(network: str) -> tuple[int, float]:
     images = ArrayImages(frames(BATCH * (WARMUP + STEPS)), levels=2)
     torch.manual_seed(0)
     model = build.model(recipe, ImageSet("discs", {"train": images}, "drawn"))
-    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-    objective, schedule = build.objective(recipe), build.schedule(recipe)
-    state = TrainState(wrapped, optimizer, objective.initial())
-    batches = Batches(images, BATCH, seed=0, device=fabric.device)
-    fit(fabric, state, objective, batches, WARMUP, schedule, levels=2)
+    wrapped, optimizer = fabric.setup(model, build.optimizers(recipe, model)["model"])
+    update = build.update(recipe, fabric)
+    state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
+    order = Batches(images, BATCH, seed=0, device=fabric.device)
+    fit(state, update, (batch.seen(2) for batch in order), WARMUP)
     begun = time.perf_counter()
-    fit(fabric, state, objective, batches.at(WARMUP), WARMUP + STEPS, schedule, levels=2)
+    fit(state, update, (batch.seen(2) for batch in order.at(WARMUP)), WARMUP + STEPS)
     return BATCH * STEPS, time.perf_counter() - begun
 
 

@@ -145,10 +145,10 @@ def test_a_classifier_is_trained_on_it_and_compares_images(device, labels):
 def test_pictures_and_findings_are_had_on_it(device, pretended, tmp_path):
     run = train(recipe("likelihood.kind=per_pixel_gaussian"), tmp_path / "run", fabric=pretended.fabric())
     experiment = open_run(run.path, device="meta")
-    model, x = experiment.model, experiment.pictured(3)
+    model, shown = experiment.model, experiment.pictured(3)
     assert sample(model, 4, noise=True).shape == (4, 1, 8, 8)
-    assert reconstruct(model, x).shape == (3, 1, 8, 8)
-    assert traverse(model, x[:1], experiment.latents_by_rate(), [-1.0, 1.0]).shape == (3, 2, 1, 8, 8)
+    assert reconstruct(model, shown).shape == (3, 1, 8, 8)
+    assert traverse(model, experiment.image(0), experiment.latents_by_rate(), [-1.0, 1.0]).shape == (3, 2, 1, 8, 8)
     found = examine(model, experiment.data.train, experiment.data.test, experiment.rows(), experiment.weigh)
     assert {finding.code.partition("-")[0] for finding in found} >= {"sigma", "pixels", "prior"}
 
@@ -198,8 +198,11 @@ def generator(monkeypatch):
 def test_a_checkpoint_of_a_loop_of_ones_own_holds_the_default_generator_of_apples_gpu(generator, tmp_path):
     fabric, chosen, data = Fabric(accelerator="cpu", devices=1), recipe("training.ema=none"), build.data(recipe())
     model = build.model(chosen, data)
-    wrapped, optimizer = fabric.setup(model, build.optimizer(chosen, model))
-    state, run = TrainState(wrapped, optimizer, build.objective(chosen).initial()), Run.create(tmp_path / "run", "", {})
+    wrapped, optimizer = fabric.setup(model, build.optimizers(chosen, model)["model"])
+    state, run = (
+        TrainState(wrapped, {"model": optimizer}, build.objective(chosen).initial()),
+        Run.create(tmp_path / "run", "", {}),
+    )
     save(run, fabric, state)
     expected = torch.rand(3, generator=generator)
     restore(run, fabric, state)
@@ -213,6 +216,6 @@ def test_apples_gpu_is_told_in_a_runs_provenance(generator):
 def test_adagrad_is_not_fused_where_parameters_lie_on_apples_gpu(monkeypatch):
     chosen = recipe("optimizer.kind=adagrad")
     model = build.model(chosen, build.data(chosen))
-    assert build.optimizer(chosen, model).defaults["fused"] is True
+    assert build.optimizers(chosen, model)["model"].defaults["fused"] is True
     monkeypatch.setattr(torch.nn.Parameter, "device", torch.device("mps"))
-    assert not build.optimizer(chosen, model).defaults["fused"]
+    assert not build.optimizers(chosen, model)["model"].defaults["fused"]

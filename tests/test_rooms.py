@@ -18,7 +18,8 @@ from kelbo.cli.main import app
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "kelbo"
 SHELVES = [
-    {"bound", "units", "seeds", "errors", "eager"},
+    {"units", "seeds", "errors", "eager"},
+    {"bound"},  # of the bottom shelf too, but a batch of levels becomes intensities
     {"protocols", "machine", "intervals"},  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"distributed"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},

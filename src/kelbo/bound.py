@@ -1,10 +1,34 @@
-"""The one value that crosses from model to objective."""
+"""The values that cross between rooms: what a model is shown, what it makes of it, and what that costs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
+
+from kelbo.units import intensities
+
+Given = Mapping[str, Tensor]
+"""What a model is told beside x, by name, each (B, …): "labels", "picture", "past" …"""
+
+Latents = tuple[Tensor, ...]
+"""One tensor a group, each (B, …) of any shape, int64 if the group is discrete."""
+
+
+class Batch(NamedTuple):
+    """B examples and what is told of them.
+
+    x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `seen`)
+    given  conditions, each (B, …); a plain dict, since `torch.vmap` takes no other mapping
+    """
+
+    x: Tensor
+    given: Given = {}  # noqa: RUF012  nobody writes to it
+
+    def seen(self, levels: int) -> Batch:
+        """The batch as a model sees it: integer levels 0 … levels-1 become intensities in [0, 1]."""
+        return Batch(intensities(self.x, levels), self.given)
 
 
 class Bound(NamedTuple):
@@ -23,3 +47,19 @@ class Bound(NamedTuple):
     def elbo(self) -> Tensor:
         """-(distortion + total rate), nats per example, shape (B,). Larger is better."""
         return -(self.distortion + self.rate.sum(-1))
+
+
+class Reading(NamedTuple):
+    """What a model makes of one batch.
+
+    bound    at these latents
+    latents  drawn from the posterior, or its means (a discrete group's modes)
+    output   the likelihood's parameters at these latents, as `Model.decode` gives them
+    rates    KL of each latent dimension, nats, (B, K), from a model with one flat vector of K; None from all others, since
+             deep hierarchies have hundreds of thousands an example
+    """
+
+    bound: Bound
+    latents: Latents
+    output: Tensor
+    rates: Tensor | None = None

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch, Bound, Given, Latents, Reading
 from kelbo.eager import full_precision
-from kelbo.seeds import normal_like
+from kelbo.errors import ScoreError
+
+NOTHING: Given = {}
+"""No condition. A plain dict, which `torch.vmap` takes; nobody writes to it."""
+UNSTACKABLE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 State = dict[str, Tensor]
 """An objective's memory: named tensors, so that it is saved as it is and runs under `torch.func`."""
-
-
 SigmaFrom = Literal["given", "learned", "solved", "decoder"]
 """Where σ comes from: the user, a parameter, the errors themselves, or each pixel's own from the decoder."""
-
 NEAR_FLOOR = 1.25
 """A σ within a quarter of its floor counts as lying on it: a soft clip never quite gets there."""
 
@@ -28,9 +29,8 @@ NEAR_FLOOR = 1.25
 class Likelihood(nn.Module, ABC):
     """p(x | z): a distribution over images whose parameters are a decoder's output.
 
-    Shapes everywhere: images x are (B, C, *event), intensities in [0, 1]; the decoder's output is
-    (B, output_channels(C), *event). A flat vector of D pixels is C = D with an empty event. Answers are float32
-    whatever comes in: call them outside of autocast.
+    Images x are (B, C, *event), intensities in [0, 1]; the decoder's output is (B, output_channels(C), *event). A flat vector
+    of D pixels is C = D with an empty event. Answers are float32 whatever comes in: call them outside of autocast.
 
     kind     "mass": x are integer levels seen as intensities, and the sum of exp(log_prob) over all images is 1;
              "density": the integral over the support is 1.
@@ -51,10 +51,7 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def sigma_floor(self) -> float | None:
-        """The least standard deviation of a pixel that it can come to, in intensities; None where nothing bounds it.
-
-        A mass has none, and neither has a σ that is given.
-        """
+        """The least standard deviation of a pixel that it can come to, in intensities; None if nothing bounds it."""
         return None
 
     def floored(self, output: Tensor) -> Tensor | None:
@@ -144,69 +141,82 @@ class Objective(Protocol):
         ...
 
 
-class Measured(NamedTuple):
-    """What a model of K latents makes of B images.
-
-    bound   with one draw of the latents
-    rates   KL(q(z_k | x) || p(z_k)) of every latent dimension, nats, (B, K)
-    means   of q(z | x), (B, K)
-    output  the likelihood's parameters at those means, (B, likelihood.output_channels(C), H, W)
-    """
-
-    bound: Bound
-    rates: Tensor
-    means: Tensor
-    output: Tensor
+Temperature = float | Sequence[float]
+"""Factor on the standard deviation of what is drawn: one for all groups, or one a group."""
 
 
-class Model(nn.Module, ABC):
-    """A latent-variable model of images (B, C, H, W) with K latent dimensions in G groups.
+class Posterior(Protocol):
+    """q(z | x) of one group of K latents that is Gaussian in each dimension, float32."""
 
-    has_rate is False where the code is a point and a KL does not exist (a plain autoencoder): its bound is no bound,
-    and evaluation reports none.
-    """
+    @property
+    def mean(self) -> Tensor:
+        """(B, K)."""
+        ...
 
-    likelihood: Likelihood
-    image_shape: tuple[int, int, int]
-    latent_dims: int
-    has_rate: ClassVar[bool] = True
+    @property
+    def log_variance(self) -> Tensor:
+        """(B, K)."""
+        ...
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations, (B, K)."""
+        ...
+
+
+class Prior(nn.Module, ABC):
+    """p(z) of one group of latents, or p(z | given)."""
 
     @abstractmethod
-    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
-        """The bound with one draw of the latents, nats per example.
+    def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
+        """log p(z) in nats, (B,)."""
 
-        x: intensities (B, C, H, W), what the encoder sees. target: what the likelihood scores, `x` where None (a
-        dequantised copy, say: E_q(z|x) log p(target | z) - KL(q(z | x) || p(z)) bounds log p(target) for any x).
+    @abstractmethod
+    def sample(self, count: int, given: Given = NOTHING, temperature: float = 1.0) -> Tensor:
+        """`count` draws on the prior's device. temperature: factor on the standard deviation."""
+
+    def kl(self, posterior: Posterior, given: Given = NOTHING) -> Tensor | None:
+        """KL(q || p) of each dimension, nats, (B, K); None if it has no closed form."""
+        return None
+
+
+class Generator(nn.Module, ABC):
+    """What draws examples from latents. It need not be able to read any.
+
+    event   shape of one example: (D,), (C, H, W) or (T, C, H, W)
+    groups  G, how many groups of latents it has
+    """
+
+    event: tuple[int, ...]
+    groups: int = 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
+    @abstractmethod
+    def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
+        """`count` draws of the latents from the prior, group after group."""
+
+    @abstractmethod
+    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        """What `mean` takes, of these latents (B, …). Groups at the end that are missing are drawn from the prior.
+
+        ValueError if there are too few or too many groups.
         """
 
     @abstractmethod
-    def log_weights(self, x: Tensor, samples: int, target: Tensor | None = None) -> Tensor:
-        """log p(target | z) + log p(z) - log q(z | x) at S draws z ~ q(z | x), nats, shape (B, S)."""
+    def mean(self, output: Tensor) -> Tensor:
+        """What the examples look like: intensities (B, *event) of a decoded output."""
 
-    @abstractmethod
-    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and standard deviations of q(z | x), each (B, K)."""
-
-    @abstractmethod
-    def decode(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters at latents z (B, K), shape (B, likelihood.output_channels(C), H, W)."""
-
-    @abstractmethod
-    def sample_prior(self, count: int) -> Tensor:
-        """Latents drawn from p(z), shape (count, K)."""
-
-    @abstractmethod
-    def measure(self, x: Tensor, target: Tensor | None = None) -> Measured:
-        """All that evaluation wants of some images, encoding them once. Arguments as of `forward`."""
-
-    def drawn(self, x: Tensor) -> Tensor:
-        """The likelihood's parameters at one draw z ~ q(z | x) of each image; at the code itself where there is no rate."""
-        mean, scale = self.posterior_moments(x)
-        return self.decode(mean + scale * normal_like(scale) if self.has_rate else mean)
-
-    def squared_errors(self, x: Tensor) -> Tensor:
-        """The squared error of each image at one draw of the latents, mean over channels and pixels, (B,)."""
-        return (x - self.likelihood.mean(self.drawn(x))).square().flatten(1).mean(1)
+    @property
+    def unstackable(self) -> str | None:
+        """Why lanes of such models cannot be trained as one program; None if they can."""
+        for name, module in self.named_modules():
+            if isinstance(module, UNSTACKABLE):  # batch statistics are kept in place, dropout takes no generator
+                return f"its layer {name} is {type(module).__name__}"
+        return None
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
@@ -227,3 +237,64 @@ class Model(nn.Module, ABC):
                 yield
         finally:
             self.train(training)
+
+
+class Model(Generator):
+    """A latent-variable model: a generator that also reads examples and says what they cost.
+
+    has_rate is False if the code is a point, so that a KL does not exist (a plain autoencoder): its bound is no bound, and
+    evaluation reports none.
+    """
+
+    likelihood: Likelihood
+    has_rate: ClassVar[bool] = True
+
+    @abstractmethod
+    def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
+        """Encode a batch of intensities, and decode one draw of its latents.
+
+        target: what the likelihood scores, `batch.x` if None (a dequantised copy, say: E_q(z|x) log p(target | z) -
+        KL(q(z | x) || p(z)) bounds log p(target) for any x). draw: if False, decode the posterior's means (a discrete
+        group's mode) instead of a draw.
+        """
+
+    @abstractmethod
+    def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
+        """log p(target | z) + log p(z) - log q(z | x) at S draws z ~ q(z | x), nats, shape (B, S)."""
+
+    def forward(self, batch: Batch, target: Tensor | None = None) -> Bound:
+        """The bound with one draw of the latents, nats per example. Arguments as in `read`."""
+        return self.read(batch, target=target).bound
+
+    def read_both(self, batch: Batch, target: Tensor | None = None) -> tuple[Reading, Reading]:
+        """With a draw, and at the posterior's means. A model that can encode once for both does."""
+        return self.read(batch, target=target), self.read(batch, target=target, draw=False)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.likelihood.mean(output)
+
+    def squared_errors(self, batch: Batch) -> Tensor:
+        """The squared error of each example at one draw of the latents, mean over its dimensions, (B,)."""
+        likelihood = self.likelihood
+        # a reading scores its examples too, for which a likelihood that solves for σ needs one: any will do
+        with likelihood.settled(1.0) if likelihood.sigma_from == "solved" else nullcontext():
+            return (batch.x - self.mean(self.read(batch).output)).square().flatten(1).mean(1)
+
+
+class FlatLatent(ABC):
+    """A model with one vector of K latents, which traversals, scores of codes and the like need."""
+
+    latent_dims: int
+
+    @abstractmethod
+    def posterior(self, batch: Batch) -> Posterior:
+        """q(z | x), (B, K)."""
+
+
+def flat(model: Model) -> FlatLatent:
+    """The model as one with a flat vector of latents. ScoreError if it has none."""
+    if isinstance(model, FlatLatent):
+        return model
+    raise ScoreError(
+        f"This needs a model with one vector of latents; {type(model).__name__} has {model.groups} groups of latents."
+    )

@@ -17,7 +17,7 @@ def numbered(count):
 
 
 def numbers(batches, count=None):
-    return torch.cat([batch.flatten() for batch in itertools.islice(batches, count)]).tolist()
+    return torch.cat([batch.x.flatten() for batch in itertools.islice(batches, count)]).tolist()
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(10, 4), (12, 3), (7, 7), (5, 13), (1, 2)])
@@ -41,7 +41,7 @@ def test_seeking_gives_the_batches_that_an_uninterrupted_stream_would(step, batc
     batches = Batches(numbered(10), batch_size, seed=0, device=CPU)
     resumed = Batches(numbered(10), batch_size, seed=0, device=CPU).at(step)
     for expected, got in zip(itertools.islice(batches, step, step + 6), resumed, strict=False):
-        assert torch.equal(got, expected)
+        assert torch.equal(got.x, expected.x)
 
 
 def test_seeking_far_draws_one_permutation(monkeypatch):
@@ -63,7 +63,7 @@ def test_two_readers_of_the_same_batches_do_not_disturb_one_another():
     expected = numbers(batches, 12)
     first, second, seen = iter(batches), batches.at(7), []
     for _ in range(12):
-        seen += next(first).flatten().tolist()
+        seen += next(first).x.flatten().tolist()
         next(second)
     assert seen == expected
 
@@ -79,9 +79,9 @@ def test_the_parts_of_all_processes_make_the_global_batch(world):
     whole = Batches(numbered(10), 6, seed=0, device=CPU)
     parts = [iter(Batches(numbered(10), 6, seed=0, device=CPU, rank=rank, world=world)) for rank in range(world)]
     for batch in itertools.islice(whole, 8):
-        got = [next(part) for part in parts]
+        got = [next(part).x for part in parts]
         assert all(len(part) == 6 // world for part in got)
-        assert torch.equal(torch.cat(got), batch)
+        assert torch.equal(torch.cat(got), batch.x)
 
 
 def test_images_above_the_budget_are_not_moved_whole_and_give_the_same_batches():
@@ -130,7 +130,7 @@ def test_a_rank_outside_the_world_is_refused(rank, world):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 10, 64])
 def test_a_pass_gives_every_image_once_in_order_with_a_short_last_batch(batch_size):
-    sizes = [len(batch) for batch in passes(numbered(10), batch_size, CPU)]
+    sizes = [len(batch.x) for batch in passes(numbered(10), batch_size, CPU)]
     assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
     assert numbers(passes(numbered(10), batch_size, CPU)) == list(range(10))
 

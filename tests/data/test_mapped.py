@@ -54,7 +54,7 @@ def test_the_held_out_split_of_a_map_trains_in_batches_without_being_read_whole(
     batches = Batches(image_set.train, 256, seed=0, device=CPU, budget=BUDGET)
     stream = batches.at(1000)
     taken = [next(stream) for _ in range(5)]
-    assert all(batch.shape == (256, 3, 64, 64) for batch in taken)
+    assert all(batch.x.shape == (256, 3, 64, 64) for batch in taken)
     assert peak() < 100 * 2**20
 
 
@@ -70,7 +70,7 @@ def test_a_map_above_the_budget_stays_where_it_is_and_its_batches_are_moved(huge
     split = arrays(huge, levels=256).train
     batches = Batches(split, 128, seed=0, device=device, budget=BUDGET)
     assert batches.images.device == CPU
-    assert next(batches.at(0)).device == device
+    assert next(batches.at(0)).x.device == device
     assert peak() < 100 * 2**20
     small = ArrayImages(split.parent.pixels[:100])
     assert Batches(small, 10, seed=0, device=device, budget=BUDGET).images.device == device
@@ -79,9 +79,9 @@ def test_a_map_above_the_budget_stays_where_it_is_and_its_batches_are_moved(huge
 def test_fewer_bits_evaluation_and_fingerprints_read_a_map_in_parts_too(huge, peak):
     images = arrays(huge, levels=256).train.parent
     fewer = quantized(ImageSet("huge", {"train": images}, ""), 5).train
-    assert next(Batches(fewer, 64, seed=0, device=CPU, budget=BUDGET).at(0)).max() <= 31
+    assert next(Batches(fewer, 64, seed=0, device=CPU, budget=BUDGET).at(0)).x.max() <= 31
     evaluated = passes(images, 64, CPU, rank=1, world=2)
-    assert next(evaluated).shape == (64, 3, 64, 64)
+    assert next(evaluated).x.shape == (64, 3, 64, 64)
     images.fingerprint()
     assert peak() < 100 * 2**20
 

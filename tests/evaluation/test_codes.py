@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
 from kelbo.evaluation.codes import codes_of_factors
@@ -39,9 +40,9 @@ def test_the_table_is_the_encoders_answer_for_every_tuple_of_factors(whole, vae,
     tuple_of_seven = codes.factors[7]
     assert tuple_of_seven.tolist() == [1, 2]
     x = whole.take(torch.tensor([[1, 2]])).float() / 255
-    mean, scale = vae.posterior_moments(x)
-    np.testing.assert_allclose(codes.means[7], mean.detach()[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(codes.scales[7], scale.detach()[0], rtol=1e-5)
+    posterior = vae.posterior(Batch(x))
+    np.testing.assert_allclose(codes.means[7], posterior.mean.detach()[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(codes.scales[7], posterior.scale.detach()[0], rtol=1e-5)
     assert codes.names == ("hue", "size")
 
 

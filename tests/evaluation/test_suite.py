@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.images import ArrayImages
 from kelbo.errors import UnitError
 from kelbo.evaluation import encode, evaluate, interpolate, per_example, reconstruct, sample, traverse
@@ -36,7 +37,7 @@ def test_the_last_short_batch_counts_like_every_other():
     vae, data = model(FixedGaussian()), images()
     x = intensities(data.spread(COUNT))
     record = evaluate(vae, data, batch_size=10)
-    rates = vae.measure(x).rates.sum(1).detach()
+    rates = vae.read(Batch(x)).rates.sum(1).detach()
     assert record["rate"]["mean"] == pytest.approx(float(rates.mean()), rel=1e-5)
     spread = float(rates.std() / COUNT**0.5)
     assert record["rate"]["standard_error"] == pytest.approx(spread, rel=1e-4)
@@ -122,7 +123,7 @@ def test_a_mass_is_not_dequantised():
 def test_a_sigma_fitted_to_the_evaluated_images_is_called_no_bound():
     likelihood = OptimalGaussian(as_published=True)
     vae, data = model(likelihood), images()
-    vae(intensities(data.spread(COUNT)))  # one training batch
+    vae(Batch(data.spread(COUNT)).seen(256))  # one training batch
     record = evaluate(vae, data)
     assert record["decoder"]["normalized"] is False
     assert "no bound" in record["elbo"]["unit"]
@@ -133,7 +134,7 @@ def test_ssim_is_left_out_with_its_reason_where_images_are_too_small():
     shape = (1, 8, 8)
     record = evaluate(model(FixedGaussian(), shape), images(shape=shape))["reconstruction"]
     assert record["ssim"] is None
-    assert "11-pixel window" in record["ssim_reason"]
+    assert "11×11" in record["ssim_reason"]
 
 
 def test_a_record_names_the_definition_of_its_ssim_and_has_that_of_the_reconstruction():
@@ -141,13 +142,13 @@ def test_a_record_names_the_definition_of_its_ssim_and_has_that_of_the_reconstru
     x = intensities(data.spread(COUNT))
     entry = evaluate(vae, data)["reconstruction"]["ssim"]
     assert entry["definition"] == SSIM_DEFINITION
-    assert entry["mean"] == pytest.approx(ssim(x.numpy(), reconstruct(vae, x)).mean(), rel=1e-6)
+    assert entry["mean"] == pytest.approx(ssim(x.numpy(), reconstruct(vae, Batch(x))).mean(), rel=1e-6)
 
 
 def test_psnr_is_that_of_the_reconstruction_from_the_posteriors_mean():
     vae, data = model(FixedGaussian()), images()
     x = intensities(data.spread(COUNT))
-    error = np.square(x.numpy() - reconstruct(vae, x)).mean((1, 2, 3))
+    error = np.square(x.numpy() - reconstruct(vae, Batch(x))).mean((1, 2, 3))
     assert evaluate(vae, data)["reconstruction"]["psnr"]["mean"] == pytest.approx(
         (-10 * np.log10(error)).mean(), rel=1e-5
     )
@@ -155,7 +156,7 @@ def test_psnr_is_that_of_the_reconstruction_from_the_posteriors_mean():
 
 def test_evaluating_leaves_the_generators_and_the_model_as_they_were():
     vae = model(OptimalGaussian())
-    vae(intensities(images().spread(COUNT)))
+    vae(Batch(images().spread(COUNT)).seen(256))
     before, generator = {k: v.clone() for k, v in vae.state_dict().items()}, torch.get_rng_state()
     evaluate(vae, images(), samples=2)
     assert torch.equal(generator, torch.get_rng_state())
@@ -172,27 +173,27 @@ def test_samples_with_noise_differ_from_the_decoders_mean_by_its_sigma():
 def test_a_traversal_moves_one_latent_and_passes_through_the_reconstruction():
     vae, data = model(FixedGaussian()), images()
     x = intensities(data.spread(1))
-    centre = float(vae.posterior_moments(x)[0][0, 2].detach())
-    rows = traverse(vae, x, latents=[2, 0], values=[-2.0, centre, 2.0])
+    centre = float(vae.posterior(Batch(x)).mean[0, 2].detach())
+    rows = traverse(vae, Batch(x), latents=[2, 0], values=[-2.0, centre, 2.0])
     assert rows.shape == (2, 3, *SHAPE)
-    np.testing.assert_allclose(rows[0, 1], reconstruct(vae, x)[0], atol=1e-5)
+    np.testing.assert_allclose(rows[0, 1], reconstruct(vae, Batch(x))[0], atol=1e-5)
     assert np.abs(rows[0, 0] - rows[0, 2]).max() > 1e-3
 
 
 def test_an_interpolation_begins_and_ends_with_the_two_reconstructions():
     vae = model(FixedGaussian())
     x = intensities(images().spread(2))
-    line = interpolate(vae, x[:1], x[1:], steps=5)
+    line = interpolate(vae, Batch(x[:1]), Batch(x[1:]), steps=5)
     assert line.shape == (5, *SHAPE)
-    np.testing.assert_allclose(line[[0, -1]], reconstruct(vae, x), atol=1e-5)
+    np.testing.assert_allclose(line[[0, -1]], reconstruct(vae, Batch(x)), atol=1e-5)
 
 
 def test_codes_are_those_of_the_images_in_their_order():
     vae, data = model(FixedGaussian()), images()
     means, scales = encode(vae, data, batch_size=7)
-    mean, scale = vae.posterior_moments(intensities(data.spread(COUNT)))
-    np.testing.assert_allclose(means, mean.detach(), atol=1e-6)
-    np.testing.assert_allclose(scales, scale.detach(), atol=1e-6)
+    posterior = vae.posterior(Batch(data.spread(COUNT)).seen(256))
+    np.testing.assert_allclose(means, posterior.mean.detach(), atol=1e-6)
+    np.testing.assert_allclose(scales, posterior.scale.detach(), atol=1e-6)
 
 
 def test_each_batch_is_told_with_its_number_of_images():

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from kelbo.bound import Batch
 from kelbo.data.digits import digits
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, find
-from kelbo.units import intensities
 
 BOTH = pytest.mark.parametrize("kind", ["optimal_gaussian", "per_image_gaussian"])
 
@@ -34,11 +34,11 @@ def model_of(chosen, images):
 def trained(chosen, images, steps=1):
     """Loss gradients of the last step and the weights after so many, with the same noise whatever the recipe."""
     model = model_of(chosen, images)
-    optimizer, objective = build.optimizer(chosen, model), build.objective(chosen)
-    state, x = objective.initial(), intensities(images.train.spread(64), images.levels)
+    optimizer, objective = build.optimizers(chosen, model)["model"], build.objective(chosen)
+    state, batch = objective.initial(), Batch(images.train.spread(64)).seen(images.levels)
     for step in range(steps):
         torch.manual_seed(step)
-        loss, state = objective(model(x), state)
+        loss, state = objective(model(batch), state)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

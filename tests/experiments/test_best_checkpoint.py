@@ -222,8 +222,8 @@ def test_a_best_checkpoint_that_was_taken_away_is_missed_by_nobody_that_trains_o
 def breaking(make, value):
     """Makes optimisers whose second step leaves a weight of this value."""
 
-    def optimizer(*arguments):
-        made, steps = make(*arguments), []
+    def optimizers(*arguments):
+        made, steps = make(*arguments)["model"], []
 
         def spoil(*_):
             steps.append(1)
@@ -232,9 +232,9 @@ def breaking(make, value):
                     made.param_groups[0]["params"][0].fill_(value)
 
         made.register_step_post_hook(spoil)
-        return made
+        return {"model": made}
 
-    return optimizer
+    return optimizers
 
 
 @pytest.mark.parametrize("kind", ["optimal_gaussian", "shared_gaussian", "bernoulli"])
@@ -243,7 +243,7 @@ def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(
     validated, tmp_path, monkeypatch, kind, value, saved
 ):
     asked = recipe("training.steps=4", "training.checkpoint_every=1", f"likelihood.kind={kind}")
-    monkeypatch.setattr(build, "optimizer", breaking(build.optimizer, value))
+    monkeypatch.setattr(build, "optimizers", breaking(build.optimizers, value))
     with pytest.raises(Divergence):
         train(asked, tmp_path / "run")
     run = Run(tmp_path / "run")

@@ -108,7 +108,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(settings, tmp_pat
     """Stopped two steps after a checkpoint and one row into the journal; 28 steps pass the border of an epoch."""
     recipe = tiny("training.steps=28", *settings)
 
-    def stop(state, bound, loss):
+    def stop(state, values):
         if state.step == 20:
             raise KeyboardInterrupt
 
@@ -166,7 +166,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(tmp_path):
 
 
 def test_divergence_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(tmp_path):
-    def poison(state, bound, loss):
+    def poison(state, values):
         if state.step == 8:
             with torch.no_grad():
                 state.network.decoder.features[0].weight.fill_(float("nan"))

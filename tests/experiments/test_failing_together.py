@@ -42,7 +42,7 @@ FAULTS = {
 def main():
     fabric = launch("cpu", 2, 1)
 
-    def fail(state, bound, loss):
+    def fail(state, values):
         if fabric.global_rank == rank and state.step == 8:
             FAULTS[fault](state)
 

@@ -65,7 +65,7 @@ def test_readings_come_at_their_steps_and_training_does_not_notice(whole, tmp_pa
 def test_a_resumed_run_has_the_readings_of_one_that_never_stopped(whole, network, tmp_path):
     recipe, folder = parse(RECIPE), tmp_path / "run"
 
-    def stop(state, bound, loss):
+    def stop(state, values):
         if state.step == 8:
             raise Interrupted("here")
 
@@ -81,7 +81,7 @@ def test_a_resumed_run_has_the_readings_of_one_that_never_stopped(whole, network
 def test_a_curve_is_never_of_two_networks(network, tmp_path):
     recipe, folder = parse(RECIPE), tmp_path / "run"
 
-    def stop(state, bound, loss):
+    def stop(state, values):
         if state.step == 8:
             raise Interrupted("here")
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from tests.records import as_older, evaluations, page_of
 from typer.testing import CliRunner
 
+from kelbo.bound import Batch
 from kelbo.cli.main import app
 from kelbo.errors import DataError
 from kelbo.evaluation.sigma import solve_sigma
@@ -18,7 +19,6 @@ from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import change, find
 from kelbo.runs import Run
-from kelbo.units import intensities
 
 SMALL = [
     *("model.network.width=24", "model.latents=4", "training.batch_size=32", "optimizer.learning_rate=3e-3"),
@@ -56,10 +56,10 @@ def run(finished, tmp_path):
 def error_of(experiment, draws=20):
     """The mean squared error on all training images, over many draws of the latents."""
     data, model = experiment.data, experiment.model
-    x = intensities(data.train.spread(len(data.train)), data.levels)
+    batch = Batch(data.train.spread(len(data.train))).seen(data.levels)
     torch.manual_seed(5)
     with model.evaluating():
-        return float(torch.stack([model.squared_errors(x).mean() for _ in range(draws)]).mean())
+        return float(torch.stack([model.squared_errors(batch).mean() for _ in range(draws)]).mean())
 
 
 @pytest.mark.parametrize("average", [False, True])

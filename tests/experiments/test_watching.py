@@ -96,7 +96,7 @@ def test_memorised_images_are_found_by_the_run_and_by_the_doctor(tmp_path):
 
 
 def test_the_averaged_squared_error_says_once_what_it_amounts_to(tmp_path):
-    def stop(state, bound, loss):
+    def stop(state, values):
         if state.step == 65:
             raise KeyboardInterrupt
 
@@ -138,7 +138,7 @@ def test_a_resumed_run_has_the_warnings_of_an_uninterrupted_one(tmp_path):
     settings = ["likelihood.kind=shared_gaussian", "optimizer.learning_rate=1e-5"]
     seen = []
 
-    def stop(state, bound, loss):
+    def stop(state, values):
         seen.append(len(Run(tmp_path / "stopped").warnings()))
         if state.step == 105:
             raise KeyboardInterrupt

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.recipes import build, change, find, readers
-from kelbo.units import intensities
 
 
 def recipe(*settings):
@@ -66,7 +66,7 @@ def test_an_optimisers_settings():
     images = ImageSet("made", {"train": split, "test": split}, "made by a test")
     chosen = recipe("optimizer.betas=[0.5, 0.6]", "optimizer.learning_rate=0.02", "likelihood.kind=shared_gaussian")
     model = build.model(chosen, images)
-    for group in build.optimizer(chosen, model).param_groups:
+    for group in build.optimizers(chosen, model)["model"].param_groups:
         assert group["betas"] == (0.5, 0.6)
         assert group["lr"] == group["initial_lr"] == 0.02
 
@@ -84,8 +84,8 @@ def test_a_rendered_set_has_its_whole_and_trains_a_step_of_its_recipe(monkeypatc
     assert image_set.train.parent is image_set.test.parent is whole.images
     torch.manual_seed(0)
     model = build.model(chosen, image_set)
-    optimizer, objective = build.optimizer(chosen, model), build.objective(chosen)
-    loss, _ = objective(model(intensities(image_set.train.spread(3), image_set.levels)), objective.initial())
+    optimizer, objective = build.optimizers(chosen, model)["model"], build.objective(chosen)
+    loss, _ = objective(model(Batch(image_set.train.spread(3)).seen(image_set.levels)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)

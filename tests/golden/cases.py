@@ -190,10 +190,6 @@ def _(folder: Path) -> folders.Flat:
     kelbo("encode", run, "--device", "cpu", "--out", folder / "codes.npz")
     with np.load(folder / "codes.npz") as codes:
         found["encode"] = {name: folders.array(codes[name]) for name in sorted(codes.files) if codes[name].dtype != "O"}
-    found["doctor"] = {
-        finding["about"]: finding["severity"]
-        for finding in json.loads(kelbo("doctor", run, "--device", "cpu", "--json"))
-    }
     return folders.flat(found)
 
 

@@ -1,7 +1,8 @@
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from kelbo.latents import DiagonalGaussian, standard_normal_log_prob, standard_normal_sample
+from kelbo.latents import DiagonalGaussian, StandardNormal
+from kelbo.seeds import seeded
 
 
 def posterior(batch=7, dims=5):
@@ -12,14 +13,14 @@ def posterior(batch=7, dims=5):
 def test_the_rate_of_each_dimension_is_the_closed_form_kl():
     q = posterior()
     expected = kl_divergence(Normal(q.mean, q.scale), Normal(0.0, 1.0))
-    torch.testing.assert_close(q.kl_to_standard(), expected)
+    torch.testing.assert_close(StandardNormal(5).kl(q), expected)
 
 
 def test_the_rate_is_exactly_zero_at_the_prior_and_keeps_its_digits_beside_it():
-    assert DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3)).kl_to_standard().eq(0).all()
+    assert StandardNormal(3).kl(DiagonalGaussian(torch.zeros(1, 3), torch.zeros(1, 3))).eq(0).all()
     tiny = torch.full((1, 1), 1e-3)
     expected = 0.5 * (torch.expm1(tiny.double()) - tiny.double())
-    assert abs(DiagonalGaussian(torch.zeros(1, 1), tiny).kl_to_standard().double() / expected - 1) < 1e-3
+    assert abs(StandardNormal(1).kl(DiagonalGaussian(torch.zeros(1, 1), tiny)).double() / expected - 1) < 1e-3
 
 
 def test_log_prob_agrees_with_torch():
@@ -42,5 +43,18 @@ def test_bfloat16_parameters_become_a_float32_posterior():
 
 
 def test_the_standard_normal_scores_its_draws_as_torch_does():
-    z = standard_normal_sample(6, 4, torch.device("cpu"))
-    torch.testing.assert_close(standard_normal_log_prob(z), Normal(0.0, 1.0).log_prob(z).sum(1))
+    prior = StandardNormal(4)
+    z = prior.sample(6)
+    torch.testing.assert_close(prior.log_prob(z), Normal(0.0, 1.0).log_prob(z).sum(1))
+
+
+def test_a_temperature_scales_what_is_drawn():
+    prior = StandardNormal(4)
+    with seeded(0, "pictures"):
+        plain = prior.sample(6)
+    with seeded(0, "pictures"):
+        assert torch.equal(prior.sample(6, temperature=0.5), 0.5 * plain)
+
+
+def test_the_prior_of_a_model_adds_nothing_to_its_weights():
+    assert StandardNormal(4).state_dict() == {}

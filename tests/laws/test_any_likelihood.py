@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
@@ -83,8 +84,9 @@ def fabric():
 def begun(chosen, images, fabric):
     torch.manual_seed(0)
     model = build.model(chosen, images)
-    wrapped, optimizer = fabric.setup(model, build.optimizer(chosen, model))
-    return TrainState(wrapped, optimizer, build.objective(chosen).initial())
+    made = build.optimizers(chosen, model)
+    wrapped, optimizer = fabric.setup(model, made["model"])
+    return TrainState(wrapped, {"model": optimizer}, build.objective(chosen).initial())
 
 
 class Seen:
@@ -93,8 +95,8 @@ class Seen:
     def __init__(self):
         self.losses, self.moved = [], set()
 
-    def __call__(self, state, bound, loss):
-        self.losses.append(loss.item())
+    def __call__(self, state, values):
+        self.losses.append(values["loss"].item())
         named = state.network.named_parameters()
         self.moved |= {name for name, p in named if p.grad is not None and p.grad.isfinite().all() and p.grad.any()}
 
@@ -122,8 +124,8 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
 ):
     chosen = change(recipe(model, network), [f"likelihood.kind={kind}"])
     state, seen = begun(chosen, images, fabric), Seen()
-    batches = images.train.spread(4 * STEPS).split(4)
-    fit(fabric, state, build.objective(chosen), batches, STEPS, build.schedule(chosen), levels=LEVELS, hooks=[seen])
+    batches = [Batch(levels).seen(LEVELS) for levels in images.train.spread(4 * STEPS).split(4)]
+    fit(state, build.update(chosen, fabric), batches, STEPS, [seen])
 
     assert len(seen.losses) == STEPS
     assert np.isfinite(seen.losses).all()
@@ -135,7 +137,7 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
     x = intensities(images.test.spread(4), LEVELS)
     likelihood = trained.likelihood
     with trained.evaluating(), torch.no_grad():
-        output = trained.decode(trained.posterior_moments(x)[0])
+        output = trained.read(Batch(x), draw=False).output
         assert likelihood.normalized
         pixel = output[:1, :, SIDE // 2, SIDE // 2]
         assert total_mass(likelihood, pixel) == pytest.approx(1, abs=2e-3)
@@ -145,7 +147,7 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
         assert (variance > 0).all()
         assert mean.isfinite().all()
         assert drawn.isfinite().all()
-        assert likelihood.sample(trained.decode(trained.sample_prior(2))).shape == (2, *images.shape)
+        assert likelihood.sample(trained.decode(trained.sample(2))).shape == (2, *images.shape)
 
     run = Run.create(tmp_path / "run", "", {})
     save(run, fabric, state)
@@ -153,7 +155,7 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
     assert load(run, again, torch.device("cpu")).step == STEPS
     with trained.evaluating(), again.evaluating():
         assert torch.equal(likelihood.log_prob(x, output), again.likelihood.log_prob(x, output))
-        assert torch.equal(again.decode(again.posterior_moments(x)[0]), output)
+        assert torch.equal(again.read(Batch(x), draw=False).output, output)
 
 
 @pytest.mark.parametrize("kind", LIKELIHOODS)
@@ -161,7 +163,7 @@ def test_what_a_likelihood_tracks_in_training_can_be_told_it_anew(kind, images, 
     """Else it would lag behind the weights that it is reported with: evaluation tells only a σ that is solved for."""
     model = begun(change(recipe("vae", "higgins"), [f"likelihood.kind={kind}"]), images, fabric).network
     before = {name: value.clone() for name, value in model.named_buffers()}
-    model(intensities(images.train.spread(4), LEVELS))
+    model(Batch(images.train.spread(4)).seen(LEVELS))
     moved = {name for name, value in model.named_buffers() if not torch.equal(value, before[name])}
     likelihood = model.likelihood
     assert bool(moved) == (likelihood.sigma_from == "solved") == likelihood.forget()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.likelihoods import Bernoulli, FixedGaussian, OptimalGaussian
 from kelbo.models import VAE, Autoencoder
 from kelbo.networks import HigginsDecoder, HigginsEncoder
@@ -23,7 +24,7 @@ def images(count=5):
 
 
 def test_the_bound_is_reported_per_example_and_never_reduced():
-    bound = model()(images())
+    bound = model()(Batch(images()))
     assert bound.rate.shape == (5, 1)
     assert bound.distortion.shape == (5,)
     torch.testing.assert_close(bound.elbo, -(bound.distortion + bound.rate[:, 0]))
@@ -32,22 +33,22 @@ def test_the_bound_is_reported_per_example_and_never_reduced():
 def test_one_examples_bound_does_not_depend_on_the_others():
     vae, x = model(), images()
     with seeded(3, "latents"):
-        together = vae(x)
+        together = vae(Batch(x))
     with seeded(3, "latents"):
-        alone = vae(x[:1])
+        alone = vae(Batch(x[:1]))
     torch.testing.assert_close(together.rate[:1], alone.rate)
     torch.testing.assert_close(together.distortion[:1], alone.distortion)
 
 
 def test_per_latent_rates_sum_to_the_rate():
     vae, x = model(), images()
-    torch.testing.assert_close(vae.measure(x).rates.sum(1), vae(x).rate[:, 0])
+    torch.testing.assert_close(vae.read(Batch(x)).rates.sum(1), vae(Batch(x)).rate[:, 0])
 
 
 def test_networks_may_run_in_bfloat16_but_the_bound_is_float32():
     vae, x = model(), images()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        bound = vae(x)
+        bound = vae(Batch(x))
     assert bound.rate.dtype == bound.distortion.dtype == torch.float32
 
 
@@ -56,11 +57,11 @@ def test_likelihood_and_kl_lose_nothing_to_autocast():
     vae, x = model(), images()
     parameters = torch.randn(5, 2 * LATENTS)
     vae.encoder = torch.nn.Identity()
-    vae.decode = lambda z: z.sum(1)[:, None, None, None].expand(5, *SHAPE)
+    vae.decode = lambda latents, _: latents[0].sum(1)[:, None, None, None].expand(5, *SHAPE)
     with seeded(3, "latents"):
-        plain = vae(parameters, x)
+        plain = vae(Batch(parameters), x)
     with seeded(3, "latents"), torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = vae(parameters, x)
+        cast = vae(Batch(parameters), x)
     assert torch.equal(plain.rate, cast.rate)
     assert torch.equal(plain.distortion, cast.distortion)
 
@@ -69,9 +70,9 @@ def test_the_target_is_what_is_scored_and_x_what_is_encoded():
     vae, x = model(), images()
     other = torch.rand_like(x)
     with seeded(3, "latents"):
-        plain = vae(x)
+        plain = vae(Batch(x))
     with seeded(3, "latents"):
-        targeted = vae(x, other)
+        targeted = vae(Batch(x), other)
     assert torch.equal(plain.rate, targeted.rate)
     assert not torch.equal(plain.distortion, targeted.distortion)
 
@@ -80,31 +81,31 @@ def test_log_weights_average_to_the_elbo():
     """E log w = E log p(x|z) - KL: the closed-form KL and the sampled one agree."""
     vae, x = model(), images(2)
     with vae.evaluating():
-        weights = vae.log_weights(x, 1000).double()
-        bounds = torch.stack([vae(x).elbo for _ in range(500)], 1).double()
+        weights = vae.log_weights(Batch(x), 1000).double()
+        bounds = torch.stack([vae(Batch(x)).elbo for _ in range(500)], 1).double()
     error = (weights.var(1) / 1000 + bounds.var(1) / 500).sqrt()
     assert ((weights.mean(1) - bounds.mean(1)).abs() < 5 * error).all()
 
 
 def test_prior_samples_decode_to_images():
     vae = model(likelihood=Bernoulli())
-    output = vae.decode(vae.sample_prior(4))
+    output = vae.decode(vae.sample(4))
     assert vae.likelihood.mean(output).shape == (4, *SHAPE)
 
 
 def test_an_autoencoder_draws_nothing_and_has_no_rate():
     ae, x = model(Autoencoder), images()
     assert not ae.has_rate
-    first, second = ae(x), ae(x)
+    first, second = ae(Batch(x)), ae(Batch(x))
     assert torch.equal(first.distortion, second.distortion)
     assert (first.rate == 0).all()
 
 
 def test_an_autoencoder_of_unit_variance_minimises_the_squared_error():
     ae, x = model(Autoencoder), images()
-    error = (x - ae.decode(ae.posterior_moments(x)[0])).square().sum((1, 2, 3))
+    error = (x - ae.read(Batch(x)).output).square().sum((1, 2, 3))
     constant = 0.5 * 64 * torch.log(torch.tensor(2 * torch.pi))
-    torch.testing.assert_close(ae(x).distortion, 0.5 * error + constant)
+    torch.testing.assert_close(ae(Batch(x)).distortion, 0.5 * error + constant)
 
 
 def test_evaluating_restores_the_mode_and_the_gradients():

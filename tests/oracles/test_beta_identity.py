@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kelbo.bound import Batch
 from kelbo.likelihoods import FixedGaussian
 from kelbo.models import VAE
 from kelbo.objectives import Beta
@@ -25,7 +26,7 @@ def model(sigma):
 def loss_of(vae, beta, noise=0):
     torch.manual_seed(noise)
     objective = Beta(beta)
-    return objective(vae(IMAGES), objective.initial())[0]
+    return objective(vae(Batch(IMAGES)), objective.initial())[0]
 
 
 def pair(beta):

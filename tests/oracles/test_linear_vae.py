@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kelbo.bound import Batch
 from kelbo.likelihoods import FixedGaussian
 from kelbo.metrics import importance_weighted_bound
 from kelbo.models import VAE
@@ -53,7 +54,7 @@ def probabilistic_pca():
 
 def test_a_linear_vae_at_the_exact_posterior_meets_the_evidence():
     vae, x, evidence = probabilistic_pca()
-    draws = torch.stack([vae(x).elbo for _ in range(DRAWS)]).double()
+    draws = torch.stack([vae(Batch(x)).elbo for _ in range(DRAWS)]).double()
     standard_error = draws.std(0) / DRAWS**0.5
     assert ((draws.mean(0) - evidence).abs() < 5 * standard_error).all()
 
@@ -61,7 +62,7 @@ def test_a_linear_vae_at_the_exact_posterior_meets_the_evidence():
 def test_any_other_posterior_falls_short_of_the_evidence():
     vae, x, evidence = probabilistic_pca()
     vae.encoder.log_variance = vae.encoder.log_variance + 1.0
-    draws = torch.stack([vae(x).elbo for _ in range(DRAWS)]).double()
+    draws = torch.stack([vae(Batch(x)).elbo for _ in range(DRAWS)]).double()
     # the gap is the KL from the exact posterior: per dimension ½ (e - 1 - 1)
     expected = evidence - LATENTS * 0.5 * (math.e - 2)
     assert ((draws.mean(0) - expected).abs() < 5 * draws.std(0) / DRAWS**0.5).all()
@@ -70,7 +71,7 @@ def test_any_other_posterior_falls_short_of_the_evidence():
 
 def test_at_the_exact_posterior_every_importance_weight_is_the_evidence():
     vae, x, evidence = probabilistic_pca()
-    weights = vae.log_weights(x, samples=7)
+    weights = vae.log_weights(Batch(x), samples=7)
     torch.testing.assert_close(weights.double(), evidence[:, None].expand(-1, 7), rtol=1e-4, atol=1e-4)
 
 
@@ -79,7 +80,7 @@ def test_importance_weighting_closes_the_gap_of_a_wrong_posterior():
     vae.encoder.log_variance = vae.encoder.log_variance + 1.0
     gaps = []
     for samples in (1, 10, 1000):
-        weights = torch.cat([vae.log_weights(x, samples) for _ in range(10)])
+        weights = torch.cat([vae.log_weights(Batch(x), samples) for _ in range(10)])
         bound = importance_weighted_bound(weights.numpy()).reshape(10, 5).mean(0)
         gaps.append(float((evidence.numpy() - bound).mean()))
     assert gaps[0] > gaps[1] > gaps[2] > -0.01

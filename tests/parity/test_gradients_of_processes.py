@@ -20,16 +20,16 @@ import torch
 from pydantic.fields import FieldInfo
 from safetensors.torch import load_file, save_file
 
+from kelbo.bound import Batch
 from kelbo.cli.launching import launch
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.global_batch import over_processes
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.latents import diagonal_gaussian as gaussian
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
-from kelbo.training.loop import over_processes
-from kelbo.units import intensities
 
 LEVELS, SIDE, BATCH, LATENTS, WORLD = 16, 4, 8, 3, 2
 SMALL = ["model.network.width=8", f"model.latents={LATENTS}", f"training.batch_size={BATCH}"]
@@ -83,12 +83,12 @@ def gradient(fabric: Fabric, settings: list[str], images: ImageSet) -> torch.Ten
     recipe = change(find("digits"), [*settings, *SMALL])
     torch.manual_seed(0)
     model = build.model(recipe, images)
-    wrapped, _ = fabric.setup(model, build.optimizer(recipe, model))
+    wrapped, _ = fabric.setup(model, build.optimizers(recipe, model)["model"])
     own = slice(fabric.global_rank * BATCH // fabric.world_size, (fabric.global_rank + 1) * BATCH // fabric.world_size)
     noise = torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1))[own]
     gaussian.standard_normal = lambda like: noise.to(like)
     objective = build.objective(recipe)
-    bound = over_processes(fabric, wrapped(intensities(images.train.spread(BATCH)[own], LEVELS)))
+    bound = over_processes(fabric, wrapped(Batch(images.train.spread(BATCH)[own]).seen(LEVELS)))
     fabric.backward(objective(bound, objective.initial())[0])
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
 

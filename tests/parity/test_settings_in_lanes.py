@@ -131,10 +131,9 @@ def moved(recipe, *, together):
         step()
         return step.lanes[0].state.network.state_dict()
     state, plan = choice._state(recipe, data, fabric), recipe.training
-    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device).at(0)
-    objective, schedule = build.objective(recipe), build.schedule(recipe)
+    batches = (batch.seen(data.levels) for batch in Batches(data.train, plan.batch_size, recipe.seed, fabric.device))
     with drawing_from(Source(recipe.seed)):  # as the first lane does
-        end = fit(fabric, state, objective, batches, 2, schedule, levels=data.levels, clip=plan.clip)
+        end = fit(state, build.update(recipe, fabric), batches, 2)
     return end.network.state_dict()
 
 

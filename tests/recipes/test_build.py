@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.errors import RecipeError
@@ -9,7 +10,6 @@ from kelbo.recipes import build
 from kelbo.recipes.files import change
 from kelbo.recipes.named import digits
 from kelbo.recipes.schema import LikelihoodSpec
-from kelbo.units import intensities
 
 KINDS = [member.model_fields["kind"].default for member in LikelihoodSpec.__origin__.__args__]
 
@@ -26,9 +26,9 @@ def test_every_likelihood_of_the_schema_builds_into_a_model_that_trains_a_step(k
     image_set = images()
     torch.manual_seed(0)
     model = build.model(recipe, image_set)
-    optimizer = build.optimizer(recipe, model)
+    optimizer = build.optimizers(recipe, model)["model"]
     objective = build.objective(recipe)
-    loss, _ = objective(model(intensities(image_set.train.spread(6))), objective.initial())
+    loss, _ = objective(model(Batch(image_set.train.spread(6)).seen(256)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)
@@ -38,7 +38,7 @@ def test_every_likelihood_of_the_schema_builds_into_a_model_that_trains_a_step(k
 def test_a_learned_sigma_is_trained_but_never_decayed():
     recipe = change(digits(), ["likelihood.kind=shared_gaussian", "optimizer.weight_decay=0.1"])
     model = build.model(recipe, images())
-    groups = build.optimizer(recipe, model).param_groups
+    groups = build.optimizers(recipe, model)["model"].param_groups
     sigma = next(model.likelihood.parameters())
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert decays[id(sigma)] == 0.0
@@ -64,8 +64,8 @@ def test_a_network_refuses_images_that_it_cannot_halve_and_names_the_sizes_that_
 def test_every_network_takes_images_that_are_not_square(kind):
     recipe = change(digits(), [f"model.network.kind={kind}"])
     image_set = images((3, 24, 40))
-    x = intensities(image_set.train.spread(2))
-    assert build.model(recipe, image_set)(x).distortion.shape == (2,)
+    batch = Batch(image_set.train.spread(2)).seen(256)
+    assert build.model(recipe, image_set)(batch).distortion.shape == (2,)
 
 
 @pytest.mark.parametrize("kind", ["logistic", "logistic_mixture", "bitwise_categorical"])
@@ -89,9 +89,9 @@ def test_bits_are_refused_where_the_data_has_not_eight():
 def test_every_optimiser_steps_and_starts_from_the_recipes_rate(kind):
     recipe = change(digits(), [f"optimizer.kind={kind}", "optimizer.learning_rate=0.01"])
     model = build.model(recipe, images())
-    optimizer = build.optimizer(recipe, model)
+    optimizer = build.optimizers(recipe, model)["model"]
     before = [p.detach().clone() for p in model.parameters()]
-    model(intensities(images().train.spread(6))).elbo.sum().backward()
+    model(Batch(images().train.spread(6)).seen(256)).elbo.sum().backward()
     optimizer.step()
     assert all(group["initial_lr"] == 0.01 for group in optimizer.param_groups)
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

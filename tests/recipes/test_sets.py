@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
+from kelbo.bound import Batch
 from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.recipes import build, change
 from kelbo.recipes.named import NAMED
 from kelbo.recipes.sets import read, split_of
-from kelbo.units import intensities
 
 RNG = np.random.default_rng(0)
 
@@ -67,8 +67,8 @@ def test_a_named_recipe_fits_its_data_and_trains_a_step(root, name):
     image_set = build.data(recipe)
     torch.manual_seed(0)
     model = build.model(recipe, image_set)
-    optimizer, objective = build.optimizer(recipe, model), build.objective(recipe)
-    loss, _ = objective(model(intensities(image_set.train.spread(3))), objective.initial())
+    optimizer, objective = build.optimizers(recipe, model)["model"], build.objective(recipe)
+    loss, _ = objective(model(Batch(image_set.train.spread(3)).seen(256)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)

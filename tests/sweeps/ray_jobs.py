@@ -13,7 +13,7 @@ def train_and_die_once(recipe, folder, at, *, tell):
     attempts = len(list(folder.parent.glob("*.steps")))
     with (folder.parent / f"{attempts}.steps").open("a") as file:
 
-        def after(state, bound, loss):
+        def after(state, values):
             file.write(f"{state.step}\n")
             file.flush()
             if attempts == 0 and state.step == at:

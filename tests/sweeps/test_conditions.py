@@ -77,6 +77,7 @@ NO_SETTINGS = {
     "read_data": "whether images are read before they are asked for",
     "checkpoint": "of images with a validation split: tests/experiments/test_best_checkpoint.py",
     "names": "which scores",
+    "parts": "who makes the recipe's parts",
     "lenient": "whether what does not exist is an error",
 }
 OPENING = {"average": False}

@@ -3,9 +3,9 @@
 import pytest
 from rich.console import Console
 
-from kelbo.sweeps.frame import typed
+from kelbo.sweeps.frame import LaneNumber, summary, typed
 from kelbo.sweeps.measured import SHARE
-from kelbo.sweeps.table_files import Row, printed, summary
+from kelbo.sweeps.table_files import printed
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ def test_settings_have_the_types_of_their_values(texts, values):
 
 def test_an_interval_that_equal_seeds_cannot_tell_is_none():
     for unit in ("nats per image", SHARE):
-        table = [Row(str(n), {}, n, "elbo", 1.0, unit, "evaluation test", 5, "done", {}) for n in range(3)]
+        table = [LaneNumber(str(n), {}, n, "elbo", 1.0, unit, "evaluation test", 5, "done", {}) for n in range(3)]
         (found,) = summary(table)
         assert (found.mean, found.sd, found.low, found.high) == (1.0, 0.0, None, None)
 
 
 def test_a_deviation_and_an_interval_over_one_seed_do_not_exist():
-    row = Row("a", {}, 0, "elbo", 1.5, "nats per image", "evaluation test", 5, "done", {})
+    row = LaneNumber("a", {}, 0, "elbo", 1.5, "nats per image", "evaluation test", 5, "done", {})
     (found,) = summary([row])
     assert (found.n, found.mean, found.median) == (1, 1.5, 1.5)
     assert (found.sd, found.low, found.high) == (None, None, None)
@@ -52,7 +52,7 @@ def test_what_is_excluded_stands_beside_the_count():
     }
     lanes = [(0.9, "done"), (0.99, "done"), (0.2, "diverged"), (None, "done")]
     table = [
-        Row(lane=f"{seed}", seed=seed, value=value, state=state, step=5, conditions={}, **common)
+        LaneNumber(lane=f"{seed}", seed=seed, value=value, state=state, step=5, conditions={}, **common)
         for seed, (value, state) in enumerate(lanes)
     ]
     (row,) = summary(table)

@@ -22,7 +22,7 @@ def tiny(*settings):
 def test_gradients_are_clipped_to_the_norm_asked_for(tmp_path):
     norms = []
 
-    def note(state, bound, loss):
+    def note(state, values):
         gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
         norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 
@@ -49,8 +49,8 @@ def test_the_learning_rate_follows_its_schedule(tmp_path):
 def test_a_row_is_the_mean_over_its_steps(tmp_path):
     losses = []
 
-    def note(state, bound, loss):
-        losses.append(float(loss.detach()))
+    def note(state, values):
+        losses.append(float(values["loss"]))
 
     run = train(tiny("training.steps=4"), tmp_path / "run", hooks=[note])
     expected = [np.mean(losses[:2]), np.mean(losses[2:])]
@@ -78,9 +78,9 @@ def test_the_picture_of_samples_shows_the_models_samples(tmp_path):
 def test_networks_run_in_bfloat16_where_the_recipe_says_so(tmp_path):
     kinds = []
 
-    def note(state, bound, loss):
+    def note(state, values):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            kinds.append((state.network.encoder(torch.rand(1, 1, 8, 8)).dtype, bound.distortion.dtype))
+            kinds.append((state.network.encoder(torch.rand(1, 1, 8, 8)).dtype, values["distortion"].dtype))
 
     half = train(tiny("training.steps=4", "training.precision=bf16-mixed"), tmp_path / "half", hooks=[note])
     full = train(tiny("training.steps=4"), tmp_path / "full")
@@ -94,7 +94,7 @@ def test_networks_run_in_bfloat16_where_the_recipe_says_so(tmp_path):
 def test_no_memory_that_is_not_finite_is_ever_saved(tmp_path, optimizer):
     """An optimiser whose memory of a weight is infinite never moves that weight again, while every loss looks well."""
 
-    def overflow(state, bound, loss):
+    def overflow(state, values):
         if state.step == 3:
             memory = next(iter(state.optimizer.state.values()))
             next(value for name, value in memory.items() if name in ("sum", "exp_avg_sq")).view(-1)[5] = torch.inf

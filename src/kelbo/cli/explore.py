@@ -55,11 +55,11 @@ def reconstruct(
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
-    x = experiment.pictured(count, split)
-    images = evaluation.reconstruct(experiment.model, x, noise=noise, seed=seed)
+    shown = experiment.pictured(count, split)
+    images = evaluation.reconstruct(experiment.model, shown, noise=noise, seed=seed)
     _save(
         out or experiment.run.picture(experiment.step, "reconstruct"),
-        np.concatenate([x.cpu().numpy(), images]),
+        np.concatenate([shown.x.cpu().numpy(), images]),
         columns=len(images),
     )
 

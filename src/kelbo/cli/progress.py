@@ -11,13 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
-from torch import Tensor
 
-from kelbo.bound import Bound
 from kelbo.data.image_set import ImageSet, splits_told
 from kelbo.runs import Run
 from kelbo.runs.journal import Row, followed
-from kelbo.training import TrainState
+from kelbo.training import TrainState, Values
 from kelbo.training.best import JUDGED_BY
 from kelbo.training.opened import best
 from kelbo.units import counted
@@ -50,7 +48,7 @@ class Progress:
     ) -> None:
         self.bar.stop()
 
-    def advance(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+    def advance(self, state: TrainState, values: Values) -> None:
         if self.first is None:
             self.first = state.step - 1
             self.bar.start()

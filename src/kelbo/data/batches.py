@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from kelbo.bound import Batch
 from kelbo.data.images import Images
 from kelbo.seeds import generator
 
@@ -21,7 +22,7 @@ DEVICE_BUDGET = 4 * 2**30
 
 
 class Batches:
-    """Endless batches of uint8 levels (B / world, C, H, W) on `device`, in a seeded order.
+    """Endless batches of uint8 levels (B / world, *event), with what is given of them, on `device`, in a seeded order.
 
     batch_size: images per batch over all processes; process `rank` of `world` gets its slice of each. budget: images of
     more bytes than this stay on their device, and each batch is moved (through pinned memory to a CUDA device). Raises
@@ -46,14 +47,14 @@ class Batches:
         self.rank, self.world = rank, world
         self._order_of: tuple[int, Tensor] | None = None
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         return self.at(0)
 
-    def at(self, step: int) -> Iterator[Tensor]:
+    def at(self, step: int) -> Iterator[Batch]:
         """The batches from number `step` on. Seeking costs one permutation, however large the step."""
         if step < 0:
             raise ValueError(f"step must be 0 or more; got {step}.")
-        return (_moved(self.images.take(self.index(k)), self.device) for k in itertools.count(step))
+        return (batch_at(self.images, self.index(k), self.device) for k in itertools.count(step))
 
     def index(self, step: int) -> Tensor:
         """Which images this process's part of batch `step` holds: int64 (B / world,), on the images' device."""
@@ -74,15 +75,21 @@ class Batches:
         return self._order_of[1]
 
 
-def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """Each image once, in order, as uint8 (B, C, H, W) on `device`; the last batch may be shorter.
+def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    """Each example once, in order, as uint8 levels (B, *event) on `device`; the last batch may be shorter.
 
     Process `rank` of `world` gets the batches of its `share`. Raises ValueError if batch_size is below 1, or rank is
     not 0 … world-1.
     """
     mine = share(len(images), batch_size, rank, world)
     slices = (torch.arange(first, min(first + batch_size, mine.stop)) for first in mine[::batch_size])
-    return (_moved(images.take(index.to(images.device)), device) for index in slices)
+    return (batch_at(images, index.to(images.device), device) for index in slices)
+
+
+def batch_at(images: Images, index: Tensor, device: torch.device) -> Batch:
+    """The examples at `index` (int64, on the images' device) and what is given of them, as levels on `device`."""
+    given = {name: _moved(value, device) for name, value in images.given_at(index).items()}
+    return Batch(_moved(images.take(index), device), given)
 
 
 def share(count: int, batch_size: int, rank: int, world: int) -> range:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from kelbo.data.factors import FactorImages
-from kelbo.data.images import Images, QuantizedImages, SubsetImages
+from kelbo.data.images import Images, QuantizedImages, SubsetImages, picture_shape
 from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
@@ -51,8 +51,13 @@ class ImageSet:
         return self.splits["test"]
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         return self.train.shape
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W). DataError if the examples are no images."""
+        return picture_shape(self.shape)
 
     @property
     def levels(self) -> int:

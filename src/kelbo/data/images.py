@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.errors import DataCorrupt
+from kelbo.errors import DataCorrupt, DataError
 from kelbo.units import quantize
 
 
 class Images(ABC):
-    """N images of one shape (C, H, W) with integer levels 0 … levels-1."""
+    """N examples of one shape, (C, H, W) if they are images, with integer levels 0 … levels-1."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     levels: int
 
     @abstractmethod
@@ -28,7 +29,11 @@ class Images(ABC):
 
     @abstractmethod
     def take(self, index: Tensor) -> Tensor:
-        """Images at `index` (int64, (B,)) as uint8 (B, C, H, W), on the images' own device."""
+        """Examples at `index` (int64, (B,)) as uint8 (B, *shape), on the images' own device."""
+
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        """What a model is told of the examples at `index` beside their pixels, each (B, …); {} if nothing."""
+        return {}
 
     @abstractmethod
     def to(self, device: torch.device) -> Images:
@@ -45,34 +50,42 @@ class Images(ABC):
 
     @property
     def dims(self) -> int:
-        """C·H·W, the number of dimensions of one image."""
+        """The number of dimensions of one example, C·H·W of an image."""
         return int(np.prod(self.shape))
 
     def fingerprint(self, count: int = 4096) -> str:
         """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images."""
         digest = hashlib.sha256(repr((len(self), self.shape, self.levels)).encode())
-        for part in self._spread(count).split(256):
+        for part in self.spread_index(count).split(256):
             digest.update(self.take(part.to(self.device)).cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def spread(self, count: int) -> Tensor:
         """`count` images (all, if there are fewer) spread evenly over the set, uint8 (B, C, H, W)."""
-        return self.take(self._spread(count).to(self.device))
+        return self.take(self.spread_index(count).to(self.device))
 
-    def _spread(self, count: int) -> Tensor:
+    def spread_index(self, count: int) -> Tensor:
+        """Which they are, int64 on the CPU."""
         return torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64).round().long()
 
 
+def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape (C, H, W) of examples that are images. DataError if they are of another kind."""
+    if len(shape) != 3:
+        raise DataError(f"This needs images (C, H, W); these examples have the shape {shape}.")
+    return shape[0], shape[1], shape[2]
+
+
 class ArrayImages(Images):
-    """Images in one uint8 array (N, C, H, W): in memory, memory-mapped, or on a device."""
+    """Examples in one uint8 array (N, *shape): in memory, memory-mapped, or on a device."""
 
     def __init__(self, pixels: np.ndarray | Tensor, levels: int = 256) -> None:
-        if pixels.ndim != 4 or len(pixels) == 0:
+        if pixels.ndim < 2 or len(pixels) == 0:
             raise DataCorrupt(f"Images must be a non-empty array (N, C, H, W); got shape {tuple(pixels.shape)}.")
         if pixels.dtype not in (np.uint8, torch.uint8):
             raise DataCorrupt(f"Images must be uint8 levels; got {pixels.dtype}.")
         self.pixels = pixels
-        self.shape = (int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3]))
+        self.shape = tuple(map(int, pixels.shape[1:]))
         self.levels = levels
 
     def __len__(self) -> int:
@@ -124,6 +137,9 @@ class SubsetImages(Images):
     def take(self, index: Tensor) -> Tensor:
         return self.parent.take(self.index[index])
 
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        return self.parent.given_at(self.index[index])
+
     def to(self, device: torch.device) -> SubsetImages:
         return SubsetImages(self.parent.to(device), self.index.to(device))
 
@@ -153,8 +169,45 @@ class QuantizedImages(Images):
     def take(self, index: Tensor) -> Tensor:
         return quantize(self.parent.take(index), self.bits)
 
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        return self.parent.given_at(index)
+
     def to(self, device: torch.device) -> QuantizedImages:
         return QuantizedImages(self.parent.to(device), self.bits)
+
+    @property
+    def device(self) -> torch.device:
+        return self.parent.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes
+
+
+class GivenImages(Images):
+    """Another set's examples, each with what a model is told beside its pixels; no pixel is copied.
+
+    given: by name, tensors (N, …). Raises DataCorrupt if one has another N.
+    """
+
+    def __init__(self, parent: Images, given: Mapping[str, Tensor]) -> None:
+        for name, value in given.items():
+            if len(value) != len(parent):
+                raise DataCorrupt(f"The condition {name!r} has {len(value):,} rows for {len(parent):,} examples.")
+        self.parent, self.given = parent, dict(given)
+        self.shape, self.levels = parent.shape, parent.levels
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.parent.take(index)
+
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        return {name: value.index_select(0, index) for name, value in self.given.items()}
+
+    def to(self, device: torch.device) -> GivenImages:
+        return GivenImages(self.parent.to(device), {name: value.to(device) for name, value in self.given.items()})
 
     @property
     def device(self) -> torch.device:

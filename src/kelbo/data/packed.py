@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.data.images import Images
+from kelbo.data.images import Images, picture_shape
 from kelbo.errors import DataCorrupt
 
 
@@ -57,7 +57,7 @@ class PackedImages(Images):
         return flat.view(-1, *self.shape)
 
     def to(self, device: torch.device) -> PackedImages:
-        return PackedImages(self.bits.to(device), self.shape)
+        return PackedImages(self.bits.to(device), picture_shape(self.shape))
 
     @property
     def device(self) -> torch.device:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kelbo.bound import Batch
 from kelbo.data.batches import passes, share
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
@@ -16,32 +17,42 @@ from kelbo.distributed.processes import place, together
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
 from kelbo.protocols import Model
 from kelbo.seeds import seeded
-from kelbo.units import dequantize, intensities
+from kelbo.units import dequantize
 
 
 @dataclass(frozen=True)
 class PerExample:
-    """N images through a model of K latents.
+    """N examples through a model of G groups of latents.
 
-    distortion, rate    nats, (N,), with one draw of the latents
-    rates               KL of each latent, nats, (N, K)
-    means               posterior means, (N, K)
-    log_weights         nats, (N, S); S = 0 where no importance-weighted bound was asked for
-    squared_error       mean over pixels, of the reconstruction from the posterior's mean, (N,)
-    ssim                the same reconstruction, (N,), or None where images are smaller than SSIM's window
-    variance            mean over pixels of the variance that the decoder predicts, (N,)
-    floored             share of the pixels whose σ lies on its floor, (N,), or None where it has none
+    distortion          nats, (N,), with one draw of the latents
+    rates               of each group, nats, (N, G), with the same draw
+    dimension_rates     KL of each latent, nats, (N, K), if the model has one flat vector of K; else None
+    means               posterior means, (N, K), likewise
+    log_weights         nats, (N, S); S = 0 if no importance-weighted bound was asked for
+    squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,)
+    ssim                the same reconstruction, (N,), a clip's mean over frames; None if examples are no images, or smaller
+                        than SSIM's window
+    variance            mean over dimensions of the variance that the decoder predicts, (N,)
+    floored             share of the dimensions whose σ lies on its floor, (N,), or None if it has none
     """
 
     distortion: np.ndarray
-    rate: np.ndarray
     rates: np.ndarray
-    means: np.ndarray
+    dimension_rates: np.ndarray | None
+    means: np.ndarray | None
     log_weights: np.ndarray
     squared_error: np.ndarray
     ssim: np.ndarray | None
     variance: np.ndarray
     floored: np.ndarray | None
+
+    @property
+    def rate(self) -> np.ndarray:
+        """The total rate, nats, (N,)."""
+        return self.rates.sum(1)
+
+
+OPTIONAL = ("dimension_rates", "means", "ssim", "floored")
 
 
 def per_example(
@@ -63,7 +74,7 @@ def per_example(
     numbers are those of one process (to the last bit where each has as many threads). advance is called with the number of
     images after each batch of this process.
     """
-    device = next(model.parameters()).device
+    device = model.device
     rank, world = place(fabric)
 
     def own_part() -> list[dict[str, np.ndarray]]:
@@ -73,37 +84,44 @@ def per_example(
             with seeded(seed, "evaluation", number):
                 parts.append(_batch(model, batch, images.levels, samples, dequantized))
             if advance:
-                advance(len(batch))
+                advance(len(batch.x))
         return parts
 
     with model.evaluating():
         parts = [part for own in together(fabric, own_part) for part in own]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return PerExample(**{"ssim": None, "floored": None, **columns})
+    return PerExample(**{**dict.fromkeys(OPTIONAL), **columns})
 
 
-def _batch(model: Model, batch: Tensor, levels: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
-    x, target, constant = intensities(batch, levels), None, 0.0
+def _batch(model: Model, levels: Batch, count: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
+    """Of one batch of `count` levels, each (B, …)."""
+    batch, target, constant = levels.seen(count), None, 0.0
     if dequantized:
-        target, per_dim = dequantize(
-            batch, torch.rand(batch.shape, device=batch.device), model.likelihood.support, levels
-        )
-        constant = per_dim * batch[0].numel()
-    measured = model.measure(x, target)
-    reconstructions, variance = model.likelihood.moments(measured.output)
+        noise = torch.rand(levels.x.shape, device=levels.x.device)
+        target, per_dim = dequantize(levels.x, noise, model.likelihood.support, count)
+        constant = per_dim * levels.x[0].numel()
+    drawn, at_means = model.read_both(batch, target)
+    reconstructions, variance = model.likelihood.moments(at_means.output)
     values: dict[str, Tensor] = {
-        "distortion": measured.bound.distortion + constant,
-        "rate": measured.bound.rate.sum(-1),
-        "rates": measured.rates,
-        "means": measured.means,
-        "log_weights": model.log_weights(x, samples, target) - constant if samples else x.new_zeros(len(x), 0),
+        "distortion": drawn.bound.distortion + constant,
+        "rates": drawn.bound.rate,
+        "log_weights": model.log_weights(batch, samples, target) - constant
+        if samples
+        else batch.x.new_zeros(len(batch.x), 0),
         "variance": variance.flatten(1).mean(1),
     }
-    if (floored := model.likelihood.floored(measured.output)) is not None:
+    if at_means.rates is not None:
+        values |= {"dimension_rates": at_means.rates, "means": at_means.latents[0]}
+    if (floored := model.likelihood.floored(at_means.output)) is not None:
         values["floored"] = floored.flatten(1).cpu().double().mean(1)
     arrays = {name: value.cpu().double().numpy() for name, value in values.items()}
-    pair = x.cpu().numpy(), reconstructions.cpu().numpy()
-    arrays["squared_error"] = squared_error(*pair)
-    if min(x.shape[2:]) >= SSIM_WINDOW:
-        arrays["ssim"] = ssim(*pair)
-    return arrays
+    return arrays | _likeness(batch.x.cpu().numpy(), reconstructions.cpu().numpy())
+
+
+def _likeness(x: np.ndarray, reconstructions: np.ndarray) -> dict[str, np.ndarray]:
+    """Squared error and, of images and clips that are large enough, SSIM; each (B,)."""
+    found = {"squared_error": squared_error(x, reconstructions)}
+    if x.ndim >= 4 and min(x.shape[-2:]) >= SSIM_WINDOW:
+        frames = (part.reshape(-1, *part.shape[-3:]) for part in (x, reconstructions))
+        found["ssim"] = ssim(*frames).reshape(len(x), -1).mean(1)
+    return found

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kelbo.bound import Batch
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
 from kelbo.errors import ScoreError
@@ -16,7 +17,7 @@ from kelbo.intervals import known
 from kelbo.metrics.calibration import central_coverage, integral_transform, uniformity, variance_bins
 from kelbo.protocols import Model
 from kelbo.seeds import generator, seeded
-from kelbo.units import dequantize, intensities
+from kelbo.units import dequantize
 
 PIXELS = 512
 """pixels of each image that are looked at, drawn anew for each, with replacement; all where an image has fewer"""
@@ -35,11 +36,10 @@ def calibration(
     beside observed squared error by predicted variance (None, with the reason, where no variance is positive).
     """
     chosen = evenly(images, count)
-    device = next(model.parameters()).device
     with model.evaluating(), seeded(seed, "evaluation"):
         parts = [
             _transforms(model, batch, images.levels, number, seed)
-            for number, batch in enumerate(passes(chosen, batch_size, device))
+            for number, batch in enumerate(passes(chosen, batch_size, model.device))
         ]
     u, variance, error = (np.concatenate([part[i] for part in parts]) for i in range(3))
     told, cover = uniformity(u), central_coverage(u)
@@ -61,11 +61,12 @@ def calibration(
 
 
 def _transforms(
-    model: Model, batch: Tensor, levels: int, number: int, seed: int
+    model: Model, shown: Batch, levels: int, number: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """PIT, predicted variance and error of some pixels of each image, (B, pixels) each."""
-    x, likelihood = intensities(batch, levels), model.likelihood
-    output = model.drawn(x)
+    batch, likelihood = shown.x, model.likelihood
+    x, _ = seen = shown.seen(levels)
+    output = model.read(seen).output
     target, below = x, None
     if likelihood.kind == "density":
         target, _ = dequantize(batch, torch.rand(batch.shape, device=batch.device), likelihood.support, levels)

@@ -19,7 +19,6 @@ from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model
 from kelbo.seeds import Source, all_drawing_from, seed_for
-from kelbo.units import intensities
 
 NEAREST = 5
 
@@ -29,18 +28,15 @@ def samples(model: Model, count: int, batch_size: int = 256, seed: int = 0) -> I
     noise = Source(seed_for(seed, "evaluation"))
     for first in range(0, count, batch_size):
         with model.evaluating(), all_drawing_from(noise):
-            z = model.sample_prior(min(batch_size, count - first))
-            decoded = model.likelihood.mean(model.decode(z))
+            decoded = model.mean(model.decode(model.sample(min(batch_size, count - first))))
         yield decoded  # outside of the block, which is not for whoever asked
 
 
 def reconstructions(model: Model, images: Images, batch_size: int = 256) -> Iterator[torch.Tensor]:
     """Every image encoded to the posterior's mean and decoded to the likelihood's, in order and in batches."""
-    device = next(model.parameters()).device
-    for batch in passes(images, batch_size, device):
+    for batch in passes(images, batch_size, model.device):
         with model.evaluating():
-            means, _ = model.posterior_moments(intensities(batch, images.levels))
-            decoded = model.likelihood.mean(model.decode(means))
+            decoded = model.mean(model.read(batch.seen(images.levels), draw=False).output)
         yield decoded
 
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
-from kelbo.protocols import Model
-from kelbo.units import intensities
+from kelbo.protocols import Model, flat
 
 
 def encode(
@@ -17,17 +16,18 @@ def encode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and standard deviations of every image in order, float32 (N, K) each.
 
-    advance is called with the number of images after each batch.
+    ScoreError if the model has no flat vector of latents. advance is called with the number of images after each batch.
     """
-    device = next(model.parameters()).device
-    shape = len(images), model.latent_dims
+    encoder = flat(model)
+    shape = len(images), encoder.latent_dims
     means, scales, done = np.empty(shape, np.float32), np.empty(shape, np.float32), 0
     with model.evaluating():
-        for batch in passes(images, batch_size, device):
-            mean, scale = model.posterior_moments(intensities(batch, images.levels))
-            rows = slice(done, done + len(batch))
-            means[rows], scales[rows] = mean.float().cpu().numpy(), scale.float().cpu().numpy()
-            done += len(batch)
+        for batch in passes(images, batch_size, model.device):
+            posterior = encoder.posterior(batch.seen(images.levels))
+            rows = slice(done, done + len(batch.x))
+            means[rows] = posterior.mean.float().cpu().numpy()
+            scales[rows] = posterior.scale.float().cpu().numpy()
+            done = rows.stop
             if advance:
-                advance(len(batch))
+                advance(len(batch.x))
     return means, scales

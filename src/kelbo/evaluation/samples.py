@@ -1,4 +1,4 @@
-"""Pictures from a model as arrays of intensities (N, C, H, W), float32."""
+"""Pictures from a model as arrays of intensities (N, *event), float32."""
 
 from __future__ import annotations
 
@@ -6,48 +6,68 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.protocols import Model
+from kelbo.bound import Batch, Given, Latents
+from kelbo.protocols import NOTHING, Generator, Model, Temperature, flat
 from kelbo.seeds import seeded
 
 
-def sample(model: Model, count: int, *, noise: bool = False, seed: int = 0) -> np.ndarray:
-    """Draws of the prior decoded: the likelihood's mean, or with `noise` a draw of the full model p(x | z) p(z)."""
+def sample(
+    model: Generator,
+    count: int,
+    *,
+    given: Given = NOTHING,
+    temperature: Temperature = 1.0,
+    noise: bool = False,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draws of the prior decoded: what they look like, or with `noise` a draw of the full model p(x | z) p(z).
+
+    given: conditions, each (count, …).
+    """
     with model.evaluating(), seeded(seed, "pictures"):
-        return _show(model, model.sample_prior(count), noise)
+        latents = model.sample(count, given, temperature=temperature)
+        return _show(model, model.decode(latents, given, temperature=temperature), noise)
 
 
-def reconstruct(model: Model, x: Tensor, *, noise: bool = False, seed: int = 0) -> np.ndarray:
-    """Intensities x (B, C, H, W) encoded to the posterior's mean and decoded again."""
+def reconstruct(model: Model, batch: Batch, *, noise: bool = False, seed: int = 0) -> np.ndarray:
+    """Intensities (B, *event) encoded to the posterior's mean and decoded again."""
     with model.evaluating(), seeded(seed, "pictures"):
-        means, _ = model.posterior_moments(x)
-        return _show(model, means, noise)
+        return _show(model, model.read(batch, draw=False).output, noise)
 
 
-def traverse(model: Model, x: Tensor, latents: list[int], values: list[float]) -> np.ndarray:
-    """One image x (1, C, H, W) decoded with one latent at a time set to each value (prior standard deviations).
+def traverse(model: Model, one: Batch, latents: list[int], values: list[float]) -> np.ndarray:
+    """One example (1, *event) decoded with one latent at a time set to each value (prior standard deviations).
 
-    Returns (len(latents), len(values), C, H, W): the likelihood's mean.
+    Returns (len(latents), len(values), *event): the likelihood's mean. ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
-        means, _ = model.posterior_moments(x)
+        means = flat(model).posterior(one).mean
         z = means.repeat(len(latents), len(values), 1)
         for row, latent in enumerate(latents):
             z[row, :, latent] = torch.tensor(values, device=z.device)
-        flat = _show(model, z.flatten(0, 1), noise=False)
-    return flat.reshape(len(latents), len(values), *flat.shape[1:])
+        found = _show(model, _decode(model, (z.flatten(0, 1),), one.given), noise=False)
+    return found.reshape(len(latents), len(values), *found.shape[1:])
 
 
-def interpolate(model: Model, first: Tensor, last: Tensor, steps: int) -> np.ndarray:
-    """From one image (1, C, H, W) to another through the straight line between their posterior means.
+def interpolate(model: Model, first: Batch, last: Batch, steps: int) -> np.ndarray:
+    """From one example (1, *event) to another through the straight line between their posterior means.
 
-    Returns (steps, C, H, W): the likelihood's mean; the ends are the two reconstructions.
+    Returns (steps, *event): the likelihood's mean; the ends are the two reconstructions. Conditions are the first's.
+    ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
-        means, _ = model.posterior_moments(torch.cat([first, last]))
+        given = {name: torch.cat([value, last.given[name]]) for name, value in first.given.items()}
+        means = flat(model).posterior(Batch(torch.cat([first.x, last.x]), given)).mean
         weights = torch.linspace(0, 1, steps, device=means.device)[:, None]
-        return _show(model, torch.lerp(means[:1], means[1:], weights), noise=False)
+        return _show(model, _decode(model, (torch.lerp(means[:1], means[1:], weights),), first.given), noise=False)
 
 
-def _show(model: Model, z: Tensor, noise: bool) -> np.ndarray:
-    output = model.decode(z)
-    return (model.likelihood.sample(output) if noise else model.likelihood.mean(output)).cpu().numpy()
+def _decode(model: Model, latents: Latents, given: Given) -> Tensor:
+    """Many latents under the conditions of one example."""
+    rows = {name: value.expand(len(latents[0]), *value.shape[1:]) for name, value in given.items()}
+    return model.decode(latents, rows)
+
+
+def _show(model: Generator, output: Tensor, noise: bool) -> np.ndarray:
+    drawn = model.likelihood.sample(output) if noise and isinstance(model, Model) else model.mean(output)
+    return drawn.cpu().numpy()

@@ -18,7 +18,6 @@ from kelbo.errors import RunError
 from kelbo.evaluation.reference import evenly
 from kelbo.protocols import Model
 from kelbo.seeds import seeded
-from kelbo.units import intensities
 
 COUNT = 5_000
 """training images. Their mean is known to about 1 % of σ²; being off by so much costs 0.02 nats of an image of 784 pixels"""
@@ -46,7 +45,7 @@ def solve_sigma(
     Noise is seeded by a batch's number, so several processes (fabric) have the number of one, to the last bit where each
     has as many threads. RunError where the error is not finite.
     """
-    chosen, device = evenly(images, count), next(model.parameters()).device
+    chosen, device = evenly(images, count), model.device
     rank, world = place(fabric)
 
     def own_part() -> list[float]:
@@ -54,7 +53,7 @@ def solve_sigma(
         errors = []
         for number, batch in enumerate(passes(chosen, batch_size, device, rank, world), first):
             with seeded(seed, "evaluation", number):
-                errors += model.squared_errors(intensities(batch, images.levels)).cpu().tolist()
+                errors += model.squared_errors(batch.seen(images.levels)).cpu().tolist()
         return errors
 
     with model.evaluating():

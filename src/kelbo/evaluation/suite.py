@@ -57,6 +57,7 @@ def evaluate(
     return {
         "elbo": _with_error(elbo, unit) if model.has_rate else None,
         "rate": _with_error(scores.rate, "nats per image") if model.has_rate else None,
+        "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": _importance_weighted(scores, unit) if samples and model.has_rate else None,
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
@@ -149,16 +150,20 @@ def _reconstruction(scores: PerExample) -> Record:
         "ssim": None
         if scores.ssim is None
         else _with_error(scores.ssim, "mean over images") | {"definition": SSIM_DEFINITION},
-        "ssim_reason": f"images are smaller than its {SSIM_WINDOW}-pixel window" if scores.ssim is None else None,
+        "ssim_reason": f"only images of {SSIM_WINDOW}×{SSIM_WINDOW} pixels or more have one"
+        if scores.ssim is None
+        else None,
     }
 
 
-def _latents(scores: PerExample) -> Record:
-    """One image shows of no latent whether it moves with the data: the active ones are None then."""
+def _latents(scores: PerExample) -> Record | None:
+    """Of a model with one flat vector; None of others. One image cannot show which latents are active: they are None then."""
+    if scores.means is None or scores.dimension_rates is None:
+        return None
     active = active_units(scores.means) if len(scores.means) > 1 else None
     return {
         "dims": scores.means.shape[1],
         "active_units": None if active is None else int(active.sum()),
         "active": None if active is None else active.tolist(),
-        "rate_per_latent": scores.rates.mean(0).tolist(),
+        "rate_per_latent": scores.dimension_rates.mean(0).tolist(),
     }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kelbo.data.batches import Batches, passes
-from kelbo.data.images import Images
+from kelbo.data.images import Images, picture_shape
 from kelbo.eager import plain_autograd
 from kelbo.errors import DataError, Divergence
 from kelbo.evaluation.classifier import PREPARATION, ImageClassifier, TrainedClassifier
@@ -53,7 +53,7 @@ def train_classifier(
     for part, part_labels in ((images, labels), (test_images, test_labels)):
         _check(part, part_labels, outputs, many)
     with seeded(seed, "init"):
-        network = ImageClassifier(images.shape, outputs, features, width).to(device)
+        network = ImageClassifier(picture_shape(images.shape), outputs, features, width).to(device)
     steps = math.ceil(epochs * len(images) / batch_size)
     _fit(network, images, torch.as_tensor(labels), steps, seed, batch_size, learning_rate, device, watch)
     network.eval().requires_grad_(False)
@@ -87,7 +87,7 @@ def _fit(
     network.train()
     for step, batch in zip(range(steps), batches, strict=False):
         target = labels[batches.index(step).cpu()].to(device)
-        loss = loss_of(network(PREPARATION(batch, images.levels)), target)
+        loss = loss_of(network(PREPARATION(batch.x, images.levels)), target)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -105,10 +105,10 @@ def accuracy(network: nn.Module, images: Images, labels: np.ndarray, device: tor
     hits, place = 0, 0
     with torch.no_grad():
         for batch in passes(images, 1000, device):
-            logits = network(PREPARATION(batch, images.levels)).cpu()
+            logits = network(PREPARATION(batch.x, images.levels)).cpu()
             guess = (logits > 0) if labels.ndim == 2 else logits.argmax(1)
-            hits += int((guess.numpy() == labels[place : place + len(batch)]).sum())
-            place += len(batch)
+            hits += int((guess.numpy() == labels[place : place + len(guess)]).sum())
+            place += len(guess)
     return hits / labels.size
 
 

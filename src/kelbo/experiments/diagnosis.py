@@ -92,7 +92,7 @@ def fit(ratio: float) -> Literal["narrow", "fits", "wide"]:
 # ── before the first step ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cautions(recipe: Recipe, shape: tuple[int, int, int]) -> list[Finding]:
+def cautions(recipe: Recipe, shape: tuple[int, ...]) -> list[Finding]:
     """What to know about a recipe before it is trained on images of this shape."""
     if recipe.model.kind == "autoencoder" or not isinstance(recipe.likelihood, s.AveragedSquaredErrorSpec):
         return []

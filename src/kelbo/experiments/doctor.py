@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from kelbo.bound import Bound
+from kelbo.data.batches import batch_at
 from kelbo.data.images import Images
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.latent_scores import scores_of_latents
@@ -45,10 +46,9 @@ def examine(
 ) -> list[Finding]:
     """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
     train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)
-    device = next(model.parameters()).device
-    x = intensities(test.spread(256).to(device), test.levels)
+    some = batch_at(test, test.spread_index(256).to(test.device), model.device).seen(test.levels)
     with model.evaluating():
-        mean = model.likelihood.mean(model.decode(model.posterior_moments(x)[0]))
+        mean = model.mean(model.read(some, draw=False).output)
     low, high = -diagnosis.MARGIN, 1 + diagnosis.MARGIN
     seen = Examined(
         likelihood=model.likelihood,

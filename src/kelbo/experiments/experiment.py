@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch, Bound
+from kelbo.data.batches import batch_at
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import plain_autograd
@@ -22,11 +22,11 @@ from kelbo.experiments.guards import (
     outline_of,
     require_same_data,
 )
+from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.solved import settle_sigma
 from kelbo.machine import keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
-from kelbo.protocols import Model
-from kelbo.recipes import build
+from kelbo.protocols import Model, flat
 from kelbo.recipes.files import change, load
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
@@ -35,7 +35,6 @@ from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import opened
 from kelbo.training.opened import Kept, Which
-from kelbo.units import intensities
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class Experiment:
     images: Callable[[], ImageSet]
     kept: Kept
     sigma: SolvedSigma | None = None
+    parts: Parts = BUILD
 
     @property
     def data(self) -> ImageSet:
@@ -104,7 +104,8 @@ class Experiment:
 
     def weigh(self, bound: Bound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
-        return weight_of_rate(build.objective(self.recipe), bound, self.kept.memory)
+        objective = self.parts.objective(self.recipe)
+        return 1.0 if objective is None else weight_of_rate(objective, bound, self.kept.memory)
 
     def rows(self) -> list[Row]:
         """The journal up to this checkpoint: a run that trains on has later rows."""
@@ -112,25 +113,31 @@ class Experiment:
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return self.model.device
 
-    def pictured(self, count: int, split: str = "test") -> Tensor:
+    def pictured(self, count: int, split: str = "test") -> Batch:
         """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
-        return intensities(split_of(self.data, split).spread(count).to(self.device), self.data.levels)
+        images = split_of(self.data, split)
+        return batch_at(images, images.spread_index(count).to(images.device), self.device).seen(images.levels)
 
-    def image(self, index: int, split: str = "test") -> Tensor:
-        """One image of a split, intensities (1, C, H, W). RecipeError where there are fewer."""
+    def image(self, index: int, split: str = "test") -> Batch:
+        """One image of a split, intensities (1, C, H, W). RecipeError if there are fewer."""
         images = split_of(self.data, split)
         if index >= len(images):
             raise RecipeError(
                 f"The {split} split has {len(images)} images, the last is {len(images) - 1}; got {index}."
             )
-        return intensities(images.take(torch.tensor([index], device=images.device)).to(self.device), images.levels)
+        return batch_at(images, torch.tensor([index], device=images.device), self.device).seen(images.levels)
 
     def latents_by_rate(self) -> list[int]:
-        """Latents from the most to the least used, by their mean rate over up to 1,024 test images."""
+        """Latents from the most to the least used, by their mean rate over up to 1,024 test images.
+
+        ScoreError if the model has no flat vector of latents.
+        """
+        flat(self.model)
         with self.model.evaluating():
-            return self.model.measure(self.pictured(1024)).rates.mean(0).argsort(descending=True).tolist()
+            rates = self.model.read(self.pictured(1024), draw=False).rates
+        return [] if rates is None else rates.mean(0).argsort(descending=True).tolist()
 
 
 @plain_autograd()
@@ -143,6 +150,7 @@ def open_run(
     fabric: Fabric | None = None,
     checkpoint: Which = "last",
     read_data: bool = True,
+    parts: Parts = BUILD,
 ) -> Experiment:
     """Bring back the run in `path` from its newest checkpoint.
 
@@ -161,16 +169,16 @@ def open_run(
     place = find_device(device)
     if data_root is not None:
         recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
-    images = cache(lambda: _data_of(run, recipe))
+    images = cache(lambda: _data_of(run, recipe, parts))
     seen = images() if read_data else outline_of(run) or images()
     with seeded(recipe.seed, "init"):  # weights are drawn before they are read
-        model = build.model(recipe, seen)
+        model = parts.model(recipe, seen, {})
     kept = opened.load(run, model, place, average, fabric, checkpoint)
     sigma = settle_sigma(run, model, kept, lambda: images().train, fabric)
-    return Experiment(run, recipe, model.eval(), images, kept, sigma)
+    return Experiment(run, recipe, model.eval(), images, kept, sigma, parts)
 
 
-def _data_of(run: Run, recipe: Recipe) -> ImageSet:
-    data = build.data(recipe)
+def _data_of(run: Run, recipe: Recipe, parts: Parts) -> ImageSet:
+    data = parts.data(recipe)
     require_same_data(run, data)
     return data

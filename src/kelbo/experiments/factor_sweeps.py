@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from kelbo import evaluation
+from kelbo.bound import Batch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import SubsetImages
 from kelbo.evaluation.encode import encode
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.plane import Plane, plane_of
 from kelbo.seeds import generator
-from kelbo.units import intensities
 
 VALUES = 11
 """images of a sweep that are shown, evenly spread over a factor's values"""
@@ -45,10 +45,9 @@ def sweeps(factors: Factors, most: int) -> list[torch.Tensor]:
 def swept_images(experiment: Experiment, whole: FactorImages) -> dict[str, Any]:
     """Each factor's sweep, one after the other, and the decoder's means at their codes: intensities (N, C, H, W) each."""
     moved = sweeps(whole.factors, VALUES)
-    levels = whole.take(torch.cat(moved)).to(experiment.device)
-    x = intensities(levels, whole.images.levels)
-    made = evaluation.reconstruct(experiment.model, x)
-    return {"values": [len(rows) for rows in moved], "images": x.cpu().numpy(), "made": made}
+    batch = Batch(whole.take(torch.cat(moved)).to(experiment.device)).seen(whole.images.levels)
+    made = evaluation.reconstruct(experiment.model, batch)
+    return {"values": [len(rows) for rows in moved], "images": batch.x.cpu().numpy(), "made": made}
 
 
 def on_a_plane(experiment: Experiment, whole: FactorImages) -> Plane:

@@ -25,7 +25,7 @@ from kelbo.runs.writing import require_room
 
 def open_for(experiment: Experiment, name: str, root: Path | None = None) -> FeatureNetwork:
     """The feature network called `name` (see `feature_network`) for a run's images, on its model's device."""
-    return feature_network(name, experiment.data.shape, experiment.device, root=root)
+    return feature_network(name, experiment.data.image_shape, experiment.device, root=root)
 
 
 def train_on(

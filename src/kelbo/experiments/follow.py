@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from kelbo.bound import Bound
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
 from kelbo.evaluation.distances import reconstructions, samples
@@ -23,9 +22,8 @@ from kelbo.recipes.sets import split_of
 from kelbo.runs import Measurement, Run
 from kelbo.runs.journal import Row
 from kelbo.seeds import Source, drawing_from, seed_for
-from kelbo.training import TrainState
+from kelbo.training import TrainState, Values
 from kelbo.training.checkpoint import saving
-from kelbo.units import intensities
 
 
 class Follow:
@@ -57,7 +55,7 @@ class Follow:
         if kept:
             self._set(kept[-1].value["rows"])
 
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+    def __call__(self, state: TrainState, values: Values) -> None:
         found = {
             name: frechet_of(self.real, cloud).distance
             for name, cloud in clouds(state.network, self.network, self.images, sampled=self.sampled).items()
@@ -112,9 +110,8 @@ def clouds(
 
 
 def _drawn(model: Model, images: Images, seed: int, batch_size: int = 256) -> Iterator[Tensor]:
-    device = next(model.parameters()).device
     noise = Source(seed_for(seed, "evaluation", 1))
-    for batch in passes(images, batch_size, device):
+    for batch in passes(images, batch_size, model.device):
         with model.evaluating(), drawing_from(noise):
-            decoded = model.likelihood.mean(model.drawn(intensities(batch, images.levels)))
+            decoded = model.mean(model.read(batch.seen(images.levels)).output)
         yield decoded

@@ -40,8 +40,8 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
 def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
     """Fixed test images and the decoder's means at their codes, 8-bit levels (N, C, H, W) each."""
-    x = experiment.pictured(RECONSTRUCTED)
-    return {"images": _levels(x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, x))}
+    shown = experiment.pictured(RECONSTRUCTED)
+    return {"images": _levels(shown.x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, shown))}
 
 
 def _samples(experiment: Experiment, noise: bool) -> Measurement:

@@ -10,24 +10,37 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kelbo.data.batches import Batches
+from kelbo.bound import Batch
+from kelbo.data.batches import Batches, batch_at
 from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
 from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.guards import require_splits
+from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.solved import keep_sigma
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Say, silent
 from kelbo.machine import describe
 from kelbo.protocols import Objective
-from kelbo.recipes import build
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.runs.journal import PROBED, TRAINED
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
-from kelbo.training import Checkpoints, Ema, Hook, Pictures, Scalars, Schedule, TensorBoard, TrainState, every
+from kelbo.training import (
+    Checkpoints,
+    Ema,
+    Hook,
+    Pictures,
+    Scalars,
+    TensorBoard,
+    TrainState,
+    Update,
+    average_weights,
+    every,
+)
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.hooks import Sink
 
@@ -37,13 +50,12 @@ PICTURED = 10
 
 @dataclass(frozen=True)
 class Running:
-    """What moves (state), what moves it (objective, schedule, batches) and what watches (the hooks, in their order)."""
+    """What moves (state), what moves it (update, batches) and what watches (the hooks, in their order)."""
 
     recipe: Recipe
     run: Run
     state: TrainState
-    objective: Objective
-    schedule: Schedule
+    update: Update
     batches: Batches
     scalars: Scalars
     checkpoints: Checkpoints
@@ -54,7 +66,7 @@ class Running:
 
     @property
     def hooks(self) -> list[Hook]:
-        return [*([self.state.ema] if self.state.ema else []), self.scalars, self.checkpoints, self.pictures]
+        return [average_weights, self.scalars, self.checkpoints, self.pictures]
 
     def finish(self) -> None:
         """The last row and the last checkpoint, which makes the run finished, with its σ. Raises as the hooks do."""
@@ -75,19 +87,20 @@ def running(
     sinks: Sequence[Sink] = (),
     say: Say = silent,
     told: Mapping[str, Any] | None = None,
+    parts: Parts = BUILD,
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
     say takes each warning, which the run keeps too. told: what else its provenance shall say of the machine. Inside the block
-    the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError where the folder
-    exists, or cannot be gone on with.
+    the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError if the folder
+    exists, or training cannot continue from it.
     """
     require_splits(data)
     with seeded(recipe.seed, "init"):
-        state = _begin(recipe, data, fabric)
+        state = beginning(recipe, data, fabric, parts)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    moves = build.objective(recipe), build.schedule(recipe), batches
+    update = parts.update(recipe, fabric)
     # from here on nothing in the recipe or its images can be wrong, so that a folder may be made
     if not resume:
         once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric, told or {})))
@@ -95,38 +108,35 @@ def running(
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
             _go_back(fabric, run, recipe, state)
-        yield from _under_way(recipe, run, data, fabric, state, moves, noise, sinks, say)
+        watching = _sinks(recipe, data, run, fabric, state, say)
+        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], parts.objective(recipe))
+        checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
+        pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
+        last = partial(keep_sigma, run, state, batches.images, fabric)
+        hooks = scalars, checkpoints, every(plan.pictures_every, pictured)
+        try:
+            yield Running(recipe, run, state, update, batches, *hooks, noise, last)
+        finally:
+            for sink in watching:
+                if isinstance(sink, TensorBoard):
+                    with suppress(
+                        OSError
+                    ):  # what it cannot write is in the journal, and a full disk was reported already
+                        sink.close()
 
 
-def _under_way(
-    recipe: Recipe,
-    run: Run,
-    data: ImageSet,
-    fabric: Fabric,
-    state: TrainState,
-    moves: tuple[Objective, Schedule, Batches],
-    noise: Source,
-    sinks: Sequence[Sink],
-    say: Say,
-) -> Iterator[Running]:
-    plan = recipe.training
-    recorded: list[Sink] = []
-    tensorboard = None
-    if fabric.is_global_zero:
-        watch = _watch(recipe, data, run, state, say)
-        tensorboard = TensorBoard(run.events, state.step + 1)
-        recorded = [run.journal.append, tensorboard, watch]
-    scalars = _scalars(recipe, data, fabric, run, [*recorded, *sinks])
-    checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-    followed = Pictures(run, fabric, data.test.spread(PICTURED).to(fabric.device), data.levels, recipe.seed)
-    pictures = every(plan.pictures_every, followed)
-    last = partial(keep_sigma, run, state, moves[2].images, fabric)
-    try:
-        yield Running(recipe, run, state, *moves, scalars, checkpoints, pictures, noise, last)
-    finally:
-        if tensorboard:
-            with suppress(OSError):  # what it cannot write any more is in the journal, and a full disk was told already
-                tensorboard.close()
+def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, say: Say) -> list[Sink]:
+    """The run's own takers of rows, in the process that writes them."""
+    if not fabric.is_global_zero:
+        return []
+    watch = _watch(recipe, data, run, state, say)
+    return [run.journal.append, TensorBoard(run.events, state.step + 1), watch]
+
+
+def _some(images: Images, count: int, fabric: Fabric) -> Batch:
+    """Examples spread evenly over a split, as the model sees them, on its device."""
+    index = images.spread_index(count).to(images.device)
+    return batch_at(images, index, fabric.device).seen(images.levels)
 
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> RunWatch:
@@ -137,12 +147,16 @@ def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say
     return watch
 
 
-def _begin(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
+def beginning(recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD) -> TrainState:
+    """The state before the first step. Weights are drawn from whatever seed is in force around the call."""
     # the model moves first, since some optimisers make their state where weights are
-    model = build.model(recipe, data).to(fabric.device)
-    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
+    model = parts.model(recipe, data, {}).to(fabric.device)
+    made = parts.optimizers(recipe, model)
+    wrapped, *optimizers = fabric.setup(model, *made.values())
     ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
-    return TrainState(wrapped, optimizer, build.objective(recipe).initial(), ema)
+    objective = parts.objective(recipe)
+    memory = {} if objective is None else objective.initial()
+    return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema)
 
 
 def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,14 +185,15 @@ def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> Non
     once(fabric, lambda: (run.journal.cut_after(state.step), run.save_recipe(dump(recipe))))
 
 
-def _scalars(recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink]) -> Scalars:
+def _scalars(
+    recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink], objective: Objective | None
+) -> Scalars:
     return Scalars(
         fabric,
         run,
-        build.objective(recipe),
-        probe=data.test.spread(PROBED).to(fabric.device),
-        trained=data.train.spread(TRAINED).to(fabric.device),
-        levels=data.levels,
+        objective,
+        probe=_some(data.test, PROBED, fabric),
+        trained=_some(data.train, TRAINED, fabric),
         batch_size=recipe.training.batch_size,
         interval=recipe.training.log_every,
         sinks=sinks,

@@ -15,10 +15,10 @@ from kelbo.experiments.guards import (
     require_same_recipe,
     require_whole_shares,
 )
+from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.running import running
 from kelbo.experiments.watch import Say, silent
 from kelbo.machine import keep_freed_memory
-from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import Hook, StopOnSignal, fit
@@ -43,6 +43,7 @@ def train(
     hooks: Sequence[Hook] = (),
     say: Say = silent,
     see: See = unseen,
+    parts: Parts = BUILD,
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
 
@@ -50,13 +51,14 @@ def train(
     training.steps. fabric: where to train, in the recipe's precision; by default one device, the best there is. sinks take
     each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
     σ is not its error, say) as text, once; the run keeps them too. see is given the images, read before anything is made.
+    parts: who makes model, data and update of the recipe.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
     Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
-        return _train(recipe, out, resume, fabric, sinks, hooks, say, see)
+        return _train(recipe, out, resume, fabric, sinks, hooks, say, see, parts)
 
 
 def _train(
@@ -68,6 +70,7 @@ def _train(
     hooks: Sequence[Hook],
     say: Say,
     see: See,
+    parts: Parts,
 ) -> Run:
     keep_freed_memory()
     require_same_precision(recipe, fabric)
@@ -76,14 +79,14 @@ def _train(
         recipe = require_same_recipe(recipe, out)
     else:
         once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
-    data = build.data(recipe)
+    data = parts.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
     see(data)
-    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say) as it:
-        plan, settings = recipe.training, {"levels": data.levels, "clip": recipe.training.clip}
-        with StopOnSignal(fabric, it.checkpoints, plan.steps) as stop:
-            all_hooks, batches = [*it.hooks, *hooks, stop], it.batches.at(it.state.step)
-            fit(fabric, it.state, it.objective, batches, plan.steps, it.schedule, hooks=all_hooks, **settings)
+    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say, parts=parts) as it:
+        steps = recipe.training.steps
+        batches = (batch.seen(data.levels) for batch in it.batches.at(it.state.step))
+        with StopOnSignal(fabric, it.checkpoints, steps) as stop:
+            fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
         it.finish()
         return it.run

@@ -18,7 +18,6 @@ from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import TrainState
 from kelbo.training.best import Validation
-from kelbo.units import intensities
 
 COUNT = 2_000
 """validation images, spread evenly over the split, always the same with the same noise, and training images that a σ is solved
@@ -59,13 +58,13 @@ def _numbers(model: Model, images: Images, fabric: Fabric) -> Row:
 
 def _bound(model: Model, images: Images, fabric: Fabric) -> tuple[float, float]:
     """Mean distortion and rate with one draw of the latents, which is the one of `kelbo evaluate`'s first seed."""
-    device, (rank, world) = next(model.parameters()).device, place(fabric)
+    device, (rank, world) = model.device, place(fabric)
 
     def own_part() -> list[tuple[float, float]]:
         first, found = share(len(images), BATCH, rank, world).start // BATCH, []
         for number, batch in enumerate(passes(images, BATCH, device, rank, world), first):
             with seeded(0, "evaluation", number):
-                bound = model(intensities(batch, images.levels))
+                bound = model(batch.seen(images.levels))
             found += zip(bound.distortion.tolist(), bound.rate.sum(-1).tolist(), strict=True)
         return found
 

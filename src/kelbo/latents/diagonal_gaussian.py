@@ -36,10 +36,3 @@ class DiagonalGaussian(NamedTuple):
         """log q(z) in nats, summed over the K dimensions, shape (B,)."""
         squares = (z - self.mean).square() * torch.exp(-self.log_variance)
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(1)
-
-    def kl_to_standard(self) -> Tensor:
-        """KL(N(mean, variance) || N(0, 1)) of each dimension, nats, (B, K).
-
-        ½ (μ² + σ² - 1 - ln σ²), Kingma & Welling (2014), appendix B; σ² - 1 as expm1, so that it is exact near 0.
-        """
-        return 0.5 * (self.mean.square() + torch.expm1(self.log_variance) - self.log_variance)

@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from kelbo.data.batches import passes
-from kelbo.data.images import Images, SubsetImages
+from kelbo.data.images import Images, SubsetImages, picture_shape
 from kelbo.errors import Damaged, DataError
 from kelbo.models.principal import FLOOR, Chunks, RowMoments, principal_components, row_moments
 from kelbo.runs.tensors import read_tensors, write_tensors
@@ -70,13 +70,13 @@ class LinearEncoder:
             raise DataError(f"This {self.kind} encoder was fitted to images {self.shape}; these are {images.shape}.")
         device = device or torch.device("cpu")
         if self.offset is None or self.weights is None:
-            rows = (flattened(batch, images.levels) for batch in passes(images, batch_size, device))
+            rows = (flattened(batch.x, images.levels) for batch in passes(images, batch_size, device))
             return np.concatenate([part.cpu().numpy() for part in rows])
         offset, weights = self.offset.to(device), self.weights.T.to(device)
         out = np.empty((len(images), self.latent_dims), np.float32)
         start = 0
         for batch in passes(images, batch_size, device):
-            codes = (flattened(batch, images.levels) - offset) @ weights
+            codes = (flattened(batch.x, images.levels) - offset) @ weights
             out[start : start + len(codes)] = codes.cpu().numpy()
             start += len(codes)
         return out
@@ -110,7 +110,7 @@ def fit_linear(
     """
     _check(kind, images, latents, examples)
     if kind == "pixels":
-        return LinearEncoder(kind, images.shape)
+        return LinearEncoder(kind, picture_shape(images.shape))
     assert latents is not None
     device = device or torch.device("cpu")
     chosen = _sampled(images, examples, seed)
@@ -119,7 +119,7 @@ def fit_linear(
 
     def chunks() -> Iterator[Tensor]:
         for batch in passes(chosen, batch_size, device):
-            yield rows(batch, chosen.levels)
+            yield rows(batch.x, chosen.levels)
 
     known = row_moments(chunks, device)
     if known.total_variance == 0:
@@ -135,7 +135,7 @@ def fit_linear(
             turn, more = _rotation(chunks, known, weights, len(chosen), seed, ica_iterations)
             weights = turn @ weights
             fitted |= more
-    return LinearEncoder(kind, images.shape, known.mean.float().cpu(), weights.float().cpu(), fitted)
+    return LinearEncoder(kind, picture_shape(images.shape), known.mean.float().cpu(), weights.float().cpu(), fitted)
 
 
 def _check(kind: str, images: Images, latents: int | None, examples: int | None) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Bound
-from kelbo.latents import DiagonalGaussian, standard_normal_log_prob, standard_normal_sample
-from kelbo.protocols import Likelihood, Measured, Model
+from kelbo.bound import Batch, Bound, Given, Latents, Reading
+from kelbo.latents import DiagonalGaussian, StandardNormal
+from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior, Temperature
 
 
-class VAE(Model):
-    """One group of K latents with a diagonal Gaussian posterior and a standard normal prior (Kingma & Welling, 2014).
+class VAE(Model, FlatLatent):
+    """One group of K latents with a diagonal Gaussian posterior (Kingma & Welling, 2014).
 
     encoder: (B, C, H, W) → (B, 2K); decoder: (B, K) → (B, likelihood.output_channels(C), H, W). Networks run in whatever
-    precision is set around them; posterior, KL and likelihood always in float32.
+    precision is set around them; posterior, KL and likelihood always in float32. prior: standard normal by default.
     """
 
     def __init__(
@@ -22,49 +22,56 @@ class VAE(Model):
         encoder: nn.Module,
         decoder: nn.Module,
         likelihood: Likelihood,
-        image_shape: tuple[int, int, int],
+        event: tuple[int, ...],
         latent_dims: int,
+        prior: Prior | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
-        self.image_shape, self.latent_dims = image_shape, latent_dims
+        self.event, self.latent_dims = event, latent_dims
+        self.prior = prior or StandardNormal(latent_dims)
 
-    def posterior(self, x: Tensor) -> DiagonalGaussian:
-        """q(z | x) for intensities x (B, C, H, W)."""
-        return DiagonalGaussian.from_parameters(self.encoder(x))
+    def posterior(self, batch: Batch) -> DiagonalGaussian:
+        return DiagonalGaussian.from_parameters(self.encoder(batch.x))
 
-    def forward(self, x: Tensor, target: Tensor | None = None) -> Bound:
-        return self._bound(self.posterior(x), x if target is None else target)
+    def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
+        return self._reading(self.posterior(batch), batch, target, draw)
 
-    def measure(self, x: Tensor, target: Tensor | None = None) -> Measured:
-        posterior = self.posterior(x)
-        bound = self._bound(posterior, x if target is None else target)
-        return Measured(bound, posterior.kl_to_standard(), posterior.mean, self.decode(posterior.mean))
+    def read_both(self, batch: Batch, target: Tensor | None = None) -> tuple[Reading, Reading]:
+        posterior = self.posterior(batch)
+        return self._reading(posterior, batch, target, True), self._reading(posterior, batch, target, False)
 
-    def _bound(self, posterior: DiagonalGaussian, target: Tensor) -> Bound:
-        output = self.decode(posterior.rsample())
-        with _full_precision(target):
-            return Bound(posterior.kl_to_standard().sum(1, keepdim=True), -self.likelihood.log_prob(target, output))
+    def _reading(self, posterior: DiagonalGaussian, batch: Batch, target: Tensor | None, draw: bool) -> Reading:
+        z = posterior.rsample() if draw else posterior.mean
+        output = self.decode((z,), batch.given)
+        with _full_precision(output):
+            rates = self.prior.kl(posterior, batch.given)
+            if rates is None:
+                rate = (posterior.log_prob(z) - self.prior.log_prob(z, batch.given)).unsqueeze(1)
+            else:
+                rate = rates.sum(1, keepdim=True)
+            distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
+        return Reading(Bound(rate, distortion), (z,), output, rates)
 
-    def log_weights(self, x: Tensor, samples: int, target: Tensor | None = None) -> Tensor:
-        posterior = self.posterior(x)
-        return torch.stack([self._log_weight(posterior, x if target is None else target) for _ in range(samples)], 1)
+    def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
+        posterior = self.posterior(batch)
+        return torch.stack([self._log_weight(posterior, batch, target) for _ in range(samples)], 1)
 
-    def _log_weight(self, posterior: DiagonalGaussian, target: Tensor) -> Tensor:
+    def _log_weight(self, posterior: DiagonalGaussian, batch: Batch, target: Tensor | None) -> Tensor:
         z = posterior.rsample()
-        output = self.decode(z)
-        with _full_precision(target):
-            return self.likelihood.log_prob(target, output) + standard_normal_log_prob(z) - posterior.log_prob(z)
+        output = self.decode((z,), batch.given)
+        with _full_precision(output):
+            log_likelihood = self.likelihood.log_prob(batch.x if target is None else target, output)
+            return log_likelihood + self.prior.log_prob(z, batch.given) - posterior.log_prob(z)
 
-    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        posterior = self.posterior(x)
-        return posterior.mean, posterior.scale
+    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        if len(latents) != 1:
+            raise ValueError(f"This model has 1 group of latents; got {len(latents)}.")
+        return self.decoder(latents[0]).float()
 
-    def decode(self, z: Tensor) -> Tensor:
-        return self.decoder(z).float()
-
-    def sample_prior(self, count: int) -> Tensor:
-        return standard_normal_sample(count, self.latent_dims, next(self.parameters()).device)
+    def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
+        one = temperature if isinstance(temperature, int | float) else temperature[0]
+        return (self.prior.sample(count, given, one),)
 
 
 class Autoencoder(VAE):
@@ -76,10 +83,11 @@ class Autoencoder(VAE):
 
     has_rate = False
 
-    def _bound(self, posterior: DiagonalGaussian, target: Tensor) -> Bound:
-        output = self.decode(posterior.mean)
-        with _full_precision(target):
-            return Bound(posterior.mean.new_zeros(len(target), 1), -self.likelihood.log_prob(target, output))
+    def _reading(self, posterior: DiagonalGaussian, batch: Batch, target: Tensor | None, draw: bool) -> Reading:
+        output = self.decode((posterior.mean,), batch.given)
+        with _full_precision(output):
+            distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
+        return Reading(Bound(distortion.new_zeros(len(distortion), 1), distortion), (posterior.mean,), output)
 
 
 def _full_precision(x: Tensor) -> torch.autocast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -11,14 +11,15 @@ from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
 from kelbo.data.image_set import ImageSet, quantized
-from kelbo.data.images import Images
+from kelbo.data.images import Images, picture_shape
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError, RecipeError
 from kelbo.machine import require_float32_default
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import schema as s
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
-from kelbo.training import Constant, Cosine, Drop, Schedule
+from kelbo.training import Constant, Cosine, Drop, LossUpdate, Schedule
 
 if TYPE_CHECKING:
     from kelbo.models.linear import LinearEncoder, Rows
@@ -51,15 +52,19 @@ class Outline(NamedTuple):
     """What a model needs to know of images before it sees any."""
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     levels: int
 
 
+NO_RUNS: Mapping[str, Model] = {}
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
 
-def model(recipe: Recipe, images: ImageSet | Outline) -> Model:
-    """An untrained model for these images. RecipeError where network or likelihood do not fit them."""
+def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Model] = NO_RUNS) -> Model:  # noqa: ARG001
+    """An untrained model for these images. RecipeError if network or likelihood do not fit them.
+
+    runs: the frozen models of the runs that the recipe names.
+    """
     require_float32_default()
     decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
@@ -67,7 +72,7 @@ def model(recipe: Recipe, images: ImageSet | Outline) -> Model:
 
 
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
-    spec, latents, shape = recipe.model.network, recipe.model.latents, images.shape
+    spec, latents, shape = recipe.model.network, recipe.model.latents, picture_shape(images.shape)
     match spec:
         case s.HigginsSpec():
             encoder = networks.HigginsEncoder(shape, latents, spec.width)
@@ -83,7 +88,7 @@ def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -
 
 
 def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int], bool]) -> None:
-    _, height, width = images.shape
+    _, height, width = picture_shape(images.shape)
     if not fits(height, width):
         sizes = ", ".join(f"{h}×{w}" for h, w in networks.near(fits, height, width))
         raise RecipeError(
@@ -167,7 +172,17 @@ def objective(recipe: Recipe) -> Objective:
             return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
 
 
-def optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
+def optimizers(recipe: Recipe, model: Model) -> dict[str, torch.optim.Optimizer]:
+    """By the name of what each moves: here one for the whole model."""
+    return {"model": _optimizer(recipe, model)}
+
+
+def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
+    """One step of training."""
+    return LossUpdate(fabric, objective(recipe), schedule(recipe), recipe.training.clip)
+
+
+def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
     """Fused where the parameters are; a likelihood's own parameters (σ) are trained too, without weight decay."""
     spec = recipe.optimizer
     own = list(model.likelihood.parameters())

@@ -5,23 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from kelbo.bound import Batch
 from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
+from kelbo.experiments.running import beginning
 from kelbo.machine import keep_freed_memory
+from kelbo.protocols import Model, flat
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import generator, seeded
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import work_off, workers_here
-from kelbo.training import TrainState, fit
+from kelbo.training import fit
 
 SECONDS = 1.2
 """a probe of one kind of lane trains for so long, beside its first step"""
@@ -72,27 +75,27 @@ def _rate(recipe: Recipe) -> Rate:
     data = like(recipe)
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with seeded(0, "probe"):
-        model = build.model(recipe, data).to(fabric.device)
-    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-    objective = build.objective(recipe)
-    state = TrainState(wrapped, optimizer, objective.initial())
-    batches = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-    settings: dict[str, Any] = {"schedule": build.schedule(recipe), "levels": data.levels}
+        state = beginning(recipe, data, fabric)
+    update, order = (
+        build.update(recipe, fabric),
+        Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device),
+    )
+    batches = (batch.seen(data.levels) for batch in order)
     times = [time.perf_counter()]
     while len(times) < 3 or times[-1] - times[1] < SECONDS:  # the first step makes what the others reuse
-        fit(fabric, state, objective, batches.at(state.step), state.step + 1, hooks=[], **settings)
-        float(next(wrapped.parameters()).detach().flatten()[0])  # waits for the device
+        fit(state, update, batches, state.step + 1)
+        float(next(state.network.parameters()).detach().flatten()[0])  # waits for the device
         times.append(time.perf_counter())
     trained = recipe.training.batch_size * (len(times) - 2) / (times[-1] - times[1])
-    return Rate(trained, _encoded(model, data))
+    return Rate(trained, _encoded(state.network, data))
 
 
-def _encoded(model: Any, data: ImageSet, batch: int = 256) -> float:
-    images = torch.zeros(batch, *data.shape, device=next(model.parameters()).device)
+def _encoded(model: Model, data: ImageSet, batch: int = 256) -> float:
+    encoder, images = flat(model), Batch(torch.zeros(batch, *data.shape, device=model.device))
     with model.evaluating():
-        model.posterior_moments(images)
+        encoder.posterior(images)
         begun = time.perf_counter()
-        float(model.posterior_moments(images)[0].sum())
+        float(encoder.posterior(images).mean.sum())
         return batch / (time.perf_counter() - begun)
 
 

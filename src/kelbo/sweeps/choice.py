@@ -15,6 +15,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.experiments.guards import require_same_precision
+from kelbo.experiments.running import beginning
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
@@ -95,14 +96,7 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
     """A function that takes a step of all lanes, on images of the first."""
     batches = Batches(data.train, recipes[0].training.batch_size, recipes[0].seed, fabric.device)
     lanes = [
-        StackedLane(
-            _state(recipe, data, fabric),
-            build.objective(recipe),
-            build.schedule(recipe),
-            batches.at(0),
-            Source(recipe.seed),
-            recipe.training.clip,
-        )
+        StackedLane(_state(recipe, data, fabric), build.update(recipe, fabric), batches.at(0), Source(recipe.seed))
         for recipe in recipes
     ]
     return Step(fabric, lanes, data.levels)
@@ -110,17 +104,15 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
 
 def _alone(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Callable[[], object]:
     """A function that takes a step of one lane, by the loop that trains a single run."""
-    state, objective, schedule = _state(recipe, data, fabric), build.objective(recipe), build.schedule(recipe)
-    images = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device).at(0)
-    how = {"levels": data.levels, "clip": recipe.training.clip}
-    return lambda: fit(fabric, state, objective, images, state.step + 1, schedule, **how)
+    state, update = _state(recipe, data, fabric), build.update(recipe, fabric)
+    order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
+    batches = (batch.seen(data.levels) for batch in order)
+    return lambda: fit(state, update, batches, state.step + 1)
 
 
 def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
     with seeded(recipe.seed, "init"):
-        model = build.model(recipe, data).to(fabric.device)
-    wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-    return TrainState(wrapped, optimizer, build.objective(recipe).initial())
+        return beginning(recipe, data, fabric)
 
 
 def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = None) -> float:

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from kelbo.bound import Bound
 from kelbo.data.image_set import ImageSet, splits_told
 from kelbo.distributed.fabric import Fabric
 from kelbo.experiments import train
@@ -16,7 +13,7 @@ from kelbo.experiments.guards import require_same_recipe
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
-from kelbo.training import Hook, TrainState, every
+from kelbo.training import Hook, TrainState, Values, every
 
 Tell = Callable[[dict[str, Any]], None]
 """Reports a job's progress: {"step": 10, "steps": 100, "elbo": …}."""
@@ -36,7 +33,7 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
     def row(values: Row) -> None:
         tell({"steps": steps, **values})
 
-    def step(state: TrainState, _bound: Bound, _loss: Tensor) -> None:
+    def step(state: TrainState, _values: Values) -> None:
         tell({"step": state.step, "steps": steps})
 
     def warn(text: str) -> None:  # into the lane's log

@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from kelbo.errors import RecipeError
+from kelbo.protocols import Model
 from kelbo.recipes.schema import Recipe
+from kelbo.training import LossUpdate, Update
 
 OWN = (
     "name",
@@ -40,6 +42,17 @@ def stackable(recipes: Sequence[Recipe]) -> None:
                     "the queue.",
                     remedy=("how",),
                 )
+
+
+def require_lanes(name: str, model: Model, update: Update) -> LossUpdate:
+    """The update of a lane of one program. RecipeError if its model or its update cannot be one."""
+    if model.unstackable is not None:
+        raise RecipeError(f"{name} cannot be stacked: {model.unstackable}. Train its sweep with a queue of processes.")
+    if not isinstance(update, LossUpdate):
+        raise RecipeError(
+            f"{name} cannot be stacked: its training has more than one loss. Train its sweep with a queue."
+        )
+    return update
 
 
 def groups(recipes: Sequence[Recipe]) -> list[list[int]]:

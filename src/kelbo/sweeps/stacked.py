@@ -11,9 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from torch import Tensor
-
-from kelbo.bound import Bound
 from kelbo.distributed.fabric import Fabric
 from kelbo.eager import plain_autograd
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
@@ -26,10 +23,11 @@ from kelbo.seeds import drawing_from
 from kelbo.sweeps.interrupts import Signals
 from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
 from kelbo.sweeps.lane import finished, train_lane
-from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.stackable import require_lanes, stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
 from kelbo.sweeps.stacked_step import StackedLane, Step
+from kelbo.training import Values
 
 TOLD_EVERY = 10
 """steps"""
@@ -94,24 +92,18 @@ class _Member:
     def __init__(self, name: str, run: Running, tell: Callable[[dict], None]) -> None:
         self.name, self.run, self.tell = name, run, tell
         plan = run.recipe.training
-        self.lane = StackedLane(
-            run.state,
-            run.objective,
-            run.schedule,
-            run.batches.at(run.state.step),
-            run.source,
-            plan.clip,
-        )
+        update = require_lanes(name, run.state.network, run.update)
+        self.lane = StackedLane(run.state, update, run.batches.at(run.state.step), run.source)
         self.steps, self.hooks = plan.steps, run.hooks
         if run.batches.device.type != "cpu":
             run.scalars.guard = plan.log_every  # looking for what is not finite waits for the device
 
-    def after_step(self, bound: Bound, loss: Tensor) -> bool:
+    def after_step(self, values: Values) -> bool:
         """What a run does after a step; says whether it was the last. Raises as hooks do."""
         state = self.run.state
         with drawing_from(self.lane.source):
             for hook in self.hooks:
-                hook(state, bound, loss)
+                hook(state, values)
         if state.step % TOLD_EVERY == 0:
             self.tell({"step": state.step, "steps": self.steps})
         if state.step < self.steps:
@@ -169,16 +161,16 @@ class _Together:
             if self.graph:
                 step.compute = Graph(step)
             while all(member.name not in self.outcomes for member in self.members):
-                for member, (bound, loss) in zip(self.members, step(), strict=True):
-                    self._look_after(member, bound, loss)
+                for member, values in zip(self.members, step(), strict=True):
+                    self._look_after(member, values)
                 if self.signals.caught:
                     self._save_and_stop()
             self.members = [member for member in self.members if member.name not in self.outcomes]
         return [self.outcomes[name] for name in self.names]
 
-    def _look_after(self, member: _Member, bound: Bound, loss: Tensor) -> None:
+    def _look_after(self, member: _Member, values: Values) -> None:
         try:
-            if member.after_step(bound, loss):
+            if member.after_step(values):
                 self._end(member.name)
         except Divergence as error:
             self._end(member.name, error)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch
 from kelbo.sweeps.stacked_step import Step
+from kelbo.training import Values
 
 WARM_UP = 3
 """steps on a side stream before the recording, for libraries to choose their kernels"""
@@ -33,31 +33,33 @@ class Graph:
         self.rates = [torch.zeros((), device=device) for _ in self.groups]
         self.filled: list[float | None] = [None] * len(self.groups)
 
-    def __call__(self, images: Tensor) -> list[tuple[Bound, Tensor]]:
+    def __call__(self, batches: Batch) -> list[Values]:
         self.calls += 1
         if self.calls <= WARM_UP:
-            return self._aside(images)
+            return self._aside(batches)
         if self.calls == WARM_UP + 1:
-            self._record(images)
-        self.images.copy_(images)
+            self._record(batches)
+        self.batches.x.copy_(batches.x)
+        for name, value in batches.given.items():
+            self.batches.given[name].copy_(value)
         self._fill_rates()
         self.graph.replay()
         return self.result
 
-    def _aside(self, images: Tensor) -> list[tuple[Bound, Tensor]]:
+    def _aside(self, batches: Batch) -> list[Values]:
         side, main = torch.cuda.Stream(), torch.cuda.current_stream()
         side.wait_stream(main)
         with torch.cuda.stream(side):
-            result = self.eager(images)
+            result = self.eager(batches)
         main.wait_stream(side)
         return result
 
-    def _record(self, images: Tensor) -> None:
-        self.images = images.clone()
+    def _record(self, batches: Batch) -> None:
+        self.batches = Batch(batches.x.clone(), {name: value.clone() for name, value in batches.given.items()})
         for lane in self.step.lanes:
             self.graph.register_generator_state(lane.source.on(self.step.fabric.device))
         with self._rates_as_tensors(), torch.cuda.graph(self.graph):
-            self.result = self.eager(self.images)
+            self.result = self.eager(self.batches)
 
     def _fill_rates(self) -> None:
         """Set the learning rates that have changed since the last step."""

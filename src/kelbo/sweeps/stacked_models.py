@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch, Bound
 from kelbo.protocols import Model
 from kelbo.sweeps.stacked_precision import LanesAutocast
 
@@ -29,16 +29,16 @@ class Stack:
             name: _gathered([model.get_buffer(name) for model in models]) for name, _ in models[0].named_buffers()
         }
 
-    def __call__(self, x: Tensor) -> Bound:
-        """Every model's bound of its own intensities x (L, B, C, H, W): rate (L, B, G), distortion (L, B).
+    def __call__(self, batches: Batch) -> Bound:
+        """Every model's bound of its own intensities (L, B, *event): rate (L, B, G), distortion (L, B).
 
         Under autocast, layers compute in its precision.
         """
-        with LanesAutocast() if torch.is_autocast_enabled(x.device.type) else nullcontext():
-            return torch.vmap(self._one)(self.parameters, self.buffers, x)
+        with LanesAutocast() if torch.is_autocast_enabled(batches.x.device.type) else nullcontext():
+            return torch.vmap(self._one)(self.parameters, self.buffers, batches)
 
-    def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Bound:
-        return functional_call(self.template, (parameters, buffers), (x,))
+    def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch) -> Bound:
+        return functional_call(self.template, (parameters, buffers), (batch,))
 
     def hand_out_gradients(self) -> None:
         """Each model's parameters get their slices of the gradient, and the stack keeps none."""

@@ -6,29 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch, Bound
 from kelbo.distributed.fabric import Fabric
 from kelbo.latents.noise import noise_of_lanes
-from kelbo.protocols import Objective
 from kelbo.seeds import Source
 from kelbo.sweeps.stacked_models import Stack
-from kelbo.training import Schedule, TrainState
-from kelbo.training.schedules import set_learning_rate
-from kelbo.units import intensities
+from kelbo.training import LossUpdate, TrainState, Values
 
 
 @dataclass
 class StackedLane:
-    """What moves in one lane, by what, and its source of noise; `batches` are uint8 (B, C, H, W), from the state's step on."""
+    """What moves in one lane, by what, and its source of noise; `batches` are levels (B, *event), from the state's step on."""
 
     state: TrainState
-    objective: Objective
-    schedule: Schedule
-    batches: Iterator[Tensor]
+    update: LossUpdate
+    batches: Iterator[Batch]
     source: Source
-    clip: float | None = None
 
 
 class Step:
@@ -43,36 +37,31 @@ class Step:
         self.stack = Stack([lane.state.network for lane in lanes])
         self.generators = [lane.source.on(fabric.device) for lane in lanes]
 
-    def __call__(self) -> list[tuple[Bound, Tensor]]:
-        """Each lane's bound and loss, without gradients."""
+    def __call__(self) -> list[Values]:
+        """What each lane's update says of its step."""
         for lane in self.lanes:
-            set_learning_rate(lane.state.optimizer, lane.schedule(lane.state.step))
-        result = self.compute(torch.stack([next(lane.batches) for lane in self.lanes]))
+            lane.update.begin(lane.state)
+        result = self.compute(_together([next(lane.batches) for lane in self.lanes]))
         for lane in self.lanes:
             lane.state.step += 1
         return result
 
-    def compute(self, images: Tensor) -> list[tuple[Bound, Tensor]]:
-        """All of a step that happens on the device; images (L, B, C, H, W)."""
+    def compute(self, batches: Batch) -> list[Values]:
+        """All of a step that happens on the device; the batches of all lanes together, (L, B, *event) levels."""
         with self.fabric.autocast(), noise_of_lanes(self.generators):
-            stacked = self.stack(intensities(images, self.levels))
+            stacked = self.stack(batches.seen(self.levels))
         bounds = [Bound(*parts) for parts in zip(*stacked, strict=True)]
-        judged = [
-            lane.objective(bound, lane.state.objective_state) for lane, bound in zip(self.lanes, bounds, strict=True)
-        ]
+        judged = [lane.update.loss(lane.state, bound) for lane, bound in zip(self.lanes, bounds, strict=True)]
         torch.stack([loss for loss, _ in judged]).sum().backward()
         self.stack.hand_out_gradients()
-        for lane, (_, memory) in zip(self.lanes, judged, strict=True):
-            if lane.clip is not None:
-                self.fabric.clip_gradients(
-                    lane.state.model, lane.state.optimizer, max_norm=lane.clip, error_if_nonfinite=False
-                )
-            lane.state.optimizer.step()
-            for name, value in memory.items():  # in place, where a CUDA graph looks for it
-                lane.state.objective_used[name].copy_(lane.state.objective_state[name])
-                lane.state.objective_state[name].copy_(value)
-        self.stack.hand_out_gradients()  # of which there are none now, so their memory is free for the next
-        return [
-            (Bound(*(part.detach() for part in bound)), loss.detach())
-            for bound, (loss, _) in zip(bounds, judged, strict=True)
+        values: list[Values] = [
+            lane.update.apply(lane.state, bound, loss, memory)
+            for lane, bound, (loss, memory) in zip(self.lanes, bounds, judged, strict=True)
         ]
+        self.stack.hand_out_gradients()  # of which there are none now, so their memory is free for the next
+        return values
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    given = {name: torch.stack([batch.given[name] for batch in batches]) for name in batches[0].given}
+    return Batch(torch.stack([batch.x for batch in batches]), given)

@@ -1,12 +1,13 @@
 """The one-screen loop and its hooks. Training knows the protocols only, no concrete model."""
 
 from kelbo.training.ema import Ema
-from kelbo.training.hooks import Checkpoints, Pictures, Scalars
+from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
 from kelbo.training.loggers import TensorBoard
 from kelbo.training.loop import Hook, every, fit
 from kelbo.training.schedules import Constant, Cosine, Drop, Schedule
 from kelbo.training.signals import StopOnSignal
 from kelbo.training.state import TrainState
+from kelbo.training.update import LossUpdate, Update, Values
 
 __all__ = [
     "Checkpoints",
@@ -15,12 +16,16 @@ __all__ = [
     "Drop",
     "Ema",
     "Hook",
+    "LossUpdate",
     "Pictures",
     "Scalars",
     "Schedule",
     "StopOnSignal",
     "TensorBoard",
     "TrainState",
+    "Update",
+    "Values",
+    "average_weights",
     "every",
     "fit",
 ]

@@ -1,7 +1,7 @@
 """Checkpoints: everything that a run needs to go on as if it had never stopped, in safetensors and JSON, nothing pickled.
 
 A checkpoint is a folder written beside its place and renamed into it, so it is there whole or not at all. It holds the
-weights (with the likelihood's buffers), their moving average, the optimiser, the objective's memory, every process's
+weights (with the likelihood's buffers), their moving average, the optimisers, the objective's memory, every process's
 generators and the step, from which the place in the data's order and the learning rate follow.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from kelbo.runs.writing import read_json, sync_folder, write_json
 from kelbo.seeds import source
 from kelbo.training.state import Best, TrainState
 
-FORMAT = 1
+FORMAT = 2
+"""of a checkpoint; in format 1 there was one optimiser, without a name"""
+READ = (1, 2)
 
 
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
@@ -95,7 +97,7 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
     _write(folder / "weights.safetensors", state.network.state_dict())
     if state.ema is not None:
         _write(folder / "ema.safetensors", state.ema.weights)
-    tensors, groups = _flatten(state.optimizer)
+    tensors, groups = _flatten(state.optimizers)
     tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
     tensors |= {f"used.{name}": value for name, value in state.objective_used.items()}
     _write(folder / "training.safetensors", tensors)
@@ -120,7 +122,10 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
         for name, value in read_tensors(place / "ema.safetensors").items():
             state.ema.weights[name].copy_(value)
     tensors = read_tensors(place / "training.safetensors")
-    _unflatten(state.optimizer, tensors, header["groups"])
+    if header["format"] == 1:
+        tensors, header["groups"] = _named(tensors), {"model": header["groups"]}
+    for name, optimizer in state.optimizers.items():
+        _unflatten(optimizer, name, tensors, header["groups"][name])
     state.objective_state = {
         name.removeprefix("objective."): value.to(state.objective_state[name.removeprefix("objective.")].device)
         for name, value in tensors.items()
@@ -163,8 +168,10 @@ def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
 def header_of(place: Path) -> dict[str, Any]:
     """What a checkpoint's folder says of itself. Damaged where it cannot be read."""
     header = read_json(place / "state.json")
-    if header.get("format") != FORMAT:
-        raise Damaged(f"{place} has checkpoint format {header.get('format')}; this kelbo reads {FORMAT}.")
+    if header.get("format") not in READ:
+        raise Damaged(
+            f"{place} has checkpoint format {header.get('format')}; this version of kelbo reads {' and '.join(map(str, READ))}."
+        )
     return header
 
 
@@ -185,23 +192,36 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _flatten(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """An optimiser's state as named tensors and JSON: state_dict() nests tensors by parameter number and name."""
-    tree = optimizer.state_dict()
-    tensors = {
-        f"optimizer.{number}.{name}": value if isinstance(value, Tensor) else torch.tensor(value)
-        for number, values in tree["state"].items()
-        for name, value in values.items()
+def _flatten(optimizers: Mapping[str, Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The optimisers' states as named tensors and JSON: state_dict() nests tensors by parameter number and name."""
+    tensors: dict[str, Tensor] = {}
+    groups: dict[str, Any] = {}
+    for what, optimizer in optimizers.items():
+        tree = optimizer.state_dict()
+        groups[what] = tree["param_groups"]
+        for number, values in tree["state"].items():
+            for name, value in values.items():
+                kept = value if isinstance(value, Tensor) else torch.tensor(value)
+                tensors[f"optimizer/{what}/{number}/{name}"] = kept
+    return tensors, groups
+
+
+def _named(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Format 1's names of tensors in format 2."""
+    return {
+        f"optimizer/model/{name.split('.', 2)[1]}/{name.split('.', 2)[2]}"
+        if name.startswith("optimizer.")
+        else name: value
+        for name, value in tensors.items()
     }
-    return tensors, tree["param_groups"]
 
 
-def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
+def _unflatten(optimizer: Optimizer, what: str, tensors: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, number, name = key.split(".", 2)
+        if key.startswith(f"optimizer/{what}/"):
+            _, _, number, name = key.split("/", 3)
             parameter = parameters[int(number)]
             if value.shape == parameter.shape and value.ndim:
                 # fused optimisers walk weight and moment in memory order: both must be channels-last, or neither
@@ -247,10 +267,11 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
     if state.ema is not None:
         yield from ((f"the average of the weight {name}", value) for name, value in state.ema.weights.items())
     names: dict[Tensor, str] = {parameter: name for name, parameter in state.network.named_parameters()}
-    for parameter, memory in state.optimizer.state.items():
-        for name, value in memory.items():
-            if isinstance(value, Tensor):
-                yield f"the optimiser's {name} of the weight {names.get(parameter, '?')}", value
+    for optimizer in state.optimizers.values():
+        for parameter, memory in optimizer.state.items():
+            for name, value in memory.items():
+                if isinstance(value, Tensor):
+                    yield f"the optimiser's {name} of the weight {names.get(parameter, '?')}", value
     yield from ((f"the objective's {name}", value) for name, value in state.objective_state.items())
 
 

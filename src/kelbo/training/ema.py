@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-if TYPE_CHECKING:
-    from kelbo.bound import Bound
-    from kelbo.training.state import TrainState
 
 
 class Ema:
     """average ← d·average + (1 - d)·weights after step n, d = min(decay, (1 + n) / (10 + n)); buffers are copied.
 
     The rising d forgets the random weights that a run begins with: with a constant one, 0.999 say, a fifth of them would
-    still be in the average after 1,500 steps. Weights of which one is not finite are left out: the average would never recover.
+    still be in the average after 1,500 steps. Weights are left out if one of them is not finite: the average would not recover.
 
     `weights` has the same names as the model's state dict, so it loads in its place.
     """
@@ -41,6 +35,3 @@ class Ema:
         average([self.weights[name] for name in names], [now[name] for name in names], 0)
         for name in now.keys() - set(names):
             self.weights[name].copy_(now[name])
-
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
-        self.update(state.network, state.step)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import Batch, Bound
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once
 from kelbo.errors import Divergence
@@ -21,19 +23,24 @@ from kelbo.seeds import seeded
 from kelbo.training import checkpoint
 from kelbo.training.best import Validation
 from kelbo.training.state import TrainState
-from kelbo.units import intensities
+from kelbo.training.update import Values
 
 Sink = Callable[[Row], None]
 """Takes a row of scalars: the journal, TensorBoard, a progress bar."""
 
 TABLE = 1024
 """rows that the table of steps begins with; it doubles where an interval is longer"""
-TERMS = ("distortion", "rate", "loss")
+
+
+def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
+    """Take the step's weights into their moving average, if the run keeps one."""
+    if state.ema is not None:
+        state.ema.update(state.network, state.step)
 
 
 class Scalars:
-    """Means of loss, rate and distortion, handed to sinks after steps n, 2n, … and `last`; stops a run whose loss is not
-    finite.
+    """Means of all that the steps say of themselves, handed to sinks after steps n, 2n, … and `last`; stops a run if one of
+    these is not finite.
 
     n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. Where a step is
     validated it has a row too, with the numbers of the validation images.
@@ -46,10 +53,9 @@ class Scalars:
         self,
         fabric: Fabric,
         run: Run,
-        objective: Objective,
-        probe: Tensor,
-        trained: Tensor,
-        levels: int,
+        objective: Objective | None,
+        probe: Batch,
+        trained: Batch,
         batch_size: int,
         interval: int,
         sinks: Sequence[Sink],
@@ -58,19 +64,22 @@ class Scalars:
         validation: Validation | None = None,
     ) -> None:
         self.fabric, self.run, self.objective = fabric, run, objective
-        self.probe, self.trained = intensities(probe, levels), intensities(trained, levels)
+        self.probe, self.trained = probe, trained
         self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
         self.validation = validation
-        self.table = torch.zeros(min(interval, TABLE), len(TERMS), device=fabric.device)
+        self.names: tuple[str, ...] = ()  # of the table's columns, as the first step has them
+        self.table = torch.zeros(0, 0, device=fabric.device)
         self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
         self.since = time.perf_counter()
 
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
-        values = (bound.distortion.mean(), bound.rate.sum(-1).mean(), loss)
+    def __call__(self, state: TrainState, values: Values) -> None:
+        if not self.names:
+            self.names = tuple(values)
+            self.table = torch.zeros(min(self.interval, TABLE), len(values), device=self.fabric.device)
         if self.filled == len(self.table):
             self.table = _doubled(self.table)
-        self.table[self.filled] = torch.stack([value.detach().float() for value in values])
+        self.table[self.filled] = torch.stack([values[name].detach().float() for name in self.names])
         self._remember(state.objective_used)
         self.filled += 1
         # by the step, so that a resumed run has its rows where the other has; the last row before the last checkpoint, after
@@ -101,25 +110,23 @@ class Scalars:
         broken = (~torch.isfinite(table)).any(1).nonzero()
         if len(broken):
             row = int(broken[0])
-            term = next(name for name, value in zip(TERMS, table[row], strict=True) if not torch.isfinite(value))
-            step = state.step - self.filled + row + 1
-            raise Divergence(
-                f"At step {step} the {term} was {float(table[row, TERMS.index(term)])}. {checkpoint.last_good(self.run)}"
+            name, value = next(
+                (name, value)
+                for name, value in zip(self.names, table[row].tolist(), strict=True)
+                if not math.isfinite(value)
             )
+            step = state.step - self.filled + row + 1
+            raise Divergence(f"At step {step} the {name} was {value}. {checkpoint.last_good(self.run)}")
 
     def _emit(self, state: TrainState) -> None:
         means = self.table[: self.filled].cpu().double().mean(0)  # not all devices have float64
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
-        distortion, rate, loss = means.tolist()
         seconds = time.perf_counter() - self.since
         row: Row = {
             "step": state.step,
-            "loss": loss,
-            "elbo": -(distortion + rate) if state.network.has_rate else None,
-            "rate": rate if state.network.has_rate else None,
-            "distortion": distortion,
-            "learning_rate": state.optimizer.param_groups[0]["lr"],
+            **self._bound(state, dict(zip(self.names, means.tolist(), strict=True))),
+            **_learning_rates(state),
             "images_per_second": self.filled * self.batch_size / seconds,
             **self._balance(state),
         }
@@ -130,6 +137,16 @@ class Scalars:
         self.filled = 0
         self.since = time.perf_counter()
 
+    def _bound(self, state: TrainState, means: Row) -> Row:
+        """All means, with the ELBO if rate and distortion are among them; a model without a rate has neither."""
+        if "rate" not in means or "distortion" not in means:
+            return means
+        rate, distortion = means.pop("rate") or 0.0, means.pop("distortion") or 0.0
+        has_rate = state.network.has_rate
+        elbo = -(distortion + rate) if has_rate else None
+        bound = {"elbo": elbo, "rate": rate if has_rate else None, "distortion": distortion}
+        return {"loss": means.pop("loss", None), **bound, **means}
+
     def _balance(self, state: TrainState) -> Row:
         """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images.
 
@@ -138,16 +155,16 @@ class Scalars:
         """
         model = state.network
         with model.evaluating(), self._present_sigma(model), seeded(0, "pictures"):
-            output = model.drawn(self.probe)
+            output = model.read(self.probe).output
             expected, spread = model.likelihood.moments(output)
-            variance, error = float(spread.mean()), float((expected - self.probe).square().mean())
+            variance, error = float(spread.mean()), float((expected - self.probe.x).square().mean())
             floored = model.likelihood.floored(output)
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
         if floored is not None:
             readout["floored"] = float(floored.float().mean())
-        if not model.has_rate:
+        if not model.has_rate or self.objective is None:
             return readout
-        beta = self._weight()
+        beta = self._weight(self.objective)
         return readout | {"beta": beta, **equivalents(variance, beta)}
 
     def _present_sigma(self, model: Model) -> AbstractContextManager[None]:
@@ -156,18 +173,19 @@ class Scalars:
         with seeded(0, "evaluation"):
             return model.likelihood.settled(float(model.squared_errors(self.trained).mean()))
 
-    def _weight(self) -> float:
+    def _weight(self, objective: Objective) -> float:
         """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.
 
         Of long intervals 64 steps speak, evenly spread from the first to the last.
         """
-        rows = self.table[: self.filled].cpu()
+        columns = [self.names.index(name) for name in ("rate", "distortion")]
+        rows = self.table[: self.filled, columns].cpu()
         memories = {name: table[: self.filled].cpu() for name, table in self.memories.items()}
         chosen = torch.linspace(0, self.filled - 1, min(self.filled, 64), dtype=torch.float64).round().long().tolist()
         weights = [
             weight_of_rate(
-                self.objective,
-                Bound(rate=rows[i : i + 1, 1:2], distortion=rows[i : i + 1, 0]),
+                objective,
+                Bound(rate=rows[i : i + 1, :1], distortion=rows[i : i + 1, 1]),
                 {name: table[i] for name, table in memories.items()},
             )
             for i in chosen
@@ -179,13 +197,19 @@ def _doubled(table: Tensor) -> Tensor:
     return torch.cat([table, torch.zeros_like(table)])
 
 
+def _learning_rates(state: TrainState) -> Row:
+    """Each optimiser's, by its name if there are several."""
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in state.optimizers.items()}
+    return {"learning_rate" if len(rates) == 1 else f"learning_rate/{name}": rate for name, rate in rates.items()}
+
+
 class Checkpoints:
     """A checkpoint after every `interval` steps."""
 
     def __init__(self, run: Run, fabric: Fabric, interval: int, guard: Scalars) -> None:
         self.run, self.fabric, self.interval, self.guard = run, fabric, interval, guard
 
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+    def __call__(self, state: TrainState, values: Values) -> None:
         if state.step % self.interval == 0:
             self.save(state)
 
@@ -199,19 +223,29 @@ class Checkpoints:
 class Pictures:
     """Reconstructions of fixed test images and decoded fixed draws of the prior, as PNG files."""
 
-    def __init__(self, run: Run, fabric: Fabric, images: Tensor, levels: int, seed: int) -> None:
-        self.run, self.fabric, self.x, self.seed = run, fabric, intensities(images, levels), seed
+    def __init__(self, run: Run, fabric: Fabric, images: Batch, seed: int) -> None:
+        self.run, self.fabric, self.images, self.seed = run, fabric, images, seed
 
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+    def __call__(self, state: TrainState, values: Values) -> None:
         what = f"The pictures of step {state.step}"
         once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: self._write(state)))
 
     def _write(self, state: TrainState) -> None:
-        model, columns = state.network, len(self.x)
+        model, (x, given) = state.network, self.images
         with model.evaluating(), seeded(self.seed, "pictures"):
-            mean, _ = model.posterior_moments(self.x)
-            reconstructions = model.likelihood.mean(model.decode(mean))
-            samples = model.likelihood.mean(model.decode(model.sample_prior(4 * columns)))
-        pairs = torch.cat([self.x, reconstructions]).cpu().numpy()
-        save_grid(self.run.picture(state.step, "reconstructions"), pairs, columns)
-        save_grid(self.run.picture(state.step, "samples"), samples.cpu().numpy(), columns)
+            reconstructions = model.mean(model.read(self.images, draw=False).output)
+            rows = {name: value.repeat(4, *[1] * (value.ndim - 1)) for name, value in given.items()}
+            samples = model.mean(model.decode(model.sample(4 * len(x), rows), rows))
+        pairs = torch.cat([x, reconstructions])
+        save_grid(self.run.picture(state.step, "reconstructions"), as_pictures(pairs), len(x))
+        save_grid(self.run.picture(state.step, "samples"), as_pictures(samples), len(x))
+
+
+def as_pictures(examples: Tensor) -> np.ndarray:
+    """Intensities (N, *event) as images (N, C, H, W): a vector as one row of pixels, a clip as its frames side by side."""
+    match examples.ndim:
+        case 2:
+            examples = examples[:, None, None]
+        case 5:
+            examples = examples.movedim(1, 3).flatten(3)
+    return examples.cpu().numpy()

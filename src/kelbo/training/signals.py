@@ -7,13 +7,12 @@ import threading
 from types import FrameType, TracebackType
 
 import torch
-from torch import Tensor
 
-from kelbo.bound import Bound
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Interrupted
 from kelbo.training.hooks import Checkpoints
 from kelbo.training.state import TrainState
+from kelbo.training.update import Values
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,7 +41,7 @@ class StopOnSignal:
         for number, handler in self.before.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]  what signal.signal gave
 
-    def __call__(self, state: TrainState, bound: Bound, loss: Tensor) -> None:
+    def __call__(self, state: TrainState, values: Values) -> None:
         if state.step < self.last and self._agreed(state.step):
             self.checkpoints.save(state)
             name = self.caught.name if self.caught else "a signal to another process"

@@ -23,13 +23,14 @@ class Best(NamedTuple):
 class TrainState:
     """model is Fabric's wrapper (call it to train); `network` is the model inside it.
 
-    objective_state is the objective's memory for the next step; objective_used is the one that the last step's loss used.
-    best is None before the first validation, and where there are no validation images.
+    optimizers are by the name of what each moves; an update with one loss has one, "model". objective_state is the
+    objective's memory for the next step; objective_used is the one that the last step's loss used. best is None before the
+    first validation, and if there are no validation images.
     """
 
     model: nn.Module
-    optimizer: Optimizer
-    objective_state: State
+    optimizers: dict[str, Optimizer]
+    objective_state: State = field(default_factory=dict)
     ema: Ema | None = None
     step: int = 0
     best: Best | None = None
@@ -37,6 +38,12 @@ class TrainState:
 
     def __post_init__(self) -> None:
         self.objective_used = {name: value.clone() for name, value in self.objective_state.items()}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The only one. ValueError if there are several."""
+        (only,) = self.optimizers.values()
+        return only
 
     @property
     def network(self) -> Model:

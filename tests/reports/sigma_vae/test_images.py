@@ -14,6 +14,7 @@ from PIL import Image
 from tests.reports.sigma_vae.maker import study_results
 
 from kelbo import evaluation
+from kelbo.bound import Batch
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
 from kelbo.reports import study_figures
@@ -131,8 +132,8 @@ def test_each_row_is_what_its_own_run_reconstructs_and_samples(told, makers, fol
         (5, run_of(told, "optimal_gaussian")),
     ):
         experiment = open_run(folder / run)
-        x = experiment.pictured(2 * SHOWN)
-        made = evaluation.reconstruct(experiment.model, x[:SHOWN])
+        x = experiment.pictured(2 * SHOWN).x
+        made = evaluation.reconstruct(experiment.model, Batch(x[:SHOWN]))
         drawn = evaluation.sample(experiment.model, SHOWN)
         for shown, expected in ((left[0], x[:SHOWN]), (right[0], x[SHOWN:]), (left[row], made), (right[row], drawn)):
             np.testing.assert_allclose(shown, np.asarray(expected)[:, 0], atol=0.5 / 255 + 1e-6)
@@ -164,11 +165,11 @@ def test_sheets_of_runs_that_have_all_gone_say_why(told, tmp_path):
 def test_errors_and_sigmas_of_grey_images_are_those_of_their_pixels(told, folder):
     experiment = open_run(folder / run_of(told, "per_pixel_gaussian"))
     found = mapped(experiment, 4)
-    x, model = experiment.pictured(4), experiment.model
+    batch, model = experiment.pictured(4), experiment.model
     with torch.no_grad():
-        output = model.decode(model.posterior_moments(x)[0])
+        output = model.read(batch, draw=False).output
         mean, scale = model.likelihood.mean(output), model.likelihood.log_scale(output).exp()
-    np.testing.assert_allclose(found.error, (x - mean).abs()[:, 0], atol=1e-6)
+    np.testing.assert_allclose(found.error, (batch.x - mean).abs()[:, 0], atol=1e-6)
     np.testing.assert_allclose(found.sigma, scale[:, 0], rtol=1e-5)
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kelbo import evaluation
+from kelbo.bound import Batch
 from kelbo.data.images import Images
 from kelbo.experiments import Experiment
 from kelbo.experiments.factor_sweeps import base, on_a_plane
@@ -97,10 +98,12 @@ def traversed(experiment: Experiment, title: str, about: str, span: float) -> Tr
     if whole is None:
         raise Absent(f"The images of {experiment.data.name} have no factors, so none is the middle one.")
     with model.evaluating():
-        rates = model.measure(experiment.pictured(1024)).rates.mean(0).cpu().double().numpy()
+        rates = model.read(experiment.pictured(1024), draw=False).rates
+    assert rates is not None  # the study's models have one flat vector of latents
+    rates = rates.mean(0).cpu().double().numpy()
     latents = np.argsort(-rates, kind="stable")[:ROWS].tolist()
     x = intensities(whole.take(base(whole.factors)[None]), whole.images.levels).to(experiment.device)
-    images = evaluation.traverse(model, x, latents, np.linspace(-span, span, COLUMNS).tolist())
+    images = evaluation.traverse(model, Batch(x), latents, np.linspace(-span, span, COLUMNS).tolist())
     return Traversal(title, about, latents, [float(rates[k]) for k in latents], images)
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from kelbo import evaluation
+from kelbo.bound import Batch
 from kelbo.experiments import Experiment
 from kelbo.reports.figures import Array, Theme, style
 from kelbo.reports.gallery import Labelled
@@ -106,10 +107,10 @@ def error_map(study: Study, makers: Makers) -> Picture:
 
 def mapped(experiment: Experiment, count: int) -> ErrorMap:
     """Errors and predicted σ of `count` test images spread over the split, reconstructed from their posterior means."""
-    model, x = experiment.model, experiment.pictured(count)
+    model, shown = experiment.model, experiment.pictured(count)
     with model.evaluating():
-        output = model.decode(model.posterior_moments(x)[0])
-        mean, variance = model.likelihood.moments(output)
+        mean, variance = model.likelihood.moments(model.read(shown, draw=False).output)
+    x = shown.x
     error, sigma = ((x - mean).square().mean(1).sqrt(), variance.mean(1).sqrt())
     return ErrorMap(*(part.cpu().double().numpy() for part in (x, mean, error, sigma)))
 
@@ -195,8 +196,8 @@ def _rows(name: str, told: str, wanted: Sequence[tuple[str, str, Kind]], study: 
 
 
 def _made(experiment: Experiment) -> Made:
-    x = experiment.pictured(2 * SHOWN)
-    made = evaluation.reconstruct(experiment.model, x[:SHOWN])
+    x = experiment.pictured(2 * SHOWN).x
+    made = evaluation.reconstruct(experiment.model, Batch(x[:SHOWN]))
     return Made(x.cpu().numpy(), made, evaluation.sample(experiment.model, SHOWN))
 
 

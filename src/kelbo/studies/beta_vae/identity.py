@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from kelbo.bound import Bound
 from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
+from kelbo.experiments.running import beginning
 from kelbo.recipes import Recipe, build, change, find
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
-from kelbo.training import TrainState, fit
+from kelbo.training import TrainState, Values, fit
 
 BETAS = (0.1, 1.0, 4.0, 10.0)
 """the study's"""
@@ -96,22 +96,19 @@ def _trained(recipe: Recipe, data: ImageSet) -> _Trained:
     fabric = Fabric(accelerator="cpu", devices=1)
     losses, gradients = [], {}
 
-    def watch(state: TrainState, _: Bound, loss: Tensor) -> None:
-        losses.append(float(loss.detach()))
+    def watch(state: TrainState, values: Values) -> None:
+        losses.append(float(values["loss"]))
         if state.step == 1:
             for part in ("encoder", "decoder"):
                 parameters = getattr(state.network, part).parameters()
                 gradients[part] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 
     with seeded(recipe.seed, "init"):
-        model = build.model(recipe, data)
+        state = beginning(recipe, data, fabric)
     with drawing_from(Source(seed_for(recipe.seed, "latents", 0))):
-        wrapped, optimizer = fabric.setup(model, build.optimizer(recipe, model))
-        objective = build.objective(recipe)
-        batches = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-        state = TrainState(wrapped, optimizer, objective.initial())
-        schedule = build.schedule(recipe)
-        fit(fabric, state, objective, batches, recipe.training.steps, schedule, data.levels, hooks=[watch])
+        order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
+        batches = (batch.seen(data.levels) for batch in order)
+        fit(state, build.update(recipe, fabric), batches, recipe.training.steps, [watch])
     return _Trained(losses, gradients)
 
 

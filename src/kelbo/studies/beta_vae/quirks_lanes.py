@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kelbo.bound import Batch
 from kelbo.evaluation.codes import Codes
 from kelbo.metrics import continuous_mig, mean_and_error, of_replicates
 from kelbo.recipes import build, change
@@ -59,7 +60,7 @@ def grey_bernoulli(subject: Subject, images: int = 512) -> list[Entry]:
     with model.evaluating():
         for batch in data.spread(images).split(128):
             x = intensities(batch.to(experiment.device), data.levels)
-            output = model.decode(model.posterior_moments(x)[0])
+            output = model.read(Batch(x), draw=False).output
             nats["published"].append(-model.likelihood.log_prob(x, output))
             nats["corrected"].append(-whole.log_prob(x, output))
     both = {way: torch.cat(parts).cpu().double().numpy() for way, parts in nats.items()}

@@ -36,7 +36,7 @@ def features_of(plan: Plan, study: Study) -> Features | None:
         return None
     known = plan.set if classifier_path(plan.set, plan.root).is_file() else "random-0"
     name = plan.features or (str(trained) if trained is not None else known)
-    return features_for(plan.set, plan.images.shape, name, plan.root)
+    return features_for(plan.set, plan.images.image_shape, name, plan.root)
 
 
 def jobs(plan: Plan, study: Study) -> list[Job]:

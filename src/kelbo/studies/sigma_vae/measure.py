@@ -148,7 +148,9 @@ def bounds(experiment: Experiment, wants: Wants) -> dict[str, Any]:
             "bound": bound_record(values, wants.split),
             "bits": _bits(experiment, wants),
             "rmse": math.sqrt(values.squared_error.mean()),
-            "constant": bool(values.means.std(0).max() < CONSTANT) if len(values.means) > 1 else None,
+            "constant": None
+            if values.means is None or len(values.means) < 2
+            else bool(values.means.std(0).max() < CONSTANT),
             "sigma": math.sqrt(values.variance.mean()),
             **equivalents(float(values.variance.mean()), 1.0),  # every lane's β is 1 beside the σ that it amounts to
             "unit_bound": None,

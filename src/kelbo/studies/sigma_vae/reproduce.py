@@ -44,7 +44,9 @@ def begin(plan: Plan, out: Path, *, new: bool = True, how: How = "auto") -> Stud
     if new:
         require_stackable(how, [sweep.recipe_of(lane) for sweep, lane in plan.lanes()])
     if plan.features is not None:
-        features_for(plan.set, plan.images.shape, plan.features, plan.root)  # raises where there is no such network
+        features_for(
+            plan.set, plan.images.image_shape, plan.features, plan.root
+        )  # raises where there is no such network
     study = Study.begin(out, _definition(plan), SWEEPS, new=new)
     _require_same_sweeps(plan, study)
     return study

@@ -1,0 +1,21 @@
+"""One bound over several processes."""
+
+from __future__ import annotations
+
+import torch
+
+from kelbo.bound import Bound
+from kelbo.distributed.fabric import Fabric
+
+
+def over_processes(fabric: Fabric, bound: Bound) -> Bound:
+    """A process's bound moved so that its means are those of the global batch; gradients stay its own.
+
+    An objective that is a function of mean rate and distortion then has the same value and slopes in every process, and
+    the average of their gradients is the gradient of one process with the global batch, for bent objectives (capacity) too.
+    """
+    if fabric.world_size == 1:
+        return bound
+    means = torch.cat([bound.rate.mean(0), bound.distortion.mean().reshape(1)]).detach()
+    shift = torch.as_tensor(fabric.all_reduce(means, reduce_op="mean")) - means
+    return Bound(bound.rate + shift[:-1], bound.distortion + shift[-1])

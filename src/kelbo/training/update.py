@@ -1,0 +1,83 @@
+"""One optimiser step as a function of the state and a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from kelbo.bound import Batch, Bound
+from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.global_batch import over_processes
+from kelbo.protocols import Objective, State
+from kelbo.training.schedules import Schedule, set_learning_rate
+from kelbo.training.state import TrainState
+
+Values = Mapping[str, Tensor]
+"""What a step says of itself by name: scalars without gradients, on the model's device."""
+
+Update = Callable[[TrainState, Batch], Values]
+"""One optimiser step on a batch of intensities. It owns objective, optimisers, schedules and clipping, not the step number."""
+
+
+class LossUpdate:
+    """An update with one loss: bound, objective, backward pass, clipping, step of the state's only optimiser.
+
+    clip is the largest global gradient norm; larger ones are scaled down to it. Its values are the means of loss, distortion
+    and rate (of each group too, if there are several) in nats, and the gradient's norm before clipping.
+
+    Lanes of a sweep make the bound and go backward as one program; `begin`, `loss` and `apply` are what each has of its own.
+    """
+
+    def __init__(self, fabric: Fabric, objective: Objective, schedule: Schedule, clip: float | None = None) -> None:
+        self.fabric, self.objective, self.schedule, self.clip = fabric, objective, schedule, clip
+
+    def __call__(self, state: TrainState, batch: Batch) -> Values:
+        self.begin(state)
+        bound = over_processes(self.fabric, state.model(batch))
+        loss, memory = self.loss(state, bound)
+        state.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        return self.apply(state, bound, loss, memory)
+
+    def begin(self, state: TrainState) -> None:
+        """Set the step's learning rate."""
+        set_learning_rate(state.optimizer, self.schedule(state.step))
+
+    def loss(self, state: TrainState, bound: Bound) -> tuple[Tensor, State]:
+        """The objective's loss and its memory after this step."""
+        return self.objective(bound, state.objective_state)
+
+    def apply(self, state: TrainState, bound: Bound, loss: Tensor, memory: State) -> dict[str, Tensor]:
+        """Step by the gradients that the parameters have, keep the memory, and say what happened."""
+        norm = self._clipped(state)
+        state.optimizer.step()
+        for name, value in memory.items():  # in place, where a CUDA graph looks for it
+            state.objective_used[name].copy_(state.objective_state[name])
+            state.objective_state[name].copy_(value)
+        return {**described(bound, loss), "gradient_norm": norm}
+
+    def _clipped(self, state: TrainState) -> Tensor:
+        """Clip the gradients, and give their norm before."""
+        if self.clip is None:
+            return gradient_norm(state)
+        return torch.as_tensor(
+            self.fabric.clip_gradients(state.model, state.optimizer, max_norm=self.clip, error_if_nonfinite=False)
+        )
+
+
+def described(bound: Bound, loss: Tensor) -> dict[str, Tensor]:
+    """The means of a bound's parts and the loss, by the names that the journal has for them."""
+    with torch.no_grad():
+        rates = bound.rate.mean(0)
+        groups = {f"rate/{group}": rate for group, rate in enumerate(rates)} if len(rates) > 1 else {}
+        means = {"distortion": bound.distortion.mean(), "rate": bound.rate.sum(-1).mean(), "loss": loss.detach()}
+    return means | groups
+
+
+def gradient_norm(state: TrainState) -> Tensor:
+    """The norm of all gradients that the optimisers will use, as one vector."""
+    groups = (group for optimizer in state.optimizers.values() for group in optimizer.param_groups)
+    return get_total_norm([p.grad for group in groups for p in group["params"] if p.grad is not None])
