@@ -8,6 +8,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,27 @@ def test_no_two_public_classes_have_one_name():
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     assert shared(classes) == {}
+
+
+def imports() -> dict[str, set[str]]:
+    """For each module of the package those that it imports, inside functions and for type checkers too."""
+    trees = {f"kelbo/{name}".removesuffix(".py").replace("/", "."): tree for name, tree in package().items()}
+    trees = {module.removesuffix(".__init__"): tree for module, tree in trees.items()}
+    found: dict[str, set[str]] = {}
+    for module, tree in trees.items():
+        names: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= (inner & trees.keys()) | ({node.module} if inner - trees.keys() else set())
+        found[module] = (names & trees.keys()) - {module}
+    return found
+
+
+def test_no_files_import_one_another_in_a_circle():
+    TopologicalSorter(imports()).prepare()  # raises CycleError with the circle
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
