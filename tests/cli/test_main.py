@@ -115,6 +115,7 @@ def wide_run(tmp_path_factory):
     return train(change(find("folder-sigma"), [*data, *small, *steps]), root / "run").path
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_page_that_was_measured_is_written_again_without_the_weights(kelbo, run_path, tmp_path):
     assert kelbo("report", run_path)[0] == 0
     folder = shutil.copytree(run_path, tmp_path / "run")

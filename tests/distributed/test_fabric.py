@@ -32,6 +32,7 @@ def test_one_that_was_imported_before_stays():
     )
 
 
+@pytest.mark.slow
 def test_training_needs_no_metrics_library():
     code = """
 import sys

@@ -49,6 +49,7 @@ def test_it_measures_what_it_measured_then(old, folders):
     assert_same(folders, before, folders.records(old))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_its_numbers_are_read_and_stand_on_its_page(old):
     (path,) = (old / "evaluations").glob("*.json")
     record, run = json.loads(path.read_text()), Run(old)

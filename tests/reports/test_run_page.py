@@ -221,6 +221,7 @@ def test_a_page_is_written_from_its_folder_alone_without_pytorch_the_weights_or_
     assert undated(written_alone(tiny.run, tmp_path / "run")) == undated(html)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_folder_without_a_pages_measurements_says_so(trained):
     experiment = trained("training.steps=2")
     with pytest.raises(RunError, match="no page"):
@@ -232,6 +233,7 @@ def test_a_folder_without_a_pages_measurements_says_so(trained):
         write_page(experiment.run)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_pictures_are_made_once_for_the_same_weights(trained, monkeypatch):
     experiment = trained("training.steps=2")
     first = page_of(experiment).read_text()
@@ -240,6 +242,7 @@ def test_pictures_are_made_once_for_the_same_weights(trained, monkeypatch):
     assert undated(page_of(experiment).read_text()) == undated(first)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_rates_of_several_groups_have_a_figure(trained):
     experiment = trained("training.steps=2")
     evaluate_run(experiment)

@@ -100,6 +100,7 @@ def assert_same_weights(run, whole):
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_a_signal_reaches_running_lanes_which_save_and_leaves_the_others_unbegun(ray, small, tmp_path):
     before = signal.getsignal(signal.SIGINT)
     import ray_jobs

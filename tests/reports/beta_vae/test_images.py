@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kelbo.bound import Batch
-from kelbo.data.images import ArrayImages
+from kelbo.data.images import ArrayImages, Images
 from kelbo.experiments import open_run, train
 from kelbo.models.linear import flattened
 from kelbo.recipes import change, parse
@@ -44,12 +44,28 @@ opened = cache(open_run)
 
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch):
-    """Rendering a set anew for every lane would take most of these tests' time."""
+    """Opening a run for every lane would take most of these tests' time."""
     monkeypatch.setattr(study_figures, "open_run", opened)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def rendered_once():
+    """A fingerprint renders thousands of images, and these are always the same."""
+    fingerprint, known = Images.fingerprint, {}
+
+    def kept(images, count=4096):
+        key = len(images), images.shape, count
+        if key not in known:
+            known[key] = fingerprint(images, count)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Images, "fingerprint", kept)
+        yield
+
+
 @pytest.fixture(scope="module")
-def lanes(tmp_path_factory):
+def lanes(tmp_path_factory, rendered_once):
     """Two tiny runs."""
     place = tmp_path_factory.mktemp("study")
     for name, beta in (("low", 0.1), ("high", 4.0)):
