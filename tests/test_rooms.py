@@ -22,7 +22,7 @@ SHELVES = [
     {"units", "seeds", "errors", "eager"},
     {"bound"},  # of the bottom shelf too, but a batch of levels becomes intensities
     {"protocols", "machine", "intervals"},  # of the bottom shelf too, but they speak of a Bound and raise errors
-    {"distributed"},  # below the rooms beside it in the plan, since all of them may share work
+    {"distributed", "frozen"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},
     {"training", "evaluation"},

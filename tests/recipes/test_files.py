@@ -49,7 +49,7 @@ def test_a_new_kinds_settings_can_follow_it():
         ("training.steps=many", "training.steps is 'many': input should be a valid integer"),
         ("likelihood.kind=gauss", "likelihood.kind is 'gauss'; allowed are 'fixed_gaussian', 'shared_gaussian'"),
         ("model.network.kind=resnet", "model.network.kind is 'resnet'; allowed are 'higgins', 'burgess', 'rybkin'"),
-        ("model.kind=gan", "model.kind is 'gan': input should be 'vae' or 'autoencoder'"),
+        ("model.kind=gan", "model.kind is 'gan'; allowed are 'vae', 'autoencoder'"),
         ("data.size=17", "data.size is 17: input should be 8, 16, 32 or 64"),
         ("nothing.at.all=1", "nothing is no setting of this recipe; there is data, likelihood"),
         ("objective.beta", "A setting is PATH=VALUE, such as objective.beta=4; got 'objective.beta'"),

@@ -81,7 +81,9 @@ class ArrayImages(Images):
 
     def __init__(self, pixels: np.ndarray | Tensor, levels: int = 256) -> None:
         if pixels.ndim < 2 or len(pixels) == 0:
-            raise DataCorrupt(f"Images must be a non-empty array (N, C, H, W); got shape {tuple(pixels.shape)}.")
+            raise DataCorrupt(
+                f"Examples must be a non-empty array (N, C, H, W) or (N, *shape); got shape {tuple(pixels.shape)}."
+            )
         if pixels.dtype not in (np.uint8, torch.uint8):
             raise DataCorrupt(f"Images must be uint8 levels; got {pixels.dtype}.")
         self.pixels = pixels

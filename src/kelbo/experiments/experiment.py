@@ -18,12 +18,14 @@ from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.evaluation.sigma import SolvedSigma
+from kelbo.experiments.companions import require_weights
 from kelbo.experiments.guards import (
     outline_of,
     require_same_data,
 )
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.solved import settle_sigma
+from kelbo.frozen import Frozen
 from kelbo.machine import keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model, flat
@@ -171,11 +173,27 @@ def open_run(
         recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
     images = cache(lambda: _data_of(run, recipe, parts))
     seen = images() if read_data else outline_of(run) or images()
+    others = open_companions(recipe, place, parts, run)
     with seeded(recipe.seed, "init"):  # weights are drawn before they are read
-        model = parts.model(recipe, seen, {})
+        model = parts.model(recipe, seen, {name: Frozen(other.model) for name, other in others.items()})
     kept = opened.load(run, model, place, average, fabric, checkpoint)
     sigma = settle_sigma(run, model, kept, lambda: images().train, fabric)
     return Experiment(run, recipe, model.eval(), images, kept, sigma, parts)
+
+
+def open_companions(
+    recipe: Recipe, device: torch.device, parts: Parts, run: Run | None = None
+) -> dict[str, Experiment]:
+    """The runs that a recipe names: their copies in the folder of `run`, or the originals if it is None.
+
+    RunError if one is no run or has other weights than the recipe asks for; Damaged if it is the copy that has.
+    """
+    found = {}
+    for name, spec in recipe.runs.items():
+        path = spec.path if run is None else run.companions / name
+        found[name] = open_run(path, device=str(device), read_data=False, parts=parts)
+        require_weights(name, path, spec.weights, found[name].kept.opened, copied=run is not None)
+    return found
 
 
 def _data_of(run: Run, recipe: Recipe, parts: Parts) -> ImageSet:

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
+from kelbo.frozen import Frozen
 from kelbo.protocols import Model, Objective
 from kelbo.recipes import build
 from kelbo.recipes.build import Outline
@@ -23,8 +24,8 @@ class Parts(Protocol):
         """The recipe's images."""
         ...
 
-    def model(self, recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Model]) -> Model:
-        """An untrained model. runs: the frozen models of the runs that the recipe names."""
+    def model(self, recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]) -> Model:
+        """An untrained model. runs: the models of the runs that the recipe names."""
         ...
 
     def optimizers(self, recipe: Recipe, model: Model) -> dict[str, Optimizer]:

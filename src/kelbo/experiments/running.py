@@ -16,14 +16,18 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
+from kelbo.experiments.companions import copy_run, with_weights
 from kelbo.experiments.diagnosis import cautions
+from kelbo.experiments.experiment import Experiment, open_companions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.solved import keep_sigma
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Say, silent
+from kelbo.frozen import Frozen
 from kelbo.machine import describe
 from kelbo.protocols import Objective
+from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -96,14 +100,17 @@ def running(
     exists, or training cannot continue from it.
     """
     require_splits(data)
+    others = open_companions(recipe, fabric.device, parts, Run(out) if resume else None)
+    recipe = with_weights(recipe, {name: other.kept.opened for name, other in others.items()})
     with seeded(recipe.seed, "init"):
-        state = beginning(recipe, data, fabric, parts)
+        frozen = {name: Frozen(other.model) for name, other in others.items()}
+        state = beginning(recipe, data, fabric, parts, frozen)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     update = parts.update(recipe, fabric)
     # from here on nothing in the recipe or its images can be wrong, so that a folder may be made
     if not resume:
-        once(fabric, lambda: Run.create(out, dump(recipe), _provenance(recipe, data, fabric, told or {})))
+        once(fabric, lambda: _create(out, recipe, _provenance(recipe, data, fabric, told or {}), others))
     run = Run.open(out)
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
@@ -147,10 +154,20 @@ def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say
     return watch
 
 
-def beginning(recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD) -> TrainState:
+def _create(out: Path, recipe: Recipe, provenance: dict[str, Any], others: Mapping[str, Experiment]) -> None:
+    """Make the run's folder with the copies of other runs. Its recipe is written last, and makes it a run."""
+    Run.require_free(out)
+    for name, other in others.items():
+        copy_run(other.run, other.kept.step, Run(out).companions / name)
+    Run.create(out, dump(recipe), provenance)
+
+
+def beginning(
+    recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD, runs: Mapping[str, Frozen] = NO_RUNS
+) -> TrainState:
     """The state before the first step. Weights are drawn from whatever seed is in force around the call."""
     # the model moves first, since some optimisers make their state where weights are
-    model = parts.model(recipe, data, {}).to(fabric.device)
+    model = parts.model(recipe, data, runs).to(fabric.device)
     made = parts.optimizers(recipe, model)
     wrapped, *optimizers = fabric.setup(model, *made.values())
     ema = Ema(model, recipe.training.ema) if recipe.training.ema else None

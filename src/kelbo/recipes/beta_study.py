@@ -70,7 +70,7 @@ def part_recipe(name: str, data: d.DataSpec, steps: int, *, as_published: bool =
     return Recipe(
         name=name,
         data=data,
-        model=s.ModelSpec(latents=part.latents, network=s.HigginsSpec() if mlp else s.BurgessSpec()),
+        model=s.VaeSpec(latents=part.latents, network=s.HigginsSpec() if mlp else s.BurgessSpec()),
         likelihood=s.BernoulliSpec(),
         objective=s.BetaSpec(beta=1.0),
         optimizer=s.OptimizerSpec(kind="adagrad" if mlp else "adam", learning_rate=part.learning_rate),

@@ -14,6 +14,7 @@ from kelbo.data.image_set import ImageSet, quantized
 from kelbo.data.images import Images, picture_shape
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError, RecipeError
+from kelbo.frozen import Frozen
 from kelbo.machine import require_float32_default
 from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import schema as s
@@ -56,15 +57,17 @@ class Outline(NamedTuple):
     levels: int
 
 
-NO_RUNS: Mapping[str, Model] = {}
+NO_RUNS: Mapping[str, Frozen] = {}
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
 
-def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Model] = NO_RUNS) -> Model:  # noqa: ARG001
+def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen] = NO_RUNS) -> Model:
     """An untrained model for these images. RecipeError if network or likelihood do not fit them.
 
-    runs: the frozen models of the runs that the recipe names.
+    runs: the models of the runs that the recipe names, for models that use one; the flat ones use none.
     """
+    if unused := runs.keys() | recipe.runs.keys():
+        raise RecipeError(f"model.kind {recipe.model.kind!r} uses no other run; leave out runs.{sorted(unused)[0]}.")
     require_float32_default()
     decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))

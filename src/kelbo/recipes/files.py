@@ -46,7 +46,9 @@ def parse_text(text: str, place: Path, *, kept: bool = False) -> Recipe:
 
 
 def parse(table: Table) -> Recipe:
-    """A recipe from nested tables. RecipeError names each wrong path, its value and what is allowed."""
+    """A recipe from nested tables; a model is a VAE unless it has a kind. RecipeError names each wrong path and its value."""
+    if isinstance(model := table.get("model"), dict):
+        table = {**table, "model": {"kind": "vae", **model}}
     try:
         return Recipe.model_validate(_each(table, lambda value: None if value in ("none", "null") else value))
     except ValidationError as error:
@@ -68,6 +70,8 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
                 f"A setting is PATH=VALUE, such as objective.beta=4; got {assignment!r}.", remedy=("settings",)
             )
         place = table
+        if keys[0] == "runs" and len(keys) > 2:  # the only table whose names are the user's
+            table["runs"].setdefault(keys[1], {})
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)
             if not isinstance(inner, dict):
@@ -80,8 +84,9 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 
 def differences(before: Recipe, after: Recipe) -> list[str]:
-    """What differs between two recipes but for where the data lie, as "path: old → new"."""
-    old, new = (dict(_flat(r.model_dump(mode="json", exclude={"data": {"root"}}))) for r in (before, after))
+    """What differs between two recipes except for where data and other runs are, as "path: old → new"."""
+    elsewhere = {"data": {"root"}, "runs": {"__all__": {"path"}}}
+    old, new = (dict(_flat(r.model_dump(mode="json", exclude=elsewhere))) for r in (before, after))
     return [
         f"{path}: {old.get(path, 'absent')} → {new.get(path, 'absent')}"
         for path in sorted(old.keys() | new.keys())
@@ -90,10 +95,17 @@ def differences(before: Recipe, after: Recipe) -> list[str]:
 
 
 def going_on(recipe: Recipe, before: Recipe) -> Recipe:
-    """The recipe for going on with what `before` began: where that draws test images by its own seed, so does this.
+    """The recipe for continuing what `before` began: if that draws test images by its own seed, so does this.
 
-    An earlier version knew no other way, and a command that is given again to go on with its run does not say so.
+    An earlier version knew no other way, and a command that is given again to continue its run does not say so. Nor does it
+    say which weights other runs had.
     """
+    known = {name: spec.weights for name, spec in before.runs.items()}
+    runs = {
+        name: spec if spec.weights else spec.model_copy(update={"weights": known.get(name)})
+        for name, spec in recipe.runs.items()
+    }
+    recipe = recipe.model_copy(update={"runs": runs})
     if _split_seed(before) != "seed" or _split_seed(recipe) != 0:
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split_seed": "seed"})})

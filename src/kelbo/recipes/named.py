@@ -17,7 +17,7 @@ def digits() -> Recipe:
     return Recipe(
         name="digits",
         data=d.DigitsSpec(size=8),
-        model=s.ModelSpec(latents=8, network=s.HigginsSpec(width=256)),
+        model=s.VaeSpec(latents=8, network=s.HigginsSpec(width=256)),
         likelihood=s.OptimalGaussianSpec(),
         objective=s.BetaSpec(beta=1.0, warmup=500),
         optimizer=s.OptimizerSpec(kind="adamw", learning_rate=1e-3, weight_decay=0.5),
@@ -30,7 +30,7 @@ def mnist_sigma() -> Recipe:
     return Recipe(
         name="mnist-sigma",
         data=d.MnistSpec(kind="mnist"),
-        model=s.ModelSpec(latents=20, network=s.RybkinSpec()),
+        model=s.VaeSpec(latents=20, network=s.RybkinSpec()),
         likelihood=s.OptimalGaussianSpec(),
         optimizer=s.OptimizerSpec(learning_rate=1e-3),
         training=s.TrainingSpec(steps=4690, batch_size=128),
@@ -55,7 +55,7 @@ def celeba_sigma() -> Recipe:
     return Recipe(
         name="celeba-sigma",
         data=d.CelebaSpec(),
-        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        model=s.VaeSpec(latents=64, network=s.BurgessSpec(channels=64)),
         likelihood=s.OptimalGaussianSpec(),
         optimizer=s.OptimizerSpec(learning_rate=1e-3),
         schedule=s.DropSpec(),
@@ -68,7 +68,7 @@ def frey() -> Recipe:
     return Recipe(
         name="frey",
         data=d.FreySpec(),
-        model=s.ModelSpec(latents=10, network=s.HigginsSpec(width=256)),
+        model=s.VaeSpec(latents=10, network=s.HigginsSpec(width=256)),
         likelihood=s.OptimalGaussianSpec(),
         objective=s.BetaSpec(beta=1.0, warmup=500),
         optimizer=s.OptimizerSpec(kind="adamw", learning_rate=1e-3, weight_decay=5.0),
@@ -81,7 +81,7 @@ def cifar10_sigma() -> Recipe:
     return Recipe(
         name="cifar10-sigma",
         data=d.CifarSpec(kind="cifar10"),
-        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        model=s.VaeSpec(latents=64, network=s.BurgessSpec(channels=64)),
         likelihood=s.OptimalGaussianSpec(),
         optimizer=s.OptimizerSpec(learning_rate=1e-3),
         schedule=s.DropSpec(),
@@ -94,7 +94,7 @@ def shapes2d_beta() -> Recipe:
     return Recipe(
         name="shapes2d-beta",
         data=d.Shapes2dSpec(),
-        model=s.ModelSpec(latents=10, network=s.BurgessSpec()),
+        model=s.VaeSpec(latents=10, network=s.BurgessSpec()),
         likelihood=s.BernoulliSpec(),
         objective=s.BetaSpec(beta=4.0),
         optimizer=s.OptimizerSpec(learning_rate=5e-4),
@@ -111,7 +111,7 @@ def shapes3d_beta() -> Recipe:
     return Recipe(
         name="shapes3d-beta",
         data=d.Shapes3dSpec(),
-        model=s.ModelSpec(latents=10, network=s.BurgessSpec()),
+        model=s.VaeSpec(latents=10, network=s.BurgessSpec()),
         likelihood=s.BernoulliSpec(),
         objective=s.BetaSpec(beta=4.0),
         optimizer=s.OptimizerSpec(learning_rate=1e-4),
@@ -125,7 +125,7 @@ def folder_sigma() -> Recipe:
     return Recipe(
         name="folder-sigma",
         data=d.PicturesSpec(root=Path("pictures")),
-        model=s.ModelSpec(latents=64, network=s.BurgessSpec(channels=64)),
+        model=s.VaeSpec(latents=64, network=s.BurgessSpec(channels=64)),
         likelihood=s.OptimalGaussianSpec(),
         optimizer=s.OptimizerSpec(learning_rate=1e-3),
         training=s.TrainingSpec(steps=5000, batch_size=64),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -37,12 +38,22 @@ class RybkinSpec(Spec):
 NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec, Field(discriminator="kind")]
 
 
-class ModelSpec(Spec):
-    kind: Literal["vae", "autoencoder"] = "vae"
-    """autoencoder: the baseline without noise, rate and bound"""
+class FlatSpec(Spec):
     latents: int = Field(default=10, ge=1)
     """latent dimensions"""
     network: NetworkSpec = BurgessSpec()
+
+
+class VaeSpec(FlatSpec):
+    kind: Literal["vae"] = "vae"
+
+
+class AutoencoderSpec(FlatSpec):
+    kind: Literal["autoencoder"] = "autoencoder"
+    """the baseline without noise, rate and bound"""
+
+
+ModelSpec = Annotated[VaeSpec | AutoencoderSpec, Field(discriminator="kind")]
 
 
 # ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,17 +238,29 @@ class TrainingSpec(Spec):
     """of the networks; likelihoods and KL are always float32"""
 
 
+RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
+
+
+class RunSpec(Spec):
+    path: Path
+    """folder of a trained run, which is copied when the run begins"""
+    weights: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the file of weights that it must have; null takes what it has, and the run's recipe keeps that"""
+
+
 class Recipe(Spec):
     """Everything that a run depends on but the machine; two runs of one recipe on one CPU are equal."""
 
     name: str
     data: DataSpec
-    model: ModelSpec = ModelSpec()
+    model: ModelSpec = VaeSpec()
     likelihood: LikelihoodSpec = OptimalGaussianSpec()
     objective: ObjectiveSpec = BetaSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ConstantSpec()
     training: TrainingSpec
+    runs: dict[RunName, RunSpec] = Field(default_factory=dict)
+    """other runs whose models this one uses, by the name that its model has for each; their weights are not trained"""
     seed: int = Field(default=0, ge=0)
 
     @property
@@ -248,5 +271,11 @@ class Recipe(Spec):
     @property
     def fingerprint(self) -> str:
         """Names the experiment whatever its seed and wherever its files lie, so replicas group by themselves."""
-        body = self.model_dump(mode="json", exclude={"seed": True, "name": True, "data": untold(self.data)})
+        left_out = {
+            "seed": True,
+            "name": True,
+            "data": untold(self.data),
+            "runs": {"__all__": {"path"}} if self.runs else True,
+        }
+        body = self.model_dump(mode="json", exclude=left_out)
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]

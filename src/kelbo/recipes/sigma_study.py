@@ -91,7 +91,7 @@ def set_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe
     return Recipe(
         name=f"{name}-decoders",
         data=_data(name, root),
-        model=s.ModelSpec(latents=found.latents, network=found.network),
+        model=s.VaeSpec(latents=found.latents, network=found.network),
         likelihood=s.BernoulliSpec(),
         objective=s.BetaSpec(beta=1.0),
         optimizer=s.OptimizerSpec(learning_rate=1e-3),

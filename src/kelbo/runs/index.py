@@ -30,7 +30,7 @@ def _found(folder: Path) -> Iterator[Run]:
     for place, folders, files in os.walk(folder):
         if "recipe.toml" in files:
             yield Run(Path(place))
-            folders[:] = [name for name in folders if name != "checkpoints"]
+            folders[:] = [name for name in folders if name not in ("checkpoints", "frozen")]
 
 
 def _path(run: Run) -> Path:

@@ -9,6 +9,7 @@ checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors,
                      sigma.json of a decoder that solves for its σ
 pictures/            reconstructions and samples over time
 measurements/        what was measured of it: see `measurements.py`
+frozen/NAME/         recipe and weights of another run whose model this one uses, a small run of its own
 codes/               tables of the codes of whole data sets
 report.html, report/ the page and its pictures
 """
@@ -30,7 +31,7 @@ WARNED = {"kind", "step", "text"}
 
 
 def _is_unfinished(entry: Path) -> bool:
-    return entry.name == "provenance.json" or entry.name.endswith(".partial")
+    return entry.name in ("provenance.json", "frozen") or entry.name.endswith(".partial")
 
 
 class Run:
@@ -97,6 +98,11 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def companions(self) -> Path:
+        """Copies of the runs whose models this one uses, each by its name."""
+        return self.path / "frozen"
 
     @property
     def events(self) -> Path:
