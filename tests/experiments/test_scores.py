@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from tests.records import scores
 
+from kelbo.bound import Batch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
 from kelbo.errors import ScoreError
@@ -74,11 +76,31 @@ def test_a_foreign_file_among_the_records_costs_nothing(experiment):
     foreign.unlink()
 
 
-def test_codes_are_kept_with_the_run(experiment):
-    first = factor_codes(experiment)
-    assert experiment.run.codes("all").is_file()
-    np.testing.assert_array_equal(first.means, factor_codes(experiment).means)
-    assert len(factor_codes(experiment, 100)) == 100
+def test_codes_are_the_encoders_answer_for_every_tuple_of_factors(experiment):
+    codes, image = factor_codes(experiment), experiment.data.whole.take(torch.tensor([[1, 2]]))
+    assert codes.factors[22].tolist() == [1, 2]
+    assert codes.names == ("a", "b")
+    with torch.no_grad():
+        posterior = experiment.model.posterior(Batch(image).seen(17))
+    np.testing.assert_allclose(codes.means[22], posterior.mean[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(codes.scales[22], posterior.scale[0], rtol=1e-5)
+
+
+def test_codes_are_encoded_once_and_kept_with_the_run(experiment):
+    counts = []
+    first = factor_codes(experiment, 300, counts.append)
+    assert sum(counts) == 300
+    again = factor_codes(experiment, 300, counts.append)
+    assert sum(counts) == 300
+    np.testing.assert_array_equal(first.means, again.means)
+    np.testing.assert_array_equal(first.scales, again.scales)
+
+
+def test_a_draw_of_images_keeps_their_own_factors(experiment):
+    everything, some = factor_codes(experiment), factor_codes(experiment, 100)
+    rows = FACTORS.index(torch.as_tensor(some.factors)).numpy()
+    assert len(set(rows.tolist())) == 100
+    np.testing.assert_allclose(some.means, everything.means[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_only_all_leaves_out_what_does_not_exist(experiment):

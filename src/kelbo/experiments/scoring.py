@@ -13,10 +13,10 @@ from kelbo.data.factors import FactorImages
 from kelbo.errors import ScoreError
 from kelbo.evaluation import latent_scores
 from kelbo.evaluation.calibrate import calibration
-from kelbo.evaluation.classifier import weights_hash
-from kelbo.evaluation.codes import Codes, codes_of_factors
+from kelbo.evaluation.codes import Codes, drawn
 from kelbo.evaluation.disentanglement import DEFAULTS, NO_FACTORS, SCORES, Options, scores_of_codes
 from kelbo.evaluation.distances import image_distances
+from kelbo.evaluation.encode import encode
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.latent_scores import NO_RATE, scores_of_latents
 from kelbo.experiments.experiment import Experiment
@@ -190,21 +190,21 @@ def _with_factors(experiment: Experiment) -> FactorImages:
 def factor_codes(
     experiment: Experiment, count: int | None = None, advance: Callable[[int], None] | None = None
 ) -> Codes:
-    """The codes of the whole set behind a run, or of `count` of its images; encoded once and kept with the run.
+    """The codes of all images of the run's set, or of `count` of them; kept in the run's folder: see `measure`.
 
-    ScoreError if its images have no factors.
+    ScoreError if the images have no factors. advance is called with the number of images encoded at a time.
     """
     whole = _with_factors(experiment)
-    circumstances = experiment.circumstances
-    key = {
-        "weights": weights_hash(experiment.model),
-        "data": experiment.data.name,
-        "images": experiment.data.train.fingerprint(),
-        **{name: circumstances[name] for name in ("device", "precision", "versions")},  # which round in their own ways
-    }
-    name = "all" if count is None or count >= len(whole) else f"{count}"
-    place = experiment.run.codes("-".join([name, *experiment.unusual]))
-    return codes_of_factors(experiment.model, whole, place, key, count=count, advance=advance)
+    chosen, index = drawn(whole, count)
+
+    def compute() -> dict[str, np.ndarray]:
+        means, scales = encode(experiment.model, chosen, advance=advance)
+        return {"means": means, "scales": scales}
+
+    label = "-".join(["all" if len(chosen) == len(whole) else str(len(chosen)), *experiment.unusual])
+    found = measure(experiment, "codes", {"images": len(chosen), "of": len(whole)}, compute, label=label).arrays()
+    scales = found["scales"] if experiment.model.has_rate else None
+    return Codes(found["means"], scales, whole.factors.of(index).numpy(), whole.factors.names)
 
 
 def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:

@@ -10,7 +10,6 @@ checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors,
 pictures/            reconstructions and samples over time
 measurements/        what was measured of it: see `measurements.py`
 frozen/NAME/         recipe and weights of another run whose model this one uses, a small run of its own
-codes/               tables of the codes of whole data sets
 report.html, report/ the page and its pictures
 """
 
@@ -129,9 +128,6 @@ class Run:
 
     def provenance(self) -> dict[str, Any]:
         return read_json(self.provenance_path)
-
-    def codes(self, name: str) -> Path:
-        return self.path / "codes" / f"{name}.safetensors"
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"
