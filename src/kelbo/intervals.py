@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,16 @@ class Score(NamedTuple):
     low: float
     high: float
     replicates: int
+
+    def within(self, least: float, most: float) -> Score:
+        """The score with the ends of its interval clipped; NaN stays NaN."""
+        low, high = (float(np.clip(end, least, most)) for end in (self.low, self.high))
+        return self._replace(low=low, high=high)
+
+    def as_json(self) -> dict[str, Any]:
+        """The ends are None if there is no interval."""
+        ends = {"low": known(self.low), "high": known(self.high)}
+        return {"value": float(self.value), **ends, "replicates": self.replicates}
 
 
 def known(value: float | None) -> float | None:

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Batch
-from kelbo.data.batches import passes, share
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
-from kelbo.distributed.processes import place, together
+from kelbo.evaluation.over_batches import over_batches
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
 from kelbo.protocols import Model
-from kelbo.seeds import seeded
 from kelbo.units import dequantize
 
 
@@ -66,29 +64,17 @@ def per_example(
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> PerExample:
-    """Evaluate `images` in their order, the short last batch included.
+    """Evaluate `images` in their order. fabric and advance: see `over_batches`.
 
     samples: draws of the importance-weighted bound, 0 for none. dequantized: score levels plus uniform noise on the scale
-    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image. fabric: where
-    several processes share the images and each is given all numbers. Noise is seeded by a batch's number, so that the
-    numbers are those of one process (to the last bit where each has as many threads). advance is called with the number of
-    images after each batch of this process.
+    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image.
     """
-    device = model.device
-    rank, world = place(fabric)
 
-    def own_part() -> list[dict[str, np.ndarray]]:
-        first = share(len(images), batch_size, rank, world).start // batch_size
-        parts = []
-        for number, batch in enumerate(passes(images, batch_size, device, rank, world), first):
-            with seeded(seed, "evaluation", number):
-                parts.append(_batch(model, batch, images.levels, samples, dequantized))
-            if advance:
-                advance(len(batch.x))
-        return parts
+    def of(batch: Batch) -> dict[str, np.ndarray]:
+        return _batch(model, batch, images.levels, samples, dequantized)
 
     with model.evaluating():
-        parts = [part for own in together(fabric, own_part) for part in own]
+        parts = over_batches(of, images, batch_size, model.device, seed=seed, fabric=fabric, advance=advance)
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return PerExample(**{**dict.fromkeys(OPTIONAL), **columns})
 

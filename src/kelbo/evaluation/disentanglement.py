@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
-from kelbo.intervals import Score, half_samples, known, of_halves, of_replicates
+from kelbo.intervals import Score, half_samples, of_halves, of_replicates
 from kelbo.metrics.beta_score import beta_score
 from kelbo.metrics.checks import codes_and_factors, finite_table, names_of
 from kelbo.metrics.classifiers import Classifier
@@ -51,6 +51,23 @@ class ScoreInputs(NamedTuple):
     codes: Codes
     seed: int
     options: Options
+
+    @property
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means (N, K) and factors (N, F)."""
+        return self.codes.means, _factors(self.codes)
+
+    @property
+    def sizes(self) -> SplitSizes:
+        """The reference's training and test rows if the table suffices, else the same shares of its rows."""
+        size = min(len(self.codes), TRAIN + TEST)
+        train = size * TRAIN // (TRAIN + TEST)
+        return {"train": train, "test": size - train}
+
+
+class SplitSizes(TypedDict):
+    train: int
+    test: int
 
 
 class ScoreFamily(NamedTuple):
@@ -102,8 +119,7 @@ def scores_of_codes(
         seconds = time.perf_counter() - begun
         settings |= {"seed": seed} | (options._asdict() if name == "beta_vae" else {})
         for part, score in scores.items():
-            within = score._replace(low=float(np.clip(score.low, 0, 1)), high=float(np.clip(score.high, 0, 1)))
-            found[part] = as_json(within) | {"family": name, "settings": settings, "seconds": seconds}
+            found[part] = score.within(0, 1).as_json() | {"family": name, "settings": settings, "seconds": seconds}
         found[next(iter(scores))]["details"] = details
     return found
 
@@ -114,16 +130,6 @@ def _require_fitting(codes: Codes) -> None:
     if codes.scales is not None and finite_table("scales", codes.scales).shape != means.shape:
         raise ScoreError(f"scales must have the codes' shape {means.shape}; got {codes.scales.shape}.")
     names_of(_factors(codes), codes.names or None)
-
-
-def as_json(score: Score) -> dict[str, Any]:
-    """A score as JSON; the ends are None if there is no interval."""
-    return {
-        "value": float(score.value),
-        "low": known(score.low),
-        "high": known(score.high),
-        "replicates": score.replicates,
-    }
 
 
 def _interval(
@@ -163,21 +169,8 @@ def _sampled(codes: Codes, rows: int | None, seed: int) -> Codes:
 
 
 def _selected(codes: Codes, rows: np.ndarray) -> Codes:
-    scales = None if codes.scales is None else codes.scales[rows]
-    factors = None if codes.factors is None else codes.factors[rows]
-    return Codes(codes.means[rows], scales, factors, codes.names)
-
-
-class SplitSizes(TypedDict):
-    train: int
-    test: int
-
-
-def _split_sizes(codes: Codes) -> SplitSizes:
-    """The reference's sizes if the rows suffice, else the same shares of the rows."""
-    size = min(len(codes), TRAIN + TEST)
-    train = size * TRAIN // (TRAIN + TEST)
-    return {"train": train, "test": size - train}
+    parts = (None if part is None else part[rows] for part in (codes.scales, codes.factors))
+    return Codes(codes.means[rows], *parts, codes.names)
 
 
 def _factors(codes: Codes) -> np.ndarray:
@@ -185,61 +178,58 @@ def _factors(codes: Codes) -> np.ndarray:
     return codes.factors
 
 
-def _beta(inputs: ScoreInputs) -> Values:
-    score = beta_score(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **inputs.options._asdict())
-    return {"beta_vae": score.value}, {"confusion": score.confusion.tolist(), **inputs.options._asdict()}
+def _values(score: Any, names: Mapping[str, str], *details: str) -> Values:
+    """A metric's answer as scores, each by its name and the field that has it, and as details, its arrays of these names."""
+    return (
+        {name: getattr(score, part) for name, part in names.items()},
+        {name: getattr(score, name).tolist() for name in details},
+    )
 
 
-def _factor(inputs: ScoreInputs) -> Values:
-    score = factor_score(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed)
-    return {"factor_vae": score.value}, {"votes": score.votes.tolist(), "active": score.active.tolist()}
+def _beta(of: ScoreInputs) -> Values:
+    options = of.options._asdict()
+    scores, details = _values(beta_score(*of.table, seed=of.seed, **options), {"beta_vae": "value"}, "confusion")
+    return scores, details | options
 
 
-def _mig(inputs: ScoreInputs) -> Values:
-    score = mig(inputs.codes.means, _factors(inputs.codes))
-    return {"mig": score.value}, {"gaps": score.gaps.tolist(), "information": score.information.tolist()}
+def _factor(of: ScoreInputs) -> Values:
+    return _values(factor_score(*of.table, seed=of.seed), {"factor_vae": "value"}, "votes", "active")
 
 
-def _continuous_mig(inputs: ScoreInputs) -> Values:
-    if inputs.codes.scales is None:
+def _mig(of: ScoreInputs) -> Values:
+    return _values(mig(*of.table), {"mig": "value"}, "gaps", "information")
+
+
+def _continuous_mig(of: ScoreInputs) -> Values:
+    (means, factors), scales = of.table, of.codes.scales
+    if scales is None:
         raise ScoreError("continuous_mig needs the posterior's standard deviations (scales), which these codes lack.")
-    score = continuous_mig(inputs.codes.means, inputs.codes.scales, _factors(inputs.codes), seed=inputs.seed)
-    return {"continuous_mig": score.value}, {"gaps": score.gaps.tolist(), "information": score.information.tolist()}
+    score = continuous_mig(means, scales, factors, seed=of.seed)
+    return _values(score, {"continuous_mig": "value"}, "gaps", "information")
 
 
-def _dci(inputs: ScoreInputs) -> Values:
-    score = dci(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
+def _dci(of: ScoreInputs) -> Values:
+    score = dci(*of.table, seed=of.seed, **of.sizes)
     parts = ("disentanglement", "completeness", "informativeness")
-    return {f"dci_{part}": getattr(score, part) for part in parts}, {
-        "importances": score.importances.tolist(),
-        "told": score.informativeness_by_factor.tolist(),
-        "model": "boosting",
-    }
+    scores, details = _values(score, {f"dci_{part}": part for part in parts}, "importances")
+    return scores, {**details, "told": score.informativeness_by_factor.tolist(), "model": "boosting"}
 
 
-def _sap(inputs: ScoreInputs) -> Values:
-    score = sap(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
-    return {"sap": score.value}, {}
-
-
-def _modularity(inputs: ScoreInputs) -> Values:
-    return {"modularity": modularity(inputs.codes.means, _factors(inputs.codes)).value}, {}
-
-
-def _explicitness(inputs: ScoreInputs) -> Values:
-    score = explicitness(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed, **_split_sizes(inputs.codes))
-    return {"explicitness": score.value}, {}
-
-
-def _irs(inputs: ScoreInputs) -> Values:
-    score = irs(inputs.codes.means, _factors(inputs.codes))
-    return {"irs": score.value}, {"robustness": score.robustness.tolist(), "weights": score.weights.tolist()}
-
-
-def _infomec(inputs: ScoreInputs) -> Values:
-    score = infomec(inputs.codes.means, _factors(inputs.codes), seed=inputs.seed)
+def _infomec(of: ScoreInputs) -> Values:
     names = {"infom": "modularity", "infoe": "explicitness", "infoc": "compactness"}
-    return {name: getattr(score, part) for name, part in names.items()}, {"information": score.information.tolist()}
+    return _values(infomec(*of.table, seed=of.seed), names, "information")
+
+
+def _irs(of: ScoreInputs) -> Values:
+    return _values(irs(*of.table), {"irs": "value"}, "robustness", "weights")
+
+
+def _sap(of: ScoreInputs) -> Values:
+    return _values(sap(*of.table, seed=of.seed, **of.sizes), {"sap": "value"})
+
+
+def _explicitness(of: ScoreInputs) -> Values:
+    return _values(explicitness(*of.table, seed=of.seed, **of.sizes), {"explicitness": "value"})
 
 
 SCORES: dict[str, ScoreFamily] = {
@@ -249,7 +239,7 @@ SCORES: dict[str, ScoreFamily] = {
     "continuous_mig": ScoreFamily(_continuous_mig, 5_000, 3),
     "dci": ScoreFamily(_dci, TRAIN + TEST, 3),
     "sap": ScoreFamily(_sap, TRAIN + TEST, 5),
-    "modularity": ScoreFamily(_modularity, TRAIN, 5),
+    "modularity": ScoreFamily(lambda of: _values(modularity(*of.table), {"modularity": "value"}), TRAIN, 5),
     "explicitness": ScoreFamily(_explicitness, TRAIN + TEST, 3),
     "irs": ScoreFamily(_irs, TRAIN, 5),
     "infomec": ScoreFamily(_infomec, TRAIN, 3),

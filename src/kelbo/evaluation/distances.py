@@ -13,31 +13,48 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
 from kelbo.evaluation.reference import evenly, reference
-from kelbo.intervals import Score, by_half_samples, known, margin, of_replicates
+from kelbo.intervals import Score, by_half_samples, margin, of_replicates
 from kelbo.metrics.frechet import frechet_of
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
 from kelbo.protocols import Model
-from kelbo.seeds import Source, all_drawing_from, seed_for
+from kelbo.seeds import Source, all_drawing_from, drawing_from, seed_for
 
 NEAREST = 5
+"""neighbours of a point, of precision, recall, density and coverage"""
+BATCH = 256
+"""images at a time"""
 
 
-def samples(model: Model, count: int, batch_size: int = 256, seed: int = 0) -> Iterator[torch.Tensor]:
+def samples(model: Model, count: int, seed: int = 0) -> Iterator[torch.Tensor]:
     """`count` draws of the prior decoded to the likelihood's mean, in batches of intensities."""
     noise = Source(seed_for(seed, "evaluation"))
-    for first in range(0, count, batch_size):
+    for first in range(0, count, BATCH):
         with model.evaluating(), all_drawing_from(noise):
-            decoded = model.mean(model.decode(model.sample(min(batch_size, count - first))))
-        yield decoded  # outside of the block, which is not for whoever asked
+            decoded = model.mean(model.decode(model.sample(min(BATCH, count - first))))
+        yield decoded  # outside of the block, which must not hold for the caller
 
 
-def reconstructions(model: Model, images: Images, batch_size: int = 256) -> Iterator[torch.Tensor]:
-    """Every image encoded to the posterior's mean and decoded to the likelihood's, in order and in batches."""
-    for batch in passes(images, batch_size, model.device):
-        with model.evaluating():
-            decoded = model.mean(model.read(batch.seen(images.levels), draw=False).output)
+def reconstructions(model: Model, images: Images, *, draw: bool = False, seed: int = 0) -> Iterator[torch.Tensor]:
+    """Every image encoded to the posterior's mean (or a draw) and decoded to the likelihood's, in order and in batches."""
+    noise = Source(seed_for(seed, "evaluation", 1))
+    for batch in passes(images, BATCH, model.device):
+        with model.evaluating(), drawing_from(noise):
+            decoded = model.mean(model.read(batch.seen(images.levels), draw=draw).output)
         yield decoded
+
+
+def clouds(
+    model: Model, network: FeatureNetwork, images: Images, *, sampled: bool = False, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Features of these images' reconstructions and, if the model has a rate, of as many samples, each (N, d).
+
+    sampled: reconstruct from a draw of the posterior, as the β-VAE study's code did, instead of its mean.
+    """
+    found = {"reconstruction": features_of(network, reconstructions(model, images, draw=sampled, seed=seed))}
+    if model.has_rate:
+        found["sample"] = features_of(network, samples(model, len(images), seed))
+    return found
 
 
 def image_distances(
@@ -53,13 +70,8 @@ def image_distances(
     if len(chosen) < 8:
         raise ScoreError(f"Distances of image clouds need at least 8 images; the split has {len(chosen)}.")
     real = reference(network, images, count)
-    clouds = {
-        "sample": features_of(network, samples(model, len(chosen), seed=seed)) if model.has_rate else None,
-        "reconstruction": features_of(network, reconstructions(model, chosen)),
-    }
-    return {
-        name: _scores(network, real, cloud, replicates, seed) for name, cloud in clouds.items() if cloud is not None
-    }
+    found = clouds(model, network, chosen, seed=seed)
+    return {name: _scores(network, real, cloud, replicates, seed) for name, cloud in found.items()}
 
 
 def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) -> dict[str, Any]:
@@ -69,11 +81,12 @@ def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replic
     )
     size = min(1000, len(real) // 2)  # of a whole cloud nothing is left to tell the error by
     kernel = kernel_distance(real, cloud, size=size, seed=seed)
+    half = margin(kernel.standard_error, 100)
+    interval = Score(kernel.distance, kernel.distance - half, kernel.distance + half, 100)
     return {
-        "frechet": _entry(spread._replace(low=float(np.clip(spread.low, 0, None))))
+        "frechet": spread.within(0, np.inf).as_json()
         | {"called": network.distance, "rank_deficient": distance.rank_deficient, "method": distance.method},
-        "kernel": _entry(_of_error(kernel.distance, kernel.standard_error, 100))
-        | {"called": f"Kernel distance ({network.name})", "subset": size},
+        "kernel": interval.as_json() | {"called": f"Kernel distance ({network.name})", "subset": size},
         **_manifolds(real, cloud, replicates, seed),
         "features": network.fingerprint | {"images": len(real)},
     }
@@ -98,20 +111,5 @@ def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) 
         except ScoreError:  # a half has too few points for so many neighbours: no interval
             score = of_replicates([getattr(both(np.arange(len(real))), name)])
         most = np.inf if name == "density" else 1.0  # the others are shares
-        low, high = (float(np.clip(end, 0, most)) for end in (score.low, score.high))  # NaN stays NaN, unlike by max()
-        found[name] = _entry(score._replace(low=low, high=high)) | {"nearest": NEAREST}
+        found[name] = score.within(0, most).as_json() | {"nearest": NEAREST}
     return found
-
-
-def _of_error(value: float, error: float, subsets: int) -> Score:
-    half = margin(error, subsets)
-    return Score(value, value - half, value + half, subsets)
-
-
-def _entry(score: Score) -> dict[str, Any]:
-    return {
-        "value": score.value,
-        "low": known(score.low),
-        "high": known(score.high),
-        "replicates": score.replicates,
-    }

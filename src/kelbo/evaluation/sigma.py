@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from kelbo.data.batches import passes, share
+from kelbo.bound import Batch
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
-from kelbo.distributed.processes import place, together
 from kelbo.errors import RunError
+from kelbo.evaluation.over_batches import over_batches
 from kelbo.evaluation.reference import evenly
 from kelbo.protocols import Model
-from kelbo.seeds import seeded
 
 COUNT = 5_000
 """training images. Their mean is known to about 1 % of σ²; being off by so much costs 0.02 nats of an image of 784 pixels"""
@@ -39,25 +38,19 @@ def solve_sigma(
     seed: int = 0,
     fabric: Fabric | None = None,
 ) -> SolvedSigma:
-    """σ² = the mean squared error of `count` images (all, where there are fewer), spread evenly over the set.
+    """σ² = the mean squared error of `count` images (all of a smaller set), spread evenly over the set.
 
-    In evaluation mode, with one draw of the latents for each image; nothing of the model or of torch's generators changes.
-    Noise is seeded by a batch's number, so several processes (fabric) have the number of one, to the last bit where each
-    has as many threads. RunError where the error is not finite.
+    In evaluation mode, with one draw of the latents for each image; neither the model nor torch's generators change. fabric:
+    see `over_batches`. RunError if the error is not finite.
     """
-    chosen, device = evenly(images, count), model.device
-    rank, world = place(fabric)
 
-    def own_part() -> list[float]:
-        first = share(len(chosen), batch_size, rank, world).start // batch_size
-        errors = []
-        for number, batch in enumerate(passes(chosen, batch_size, device, rank, world), first):
-            with seeded(seed, "evaluation", number):
-                errors += model.squared_errors(batch.seen(images.levels)).cpu().tolist()
-        return errors
+    def squared_errors(batch: Batch) -> list[float]:
+        return model.squared_errors(batch.seen(images.levels)).cpu().tolist()
 
+    chosen = evenly(images, count)
     with model.evaluating():
-        errors = [error for own in together(fabric, own_part) for error in own]
+        parts = over_batches(squared_errors, chosen, batch_size, model.device, seed=seed, fabric=fabric)
+    errors = [error for part in parts for error in part]
     variance = math.fsum(errors) / len(errors)
     if not math.isfinite(variance):
         raise RunError(

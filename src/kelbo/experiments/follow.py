@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-from torch import Tensor
-
-from kelbo.data.batches import passes
 from kelbo.data.images import Images
-from kelbo.evaluation.distances import reconstructions, samples
-from kelbo.evaluation.feature_network import FeatureNetwork, features_of
+from kelbo.evaluation.distances import clouds
+from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.machine import versions
 from kelbo.metrics.frechet import frechet_of
-from kelbo.protocols import Model
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Measurement, Run
 from kelbo.runs.journal import Row
-from kelbo.seeds import Source, drawing_from, seed_for
 from kelbo.training import TrainState, Values
 from kelbo.training.checkpoint import saving
 
@@ -92,26 +85,3 @@ def follow(
     hook = Follow(run, network, split_of(build.data(recipe), split), count, split=split, sampled=sampled)
     hook.cut_after(max(run.checkpoint_steps(), default=0))
     return hook
-
-
-def clouds(
-    model: Model, network: FeatureNetwork, images: Images, *, sampled: bool = False, seed: int = 0
-) -> dict[str, np.ndarray]:
-    """Features of these images' reconstructions and of as many samples, each (N, d).
-
-    sampled: reconstructions are decoded from a seeded draw of the posterior, as the β-VAE study's code did, instead of
-    its mean.
-    """
-    decoded = _drawn(model, images, seed) if sampled else reconstructions(model, images)
-    found = {"reconstruction": features_of(network, decoded)}
-    if model.has_rate:
-        found["sample"] = features_of(network, samples(model, len(images), seed=seed))
-    return found
-
-
-def _drawn(model: Model, images: Images, seed: int, batch_size: int = 256) -> Iterator[Tensor]:
-    noise = Source(seed_for(seed, "evaluation", 1))
-    for batch in passes(images, batch_size, model.device):
-        with model.evaluating(), drawing_from(noise):
-            decoded = model.mean(model.read(batch.seen(images.levels)).output)
-        yield decoded

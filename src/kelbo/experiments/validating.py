@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 
-from kelbo.data.batches import passes, share
+from kelbo.bound import Batch
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
-from kelbo.distributed.processes import place, together
 from kelbo.errors import RunError
+from kelbo.evaluation.over_batches import over_batches
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.protocols import Model
 from kelbo.recipes.schema import Recipe
 from kelbo.runs.journal import Row
-from kelbo.seeds import seeded
 from kelbo.training import TrainState
 from kelbo.training.best import Validation
 
@@ -57,17 +56,13 @@ def _numbers(model: Model, images: Images, fabric: Fabric) -> Row:
 
 
 def _bound(model: Model, images: Images, fabric: Fabric) -> tuple[float, float]:
-    """Mean distortion and rate with one draw of the latents, which is the one of `kelbo evaluate`'s first seed."""
-    device, (rank, world) = model.device, place(fabric)
+    """Mean distortion and rate with one draw of the latents, the same as `kelbo evaluate`'s with its first seed."""
 
-    def own_part() -> list[tuple[float, float]]:
-        first, found = share(len(images), BATCH, rank, world).start // BATCH, []
-        for number, batch in enumerate(passes(images, BATCH, device, rank, world), first):
-            with seeded(0, "evaluation", number):
-                bound = model(batch.seen(images.levels))
-            found += zip(bound.distortion.tolist(), bound.rate.sum(-1).tolist(), strict=True)
-        return found
+    def of(batch: Batch) -> list[tuple[float, float]]:
+        bound = model(batch.seen(images.levels))
+        return list(zip(bound.distortion.tolist(), bound.rate.sum(-1).tolist(), strict=True))
 
-    columns = zip(*(pair for own in together(fabric, own_part) for pair in own), strict=True)
+    parts = over_batches(of, images, BATCH, model.device, fabric=fabric)
+    columns = zip(*(pair for part in parts for pair in part), strict=True)
     distortion, rate = (math.fsum(column) / len(column) for column in columns)
     return distortion, rate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kelbo.evaluation.distances import clouds
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.experiments import Experiment
-from kelbo.experiments.follow import clouds
 from kelbo.intervals import by_half_samples, known
 from kelbo.metrics.frechet import frechet_of
 from kelbo.recipes.sets import split_of

@@ -9,7 +9,6 @@ import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
-from kelbo.evaluation.disentanglement import as_json
 from kelbo.intervals import of_replicates
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
@@ -71,7 +70,7 @@ def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dic
 
 
 def _entry(wanted: Wanted, values: list[float], of: str) -> dict[str, Any]:
-    found = as_json(of_replicates(values))
+    found = of_replicates(values).as_json()
     ends = {end: None if found[end] is None else float(np.clip(found[end], 0, 1)) for end in ("low", "high")}
     return {
         "factors": wanted.factors,
