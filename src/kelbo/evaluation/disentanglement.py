@@ -169,8 +169,8 @@ def _sampled(codes: Codes, rows: int | None, seed: int) -> Codes:
 
 
 def _selected(codes: Codes, rows: np.ndarray) -> Codes:
-    parts = (None if part is None else part[rows] for part in (codes.scales, codes.factors))
-    return Codes(codes.means[rows], *parts, codes.names)
+    scales, factors = (None if part is None else part[rows] for part in (codes.scales, codes.factors))
+    return Codes(codes.means[rows], scales, factors, codes.names)
 
 
 def _factors(codes: Codes) -> np.ndarray:
