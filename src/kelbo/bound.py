@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -14,6 +14,17 @@ Given = Mapping[str, Tensor]
 
 Latents = tuple[Tensor, ...]
 """One tensor a group, each (B, …) of any shape, int64 if the group is discrete."""
+
+Temperature = float | Sequence[float]
+"""Factor on the standard deviation of what is drawn: one for all groups, or one a group."""
+
+
+def temperatures(temperature: Temperature, groups: int) -> list[float]:
+    """The temperature of each group. ValueError if there is one a group, but of another number of groups."""
+    each = [float(temperature)] * groups if isinstance(temperature, int | float) else [float(t) for t in temperature]
+    if len(each) != groups:
+        raise ValueError(f"A model of {groups} groups of latents takes as many temperatures, or one; got {len(each)}.")
+    return each
 
 
 class Batch(NamedTuple):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature
 from kelbo.eager import full_precision
 from kelbo.errors import ScoreError
 
@@ -139,10 +139,6 @@ class Objective(Protocol):
     def __call__(self, bound: Bound, state: State) -> tuple[Tensor, State]:
         """The loss to minimise (a scalar, nats) and the memory after this step."""
         ...
-
-
-Temperature = float | Sequence[float]
-"""Factor on the standard deviation of what is drawn: one for all groups, or one a group."""
 
 
 class Posterior(Protocol):

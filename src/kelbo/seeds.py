@@ -95,7 +95,7 @@ def source() -> Source | None:
 
 @contextmanager
 def drawing_from(own: Source) -> Iterator[Source]:
-    """Inside the block, `normal_like` in this thread draws from the source."""
+    """Inside the block, `normal_like` and `uniform_like` in this thread draw from the source."""
     token = _source.set(own)
     try:
         yield own
@@ -107,6 +107,12 @@ def normal_like(like: Tensor) -> Tensor:
     """Draws of N(0, 1) with the shape, dtype and device of `like`, from `drawing_from`'s source or else PyTorch's default."""
     own = _source.get()
     return torch.randn_like(like) if own is None else torch.empty_like(like).normal_(generator=own.on(like.device))
+
+
+def uniform_like(like: Tensor) -> Tensor:
+    """Draws of U[0, 1) with the shape, dtype and device of `like`, from the same source as `normal_like`."""
+    own = _source.get()
+    return torch.rand_like(like) if own is None else torch.empty_like(like).uniform_(generator=own.on(like.device))
 
 
 @contextmanager

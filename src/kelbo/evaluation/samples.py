@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kelbo.bound import Batch, Given, Latents
-from kelbo.protocols import NOTHING, Generator, Model, Temperature, flat
+from kelbo.bound import Batch, Given, Latents, Temperature
+from kelbo.protocols import NOTHING, Generator, Model, flat
 from kelbo.seeds import seeded
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from torch.optim import Optimizer
 
@@ -17,28 +17,23 @@ from kelbo.recipes.schema import Recipe
 from kelbo.training import Update
 
 
-class Parts(Protocol):
-    """Makes the parts of a recipe; the module `kelbo.recipes.build` does. Give another one to train a model of your own."""
+@dataclass(frozen=True)
+class Parts:
+    """Makes the parts of a recipe. To train a model of your own, give the functions that make what is yours.
 
-    def data(self, recipe: Recipe) -> ImageSet:
-        """The recipe's images."""
-        ...
+    data        the recipe's images
+    model       an untrained model of these images, with the models of the runs that the recipe names
+    optimizers  by the name of what each moves
+    update      one step of training
+    objective   what weighs the rate; gives None if the update has no such thing
+    """
 
-    def model(self, recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]) -> Model:
-        """An untrained model. runs: the models of the runs that the recipe names."""
-        ...
-
-    def optimizers(self, recipe: Recipe, model: Model) -> dict[str, Optimizer]:
-        """By the name of what each moves."""
-        ...
-
-    def update(self, recipe: Recipe, fabric: Fabric) -> Update:
-        """One step of training."""
-        ...
-
-    def objective(self, recipe: Recipe) -> Objective | None:
-        """What weighs the rate; None if the update has no such thing."""
-        ...
+    data: Callable[[Recipe], ImageSet] = build.data
+    model: Callable[[Recipe, ImageSet | Outline, Mapping[str, Frozen]], Model] = build.model
+    optimizers: Callable[[Recipe, Model], dict[str, Optimizer]] = build.optimizers
+    update: Callable[[Recipe, Fabric], Update] = build.update
+    objective: Callable[[Recipe], Objective | None] = build.objective
 
 
-BUILD = cast(Parts, build)
+BUILD = Parts()
+"""what recipes say"""

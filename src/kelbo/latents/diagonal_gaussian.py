@@ -12,27 +12,27 @@ from kelbo.latents.noise import standard_normal
 
 
 class DiagonalGaussian(NamedTuple):
-    """N(mean, diag(exp(log_variance))) over K dimensions, both of shape (B, K), float32."""
+    """N(mean, diag(exp(log_variance))) over K dimensions, both of shape (B, K) or any other (B, …), float32."""
 
     mean: Tensor
     log_variance: Tensor
 
     @classmethod
     def from_parameters(cls, parameters: Tensor) -> DiagonalGaussian:
-        """Split a network's output (B, 2K) into means (the first K) and log-variances (the last K), in float32."""
+        """Split a network's output (B, 2K, …) into means (the first K) and log-variances (the last K), in float32."""
         mean, log_variance = parameters.float().chunk(2, dim=1)
         return cls(mean, log_variance)
 
     @property
     def scale(self) -> Tensor:
-        """Standard deviations, (B, K)."""
+        """Standard deviations, (B, …)."""
         return torch.exp(0.5 * self.log_variance)
 
     def rsample(self) -> Tensor:
-        """One reparametrised draw, (B, K): mean + scale · ε (Kingma & Welling, 2014)."""
+        """One reparametrised draw, (B, …): mean + scale · ε (Kingma & Welling, 2014)."""
         return self.mean + self.scale * standard_normal(self.mean)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """log q(z) in nats, summed over the K dimensions, shape (B,)."""
+        """log q(z) in nats, summed over all dimensions, shape (B,)."""
         squares = (z - self.mean).square() * torch.exp(-self.log_variance)
-        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(1)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).flatten(1).sum(1)

@@ -1,8 +1,8 @@
-"""Standard normal noise, of which stacked lanes draw each their own."""
+"""Noise of latents, of which stacked lanes draw each their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kelbo.seeds import normal_like
+from kelbo.seeds import normal_like, uniform_like
 
 _generators: ContextVar[Sequence[torch.Generator] | None] = ContextVar("generators", default=None)
 
@@ -19,12 +19,19 @@ def standard_normal(like: Tensor) -> Tensor:
     """Draws of N(0, 1), shaped like `like`, as `kelbo.seeds.normal_like`; inside `noise_of_lanes` from a lane's own."""
     if _generators.get() is None:
         return normal_like(like)
-    return _Noise.apply(like.detach())  # pyright: ignore[reportReturnType]
+    return _Noise.apply(like.detach(), torch.randn)  # pyright: ignore[reportReturnType]
+
+
+def uniform(like: Tensor) -> Tensor:
+    """Draws of U[0, 1), shaped like `like`, as `kelbo.seeds.uniform_like`; inside `noise_of_lanes` from a lane's own."""
+    if _generators.get() is None:
+        return uniform_like(like)
+    return _Noise.apply(like.detach(), torch.rand)  # pyright: ignore[reportReturnType]
 
 
 @contextmanager
 def noise_of_lanes(generators: Sequence[torch.Generator]) -> Iterator[None]:
-    """Inside the block, a `standard_normal` under `torch.vmap` over L lanes draws lane l's part from generators[l].
+    """Inside the block, draws under `torch.vmap` over L lanes take lane l's part from generators[l].
 
     So each lane sees the noise that it would see alone, whatever the others draw. The generators are of the draws' device.
     """
@@ -39,7 +46,7 @@ class _Noise(torch.autograd.Function):
     """A function for the sake of its rule under vmap, which is the one place that sees all lanes."""
 
     @staticmethod
-    def forward(*like: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(like: Tensor, draw: Callable[..., Tensor]) -> Tensor:  # noqa: ARG004
         raise RuntimeError("The noise of lanes was asked for outside of vmap, or for values that all lanes share.")
 
     @staticmethod
@@ -47,11 +54,11 @@ class _Noise(torch.autograd.Function):
         """Nothing to keep: noise has no gradient."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], *inputs: Tensor) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int, None], *inputs: Any) -> tuple[Tensor, int]:
         generators = _generators.get() or ()
         if len(generators) != info.batch_size:
             raise RuntimeError(f"{info.batch_size} lanes draw noise, but there are {len(generators)} generators.")
-        (like,), (dim,) = inputs, in_dims
+        (like, draw), (dim, _) = inputs, in_dims
         shape = like.select(dim, 0).shape
-        draws = [torch.randn(shape, generator=own, dtype=like.dtype, device=like.device) for own in generators]
+        draws = [draw(shape, generator=own, dtype=like.dtype, device=like.device) for own in generators]
         return torch.stack(draws), 0

@@ -16,8 +16,9 @@ SIGMA, K1, K2 = 1.5, 0.01, 0.03
 
 
 def squared_error(images: Array, reconstructions: Array) -> Array:
-    """Mean squared error of each image, squared intensities, (N,), of intensities (N, C, H, W)."""
-    return np.square(np.asarray(images, np.float64) - reconstructions).mean((1, 2, 3))
+    """Mean squared error of each image, squared intensities, (N,), of intensities (N, *event)."""
+    errors = np.square(np.asarray(images, np.float64) - reconstructions)
+    return errors.mean(tuple(range(1, errors.ndim)))
 
 
 def ssim(images: Array, reconstructions: Array) -> Floats:

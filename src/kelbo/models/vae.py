@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, temperatures
 from kelbo.latents import DiagonalGaussian, StandardNormal
-from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior, Temperature
+from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior
 
 
 class VAE(Model, FlatLatent):
@@ -70,7 +70,7 @@ class VAE(Model, FlatLatent):
         return self.decoder(latents[0]).float()
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
-        one = temperature if isinstance(temperature, int | float) else temperature[0]
+        (one,) = temperatures(temperature, self.groups)
         return (self.prior.sample(count, given, one),)
 
 

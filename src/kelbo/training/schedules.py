@@ -53,6 +53,6 @@ def _rise(step: int, warmup: int) -> float:
 
 
 def set_learning_rate(optimizer: Optimizer, factor: float) -> None:
-    """Every parameter group's rate becomes `factor` times its initial one."""
+    """Every parameter group's rate becomes `factor` times its initial one, which is that of the first call if none is told."""
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor

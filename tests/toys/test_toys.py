@@ -1,0 +1,143 @@
+"""A model of each kind to come, trained, stopped, resumed, evaluated and shown as the library's own are, each from one file."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.records import evaluations
+from tests.toys import clip, three_players, two_groups
+
+from kelbo.data.batches import Batches
+from kelbo.distributed.fabric import Fabric
+from kelbo.errors import RecipeError
+from kelbo.evaluation import sample
+from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.running import beginning
+from kelbo.runs import Run
+from kelbo.seeds import seeded
+from kelbo.sweeps.stackable import require_lanes
+
+TOYS = {toy.__name__.rpartition(".")[2]: toy for toy in (two_groups, three_players, clip)}
+
+
+@pytest.fixture(scope="module", params=TOYS)
+def toy(request):
+    return TOYS[request.param]
+
+
+@pytest.fixture(scope="module")
+def trained(toy, tmp_path_factory):
+    return train(toy.RECIPE, tmp_path_factory.mktemp("toys") / "run", parts=toy.PARTS)
+
+
+@pytest.fixture(scope="module")
+def opened(toy, trained):
+    return open_run(trained.path, device="cpu", parts=toy.PARTS)
+
+
+def files(run):
+    """All tensors of the newest checkpoint, by file and name."""
+    folder = run.checkpoint(run.checkpoint_steps()[-1])
+    parts = sorted(folder.glob("*.safetensors"))
+    return {f"{path.stem}/{name}": value for path in parts for name, value in load_file(path).items()}
+
+
+def rows(run):
+    return [{name: value for name, value in row.items() if name != "images_per_second"} for row in run.journal.rows()]
+
+
+def conditions(experiment, count):
+    given = experiment.pictured(count).given
+    assert all(len(value) == count for value in given.values())
+    return given
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(toy, trained, tmp_path):
+    def stop(state, values):
+        if state.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(toy.RECIPE, tmp_path / "run", hooks=[stop], parts=toy.PARTS)
+    assert Run(tmp_path / "run").checkpoint_steps() == [3]
+    resumed = train(toy.RECIPE, tmp_path / "run", resume=True, parts=toy.PARTS)
+    one, another = files(trained), files(resumed)
+    assert one.keys() == another.keys()
+    assert all(torch.equal(one[name], another[name]) for name in one)
+    assert rows(trained) == rows(resumed)
+
+
+def test_training_moves_every_weight_that_is_trained(toy, trained):
+    first, last = (load_file(trained.checkpoint(step) / "weights.safetensors") for step in (3, 6))
+    still = {name for name in first if first[name].is_floating_point() and torch.equal(first[name], last[name])}
+    assert still == set()
+
+
+def test_every_row_balances(trained):
+    for row in rows(trained):
+        assert row["elbo"] == pytest.approx(-(row["rate"] + row["distortion"]))
+        of_groups = [value for name, value in row.items() if name.startswith("rate/")]
+        assert not of_groups or sum(of_groups) == pytest.approx(row["rate"], rel=1e-5)
+
+
+def test_the_record_has_the_rate_of_each_group(opened, trained):
+    record = evaluate_run(opened, samples=4)
+    assert len(record["rate_per_group"]) == opened.model.groups
+    assert sum(record["rate_per_group"]) == pytest.approx(record["rate"]["mean"])
+    assert record["elbo"]["mean"] == pytest.approx(-(record["rate"]["mean"] + record["distortion"]["mean"]))
+    assert record["importance_weighted"]["samples"] == 4
+    assert json.loads(json.dumps(record)) == evaluations(trained)["test-iw4"]
+
+
+def test_samples_are_drawn_under_the_conditions_of_the_data(opened):
+    given = conditions(opened, 5)
+    drawn = sample(opened.model, 5, given=given, temperature=0.7)
+    assert drawn.shape == (5, *opened.model.event)
+    np.testing.assert_array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7))
+    assert not np.array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7, seed=1))
+    assert sample(opened.model, 5, given=given, noise=True).shape == drawn.shape
+
+
+def test_a_run_with_averaged_weights_is_opened_with_them(toy, trained, opened):
+    assert opened.averaged == (toy.RECIPE.training.ema is not None)
+    last = open_run(trained.path, device="cpu", average=False, parts=toy.PARTS).model.state_dict()
+    same = all(torch.equal(value, last[name]) for name, value in opened.model.state_dict().items())
+    assert same != opened.averaged
+
+
+def test_each_player_has_its_optimiser_and_its_columns(tmp_path):
+    run = train(three_players.RECIPE, tmp_path / "run", parts=three_players.PARTS)
+    for row in rows(run):
+        assert row["learning_rate/discriminator"] == pytest.approx(10 * row["learning_rate/encoder"])
+        assert 0 <= row["discriminator_accuracy"] <= 1
+        assert row["feature_distance"] > 0
+        assert "beta" not in row
+
+
+@pytest.fixture
+def fabric():
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def test_no_players_gradient_leaks_into_another(fabric):
+    recipe, parts = three_players.RECIPE, three_players.PARTS
+    data = parts.data(recipe)
+    state = beginning(recipe, data, fabric, parts)
+    batch = next(iter(Batches(data.train, 8, 0, fabric.device))).seen(data.levels)
+    with seeded(0, "latents"):
+        losses, _ = three_players.judged(state.network, batch)
+    moved = {name: [p for group in o.param_groups for p in group["params"]] for name, o in state.optimizers.items()}
+    own = {name: torch.autograd.grad(losses[name], moved[name], retain_graph=True) for name in moved}
+    with seeded(0, "latents"):
+        parts.update(recipe, fabric)(state, batch)
+    for name, parameters in moved.items():
+        assert all(torch.equal(p.grad, g) for p, g in zip(parameters, own[name], strict=True)), name
+
+
+def test_an_update_with_several_losses_is_not_stacked(fabric):
+    recipe, parts = three_players.RECIPE, three_players.PARTS
+    model = parts.model(recipe, parts.data(recipe), {})
+    with pytest.raises(RecipeError, match="more than one loss"):
+        require_lanes("lane", model, parts.update(recipe, fabric))
