@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kelbo.data.mapped import mapped
+from kelbo.data.mapped import mapped, npy_header
 from kelbo.data.splits import named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -164,9 +164,7 @@ def _headers_within(path: Path) -> dict[str, Header]:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             with archive.open(name) as stream:
-                first = np.lib.format.read_magic(stream) == (1, 0)
-                read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(stream)
+                shape, _, dtype = npy_header(stream)
                 headers[name.removesuffix(NPY)] = shape, dtype
     return headers
 

@@ -41,10 +41,7 @@ def scaled(encoded: bytes, depth: Depth, formats: list[str]) -> Image.Image:
     else:
         raise NoScale(f"has {depth}, of which Pillow gives the upper 8 only in this format ({form})")
     levels = np.rint(values * (255 / depth.most)).astype(np.uint8)
-    if mode != "CMYK" and values.shape[2:] in (
-        (2,),
-        (4,),
-    ):  # alpha: a value that is not fully opaque must not be rounded to fully opaque
+    if mode != "CMYK" and values.shape[2:] in ((2,), (4,)):  # alpha: nearly opaque is not rounded to opaque
         levels[..., -1] = np.where(values[..., -1] < depth.most, 0, 255)
     bands = [Image.fromarray(np.ascontiguousarray(band)) for band in np.moveaxis(np.atleast_3d(levels), 2, 0)]
     return Image.merge("CMYK" if mode == "CMYK" else ("L", "LA", "RGB", "RGBA")[len(bands) - 1], bands)

@@ -14,7 +14,7 @@ import torch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.members import Member, member
 from kelbo.data.packed import PackedImages
-from kelbo.data.roots import missing
+from kelbo.data.roots import located
 from kelbo.data.shapes2d import FACTORS, SIDE
 from kelbo.errors import DataCorrupt
 
@@ -31,11 +31,7 @@ def dsprites(root: Path | str) -> FactorImages:
     root: a folder holding the archive in dsprites/, dSprites/ or itself. Raises DataMissing if it is absent;
     DataCorrupt, naming it, if it is damaged, holds other shapes or types, levels above 1, or other factors.
     """
-    folders = [Path(root) / place for place in PLACES]
-    path = next((file for folder in folders if (file := folder / FILE).is_file()), None)
-    if path is None:
-        raise missing("dSprites", f"{FILE} (from {PAGE})", folders)
-    return FactorImages(_read(path, FACTORS), FACTORS)
+    return FactorImages(_read(located("dSprites", root, PLACES, [FILE], PAGE), FACTORS), FACTORS)
 
 
 def _read(path: Path, factors: Factors, rows: int = ROWS) -> PackedImages:

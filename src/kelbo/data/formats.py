@@ -7,38 +7,11 @@ from pathlib import PurePath
 
 from PIL import Image
 
-BY_CONTENT = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "PPM",
-    "JPEG2000",
-    "AVIF",
-    "QOI",
-    "DDS",
-    "PSD",
-    "ICNS",
-    "XPM",
+BY_CONTENT = tuple(
+    ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "QOI", "DDS", "PSD", "ICNS", "XPM"]
 )
 """formats identified by their first bytes, whatever the file's name"""
-BY_NAME = (
-    "TGA",
-    "ICO",
-    "CUR",
-    "DIB",
-    "PCX",
-    "DCX",
-    "SGI",
-    "SUN",
-    "XBM",
-    "MSP",
-    "PIXAR",
-    "BLP",
-    "FTEX",
-)
+BY_NAME = tuple(["TGA", "ICO", "CUR", "DIB", "PCX", "DCX", "SGI", "SUN", "XBM", "MSP", "PIXAR", "BLP", "FTEX"])
 """formats with few or no such bytes: damaged files of other formats could pass for them, so the suffix must agree"""
 EXAMPLES = ".png, .jpg, .tif, .webp, .gif, .bmp and the like"
 

@@ -11,7 +11,7 @@ from kelbo.data.array_files import load_array
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, SubsetImages
 from kelbo.data.matlab import read_mat
-from kelbo.data.roots import missing
+from kelbo.data.roots import located
 from kelbo.errors import DataCorrupt
 
 HEIGHT, WIDTH = 28, 20
@@ -31,10 +31,7 @@ def frey(root: Path | str, held_out: float = 0.1) -> ImageSet:
     """
     if not 0 < held_out < 1:
         raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {held_out}.")
-    folders = [Path(root) / place for place in PLACES]
-    path = next((file for folder in folders for name in FILES if (file := folder / name).is_file()), None)
-    if path is None:
-        raise missing("Frey faces", " or ".join(FILES), folders)
+    path = located("Frey faces", root, PLACES, FILES)
     images = ArrayImages(_columns(path) if path.suffix == ".mat" else _frames(path))
     held = max(1, round(held_out * len(images)))
     order = torch.arange(len(images))

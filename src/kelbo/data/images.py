@@ -124,14 +124,38 @@ def _copied(pixels: np.ndarray, device: torch.device, chunk_bytes: int = 64 * 2*
     return out
 
 
-class SubsetImages(Images):
+class _Derived(Images):
+    """Another set's examples, changed when they are taken; no pixel is copied."""
+
+    def __init__(self, parent: Images) -> None:
+        self.parent, self.shape, self.levels = parent, parent.shape, parent.levels
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def take(self, index: Tensor) -> Tensor:
+        return self.parent.take(index)
+
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        return self.parent.given_at(index)
+
+    @property
+    def device(self) -> torch.device:
+        return self.parent.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes
+
+
+class SubsetImages(_Derived):
     """Some images of another set, in a given order; no pixel is copied."""
 
     def __init__(self, parent: Images, index: Tensor) -> None:
         if len(index) == 0:
             raise DataCorrupt("A split of the data is empty: there are too few images to hold any out.")
-        self.parent, self.index = parent, index
-        self.shape, self.levels = parent.shape, parent.levels
+        super().__init__(parent)
+        self.index = index
 
     def __len__(self) -> int:
         return len(self.index)
@@ -145,16 +169,8 @@ class SubsetImages(Images):
     def to(self, device: torch.device) -> SubsetImages:
         return SubsetImages(self.parent.to(device), self.index.to(device))
 
-    @property
-    def device(self) -> torch.device:
-        return self.parent.device
 
-    @property
-    def nbytes(self) -> int:
-        return self.parent.nbytes
-
-
-class QuantizedImages(Images):
+class QuantizedImages(_Derived):
     """The `bits` most significant bits of 256-level images, shifted when they are taken; no pixel is copied."""
 
     def __init__(self, parent: Images, bits: int) -> None:
@@ -162,31 +178,17 @@ class QuantizedImages(Images):
             raise ValueError(f"Only images of 256 levels can be quantised by bits; these have {parent.levels}.")
         if not 1 <= bits <= 8:
             raise ValueError(f"bits must be 1 to 8; got {bits}.")
-        self.parent, self.bits = parent, bits
-        self.shape, self.levels = parent.shape, 2**bits
-
-    def __len__(self) -> int:
-        return len(self.parent)
+        super().__init__(parent)
+        self.bits, self.levels = bits, 2**bits
 
     def take(self, index: Tensor) -> Tensor:
         return quantize(self.parent.take(index), self.bits)
 
-    def given_at(self, index: Tensor) -> dict[str, Tensor]:
-        return self.parent.given_at(index)
-
     def to(self, device: torch.device) -> QuantizedImages:
         return QuantizedImages(self.parent.to(device), self.bits)
 
-    @property
-    def device(self) -> torch.device:
-        return self.parent.device
 
-    @property
-    def nbytes(self) -> int:
-        return self.parent.nbytes
-
-
-class GivenImages(Images):
+class GivenImages(_Derived):
     """Another set's examples, each with what a model is told beside its pixels; no pixel is copied.
 
     given: by name, tensors (N, …). Raises DataCorrupt if one has another N.
@@ -196,25 +198,11 @@ class GivenImages(Images):
         for name, value in given.items():
             if len(value) != len(parent):
                 raise DataCorrupt(f"The condition {name!r} has {len(value):,} rows for {len(parent):,} examples.")
-        self.parent, self.given = parent, dict(given)
-        self.shape, self.levels = parent.shape, parent.levels
-
-    def __len__(self) -> int:
-        return len(self.parent)
-
-    def take(self, index: Tensor) -> Tensor:
-        return self.parent.take(index)
+        super().__init__(parent)
+        self.given = dict(given)
 
     def given_at(self, index: Tensor) -> dict[str, Tensor]:
         return {name: value.index_select(0, index) for name, value in self.given.items()}
 
     def to(self, device: torch.device) -> GivenImages:
         return GivenImages(self.parent.to(device), {name: value.to(device) for name, value in self.given.items()})
-
-    @property
-    def device(self) -> torch.device:
-        return self.parent.device
-
-    @property
-    def nbytes(self) -> int:
-        return self.parent.nbytes

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from kelbo.data.encoded_pictures import EncodedPicture, from_file
 from kelbo.data.formats import is_picture
 from kelbo.errors import DataCorrupt
+from kelbo.units import counted
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,8 @@ def used_and_left_out(used: Iterable[str], left_out: Mapping[str, int]) -> str:
     """
     kinds = Counter(suffix_of(name) for name in used)
     total = sum(left_out.values())
-    rest = f"{_number(total, 'file')} left out ({_counts(left_out)})" if total else "no file left out"
-    return f"{_number(kinds.total(), 'picture')} used ({_counts(kinds)}), {rest}" if kinds else rest
-
-
-def _number(count: int, of: str) -> str:
-    return f"{count:,} {of}{'' if count == 1 else 's'}"
+    rest = f"{counted(total, 'file')} left out ({_counts(left_out)})" if total else "no file left out"
+    return f"{counted(kinds.total(), 'picture')} used ({_counts(kinds)}), {rest}" if kinds else rest
 
 
 def _counts(kinds: Mapping[str, int]) -> str:

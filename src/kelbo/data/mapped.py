@@ -6,6 +6,7 @@ import mmap
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -15,6 +16,12 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 def mapped(path: Path) -> np.ndarray:
     """The array of a `.npy` file, read-only. Raises OSError, EOFError or ValueError if it is damaged."""
     return advised(np.lib.format.open_memmap(path, mode="r"))
+
+
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in column order, and type, from the start of a `.npy`; ValueError if it is damaged."""
+    first = np.lib.format.read_magic(stream) == (1, 0)
+    return (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(stream)
 
 
 def advised(array: np.memmap) -> np.memmap:

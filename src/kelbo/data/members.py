@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from kelbo.data.mapped import advised
+from kelbo.data.mapped import advised, npy_header
 from kelbo.errors import DataCorrupt
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
@@ -102,9 +102,7 @@ def member(path: Path, key: str, shape: tuple[int, ...], dtype: type[np.generic]
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type from the start of a `.npy`; ValueError if it is damaged or in column order."""
-    first = np.lib.format.read_magic(stream) == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-    shape, by_columns, dtype = read(stream)
+    shape, by_columns, dtype = npy_header(stream)
     if by_columns:
         raise ValueError("its values are in column order")
     return shape, dtype

@@ -14,7 +14,7 @@ import numpy as np
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
 from kelbo.data.members import member
-from kelbo.data.roots import missing
+from kelbo.data.roots import located
 from kelbo.data.unpacked import unpacked
 
 Variant = Literal["toy", "realistic", "real"]
@@ -64,10 +64,7 @@ def mpi3d(root: Path | str, variant: Variant = "toy", cache: Path | None = None)
     """
     if variant not in FILES:
         raise ValueError(f"variant must be one of {', '.join(FILES)}; got {variant!r}.")
-    folders = [Path(root) / place for place in PLACES]
-    path = next((file for folder in folders for name in FILES[variant] if (file := folder / name).is_file()), None)
-    if path is None:
-        raise missing("MPI3D", f"{' or '.join(FILES[variant])} (from {PAGE})", folders)
+    path = located("MPI3D", root, PLACES, FILES[variant], PAGE)
     return FactorImages(_read(path, FACTORS, cache), FACTORS)
 
 

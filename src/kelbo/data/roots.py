@@ -15,6 +15,15 @@ def data_root(root: Path | str | None = None) -> Path:
     return Path(root or os.environ.get("KELBO_DATA") or "data")
 
 
+def located(name: str, root: Path | str, places: Sequence[str], files: Sequence[str], page: str = "") -> Path:
+    """The first of a data set's `files` in the folders `places` of `root`. DataMissing if there is none; page: of its home."""
+    folders = [Path(root) / place for place in places]
+    for path in (folder / file for folder in folders for file in files):
+        if path.is_file():
+            return path
+    raise missing(name, " or ".join(files) + (f" (from {page})" if page else ""), folders)
+
+
 def missing(name: str, wanted: str, looked: Iterable[Path], lacking: Sequence[str] = ()) -> DataMissing:
     """The error for a data set whose files are absent.
 

@@ -15,7 +15,7 @@ import torch
 
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import ArrayImages
-from kelbo.data.roots import missing
+from kelbo.data.roots import located
 from kelbo.data.unpacked import unpacked
 from kelbo.errors import DataCorrupt
 
@@ -40,11 +40,7 @@ def shapes3d_h5(root: Path | str, cache: Path | None = None) -> FactorImages:
     Raises DataMissing if the file is absent; DataCorrupt, naming it, if it is damaged, holds other shapes or
     types, or labels in another order; DataError if the pixels do not fit on the disk or in memory.
     """
-    folders = [Path(root) / place for place in PLACES]
-    path = next((file for folder in folders if (file := folder / FILE).is_file()), None)
-    if path is None:
-        raise missing("3D Shapes", f"{FILE} (from {PAGE})", folders)
-    return FactorImages(_read(path, FACTORS, cache), FACTORS)
+    return FactorImages(_read(located("3D Shapes", root, PLACES, [FILE], PAGE), FACTORS, cache), FACTORS)
 
 
 def _read(path: Path, factors: Factors, cache: Path | None, rows: int = ROWS) -> ArrayImages:

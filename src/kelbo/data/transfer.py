@@ -82,11 +82,7 @@ def transfer(
                 raise Wrong(f"it leads elsewhere, which is refused: {error.reason}") from error
             kind = Cut if error.code in BUSY else Unreachable
             raise kind(f"the server answers {error.code} {error.reason}") from error
-    except (
-        http.client.HTTPException,
-        ConnectionError,
-        TimeoutError,
-    ) as error:  # it was reached, then the connection ended
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:  # once it was reached
         raise Cut(f"the connection broke ({error or type(error).__name__})") from error
     except (URLError, OSError) as error:
         raise Unreachable(f"no connection ({getattr(error, 'reason', error)})") from error

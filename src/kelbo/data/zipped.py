@@ -13,10 +13,8 @@ from kelbo.data.formats import is_picture
 from kelbo.data.listing import Listing, suffix_of
 from kelbo.errors import DataCorrupt
 
-METHODS = (
-    zipfile.ZIP_STORED,
-    zipfile.ZIP_DEFLATED,
-)  # with other methods a few bytes become gigabytes before a limit is noticed
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""with others a few bytes become gigabytes before a limit is noticed"""
 ENCRYPTED = 0x1
 
 
