@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from kelbo.cli.progress import Progress, counting
+from kelbo.cli.bars import counting
+from kelbo.cli.progress import Progress
 from kelbo.runs import Run
 
 

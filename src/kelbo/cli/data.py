@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kelbo.cli.options import DataRoot, Json
 from kelbo.cli.places import require_picture
-
-if TYPE_CHECKING:
-    from kelbo.data.image_set import ImageSet
 
 app = typer.Typer(help="List the data sets; fetch, check or preview one.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
@@ -41,9 +38,10 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     """Read a data set as training would, and report its contents, or every picture that cannot be used."""
     from kelbo.data.decoding import PicturesRefused
     from kelbo.errors import DataCorrupt
+    from kelbo.recipes.sets import read
 
     try:
-        image_set = _read(name, data_root, settings)
+        image_set = read(name, data_root, settings)
     except PicturesRefused as error:
         told = {"refused": error.reasons, "of": error.count}
         typer.echo(json.dumps(told, indent=2) if as_json else "\n".join(error.reasons))
@@ -82,7 +80,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="A set with a public home: mnist, cifar10, …")], data_root: DataRoot = None
 ) -> None:
     """Download a set's official files: resumable, verified, never overwriting files of yours."""
-    from kelbo.cli.downloads import Downloads
+    from kelbo.cli.bars import Downloads
     from kelbo.data.download import fetch as fetch_files
     from kelbo.data.homes import HOMES
     from kelbo.data.roots import data_root as root_of
@@ -111,19 +109,13 @@ def preview(
     out: Annotated[Path | None, typer.Option(help="PNG to write. By default NAME.png here.")] = None,
 ) -> None:
     """Write a grid of a set's images, spread evenly over a split."""
-    from kelbo.recipes.sets import split_of
+    from kelbo.recipes.sets import read, split_of
     from kelbo.runs import save_grid
     from kelbo.units import intensities
 
     require_picture(out)
-    image_set = _read(name, data_root, settings)
+    image_set = read(name, data_root, settings)
     images = split_of(image_set, split).spread(count)
     path = out or Path(f"{name}.png")
     save_grid(path, intensities(images, image_set.levels).numpy(), columns=max(1, round(len(images) ** 0.5)))
     typer.echo(path)
-
-
-def _read(name: str, data_root: Path | None, settings: list[str] | None) -> ImageSet:
-    from kelbo.recipes.sets import read
-
-    return read(name, data_root, settings or [])

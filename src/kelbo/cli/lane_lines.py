@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+
+from kelbo.cli.bars import LiveBar
 
 SHOWN = 24
 """with up to this many jobs, finished ones stay visible on a terminal; with more, only running ones are shown"""
 
 
-class JobLines:
+class JobLines(LiveBar):
     """Call `watch` with every event of a queue's jobs."""
 
     def __init__(self, jobs: int, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
-        self.live, self.jobs, self.ended = self.console.is_terminal, jobs, 0
-        self.bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}", markup=False),
-            TimeElapsedColumn(),
-            console=self.console,
-            disable=not self.live,
-        )
+        label, numbers = TextColumn("{task.description}"), TextColumn("{task.fields[numbers]}", markup=False)
+        columns = (label, BarColumn(bar_width=20), MofNCompleteColumn(), numbers, TimeElapsedColumn())
+        super().__init__(console or Console(highlight=False), *columns)
+        self.jobs, self.ended = jobs, 0
         self.tasks: dict[str, Any] = {}
         self.printed: dict[str, int] = {}
-
-    def __enter__(self) -> JobLines:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
 
     def watch(self, name: str, told: dict[str, Any]) -> None:
         """Show one event of one job."""
@@ -48,7 +32,7 @@ class JobLines:
         elif self.live:
             self._move(name, told)
         elif state == "again":
-            self.console.print(f"{name} · failed, tried again: {told['error']}", soft_wrap=True, markup=False)
+            self.says(f"{name} · failed, tried again: {told['error']}")
         elif "elbo" in told:
             self._quarter(name, told)
 
@@ -78,9 +62,9 @@ class JobLines:
             self.bar.stop_task(self.tasks[name])
         count = f"[{self.ended}/{self.jobs}]"
         if told["state"] == "failed":
-            self.console.print(f"{count} {name} · {told['kind']}: {told['error']}", soft_wrap=True, markup=False)
+            self.says(f"{count} {name} · {told['kind']}: {told['error']}")
         elif not self.live:
-            self.console.print(f"{count} {name} · done in {told['seconds']:.0f} s", soft_wrap=True, markup=False)
+            self.says(f"{count} {name} · done in {told['seconds']:.0f} s")
 
 
 def _numbers(told: dict[str, Any]) -> str:

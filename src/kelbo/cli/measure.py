@@ -10,7 +10,7 @@ import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
-from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, encoding, show, wished
+from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
 
 Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
 Codes = Annotated[int | None, typer.Option(min=100, help="Images of a set with factors to encode. By default all.")]
@@ -39,7 +39,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a run on a whole split. Numbers are kept in its folder, and read from there the next time."""
-    from kelbo.cli.progress import counting
+    from kelbo.cli.bars import counting
     from kelbo.data.batches import share
     from kelbo.distributed.processes import failing_together, place
     from kelbo.experiments import evaluate_run, open_run
@@ -71,7 +71,7 @@ def evaluate(
     scored = {}
     if wish["names"]:
         chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed, "again": again}
-        with encoding(as_json) as progress:
+        with counting("encoding", None, quiet=as_json) as progress:
             scored = score_run(experiment, **wish, **chosen, advance=progress)
     _show(run, split, record, scored, as_json)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
+from kelbo.cli.bars import LiveBar
 from kelbo.data.image_set import ImageSet, splits_told
 from kelbo.runs import Run
 from kelbo.runs.journal import Row, followed
@@ -21,32 +18,19 @@ from kelbo.training.opened import best
 from kelbo.units import counted
 
 
-class Progress:
+class Progress(LiveBar):
     """Call `advance` after every step and `show` with each row of scalars."""
 
     def __init__(self, name: str, steps: int, quiet: bool = False) -> None:
-        self.steps, self.console = steps, Console(quiet=quiet, highlight=False)
-        self.live = self.console.is_terminal
-        self.begun = time.perf_counter()
+        label, numbers = TextColumn("[bold]{task.description}"), TextColumn("{task.fields[numbers]}")
+        columns = (label, BarColumn(bar_width=24), MofNCompleteColumn(), numbers, TimeRemainingColumn())
+        super().__init__(Console(quiet=quiet, highlight=False), *columns)
+        self.steps, self.begun = steps, time.perf_counter()
         self.first: int | None = None
-        self.bar = Bar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            disable=not self.live,
-        )
         self.task = self.bar.add_task(name, total=steps, numbers="")
 
     def __enter__(self) -> Progress:
         return self  # the bar starts with the first step, since reading the data may show another bar before
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
 
     def advance(self, state: TrainState, values: Values) -> None:
         if self.first is None:
@@ -70,7 +54,7 @@ class Progress:
 
     def see(self, data: ImageSet) -> None:
         """The first line: the splits, how many images each has, and where each comes from."""
-        self.console.print(splits_told(data), soft_wrap=True, markup=False)
+        self.says(splits_told(data))
 
     def warn(self, text: str) -> None:
         """One warning, as a separate paragraph; above the bar if there is one."""
@@ -108,21 +92,3 @@ class Progress:
 
 def _short(value: float | int | None) -> str:
     return "none" if value is None else f"{value:.1f}"
-
-
-@contextmanager
-def counting(name: str, images: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """A bar on a terminal's standard error, advanced by numbers of images; None elsewhere, or if quiet."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=images)
-        yield lambda count: bar.advance(task, count)

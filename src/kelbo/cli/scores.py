@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +11,6 @@ import typer
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.table import Table
 
 features = typer.Typer(help="Networks whose features are used to compare images.", no_args_is_help=True)
@@ -112,7 +108,7 @@ def train_features(
 @features.command("fetch")
 def fetch_features(data_root: DataRoot = None) -> None:
     """Download and verify the 2015 Inception network, whose features define FID."""
-    from kelbo.cli.downloads import Downloads
+    from kelbo.cli.bars import Downloads
     from kelbo.data.download import fetch
     from kelbo.data.roots import data_root as root_of
     from kelbo.evaluation.inception import INCEPTION
@@ -199,18 +195,3 @@ def _calibration(told: dict[str, Any], title: str) -> Table:
     table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * told['total_variation']:.1f} %", "")
     table.add_row("miscalibration area", "0", f"{told['miscalibration_area']:.4f}", "")
     return table
-
-
-@contextmanager
-def encoding(quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """A bar that counts images as they are encoded, on a terminal; nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with Progress(TextColumn("encoding {task.completed:,} images"), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("encoding", total=None)
-        yield lambda count: bar.advance(task, count)
