@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.records import evaluations
-from tests.toys import clip, three_players, two_groups
+from tests.toys import clip, discrete, three_players, two_conditions, two_groups, vectors
 
 from kelbo.data.batches import Batches
 from kelbo.distributed.fabric import Fabric
@@ -19,7 +19,9 @@ from kelbo.runs import Run
 from kelbo.seeds import seeded
 from kelbo.sweeps.stackable import require_lanes
 
-TOYS = {toy.__name__.rpartition(".")[2]: toy for toy in (two_groups, three_players, clip)}
+TOYS = {
+    toy.__name__.rpartition(".")[2]: toy for toy in (two_groups, three_players, clip, discrete, two_conditions, vectors)
+}
 
 
 @pytest.fixture(scope="module", params=TOYS)

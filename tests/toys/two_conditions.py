@@ -1,0 +1,76 @@
+"""A condition of two parts: labels, by which the prior is learned, and a picture, which the networks see beside x."""
+
+import torch
+from tests.toys.made import TESTED, TRAINED, blobs, recipe
+from torch import Tensor, nn
+
+from kelbo.bound import Batch, Given, Latents, Temperature
+from kelbo.data.image_set import ImageSet
+from kelbo.data.images import ArrayImages, GivenImages
+from kelbo.experiments.parts import Parts
+from kelbo.latents import DiagonalGaussian
+from kelbo.latents.noise import standard_normal
+from kelbo.models import VAE
+from kelbo.protocols import NOTHING, Likelihood, Posterior, Prior
+from kelbo.recipes import build
+
+LABELS, LATENTS = 2, 3
+
+
+class ByLabels(Prior):
+    """N(mean(labels), σ(labels)²)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parameters_of = nn.Linear(LABELS, 2 * LATENTS)
+
+    def at(self, given: Given) -> DiagonalGaussian:
+        return DiagonalGaussian.from_parameters(self.parameters_of(given["labels"]))
+
+    def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
+        return self.at(given).log_prob(z)
+
+    def sample(self, count: int, given: Given = NOTHING, temperature: float = 1.0) -> Tensor:
+        p = self.at(given)
+        return p.mean + temperature * p.scale * standard_normal(p.mean)
+
+    def kl(self, posterior: Posterior, given: Given = NOTHING) -> Tensor:
+        p = self.at(given)
+        ratio = posterior.log_variance - p.log_variance
+        return 0.5 * (ratio.expm1() - ratio + (posterior.mean - p.mean).square() * torch.exp(-p.log_variance))
+
+
+class TwoConditions(VAE):
+    """given["labels"] (B, 2) and given["picture"] (B, 1, 4, 4), both float32."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        encoder = nn.Sequential(nn.Linear(64 + 16, 16), nn.ReLU(), nn.Linear(16, 2 * LATENTS))
+        decoder = nn.Sequential(nn.Linear(LATENTS + 16, 64), nn.Unflatten(1, (1, 8, 8)))
+        super().__init__(encoder, decoder, likelihood, (1, 8, 8), LATENTS, prior=ByLabels())
+
+    def posterior(self, batch: Batch) -> DiagonalGaussian:
+        seen = torch.cat([batch.x.flatten(1), batch.given["picture"].flatten(1)], 1)
+        return DiagonalGaussian.from_parameters(self.encoder(seen))
+
+    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        (z,) = latents
+        return self.decoder(torch.cat([z, given["picture"].flatten(1)], 1)).float()
+
+
+def data(recipe) -> ImageSet:
+    splits = {}
+    for seed, (name, count) in enumerate({"train": TRAINED, "test": TESTED}.items()):
+        levels = blobs(count, seed=seed)[:, 0]
+        picture = torch.from_numpy(levels[:, :, ::2, ::2]).float() / 255
+        halves = (picture.flatten(2).argmax(-1) // 8).squeeze(1)
+        labels = torch.nn.functional.one_hot(halves, LABELS).float()
+        splits[name] = GivenImages(ArrayImages(levels), {"labels": labels, "picture": picture})
+    return ImageSet("blobs with conditions", splits, note="bright spots, which half they are in, and a coarse copy")
+
+
+def model(recipe, images, runs):
+    return TwoConditions(build.likelihood(recipe, images.levels))
+
+
+RECIPE = recipe("two-conditions", "objective.beta=2")
+PARTS = Parts(data=data, model=model)
