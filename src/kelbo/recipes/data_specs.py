@@ -33,6 +33,17 @@ class DrawnSpec(ImagesSpec):
     """of that draw, the same for all seeds of a recipe; "seed" is the recipe's own, so that each seed has other test images"""
 
 
+class PictureFilesSpec(ImagesSpec):
+    """pictures as they come in files"""
+
+    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased"""
+    depth: Literal["refuse", "scale"] = "refuse"
+    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
+
+
 class DigitsSpec(DrawnSpec):
     kind: Literal["digits"] = "digits"
     size: Literal[8, 16, 32, 64] = 16
@@ -63,7 +74,7 @@ class SvhnSpec(ImagesSpec):
     """train on the 531,131 extra images too"""
 
 
-class CelebaSpec(ImagesSpec):
+class CelebaSpec(PictureFilesSpec):
     kind: Literal["celeba"] = "celeba"
     root: Path | None = None
     """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
@@ -72,12 +83,6 @@ class CelebaSpec(ImagesSpec):
     """pixels of the square that faces are resized to, or [height, width]"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
     """before resizing: a square of so many pixels where VAE/GAN's release has it, or a box (left, top, right, bottom)"""
-    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
-    """filter; all but nearest are antialiased"""
-    depth: Literal["refuse", "scale"] = "refuse"
-    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
-    unreadable: Literal["refuse", "skip"] = "refuse"
-    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
 
 
 class FreySpec(ImagesSpec):
@@ -102,7 +107,7 @@ class ArraysSpec(DrawnSpec):
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
 
-class FittedSpec(DrawnSpec):
+class FittedSpec(PictureFilesSpec, DrawnSpec):
     """pictures of any size, brought to one"""
 
     size: Sides | None = 64
@@ -111,13 +116,7 @@ class FittedSpec(DrawnSpec):
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
     """before resizing: the largest central part of the size's proportions, a central square of so many pixels, a box (left,
     top, right, bottom), or the whole picture"""
-    resize: Literal["lanczos", "bicubic", "bilinear", "box", "nearest"] = "lanczos"
-    """filter; all but nearest are antialiased"""
     mode: Literal["rgb", "grey"] = "rgb"
-    depth: Literal["refuse", "scale"] = "refuse"
-    """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
-    unreadable: Literal["refuse", "skip"] = "refuse"
-    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
 
 
 class PicturesSpec(FittedSpec):

@@ -52,15 +52,8 @@ def svhn_sigma() -> Recipe:
 
 def celeba_sigma() -> Recipe:
     """Calibrated convolutional VAE on CelebA at 64×64, cropped as VAE/GAN's release does."""
-    return Recipe(
-        name="celeba-sigma",
-        data=d.CelebaSpec(),
-        model=s.VaeSpec(latents=64, network=s.BurgessSpec(channels=64)),
-        likelihood=s.OptimalGaussianSpec(),
-        optimizer=s.OptimizerSpec(learning_rate=1e-3),
-        schedule=s.DropSpec(),
-        training=s.TrainingSpec(steps=20_000, batch_size=128),
-    )
+    training = s.TrainingSpec(steps=20_000, batch_size=128)
+    return cifar10_sigma().model_copy(update={"name": "celeba-sigma", "data": d.CelebaSpec(), "training": training})
 
 
 def frey() -> Recipe:
@@ -122,14 +115,9 @@ def shapes3d_beta() -> Recipe:
 
 def folder_sigma() -> Recipe:
     """Calibrated convolutional VAE on a folder of pictures (`data.root`), 64×64."""
-    return Recipe(
-        name="folder-sigma",
-        data=d.PicturesSpec(root=Path("pictures")),
-        model=s.VaeSpec(latents=64, network=s.BurgessSpec(channels=64)),
-        likelihood=s.OptimalGaussianSpec(),
-        optimizer=s.OptimizerSpec(learning_rate=1e-3),
-        training=s.TrainingSpec(steps=5000, batch_size=64),
-    )
+    data, training = d.PicturesSpec(root=Path("pictures")), s.TrainingSpec(steps=5000, batch_size=64)
+    changed = {"name": "folder-sigma", "data": data, "schedule": s.ConstantSpec(), "training": training}
+    return cifar10_sigma().model_copy(update=changed)
 
 
 NAMED: dict[str, Callable[[], Recipe]] = {

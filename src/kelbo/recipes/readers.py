@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from kelbo.data.arm import arm
 from kelbo.data.arrays import arrays
@@ -40,44 +41,17 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
         case d.SvhnSpec():
             return svhn(data_root(spec.root), spec.size, spec.extra)
         case d.CelebaSpec():
-            return celeba(
-                data_root(spec.root),
-                spec.size,
-                crop=spec.crop,
-                resize=spec.resize,
-                depth=spec.depth,
-                unreadable=spec.unreadable,
-                cache=cache_root(),
-            )
+            return celeba(data_root(spec.root), **_options(spec, "held_out"), cache=cache_root())
         case d.FreySpec():
             return frey(data_root(spec.root), spec.held_out)
         case d.ArraysSpec():
-            return arrays(
-                spec.root,
-                key=spec.key,
-                test_key=spec.test_key,
-                validation_key=spec.validation_key,
-                layout=spec.layout,
-                levels=spec.levels,
-                held_out=spec.held_out,
-                split_seed=split_seed,
-            )
+            return arrays(spec.root, **_options(spec), split_seed=split_seed)
         case d.PicturesSpec():
-            return folder(
-                spec.root,
-                spec.size,
-                crop=spec.crop,
-                resize=spec.resize,
-                mode=spec.mode,
-                depth=spec.depth,
-                unreadable=spec.unreadable,
-                splits=spec.splits,
-                held_out=spec.held_out,
-                split_seed=split_seed,
-                cache=cache_root(),
-            )
+            return folder(spec.root, **_options(spec), split_seed=split_seed, cache=cache_root())
         case d.HubSpec():
-            return _hub(spec, split_seed)
+            if (spec.dataset is None) == (spec.root is None):
+                raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
+            return hub(spec.root or spec.dataset or "", **_options(spec, "dataset"), split_seed=split_seed)
         case (
             d.DspritesSpec() | d.ThreeDShapesSpec() | d.Mpi3dSpec() | d.Shapes2dSpec() | d.Shapes3dSpec() | d.ArmSpec()
         ):
@@ -85,6 +59,12 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             splits = hold_out(whole.images, spec.held_out, split_seed)
             sources = drawn(spec.held_out, split_seed)
             return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole, sources=sources)
+
+
+def _options(spec: d.ImagesSpec, *without: str) -> dict[str, Any]:
+    """A data set's settings as its reader takes them, by the same names; `image_data` gives the others in its own way."""
+    without = ("kind", "bits", "root", "split_seed", *without)
+    return {name: getattr(spec, name) for name in type(spec).model_fields if name not in without}
 
 
 def _with_factors(
@@ -112,23 +92,3 @@ def _rendered(kind: str) -> tuple[FactorImages, str]:
             return shapes3d(), "rendered 3-D shapes with 3D Shapes' six factors"
         case _:
             return arm(), "rendered robot arm with MPI3D's seven factors"
-
-
-def _hub(spec: d.HubSpec, split_seed: int) -> ImageSet:
-    if (spec.dataset is None) == (spec.root is None):
-        raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
-    return hub(
-        spec.root or spec.dataset or "",
-        spec.size,
-        config=spec.config,
-        revision=spec.revision,
-        image=spec.image,
-        crop=spec.crop,
-        resize=spec.resize,
-        mode=spec.mode,
-        depth=spec.depth,
-        unreadable=spec.unreadable,
-        splits=spec.splits,
-        held_out=spec.held_out,
-        split_seed=split_seed,
-    )
