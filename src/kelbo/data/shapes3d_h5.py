@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 import torch
 
@@ -18,6 +18,9 @@ from kelbo.data.images import ArrayImages
 from kelbo.data.roots import located
 from kelbo.data.unpacked import unpacked
 from kelbo.errors import DataCorrupt
+
+if TYPE_CHECKING:
+    import h5py
 
 FILE = "3dshapes.h5"
 PLACES = ("3dshapes", ".")
@@ -45,6 +48,8 @@ def shapes3d_h5(root: Path | str, cache: Path | None = None) -> FactorImages:
 
 def _read(path: Path, factors: Factors, cache: Path | None, rows: int = ROWS) -> ArrayImages:
     """The pictures of a file with these factors, read `rows` or a few more at a time."""
+    import h5py  # here and below, since it takes 11 MB in every process that builds a recipe
+
     count = len(factors)
     with _damage_told(path):
         file = h5py.File(path, "r")
@@ -78,6 +83,8 @@ def _damage_told(path: Path) -> Iterator[None]:
 
 def _dataset(path: Path, file: h5py.File, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> h5py.Dataset:
     """A dataset of this file itself, of this shape and type."""
+    import h5py
+
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):  # other links point to other names or files
         raise DataCorrupt(
             f"{path} holds no {name!r}; it holds {', '.join(map(str, [*file][:8])) or 'nothing'}. Fetch the official file."

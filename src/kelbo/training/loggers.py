@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
-
 from kelbo.runs.journal import Row
 
 
@@ -13,6 +11,8 @@ class TensorBoard:
     """Scalars as TensorBoard events in `folder`; rows from `purge_step` on that a stopped run left are hidden."""
 
     def __init__(self, folder: Path, purge_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # here, since it loads 150 modules
+
         self.writer = SummaryWriter(str(folder), purge_step=purge_step)
 
     def __call__(self, row: Row) -> None:
