@@ -76,10 +76,8 @@ def _rate(recipe: Recipe) -> Rate:
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with seeded(0, "probe"):
         state = beginning(recipe, data, fabric)
-    update, order = (
-        build.update(recipe, fabric),
-        Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device),
-    )
+    update = build.update(recipe, fabric)
+    order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
     batches = (batch.seen(data.levels) for batch in order)
     times = [time.perf_counter()]
     while len(times) < 3 or times[-1] - times[1] < SECONDS:  # the first step makes what the others reuse

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,7 +15,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study_folder import Study
 from kelbo.sweeps.choice import choose
-from kelbo.sweeps.definition import lay, recipe_of, status_of
+from kelbo.sweeps.definition import lay, recipe_of, save_status
 from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.queue import work_off
@@ -156,11 +156,10 @@ def train_entries(
     """
     todo = {entry.title: entry for entry, _ in jobs}
 
-    def keep(title: str, told: dict[str, Any]) -> None:
-        if title in todo and told.get("state") in ("done", "failed"):
-            with suppress(OSError):  # a full disk, of which the lane's own error speaks
-                todo[title].sweep.save_status(todo[title].name, status_of(told))
-        watch(title, told)
+    def keep(title: str, report: dict[str, Any]) -> None:
+        if title in todo:
+            save_status(todo[title].sweep, todo[title].name, report)
+        watch(title, report)
 
     def log(title: str) -> Path:
         return todo[title].sweep.log(todo[title].name) if title in todo else study.log(title)

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kelbo.sweeps.interrupts import Signals
-from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, failure_of, unheard
+from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, failure_of, unheard
 from kelbo.sweeps.joining import Demand, has_accelerators, here, joined, require_ready, require_room
 from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
+from kelbo.training.signals import Signals
 
 LOOK = 0.3
 """seconds between two looks at the jobs' reports"""
@@ -56,35 +56,23 @@ def work_off_on_ray(
         demand = Demand(cpus_per_job, float(has_accelerators(ray)) if gpus_per_job is None else gpus_per_job)
         require_ready(ray, require_room(ray, demand), folder)
         with Signals() as signals:
-            return _OnRay(ray, jobs, demand, watch, retries, log, signals).run()
+            tasks = [_Task(_absolute(job)) for job in jobs]
+            return _OnRay(ray, tasks, Ledger(tasks, watch, retries, signals), demand, log).run()
 
 
 @dataclass
-class _Task:
-    job: Job
-    attempts: int = 0
-    seconds: float = 0.0
-    begun: float = 0.0
-    outcome: Outcome | None = None
+class _Task(Task):
     ref: Any = None
 
 
 class _OnRay:
     def __init__(
-        self,
-        ray: Any,
-        jobs: Sequence[Job],
-        demand: Demand,
-        watch: Watch,
-        retries: int,
-        log: Callable[[str], Path] | None,
-        signals: Signals,
+        self, ray: Any, tasks: Sequence[_Task], ledger: Ledger, demand: Demand, log: Callable[[str], Path] | None
     ) -> None:
-        self.ray, self.watch, self.retries, self.log, self.signals = ray, watch, retries, log, signals
-        self.tasks = {job.name: _Task(_absolute(job)) for job in jobs}
-        self.halted: Failure | None = None
-        self.asked: Any = None
-        self.passed_on, self.stopping = 0, 0.0
+        self.ray, self.ledger, self.watch, self.log = ray, ledger, ledger.watch, log
+        self.tasks = {task.job.name: task for task in tasks}
+        self.reports: Any = None
+        self.stopping = 0.0
         self.threads = max(1, int(demand.cpus))
         # Ray's own retries would restart a job that we count as dead, and cannot tell which errors would happen again
         self.work = ray.remote(work).options(
@@ -102,13 +90,10 @@ class _OnRay:
                 self._listen()
                 for ref in ended:
                     self._ended(running[ref], self._result(ref))
-                self._pass_signals_on()
+                self._forward_signals()
         finally:
             self.ray.kill(self.lines)
-        if self.signals.caught:
-            done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks.values())
-            raise self.signals.stopped(done, len(self.tasks))
-        return [task.outcome for task in self.tasks.values() if task.outcome]
+        return self.ledger.outcomes()
 
     def _awaited(self, task: _Task) -> bool:
         in_time = not self.stopping or time.perf_counter() - self.stopping < PATIENCE
@@ -121,11 +106,11 @@ class _OnRay:
 
     def _listen(self) -> None:
         """Take the reports. A slow answer is awaited at the next look, since each report is delivered only once."""
-        self.asked = self.asked or self.lines.take.remote()
-        if not self.ray.wait([self.asked], timeout=LOOK)[0]:
+        self.reports = self.reports or self.lines.take.remote()
+        if not self.ray.wait([self.reports], timeout=LOOK)[0]:
             return
-        told, self.asked = self.ray.get(self.asked), None
-        for name, line in told:
+        lines, self.reports = self.ray.get(self.reports), None
+        for name, line in lines:
             task = self.tasks[name]
             if "attempt" in line:
                 self._begun(task, line)
@@ -144,48 +129,35 @@ class _OnRay:
         try:
             return self.ray.get(ref)
         except errors.TaskCancelledError:
-            return Ended(failure=Failure(self._why_not_begun(), "NotBegun", final=True, fatal=False))
+            return Ended(failure=self.ledger.not_begun())
         except errors.RayTaskError as error:  # outside the job itself: the job or its value cannot be pickled
             return Ended(failure=failure_of(error.cause))
         except errors.RayError as error:
             what = " ".join(str(error).split()).partition(". ")[0]
-            told = f"its process or machine died ({what})"
-            return Ended(failure=Failure(told, "ProcessDied", final=False, fatal=False))
-
-    def _why_not_begun(self) -> str:
-        return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
+            return Ended(
+                failure=Failure(f"its process or machine died ({what})", "ProcessDied", final=False, fatal=False)
+            )
 
     def _ended(self, task: _Task, ended: Ended) -> None:
         if ended.begun:
             self._begun(task, ended.begun)
         since = time.perf_counter() - task.begun if task.begun else 0.0
         task.seconds += since if ended.seconds is None else ended.seconds
-        task.ref = None
-        name, attempts, seconds, failure = task.job.name, task.attempts, task.seconds, ended.failure
-        if failure is None:
-            task.outcome = Outcome(name, ended.value, None, None, attempts, seconds)
-            self.watch(name, {"state": "done", "seconds": seconds})
-            return
-        if failure.fatal and self.halted is None:
-            self.halted = failure
-            self._cancel([waiting for waiting in self.tasks.values() if waiting.ref is not None and not waiting.begun])
-        again = not (failure.final or self.signals.caught or self.halted) and attempts <= self.retries
-        if failure.kind != "NotBegun":
-            self.watch(name, {"state": "again" if again else "failed", **failure._asdict()})
-        if again:
+        task.ref, before = None, self.ledger.halted
+        if self.ledger.end(task, ended.value, ended.failure):
             self._submit(task)
-        else:
-            task.outcome = Outcome(name, None, failure.error, failure.kind, attempts, seconds, failure.remedy)
+        if self.ledger.halted is not before:
+            self._cancel([waiting for waiting in self.tasks.values() if waiting.ref is not None and not waiting.begun])
 
     def _cancel(self, tasks: Sequence[_Task], *, force: bool = False) -> None:
         for task in tasks:
             self.ray.cancel(task.ref, force=force)
 
-    def _pass_signals_on(self) -> None:
+    def _forward_signals(self) -> None:
         """Forward the first signal as SIGINT, on which training saves; the second ends the processes."""
-        if self.signals.count > self.passed_on:
-            self.passed_on, self.stopping = self.signals.count, self.stopping or time.perf_counter()
-            self._cancel([task for task in self.tasks.values() if task.ref is not None], force=self.passed_on > 1)
+        if (count := self.ledger.signals.count) > self.ledger.forwarded:
+            self.ledger.forwarded, self.stopping = count, self.stopping or time.perf_counter()
+            self._cancel([task for task in self.tasks.values() if task.ref is not None], force=count > 1)
 
 
 def _absolute(job: Job) -> Job:

@@ -90,7 +90,6 @@ def train_lanes(
     *,
     watch: Watch = unheard,
     work: WorkOff = work_off,
-    call: Callable[..., object] = train_lane,
     retry_diverged: bool = False,
     **how: Any,
 ) -> list[Outcome]:
@@ -98,7 +97,7 @@ def train_lanes(
 
     A lane that diverged is left alone: it would take the same steps again. retry_diverged: resume it from its last checkpoint
     anyway, because something other than its recipe has changed that rounds differently: the hardware, the versions, or
-    whether lanes are stacked. work: runs the jobs, with the options `how`. call: trains a lane, with `train_lane`'s arguments.
+    whether lanes are stacked. work: runs the jobs, with the options `how`.
     RunError if another process runs this sweep, or has laid another one here; Interrupted after a signal, once the running
     lanes are saved.
     """
@@ -109,24 +108,25 @@ def train_lanes(
                 f"Another command has just created another sweep in {sweep.path}. Choose another folder.",
                 remedy=("out",),
             )
-        jobs = [Job(a.name, call, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
+        jobs = [Job(a.name, train_lane, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
 
-        def keep(name: str, told: dict[str, Any]) -> None:
-            if told.get("state") in ("done", "failed"):
-                with suppress(OSError):  # on a full disk the lane's own error, which is reported, matters more
-                    sweep.save_status(name, status_of(told))
-            watch(name, told)
+        def keep(name: str, report: dict[str, Any]) -> None:
+            save_status(sweep, name, report)
+            watch(name, report)
 
         return work(jobs, watch=keep, log=sweep.log, **how)
 
 
-def status_of(told: dict[str, Any]) -> dict[str, Any]:
-    """How a lane ended, as the folder keeps it: done, diverged, stopped or failed, and why."""
-    if told["state"] == "done":
-        return {"state": "done", "error": None}
-    states = {"Divergence": "diverged", "Interrupted": "stopped"}
-    state = states.get(told.get("kind", ""), "failed")
-    return {"state": state, "error": told.get("error"), "remedy": list(told.get("remedy", ()))}
+def save_status(sweep: Sweep, lane: str, report: dict[str, Any]) -> None:
+    """If a lane has ended, keep how in the sweep's folder: done, diverged, stopped or failed, and why."""
+    if report.get("state") not in ("done", "failed"):
+        return
+    status: dict[str, Any] = {"state": "done", "error": None}
+    if report["state"] == "failed":
+        state = {"Divergence": "diverged", "Interrupted": "stopped"}.get(report.get("kind", ""), "failed")
+        status = {"state": state, "error": report.get("error"), "remedy": list(report.get("remedy", ()))}
+    with suppress(OSError):  # on a full disk the lane's own error, which is reported, matters more
+        sweep.save_status(lane, status)
 
 
 def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:

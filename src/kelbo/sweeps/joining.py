@@ -64,10 +64,7 @@ def joined(address: str | None) -> Iterator[Any]:
     own = address in (None, "local")
     if address is not None and not own:
         require_reachable(address)
-    before, mode = (
-        signal.getsignal(signal.SIGTERM),
-        os.environ.get(MODE),
-    )  # Ray replaces the handler and sets the variable
+    before, mode = signal.getsignal(signal.SIGTERM), os.environ.get(MODE)  # Ray replaces the one and sets the other
     with _quiet():
         try:
             _init(ray, None if own else address)
@@ -191,8 +188,8 @@ def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
     else:
         with NamedTemporaryFile(dir=folder.absolute(), prefix=".seen-", suffix=".partial") as mark:
             answers = _ask(ray, nodes, Path(mark.name))
-    own = version()
-    wrong = [f"{name} {a if isinstance(a, str) else f'has {a.kelbo}'}" for name, a in answers if _version(a) != own]
+    own, said = version(), [(name, a if isinstance(a, str) else f"has {a.kelbo}") for name, a in answers]
+    wrong = [f"{name} {words}" for name, words in said if words != f"has {own}"]
     if wrong:
         raise RunError(f"Every machine of the Ray cluster must have kelbo {own}: {'; '.join(wrong)}.")
     if blind := [name for name, answer in answers if not isinstance(answer, str) and not answer.sees]:
@@ -205,21 +202,19 @@ def require_ready(ray: Any, nodes: Sequence[Node], folder: Path | None) -> None:
 
 def here(ray: Any) -> Any:
     """Schedules an actor on this machine, so that it lives as long as this driver."""
+    return _on(ray.get_runtime_context().get_node_id())
+
+
+def _on(node: str) -> Any:
     there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-    return there(ray.get_runtime_context().get_node_id(), soft=False)
-
-
-def _version(answer: Machine | str) -> str | None:
-    return None if isinstance(answer, str) else answer.kelbo
+    return there(node, soft=False)
 
 
 def _ask(ray: Any, nodes: Sequence[Node], mark: Path | None) -> list[tuple[str, Machine | str]]:
     """Each machine's name and its answer, or why it has none, in words."""
-    there = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
     ask = ray.remote(look)
     answers = [
-        ask.options(num_cpus=0, max_retries=0, scheduling_strategy=there(node.identity, soft=False)).remote(mark)
-        for node in nodes
+        ask.options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node.identity)).remote(mark) for node in nodes
     ]
     ray.wait(answers, num_returns=len(answers), timeout=ANSWER)
     return [(node.name, _answer(ray, ref)) for node, ref in zip(nodes, answers, strict=True)]

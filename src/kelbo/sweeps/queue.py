@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
-from kelbo.sweeps.interrupts import Signals
-from kelbo.sweeps.jobs import Failure, Job, Outcome, Watch, unheard
+from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, unheard
 from kelbo.sweeps.worker import work
+from kelbo.training.signals import Signals
 
 MEMORY = 2 * 2**30
 """bytes of memory that are reserved for a worker"""
@@ -65,67 +65,37 @@ def work_off(
         return []
     count = min(workers or workers_here(len(jobs)), len(jobs))
     with Signals() as signals:
-        return _Queue(jobs, count, threads or max(1, cores() // count), watch, retries, log, signals).run()
-
-
-@dataclass
-class _Task:
-    job: Job
-    attempts: int = 0
-    seconds: float = 0.0
-    begun: float = 0.0
-    outcome: Outcome | None = None
-
-    def end(self, value: object, failure: Failure | None) -> None:
-        error, kind, remedy = (failure.error, failure.kind, failure.remedy) if failure else (None, None, ())
-        self.outcome = Outcome(self.job.name, value, error, kind, self.attempts, self.seconds, remedy)
+        ledger = Ledger([Task(job) for job in jobs], watch, retries, signals)
+        return _Queue(ledger, count, threads or max(1, cores() // count), log).run()
 
 
 @dataclass
 class _Worker:
     process: Any
     connection: Connection
-    task: _Task | None = field(default=None)
+    task: Task | None = None
 
 
 class _Queue:
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        workers: int,
-        threads: int,
-        watch: Watch,
-        retries: int,
-        log: Callable[[str], Path] | None,
-        signals: Signals,
-    ) -> None:
-        self.tasks = [_Task(job) for job in jobs]
-        self.waiting = deque(self.tasks)
-        self.threads, self.watch, self.retries, self.log, self.signals = threads, watch, retries, log, signals
-        self.halted: Failure | None = None
-        self.passed_on = 0
+    def __init__(self, ledger: Ledger, workers: int, threads: int, log: Callable[[str], Path] | None) -> None:
+        self.ledger, self.threads, self.log = ledger, threads, log
+        self.waiting = deque(ledger.tasks)
         self.workers = [self._start(number) for number in range(workers)]
 
     def run(self) -> list[Outcome]:
         try:
             while self._give_out() or any(worker.task for worker in self.workers):
                 self._listen()
-                self._pass_signals_on()
+                self._forward_signals()
         finally:
             self._close()
         for task in self.waiting:
-            task.end(None, Failure(self._why_not_begun(), "NotBegun", final=False, fatal=False))
-        if self.signals.caught:
-            done = sum(task.outcome is not None and task.outcome.error is None for task in self.tasks)
-            raise self.signals.stopped(done, len(self.tasks))
-        return [task.outcome for task in self.tasks if task.outcome]
-
-    def _why_not_begun(self) -> str:
-        return f"not begun, since another could not write: {self.halted.error}" if self.halted else "not begun"
+            self.ledger.end(task, None, self.ledger.not_begun())
+        return self.ledger.outcomes()
 
     def _give_out(self) -> bool:
         """Hand waiting jobs to idle workers; returns whether any job still waits."""
-        if self.signals.caught or self.halted:
+        if self.ledger.signals.caught or self.ledger.halted:
             return False
         for number, worker in enumerate(self.workers):
             if worker.task or not self.waiting:
@@ -134,7 +104,7 @@ class _Queue:
                 worker = self.workers[number] = self._start(number)
             task = worker.task = self.waiting.popleft()
             task.attempts, task.begun = task.attempts + 1, time.perf_counter()
-            self.watch(task.job.name, {"state": "begun", "attempt": task.attempts})
+            self.ledger.watch(task.job.name, {"state": "begun", "attempt": task.attempts})
             with suppress(OSError):  # it has just died, which _listen finds
                 worker.connection.send((task.job, self.log(task.job.name) if self.log else None))
         return bool(self.waiting)
@@ -152,7 +122,7 @@ class _Queue:
             while worker.task and worker.connection.poll():
                 kind, content = worker.connection.recv()
                 if kind == "told":
-                    self.watch(worker.task.job.name, content)
+                    self.ledger.watch(worker.task.job.name, content)
                 else:
                     self._ended(worker, *((content, None) if kind == "done" else (None, content)))
             if worker.task and not worker.process.is_alive() and not worker.connection.poll():
@@ -162,33 +132,23 @@ class _Queue:
             code = worker.process.exitcode
             how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
             if worker.task:  # our signal kills a job that has no step to save yet
-                kind = "Interrupted" if self.signals.caught else "ProcessDied"
+                kind = "Interrupted" if self.ledger.signals.caught else "ProcessDied"
                 self._ended(worker, None, Failure(f"its process {how}", kind, final=False, fatal=False))
 
     def _ended(self, worker: _Worker, value: object, failure: Failure | None) -> None:
         task, worker.task = worker.task, None
         assert task is not None
         task.seconds += time.perf_counter() - task.begun
-        if failure is None:
-            task.end(value, None)
-            self.watch(task.job.name, {"state": "done", "seconds": task.seconds})
-            return
-        if failure.fatal:
-            self.halted = failure
-        again = not (failure.final or self.halted or self.signals.caught) and task.attempts <= self.retries
-        self.watch(task.job.name, {"state": "again" if again else "failed", **failure._asdict()})
-        if again:
+        if self.ledger.end(task, value, failure):
             self.waiting.append(task)
-        else:
-            task.end(None, failure)
 
-    def _pass_signals_on(self) -> None:
+    def _forward_signals(self) -> None:
         """Forward the first signal as SIGTERM, on which training saves; the second as SIGKILL."""
-        if self.signals.count > self.passed_on:
-            self.passed_on = self.signals.count
+        if (count := self.ledger.signals.count) > self.ledger.forwarded:
+            self.ledger.forwarded = count
             for worker in self.workers:
                 if worker.task and worker.process.is_alive():
-                    (worker.process.terminate if self.passed_on == 1 else worker.process.kill)()
+                    (worker.process.terminate if count == 1 else worker.process.kill)()
 
     def _start(self, number: int) -> _Worker:
         ours, theirs = multiprocessing.get_context("spawn").Pipe()

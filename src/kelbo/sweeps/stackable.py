@@ -33,9 +33,8 @@ def stackable(recipes: Sequence[Recipe]) -> None:
     for other in recipes[1:]:
         for path, one, another in _differing(recipes[0].model_dump(mode="json"), other.model_dump(mode="json")):
             free = any(f"{path}.".startswith(f"{own}.") for own in OWN)
-            if not free or (
-                path == "likelihood.scale" and None in (one, another)
-            ):  # without one it is learned: one more parameter
+            learned = path == "likelihood.scale" and None in (one, another)  # one lane has a parameter more
+            if not free or learned:
                 raise RecipeError(
                     f"These lanes cannot be stacked: {path} is {_text(one)} in one and {_text(another)} in another. Stacked "
                     "lanes share data, network, kinds of likelihood and optimiser, batch size and steps; train these with "

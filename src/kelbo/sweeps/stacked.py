@@ -20,14 +20,14 @@ from kelbo.machine import keep_freed_memory
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
-from kelbo.sweeps.interrupts import Signals
-from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, unheard
+from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, stopped, unheard
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.stackable import require_lanes, stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
 from kelbo.sweeps.stacked_step import StackedLane, Step
 from kelbo.training import Values
+from kelbo.training.signals import Signals
 
 TOLD_EVERY = 10
 """steps"""
@@ -76,14 +76,12 @@ def work_off_stacked(
     *,
     watch: Watch = unheard,
     log: Callable[[str], Path] | None = None,  # noqa: ARG001
-    fabric: Fabric | None = None,
-    graph: bool = False,
 ) -> list[Outcome]:
     """`train_stacked` with the face of `kelbo.sweeps.queue.work_off`, for jobs that are lanes. They write no logs."""
     if other := next((job for job in jobs if job.call is not train_lane), None):
         raise RecipeError(f"Only lanes can be stacked; {other.name} is another job. Use the queue.", remedy=("how",))
     recipes, folders = ([job.arguments[place] for job in jobs] for place in (0, 1))
-    return train_stacked(recipes, folders, names=[job.name for job in jobs], watch=watch, fabric=fabric, graph=graph)
+    return train_stacked(recipes, folders, names=[job.name for job in jobs], watch=watch)
 
 
 class _Member:
@@ -200,4 +198,5 @@ class _Together:
         return Interrupted(f"Stopped by {self.signals.caught} after step {member.run.state.step}, which is saved.")
 
     def _stopped(self) -> Interrupted:
-        return self.signals.stopped(sum(outcome.error is None for outcome in self.outcomes.values()), len(self.names))
+        done = sum(outcome.error is None for outcome in self.outcomes.values())
+        return stopped(self.signals, done, len(self.names))
