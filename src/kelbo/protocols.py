@@ -163,6 +163,9 @@ class Posterior(Protocol):
 class Prior(nn.Module, ABC):
     """p(z) of one group of latents, or p(z | given)."""
 
+    standard: ClassVar[bool] = False
+    """whether it is N(0, I), whatever is given"""
+
     @abstractmethod
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
         """log p(z) in nats, (B,)."""
@@ -281,6 +284,7 @@ class FlatLatent(ABC):
     """A model with one vector of K latents, which traversals, scores of codes and the like need."""
 
     latent_dims: int
+    prior: Prior
 
     @abstractmethod
     def posterior(self, batch: Batch) -> Posterior:

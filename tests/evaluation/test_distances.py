@@ -37,7 +37,7 @@ def test_the_distance_is_that_of_the_two_clouds(images):
     network, vae = feature_network("random-0", SHAPE), model()
     found = image_distances(vae, network, images, replicates=3)
     real = network(images.spread(300)).numpy()
-    drawn = np.concatenate([network(batch).numpy() for batch in samples(vae, 300)])
+    drawn = np.concatenate([network(batch).numpy() for batch in samples(vae, images)])
     decoded = np.concatenate([network(batch).numpy() for batch in reconstructions(vae, images)])
     assert found["sample"]["frechet"]["value"] == pytest.approx(frechet_of(real, drawn).distance, rel=1e-6)
     assert found["reconstruction"]["frechet"]["value"] == pytest.approx(frechet_of(real, decoded).distance, rel=1e-6)

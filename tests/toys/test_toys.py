@@ -1,6 +1,7 @@
 """A model of each kind to come, trained, stopped, resumed, evaluated and shown as the library's own are, each from one file."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -11,10 +12,14 @@ from tests.toys import clip, discrete, three_players, two_conditions, two_groups
 
 from kelbo.data.batches import Batches
 from kelbo.distributed.fabric import Fabric
-from kelbo.errors import RecipeError
-from kelbo.evaluation import sample
+from kelbo.errors import RecipeError, ScoreError
+from kelbo.evaluation import encode, interpolate, sample, traverse
+from kelbo.evaluation.features import feature_network
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.doctor import examine
 from kelbo.experiments.running import beginning
+from kelbo.experiments.scoring import score_run
+from kelbo.protocols import FlatLatent
 from kelbo.runs import Run
 from kelbo.seeds import seeded
 from kelbo.sweeps.stackable import require_lanes
@@ -48,12 +53,6 @@ def files(run):
 
 def rows(run):
     return [{name: value for name, value in row.items() if name != "images_per_second"} for row in run.journal.rows()]
-
-
-def conditions(experiment, count):
-    given = experiment.pictured(count).given
-    assert all(len(value) == count for value in given.values())
-    return given
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(toy, trained, tmp_path):
@@ -94,12 +93,50 @@ def test_the_record_has_the_rate_of_each_group(opened, trained):
 
 
 def test_samples_are_drawn_under_the_conditions_of_the_data(opened):
-    given = conditions(opened, 5)
+    given = opened.conditions(5)
     drawn = sample(opened.model, 5, given=given, temperature=0.7)
     assert drawn.shape == (5, *opened.model.event)
     np.testing.assert_array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7))
     assert not np.array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7, seed=1))
     assert sample(opened.model, 5, given=given, noise=True).shape == drawn.shape
+
+
+def test_conditions_begin_again_if_more_are_asked_for_than_there_are(opened):
+    count = len(opened.data.test)
+    for name, value in opened.conditions(count + 2).items():
+        assert torch.equal(value[:count], opened.pictured(count).given[name])
+        assert torch.equal(value[count:], value[:2])
+
+
+def test_only_a_model_with_one_vector_of_latents_is_asked_for_it(opened):
+    model, one = opened.model, opened.image(0)
+    asks = (
+        lambda: traverse(model, one, [0], [0.0]),
+        lambda: interpolate(model, one, one, 2),
+        lambda: encode(model, opened.data.test),
+        opened.latents_by_rate,
+    )
+    for ask in asks:
+        with (
+            nullcontext() if isinstance(model, FlatLatent) else pytest.raises(ScoreError, match="one vector of latents")
+        ):
+            ask()
+
+
+def test_scores_that_a_model_cannot_have_are_missing_with_a_reason(opened):
+    standard = isinstance(opened.model, FlatLatent) and opened.model.prior.standard
+    with nullcontext() if standard else pytest.raises(ScoreError, match="The rate is split"):
+        score_run(opened, ["latents"])
+    network = feature_network("random-0", (1, 8, 8))
+    pictures = len(opened.model.event) == 3
+    with nullcontext() if pictures else pytest.raises(ScoreError, match="look at images"):
+        score_run(opened, ["images"], network=network, images=8)
+
+
+def test_the_doctor_speaks_of_groups_if_there_is_no_vector_of_latents(opened):
+    found = {one.code for one in examine(opened.model, opened.data.train, opened.data.test, opened.rows())}
+    told = {"latents-used", "latents-inactive"} if isinstance(opened.model, FlatLatent) else {"groups-used"}
+    assert found & (told | {"collapsed"})
 
 
 def test_a_run_with_averaged_weights_is_opened_with_them(toy, trained, opened):

@@ -88,8 +88,12 @@ def passes(images: Images, batch_size: int, device: torch.device, rank: int = 0,
 
 def batch_at(images: Images, index: Tensor, device: torch.device) -> Batch:
     """The examples at `index` (int64, on the images' device) and what is given of them, as levels on `device`."""
-    given = {name: _moved(value, device) for name, value in images.given_at(index).items()}
-    return Batch(_moved(images.take(index), device), given)
+    return Batch(_moved(images.take(index), device), given_at(images, index, device))
+
+
+def given_at(images: Images, index: Tensor, device: torch.device) -> dict[str, Tensor]:
+    """What is given of the examples at `index` (int64, on the images' device), on `device`; {} if nothing."""
+    return {name: _moved(value, device) for name, value in images.given_at(index).items()}
 
 
 def share(count: int, batch_size: int, rank: int, world: int) -> range:

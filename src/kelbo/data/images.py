@@ -46,7 +46,7 @@ class Images(ABC):
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Bytes that the stored pixels occupy."""
+        """Bytes that the stored pixels and conditions occupy."""
 
     @property
     def dims(self) -> int:
@@ -54,10 +54,13 @@ class Images(ABC):
         return int(np.prod(self.shape))
 
     def fingerprint(self, count: int = 4096) -> str:
-        """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images."""
+        """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images, with conditions."""
         digest = hashlib.sha256(repr((len(self), self.shape, self.levels)).encode())
         for part in self.spread_index(count).split(256):
-            digest.update(self.take(part.to(self.device)).cpu().numpy().tobytes())
+            index = part.to(self.device)
+            digest.update(self.take(index).cpu().numpy().tobytes())
+            for name, value in sorted(self.given_at(index).items()):
+                digest.update(repr((name, value.dtype, value.shape)).encode() + value.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def spread(self, count: int) -> Tensor:
@@ -203,6 +206,10 @@ class GivenImages(_Derived):
 
     def given_at(self, index: Tensor) -> dict[str, Tensor]:
         return {name: value.index_select(0, index) for name, value in self.given.items()}
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes + sum(value.nbytes for value in self.given.values())
 
     def to(self, device: torch.device) -> GivenImages:
         return GivenImages(self.parent.to(device), {name: value.to(device) for name, value in self.given.items()})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kelbo.data.batches import passes
+from kelbo.data.batches import given_at, passes
 from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
@@ -26,12 +26,13 @@ BATCH = 256
 """images at a time"""
 
 
-def samples(model: Model, count: int, seed: int = 0) -> Iterator[torch.Tensor]:
-    """`count` draws of the prior decoded to the likelihood's mean, in batches of intensities."""
+def samples(model: Model, images: Images, seed: int = 0) -> Iterator[torch.Tensor]:
+    """As many draws of the prior as there are images, each under the conditions of one; in batches of decoded means."""
     noise = Source(seed_for(seed, "evaluation"))
-    for first in range(0, count, BATCH):
+    for index in torch.arange(len(images), device=images.device).split(BATCH):
         with model.evaluating(), all_drawing_from(noise):
-            decoded = model.mean(model.decode(model.sample(min(BATCH, count - first))))
+            given = given_at(images, index, model.device)
+            decoded = model.mean(model.decode(model.sample(len(index), given), given))
         yield decoded  # outside of the block, which must not hold for the caller
 
 
@@ -53,7 +54,7 @@ def clouds(
     """
     found = {"reconstruction": features_of(network, reconstructions(model, images, draw=sampled, seed=seed))}
     if model.has_rate:
-        found["sample"] = features_of(network, samples(model, len(images), seed))
+        found["sample"] = features_of(network, samples(model, images, seed))
     return found
 
 
@@ -62,10 +63,12 @@ def image_distances(
 ) -> dict[str, dict[str, Any]]:
     """Fréchet and kernel distance, precision, recall, density and coverage, of samples and, apart, of reconstructions.
 
-    The reference is `count` images of the split (all, where there are fewer); as many samples are drawn, and those very
-    images are reconstructed. ScoreError with fewer than 8 images. Returns, for "sample" and "reconstruction", one entry a
-    score with its interval, and the clouds' fingerprint.
+    The reference is `count` images of the split (all, where there are fewer); as many samples are drawn, under their
+    conditions, and those very images are reconstructed. ScoreError with fewer than 8 images, or if examples are no images.
+    Returns, for "sample" and "reconstruction", one entry a score with its interval, and the clouds' fingerprint.
     """
+    if len(images.shape) != 3:
+        raise ScoreError(f"Distances look at images (C, H, W); these examples have the shape {images.shape}.")
     chosen = evenly(images, count)
     if len(chosen) < 8:
         raise ScoreError(f"Distances of image clouds need at least 8 images; the split has {len(chosen)}.")

@@ -13,7 +13,7 @@ from kelbo.evaluation.reference import evenly
 from kelbo.intervals import known, margin
 from kelbo.metrics.likelihood import active_units
 from kelbo.metrics.rate_parts import RateEstimate, rate_parts
-from kelbo.protocols import Model
+from kelbo.protocols import FlatLatent, Model
 
 TABLE, EXAMPLES = 20_000, 5_000
 """images that make up q(z), and those of them from which z is drawn: minutes become seconds on large splits"""
@@ -21,14 +21,25 @@ TABLE, EXAMPLES = 20_000, 5_000
 NO_RATE = "A plain autoencoder's code is a point: it has no rate to split. Train a vae."
 
 
+def no_parts(model: Model) -> str | None:
+    """Why the rate of this model cannot be split; None if it can."""
+    if not model.has_rate:
+        return NO_RATE
+    if not isinstance(model, FlatLatent):
+        return f"The rate is split for a model with one vector of latents; {type(model).__name__} has other latents."
+    if not model.prior.standard:
+        return f"The rate is split under a standard normal prior; that of this model is {type(model.prior).__name__}."
+    return None
+
+
 def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[str, Any]:
     """The rate's three parts, the marginal KL and the active units, as JSON, nats per image.
 
     Of a split of more than 20,000 images so many are taken, spread evenly; z is drawn from the posteriors of 5,000 at the
-    most. ScoreError of a model without a rate.
+    most. ScoreError if the rate of such a model has no such parts.
     """
-    if not model.has_rate:
-        raise ScoreError(NO_RATE)
+    if reason := no_parts(model):
+        raise ScoreError(reason)
     chosen = evenly(images, TABLE)
     means, scales = encode(model, chosen)
     examples = min(EXAMPLES, len(means))

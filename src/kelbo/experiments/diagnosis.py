@@ -183,6 +183,15 @@ def latents(rate: float, active: int, dims: int, source: str | None) -> Finding:
     return finding("latents-used", "fine", **told)
 
 
+def groups(rates: Sequence[float], source: str | None) -> Finding:
+    """Of the mean rate of each group of latents, nats per image."""
+    rate = sum(rates)
+    if rate < COLLAPSED:
+        return _collapsed(rate, source, None)
+    used = sum(one >= COLLAPSED for one in rates)
+    return finding("groups-used", "fine", used=used, groups=len(rates), least=COLLAPSED, rate=rate)
+
+
 def sigma(
     sigma: float, rmse: float, train_rmse: float, source: str | None, floor: float | None, share: float
 ) -> list[Finding]:

@@ -10,7 +10,7 @@ from kelbo.bound import Bound
 from kelbo.data.batches import batch_at
 from kelbo.data.images import Images
 from kelbo.evaluation.calibrate import calibration
-from kelbo.evaluation.latent_scores import scores_of_latents
+from kelbo.evaluation.latent_scores import no_parts, scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
 from kelbo.experiments import diagnosis
@@ -54,7 +54,7 @@ def examine(
         likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
         test=evaluate(model, test, weigh=weigh),
-        latents=scores_of_latents(model, test) if model.has_rate and len(test) >= LEAST else None,
+        latents=scores_of_latents(model, test) if len(test) >= LEAST and not no_parts(model) else None,
         pit=calibration(model, test, count=500),
         brightest=float(intensities(train.spread(1000), train.levels).max()),
         outside=float(((mean < low) | (mean > high)).float().mean()),
@@ -70,8 +70,10 @@ def _not_judged(about: str, record: Record, split: str = "test") -> list[Finding
 
 def latents(seen: Examined) -> list[Finding]:
     used, rate = seen.test["latents"], seen.test["rate"]
-    if used is None:
+    if rate is None:
         return [finding("no-rate", "fine")]
+    if used is None:
+        return [diagnosis.groups(seen.test["rate_per_group"], seen.likelihood.sigma_from)]
     if used["active_units"] is None:
         return _not_judged("latents", seen.test)
     return [diagnosis.latents(rate["mean"], used["active_units"], used["dims"], seen.likelihood.sigma_from)]
@@ -98,7 +100,8 @@ def units(seen: Examined) -> list[Finding]:
 
 def prior(seen: Examined) -> list[Finding]:
     if seen.latents is None:
-        return _not_judged("prior", seen.test) if seen.test["latents"] is not None else []
+        few = seen.test["latents"] is not None and seen.test["settings"]["images"] < LEAST
+        return _not_judged("prior", seen.test) if few else []
     marginal, by_latent = (seen.latents[name]["value"] for name in ("marginal_kl", "dimension_wise_kl"))
     information, images = seen.latents["index_code_mutual_information"], seen.latents["details"]["images"]
     rate = seen.test["rate"]["mean"]

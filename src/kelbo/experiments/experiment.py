@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kelbo.bound import Batch, Bound
-from kelbo.data.batches import batch_at
+from kelbo.data.batches import batch_at, given_at
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import plain_autograd
@@ -121,6 +122,13 @@ class Experiment:
         """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
         images = split_of(self.data, split)
         return batch_at(images, images.spread_index(count).to(images.device), self.device).seen(images.levels)
+
+    def conditions(self, count: int, split: str = "test") -> dict[str, Tensor]:
+        """What is given of `count` examples spread evenly over a split, of them again if there are fewer; {} if nothing."""
+        images = split_of(self.data, split)
+        index = images.spread_index(count)
+        index = index.repeat(-(-count // len(index)))[:count]
+        return given_at(images, index.to(images.device), self.device)
 
     def image(self, index: int, split: str = "test") -> Batch:
         """One image of a split, intensities (1, C, H, W). RecipeError if there are fewer."""

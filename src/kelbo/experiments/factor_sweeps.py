@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kelbo import evaluation
-from kelbo.bound import Batch
+from kelbo.data.batches import batch_at
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.images import SubsetImages
 from kelbo.evaluation.encode import encode
@@ -45,7 +45,8 @@ def sweeps(factors: Factors, most: int) -> list[torch.Tensor]:
 def swept_images(experiment: Experiment, whole: FactorImages) -> dict[str, Any]:
     """Each factor's sweep, one after the other, and the decoder's means at their codes: intensities (N, C, H, W) each."""
     moved = sweeps(whole.factors, VALUES)
-    batch = Batch(whole.take(torch.cat(moved)).to(experiment.device)).seen(whole.images.levels)
+    index = whole.factors.index(torch.cat(moved)).to(whole.images.device)
+    batch = batch_at(whole.images, index, experiment.device).seen(whole.images.levels)
     made = evaluation.reconstruct(experiment.model, batch)
     return {"values": [len(rows) for rows in moved], "images": batch.x.cpu().numpy(), "made": made}
 

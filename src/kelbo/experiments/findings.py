@@ -59,6 +59,13 @@ def _latents_used(active: int, dims: int, rate: float) -> str:
     return f"{active} of {counted(dims, 'latent')} are active; the rate is {rate:.2f} nats per image."
 
 
+def _groups_used(used: int, groups: int, least: float, rate: float) -> str:
+    return (
+        f"{used} of {counted(groups, 'group')} of latents have a rate of {least:g} nats or more; the rate is {rate:.2f} nats "
+        "per image."
+    )
+
+
 def _prior(gap: float, rate: float, per_latent_images: int | None) -> str:
     if per_latent_images is None:
         return f"KL(q(z) ‖ p(z)) is about {gap:.2f} nats, and the rate is {rate:.2f}."
@@ -200,6 +207,7 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "collapsed": _collapsed,
     "latents-inactive": _latents_inactive,
     "latents-used": _latents_used,
+    "groups-used": _groups_used,
     "no-rate": lambda: "A plain autoencoder: its code is a point and has no rate.",
     "prior-far": _prior_far,
     "prior-near": _prior,

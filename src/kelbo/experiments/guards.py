@@ -16,8 +16,8 @@ from kelbo.runs import Run
 def outline_of(run: Run) -> Outline | None:
     """The outline of the images that a run was trained on, by its provenance; None where that does not tell."""
     match run.provenance().get("data"):
-        case {"name": str(name), "shape": [int(c), int(h), int(w)], "levels": int(levels)}:
-            return Outline(name, (c, h, w), levels)
+        case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels)}:
+            return Outline(name, tuple(shape), levels)
         case _:
             return None
 

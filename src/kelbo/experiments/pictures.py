@@ -12,7 +12,9 @@ from kelbo.eager import plain_autograd
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
 from kelbo.experiments.measure import evaluate_run, measure
+from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
+from kelbo.runs.grids import as_pictures
 
 RECONSTRUCTED, SAMPLES = 10, 60
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
@@ -39,18 +41,19 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
 
 def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
-    """Fixed test images and the decoder's means at their codes, 8-bit levels (N, C, H, W) each."""
+    """Fixed test examples as images and the decoder's means at their codes, 8-bit levels (N, C, H, W) each."""
     shown = experiment.pictured(RECONSTRUCTED)
     return {"images": _levels(shown.x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, shown))}
 
 
 def _samples(experiment: Experiment, noise: bool) -> Measurement:
-    return measure(
-        experiment,
-        "samples",
-        {"images": SAMPLES, "noise": noise, "seed": 0},
-        lambda: {"images": _levels(evaluation.sample(experiment.model, SAMPLES, noise=noise))},
-    )
+    """Draws of the prior, each under the conditions of a test example if the model is told any."""
+
+    def compute() -> dict[str, Any]:
+        given = experiment.conditions(SAMPLES)
+        return {"images": _levels(evaluation.sample(experiment.model, SAMPLES, given=given, noise=noise))}
+
+    return measure(experiment, "samples", {"images": SAMPLES, "noise": noise, "seed": 0}, compute)
 
 
 def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float]) -> Measurement:
@@ -59,13 +62,17 @@ def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float
     values = np.linspace(-SPAN, SPAN, STEPS).tolist()
 
     def compute() -> dict[str, Any]:
-        return {"images": _levels(evaluation.traverse(experiment.model, experiment.image(0), latents, values))}
+        made = evaluation.traverse(experiment.model, experiment.image(0), latents, values)
+        pictures = _levels(made.reshape(-1, *made.shape[2:]))
+        return {"images": pictures.reshape(*made.shape[:2], *pictures.shape[1:])}
 
     return measure(experiment, "traversals", {**split, "image": 0, "latents": latents, "values": values}, compute)
 
 
 def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:
-    """Sweeps of the factors of a set that has them, as images and as codes; none of another set. again: see `measure`."""
+    """Sweeps of the factors of a set that has them, as images and, if there is one vector of latents, as codes; none of another
+    set. again: see `measure`.
+    """
     whole = experiment.data.whole
     if whole is None:
         return []
@@ -80,12 +87,13 @@ def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Meas
         values = [len(rows) for rows in sweeps(whole.factors, ENCODED)]
         return {"values": values, **on_a_plane(experiment, whole).arrays()}
 
-    return [
-        measure(experiment, "factor-sweeps", {**of, "values": VALUES}, images, again=again),
-        measure(experiment, "factor-codes", {**of, "values": ENCODED, "draws": DRAWS}, codes, again=again),
-    ]
+    made = [measure(experiment, "factor-sweeps", {**of, "values": VALUES}, images, again=again)]
+    if isinstance(experiment.model, FlatLatent):
+        of |= {"values": ENCODED, "draws": DRAWS}
+        made.append(measure(experiment, "factor-codes", of, codes, again=again))
+    return made
 
 
-def _levels(images: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Intensities as 8-bit levels, as a PNG file holds them."""
-    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+def _levels(examples: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Intensities (N, *event) as images of 8-bit levels, as a PNG file holds them."""
+    return as_pictures(np.round(np.clip(examples, 0, 1) * 255).astype(np.uint8))

@@ -18,7 +18,7 @@ from kelbo.evaluation.disentanglement import DEFAULTS, NO_FACTORS, SCORES, Optio
 from kelbo.evaluation.distances import image_distances
 from kelbo.evaluation.encode import encode
 from kelbo.evaluation.feature_network import FeatureNetwork
-from kelbo.evaluation.latent_scores import NO_RATE, scores_of_latents
+from kelbo.evaluation.latent_scores import no_parts, scores_of_latents
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.measure import measure
 from kelbo.recipes.sets import split_of
@@ -69,8 +69,8 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
         raise ScoreError(NO_FEATURES, remedy=("features",))
     if experiment.data.whole is None and any(name in SCORES for name in names):
         raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
-    if "latents" in names and not experiment.model.has_rate:
-        raise ScoreError(NO_RATE)
+    if "latents" in names and (reason := no_parts(experiment.model)):
+        raise ScoreError(reason)
 
 
 class Way(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,24 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = image
     return canvas
+
+
+def as_pictures(examples: np.ndarray) -> np.ndarray:
+    """Examples (N, *event) as images (N, C, H, W): a vector as one row of pixels, a clip as its frames side by side."""
+    match examples.ndim:
+        case 2:
+            return examples[:, None, None]
+        case 5:
+            beside = np.moveaxis(examples, 1, 3)
+            return beside.reshape(*beside.shape[:3], -1)
+        case _:
+            return examples
+
+
+def side_of(event: Sequence[int]) -> tuple[int, int]:
+    """Height and width of the images that `as_pictures` makes."""
+    _, _, height, width = as_pictures(np.empty((0, *event))).shape
+    return height, width
 
 
 def png(picture: np.ndarray, scale: int = 1) -> bytes:

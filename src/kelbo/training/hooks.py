@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from kelbo.errors import Divergence
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
 from kelbo.protocols import Model, Objective, State
 from kelbo.runs import Run, save_grid
+from kelbo.runs.grids import as_pictures
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import checkpoint
@@ -237,15 +237,5 @@ class Pictures:
             rows = {name: value.repeat(4, *[1] * (value.ndim - 1)) for name, value in given.items()}
             samples = model.mean(model.decode(model.sample(4 * len(x), rows), rows))
         pairs = torch.cat([x, reconstructions])
-        save_grid(self.run.picture(state.step, "reconstructions"), as_pictures(pairs), len(x))
-        save_grid(self.run.picture(state.step, "samples"), as_pictures(samples), len(x))
-
-
-def as_pictures(examples: Tensor) -> np.ndarray:
-    """Intensities (N, *event) as images (N, C, H, W): a vector as one row of pixels, a clip as its frames side by side."""
-    match examples.ndim:
-        case 2:
-            examples = examples[:, None, None]
-        case 5:
-            examples = examples.movedim(1, 3).flatten(3)
-    return examples.cpu().numpy()
+        save_grid(self.run.picture(state.step, "reconstructions"), as_pictures(pairs.cpu().numpy()), len(x))
+        save_grid(self.run.picture(state.step, "samples"), as_pictures(samples.cpu().numpy()), len(x))
