@@ -47,3 +47,13 @@ def test_a_finished_run_says_on_how_many_test_images_its_error_was_read(images, 
     (tmp_path / "journal.jsonl").write_text(json.dumps({"step": 10, "rmse": 0.1}) + "\n")
     Progress("p", 10).summary(Run(tmp_path))
     assert f"({told}" in capsys.readouterr().out
+
+
+def test_a_scalar_of_the_runs_own_update_is_in_the_line_but_not_those_of_single_groups(capsys):
+    row = {"step": 5, "rate": 1.25, "rate/0": 1.0, "discriminator_accuracy": 0.75, "images_per_second": 10.0}
+    with Progress("players", 10) as progress:
+        progress.show(row)
+    line = capsys.readouterr().out
+    assert "discriminator accuracy 0.8" in line
+    assert "rate 1.2" in line
+    assert "rate/0" not in line

@@ -11,6 +11,7 @@ from tests.reports.conftest import Page
 from kelbo.errors import Damaged, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change
+from kelbo.reports.gallery import training_curves
 from kelbo.reports.numbers import with_error
 from kelbo.reports.run_page import write_page
 
@@ -27,7 +28,9 @@ PARTS = [
     "What the numbers mean",
 ]
 SHEETS = {"reconstructions", "samples", "progress-reconstructions", "progress-samples"}
-CURVES = {f"training-{name}" for name in ("elbo", "rate", "distortion", "sigma", "learning-rate", "speed")}
+CURVES = {
+    f"training-{name}" for name in ("elbo", "rate", "distortion", "sigma", "gradient-norm", "learning-rate", "speed")
+}
 
 
 def written(experiment):
@@ -251,3 +254,12 @@ def test_rates_of_several_groups_have_a_figure(trained):
     assert "Bars of the mean rate of 2 groups" in page_of(experiment).read_text()
     rewrite(experiment.run, "test", lambda told: told["value"].update(rate_per_group=[3.5]))
     assert "groups of latents" not in page_of(experiment).read_text()
+
+
+def test_every_scalar_that_an_update_journals_has_a_curve():
+    rows = [
+        {"step": step, "loss": 1.0, "gradient_norm": 2.0, "critic": 0.5, "rate/0": 1.0, "rate/1": 2.0}
+        for step in (1, 2)
+    ]
+    names = [picture.name for picture in training_curves(rows, has_rate=True)]
+    assert names == ["training-gradient-norm", "training-of-critic", "training-of-rate"]

@@ -17,6 +17,14 @@ from kelbo.training.best import JUDGED_BY
 from kelbo.training.opened import best
 from kelbo.units import counted
 
+SHOWN = ("elbo", "rate", "distortion", "gradient_norm")
+USUAL = {
+    *SHOWN,
+    *("step", "loss", "learning_rate", "images_per_second"),
+    *("sigma", "rmse", "floored", "beta", "equivalent_sigma", "equivalent_beta"),
+}
+"""columns of every run's journal"""
+
 
 class Progress(LiveBar):
     """Call `advance` after every step and `show` with each row of scalars."""
@@ -39,14 +47,11 @@ class Progress(LiveBar):
         self.bar.update(self.task, completed=state.step)
 
     def show(self, row: Row) -> None:
-        numbers = (
-            f"elbo {_short(row['elbo'])} nats · rate {_short(row['rate'])} · distortion {_short(row['distortion'])} · "
-            f"{row['images_per_second']:.0f} images/s"
-        )
-        for name in JUDGED_BY:
-            if name in row:
-                numbers += f" · {name.replace('_', ' ')} {_short(row[name])}"
-                break
+        units = {"elbo": " nats"}
+        judged = next((name for name in JUDGED_BY if name in row), None)
+        names = [name for name in (*SHOWN, judged, *_own(row)) if name in row]
+        parts = [f"{name.replace('_', ' ')} {_short(row[name])}{units.get(name, '')}" for name in names]
+        numbers = " · ".join([*parts, f"{row['images_per_second'] or 0:.0f} images/s"])
         if self.live:
             self.bar.update(self.task, numbers=numbers)
         else:
@@ -88,6 +93,11 @@ class Progress(LiveBar):
         if found := best(run):
             self.console.print(f"best on validation images: step {found.step} (--checkpoint best)")
         self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)
+
+
+def _own(row: Row) -> list[str]:
+    """The scalars that the run's own update adds, except those of single groups and players: there may be many."""
+    return [name for name in row if name not in USUAL and "/" not in name and not name.startswith("validation")]
 
 
 def _short(value: float | int | None) -> str:

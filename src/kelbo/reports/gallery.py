@@ -47,9 +47,13 @@ PANELS = [
         "distortion", "Distortion", "nats per image", {"training": "distortion", "validation": "validation_distortion"}
     ),
     Panel("sigma", "Decoder’s σ and its error", "intensity", {"σ": "sigma", "RMSE": "rmse"}),
+    Panel("gradient-norm", "Gradient norm before clipping", "", {"norm": "gradient_norm"}, floor=0.0),
     Panel("learning-rate", "Learning rate", "", {"learning rate": "learning_rate"}, floor=0.0),
     Panel("speed", "Speed", "images per second", {"speed": "images_per_second"}, floor=0.0),
 ]
+
+NOT_DRAWN = {"step", "loss", "floored", "beta", "equivalent_sigma", "equivalent_beta"}
+"""columns of every journal that other panels or the page's cards tell already"""
 
 
 def reconstructions(found: Mapping[str, np.ndarray]) -> Labelled:
@@ -101,8 +105,24 @@ def group_rates(record: Record) -> Picture | None:
 
 def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
     """The journal as small figures; none if it has no row. Without a rate there is none of ELBO and rate."""
-    panels = PANELS if has_rate else [panel for panel in PANELS if panel.name not in ("elbo", "rate")]
-    return [_drawn(panel, rows) for panel in panels] if rows else []
+    columns = {name for row in rows for name, value in row.items() if value is not None}
+    known = [panel for panel in PANELS if has_rate or panel.name not in ("elbo", "rate")]
+    panels = [panel for panel in known if columns & set(panel.lines.values())]
+    return [_drawn(panel, rows) for panel in [*panels, *_others(rows)]]
+
+
+def _others(rows: list[Row]) -> list[Panel]:
+    """A panel of each further scalar that the run's update journals; names alike up to a "/" share one."""
+    drawn = {column for panel in PANELS for column in panel.lines.values()} | NOT_DRAWN
+    grouped: dict[str, dict[str, str]] = {}
+    for column in dict.fromkeys(name for row in rows for name in row):
+        if column not in drawn and not column.startswith("validation"):
+            group, _, label = column.partition("/")
+            grouped.setdefault(group, {})[label or group.replace("_", " ")] = column
+    return [
+        Panel(f"of-{name.replace('_', '-')}", name.replace("_", " ").capitalize(), "", lines)
+        for name, lines in grouped.items()
+    ]
 
 
 def progress(shown: Shown) -> list[Labelled]:
