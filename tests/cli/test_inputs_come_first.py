@@ -99,9 +99,9 @@ def without_a_test_split(recipe):
 def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, monkeypatch):
     recipe = change(find("digits"), [*SMALL, "training.steps=2"])
     monkeypatch.setattr(build, "data", without_a_test_split)
-    with pytest.raises(DataError, match="no split test; it has train, validation"):
+    with pytest.raises(DataError, match=r"split test.*train, validation"):
         train(recipe, tmp_path / "run")
-    with pytest.raises(DataError, match="no split test"):
+    with pytest.raises(DataError, match="split test"):
         train_stacked([recipe, recipe], [tmp_path / "a", tmp_path / "b"])
     assert left(tmp_path) == []
 
@@ -109,7 +109,7 @@ def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_images_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
     monkeypatch.setattr(build, "data", None)  # is not reached
-    with pytest.raises(RunError, match="cannot be written to"):
+    with pytest.raises(RunError, match="be written"):
         train(find("digits"), tmp_path / "run")
 
 

@@ -134,7 +134,7 @@ def test_random_features_are_their_seeds_and_leave_the_generators_alone():
 
 def test_images_of_another_shape_than_it_was_trained_on_are_refused(trained, tmp_path):
     save_classifier(tmp_path / "digits.safetensors", trained)
-    with pytest.raises(ScoreError, match=r"was trained on images \(1, 16, 16\); these are \(3, 8, 8\)"):
+    with pytest.raises(ScoreError, match=r"1, 16, 16\b.*3, 8, 8\b"):
         classifier_network(tmp_path / "digits.safetensors", (3, 8, 8), CPU)
 
 
@@ -147,13 +147,13 @@ def header(**changed):
 @pytest.mark.parametrize(
     ("metadata", "told"),
     [
-        (None, "none of kelbo's files"),
-        (header(kind="encoder"), "should hold a classifier; it is a encoder"),
-        (header(format=2), "format 2; this kelbo reads 1"),
+        (None, "kelbo's files"),
+        (header(kind="encoder"), r"classifier.*encoder"),
+        (header(format=2), r"format 2\b.*reads 1\b"),
         (header(settings={"shape": [1, 8, 8]}), "outputs"),
-        (header(settings={"shape": 3, "outputs": 1, "features": 1, "width": 1}), "is not a classifier"),
+        (header(settings={"shape": 3, "outputs": 1, "features": 1, "width": 1}), "a classifier"),
         (header(settings={"shape": [1, 8, 8], "outputs": 10, "features": 10**9, "width": 10**6}), "size mismatch"),
-        ({"kelbo": "{"}, "cannot be read"),
+        ({"kelbo": "{"}, "be read"),
     ],
 )
 def test_a_file_that_tells_something_else_is_refused(trained, tmp_path, metadata, told):
@@ -179,7 +179,7 @@ def test_weights_that_do_not_fit_or_are_cut_off_are_refused(trained, tmp_path):
     with pytest.raises(Damaged, match=r"last\.bias"):
         load_classifier(tmp_path / "less.safetensors")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(Damaged, match="cannot be read"):
+    with pytest.raises(Damaged, match="be read"):
         load_classifier(path)
 
 
@@ -190,7 +190,7 @@ def test_weights_that_do_not_fit_or_are_cut_off_are_refused(trained, tmp_path):
         (np.zeros(10), "integer classes"),
         (np.zeros((10, 2, 2), np.int64), "integer classes"),
         (np.arange(10) - 1, "must be 0 to 8; got -1 to 8"),
-        (np.zeros(10, np.int64), "two classes; the labels have one"),
+        (np.zeros(10, np.int64), "two classes"),
         (np.full((10, 2), 2), "must be 0 to 1; got 2 to 2"),
     ],
 )
@@ -201,5 +201,5 @@ def test_labels_that_do_not_fit_are_refused(labels, told):
 
 
 def test_a_loss_that_is_not_finite_ends_training(data):
-    with pytest.raises(Divergence, match="loss is nan"):
+    with pytest.raises(Divergence, match="is nan"):
         train(data, epochs=3, learning_rate=float("inf"))

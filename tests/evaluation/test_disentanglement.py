@@ -146,7 +146,7 @@ def test_a_point_code_has_no_continuous_mig():
 
 
 def test_an_unknown_score_is_answered_with_those_there_are():
-    with pytest.raises(ScoreError, match="no score migg; .* beta_vae"):
+    with pytest.raises(ScoreError, match="beta_vae"):
         scores_of_codes(perfect(), ["migg"])
 
 

@@ -76,5 +76,5 @@ def test_an_interval_that_halves_of_a_few_images_cannot_tell_is_null():
 
 def test_a_handful_of_images_is_refused():
     few = ArrayImages(np.zeros((7, *SHAPE), np.uint8))
-    with pytest.raises(ScoreError, match="at least 8 images; the split has 7"):
+    with pytest.raises(ScoreError, match=r"least 8\b.*has 7\b"):
         image_distances(model(), feature_network("random-0", SHAPE), few)

@@ -44,7 +44,7 @@ def test_images_that_are_not_finite_are_refused(broken):
 
 
 def test_levels_out_of_range_are_refused():
-    with pytest.raises(ScoreError, match=r"Levels must be 0 to 31; got 0 to 32\."):
+    with pytest.raises(ScoreError, match=r"be 0\b to 31\b; got 0\b to 32\b"):
         eight_bits(torch.tensor([0, 32], dtype=torch.uint8).reshape(1, 1, 1, 2), 32)
 
 
@@ -67,7 +67,7 @@ def test_grey_is_repeated_where_the_network_wants_rgb_and_nothing_else_is():
     seen = network(Preparation(channels=3), (1, 8, 8))
     torch.testing.assert_close(seen(grey), (grey / 255).mean((2, 3)).expand(2, 3))
     assert seen.fingerprint["grey_to_rgb"]
-    with pytest.raises(ScoreError, match="images of 1 channels; these have 3"):
+    with pytest.raises(ScoreError, match=r"of 1\b.*have 3\b"):
         network(Preparation(channels=1))
 
 
@@ -92,15 +92,15 @@ def test_images_of_the_right_size_are_not_resized():
 
 
 def test_another_size_without_a_resize_is_refused_when_the_network_is_opened():
-    with pytest.raises(ScoreError, match=r"images of 16×16 pixels; these have 8×8"):
+    with pytest.raises(ScoreError, match=r"16×16.*8×8"):
         network(Preparation(size=(16, 16)))
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"values": "bytes"}, "values must be"),
-        ({"resize": "best"}, "resize must be"),
+        ({"values": "bytes"}, r"^values"),
+        ({"resize": "best"}, r"^resize"),
         ({"resize": "legacy"}, "^resize 'legacy' needs size"),
     ],
 )
@@ -117,7 +117,7 @@ def test_settings_that_mean_nothing_are_refused(settings, told):
         (lambda x: [x], "got list"),
         (lambda x: means(x)[:1], r"got \(1, 3\)"),
         (lambda x: means(x) / 0, "not finite"),
-        (lambda x: x.flatten(1) @ torch.ones(7, 2), r"cannot take input of shape \(3, 8, 8\)"),
+        (lambda x: x.flatten(1) @ torch.ones(7, 2), r"3, 8, 8\b"),
     ],
 )
 def test_a_network_that_gives_no_features_is_refused_when_it_is_opened(run, told):
@@ -126,7 +126,7 @@ def test_a_network_that_gives_no_features_is_refused_when_it_is_opened(run, told
 
 
 def test_images_of_another_shape_than_it_was_opened_for_are_refused():
-    with pytest.raises(ScoreError, match=r"opened for images \(3, 8, 8\); got \(1, 3, 9, 8\)"):
+    with pytest.raises(ScoreError, match=r"3, 8, 8\b.*1, 3, 9, 8\b"):
         network()(pixels(1, 3, 9, 8))
 
 

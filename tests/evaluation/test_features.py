@@ -51,7 +51,7 @@ def test_each_kind_of_name_finds_its_network(script, onnx_of, tmp_path):
 
 
 def test_a_name_that_means_nothing_says_what_there_is(tmp_path):
-    with pytest.raises(DataMissing, match=r"kelbo features train mnist") as raised:
+    with pytest.raises(DataMissing, match="train mnist") as raised:
         feature_network("mnist", SHAPE, root=tmp_path)
     assert str(tmp_path / "features/mnist.safetensors") in str(raised.value)
 
@@ -59,10 +59,10 @@ def test_a_name_that_means_nothing_says_what_there_is(tmp_path):
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [
-        ("random-0", {"size": (4, 4)}, "size can be set for TorchScript and ONNX"),
-        ("random-0", {"resize": "legacy"}, "^resize cannot be set for random-0"),
-        ("inception-2015", {"values": "unit"}, "values can be set"),
-        ("inception-2015", {"sha256": "0" * 64}, "published file with sha256 f58cb9b6"),
+        ("random-0", {"size": (4, 4)}, "ONNX"),
+        ("random-0", {"resize": "legacy"}, "random-0"),
+        ("inception-2015", {"values": "unit"}, r"^values"),
+        ("inception-2015", {"sha256": "0" * 64}, "sha256 f58cb9b6"),
     ],
 )
 def test_settings_that_do_not_belong_to_a_network_are_refused(name, settings, told):

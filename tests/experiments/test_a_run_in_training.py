@@ -108,7 +108,7 @@ def stop(*_):
 def test_a_run_without_a_checkpoint_yet_says_so(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(recipe(4), tmp_path / "run", hooks=[stop])
-    with pytest.raises(RunError, match="no checkpoint yet"):
+    with pytest.raises(RunError, match="no checkpoint"):
         open_run(tmp_path / "run")
 
 

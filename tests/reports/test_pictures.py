@@ -25,9 +25,9 @@ def test_a_saved_grid_is_cut_back_into_its_images(tmp_path, channels, height, wi
 
 def test_a_picture_that_training_did_not_write_is_named(tmp_path):
     save_grid(tmp_path / "grid.png", noise(6, 1, 8, 8), columns=3)
-    with pytest.raises(RunError, match=r"grid.png should be 2 rows of 9×8 images, but has 136×208 pixels"):
+    with pytest.raises(RunError, match=r"grid.png.*be 2\b.*9×8.*136×208"):
         cut(tmp_path / "grid.png", (9, 8), rows=2)
-    with pytest.raises(RunError, match="move it out of the run's pictures"):
+    with pytest.raises(RunError, match="move it"):
         cut(tmp_path / "grid.png", (8, 100), rows=2)
 
 

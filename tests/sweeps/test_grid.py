@@ -68,12 +68,12 @@ def test_a_lane_whose_folder_no_file_system_takes_is_refused(small):
 
 
 def test_a_seed_named_twice_is_the_same_run_twice(small):
-    with pytest.raises(RecipeError, match="are the same run"):
+    with pytest.raises(RecipeError, match="same run"):
         grid(small, [], [1, 1])
 
 
 @pytest.mark.parametrize("text", ["", "1,", "a", "-1", "1.5", "1 2"])
 def test_seeds_are_whole_numbers(text):
-    with pytest.raises(RecipeError, match="seeds must be whole numbers"):
+    with pytest.raises(RecipeError, match="whole numbers"):
         seeds_of(text)
     assert seeds_of("123, 427") == (123, 427)

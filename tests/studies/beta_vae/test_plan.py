@@ -83,7 +83,7 @@ def test_lanes_of_other_images_are_refused_whatever_is_asked_for(tmp_path):
     (root / "dsprites" / dsprites.FILE).touch()
     (root / "cifar-10-batches-py").mkdir()  # of what is not there yet nothing is read
     for refusing in (begin, expected):
-        with pytest.raises(RunError, match="of another recipe: data.kind: shapes2d → dsprites"):
+        with pytest.raises(RunError, match=r"data.kind: shapes2d"):
             refusing(plan_of(BUDGETS["minutes"], only=["table4"], root=root), out)
 
 
@@ -101,7 +101,7 @@ def test_cifar_is_trained_on_as_many_images_as_its_files_hold(tmp_path):
     assert sweep["epochs"] == BUDGETS["minutes"].steps["cifar100-conv"] * 64 / 40
     assert plan.told()["measures"]["features"] == "random-0"
     assert [what for what, _ in plan.left_out] == ["cifar10-conv"]
-    with pytest.raises(DataMissing, match="no feature network 'mine'"):
+    with pytest.raises(DataMissing, match="'mine'"):
         plan_of(BUDGETS["minutes"], only=["table4"], features="mine")  # though that compares nothing
 
 
@@ -148,7 +148,7 @@ def test_as_published_is_scored_by_the_linear_network_on_its_points_and_training
 def test_a_wrong_name_is_answered_with_the_list(only):
     with pytest.raises(RecipeError, match="--only.* takes table1, table2.*identity, quirks|it takes table1"):
         chosen(only)
-    with pytest.raises(RecipeError, match="minutes, hours, paper"):
+    with pytest.raises(RecipeError, match="hours, paper"):
         budget_of("seconds")
     with pytest.raises(RecipeError, match="corrected, as-published"):
         plan_of(BUDGETS["minutes"], "wrong")  # pyright: ignore[reportArgumentType]

@@ -33,7 +33,7 @@ def test_without_shape_the_shape_is_never_asked_for(table):
     assert scores(table, {"vae": half}, wanted(factors="all"))["vae"]["value"] > 0.5  # shape, or one of the others
     four = scores(table, {"vae": half}, wanted(factors="without shape"))["vae"]
     assert four["low"] < 1 / 2 < four["high"]
-    with pytest.raises(ScoreError, match="no factor to be scored without shape"):
+    with pytest.raises(ScoreError, match="no factor"):
         scores(Table(table.factors, ("a", "b", "c"), False), {"vae": half}, wanted(factors="without shape"))
 
 
@@ -59,7 +59,7 @@ def test_a_whole_set_keeps_all_its_images_in_every_replicate():
 
 
 def test_codes_without_factors_have_no_score():
-    with pytest.raises(ScoreError, match="factors are known"):
+    with pytest.raises(ScoreError, match="factors"):
         Table.of(Codes(np.zeros((4, 2), np.float32)))
 
 

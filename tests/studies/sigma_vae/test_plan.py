@@ -62,7 +62,7 @@ def test_a_decoder_that_the_budget_leaves_out_is_trained_where_it_is_named():
 
 
 def test_a_decoder_that_cannot_speak_of_the_images_is_refused_where_it_is_named():
-    with pytest.raises(RecipeError, match="these images have 17"):
+    with pytest.raises(RecipeError, match=r"have 17\b"):
         plan(decoders=["logistic_mixture"])
 
 
@@ -116,10 +116,10 @@ def test_a_decoder_that_was_named_stays_when_everything_is_asked_for():
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("size", "crop=74 say; got 'size'"),
-        ("kind=fashion-mnist", "--data names it"),
-        ("root=there", "would be another set"),
-        ("size=16,size=32", "--set size is given 2 times"),
+        ("size", r"crop=74.*'size'"),
+        ("kind=fashion-mnist", "--data"),
+        ("root=there", "another set"),
+        ("size=16,size=32", r"--set.*given 2\b"),
     ],
 )
 def test_settings_that_would_be_another_set_are_refused(setting, words):
@@ -175,11 +175,11 @@ def test_every_target_can_be_asked_for_alone(target):
         (lambda: plan(betas=["2"]), "no '2'; --betas takes 0.001, 0.01"),
         (lambda: plan(precision="f16"), "precision"),
         (lambda: BUDGET.of_seeds([1, 1]), "each once"),
-        (lambda: plan(mode="honest"), "no mode 'honest'"),
-        (lambda: plan_of(BUDGET, "imagenet"), "folder:PATH; got 'imagenet'"),
+        (lambda: plan(mode="honest"), "'honest'"),
+        (lambda: plan_of(BUDGET, "imagenet"), r"PATH.*'imagenet'"),
         (lambda: plan_of(BUDGET, "folder:"), "got 'folder:'"),
         (lambda: plan_of(BUDGET, "mnist:there"), "got 'mnist:there'"),
-        (lambda: budget_of("days"), "minutes, hours, paper"),
+        (lambda: budget_of("days"), "hours, paper"),
     ],
 )
 def test_what_there_is_not_is_refused_with_what_there_is(call, words):
