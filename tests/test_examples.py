@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.runs import Run
+from kelbo.training.checkpoint import read_tensors
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -69,3 +72,11 @@ def test_they_run_on_any_array_of_images(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setattr(sys, "argv", [name, str(tmp_path / "images.npy"), "--epochs", "2"])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     assert "epoch 2: loss per image" in capsys.readouterr().out
+
+
+def test_a_model_of_ones_own_is_trained_kept_evaluated_and_shown(tmp_path, capsys):
+    example("own_model.py")["main"](6, tmp_path / "run")
+    assert "ELBO" in capsys.readouterr().out
+    weights = read_tensors(Run(tmp_path / "run").checkpoint(6) / "weights.safetensors")
+    assert weights["prior.mean"].abs().max() > 0
+    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
