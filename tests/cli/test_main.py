@@ -225,7 +225,7 @@ def test_recipes_can_be_listed_shown_changed_and_trained_from_a_file(kelbo, tmp_
         (
             ["train", "digits", "--set", "objective.beat=4"],
             2,
-            "objective.beat is no setting of this recipe; there is beta",
+            "no setting objective.beat; it has beta",
         ),
         (
             ["train", "digits", "--set", "training.steps=few"],

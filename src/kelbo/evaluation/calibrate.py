@@ -42,16 +42,12 @@ def calibration(
             for number, batch in enumerate(passes(chosen, batch_size, model.device))
         ]
     u, variance, error = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    told, cover = uniformity(u), central_coverage(u)
+    uniform, cover = uniformity(u), central_coverage(u)
     return {
         "images": len(u),
         "pixels": int(u.size),
-        "histogram": told.histogram.tolist(),
-        "total_variation": told.total_variation,
-        "chance": told.chance,
-        "kolmogorov_smirnov": told.kolmogorov_smirnov,
-        "wasserstein": told.wasserstein,
-        "miscalibration_area": told.miscalibration_area,
+        **uniform._asdict(),
+        "histogram": uniform.histogram.tolist(),
         "coverage": {
             f"{level:g}": {"share": share, "standard_error": known(mistake)}
             for level, share, mistake in zip(cover.levels, cover.shares, cover.standard_errors, strict=True)
@@ -97,10 +93,5 @@ def _by_variance(variance: np.ndarray, error: np.ndarray) -> dict[str, Any]:
         bins = variance_bins(variance, error)
     except ScoreError as reason:
         return {"reason": str(reason)}
-    return {
-        "counts": bins.counts.tolist(),
-        "predicted": bins.predicted.tolist(),
-        "observed": bins.observed.tolist(),
-        "ratio": bins.ratio.tolist(),
-        "standard_error": [known(error) for error in bins.standard_error],
-    }
+    columns = {name: column.tolist() for name, column in bins._asdict().items()}
+    return columns | {"standard_error": [known(error) for error in bins.standard_error]}

@@ -110,10 +110,10 @@ def classifier_network(path: Path, shape: Shape, device: torch.device) -> Featur
     )
 
 
-def random_network(seed: int, shape: Shape, device: torch.device, features: int = 128) -> FeatureNetwork:
+def random_network(seed: int, shape: Shape, device: torch.device) -> FeatureNetwork:
     """The feature network "random-SEED": the classifier's features with weights drawn from `seed`, untrained."""
     with seeded(seed, "features"):
-        network = ImageClassifier(shape, outputs=1, features=features).eval().requires_grad_(False)
+        network = ImageClassifier(shape, outputs=1).eval().requires_grad_(False)
     return _feature_network(f"random-{seed}", network, shape, device, {"seed": seed})
 
 

@@ -192,14 +192,6 @@ def _beta(of: ScoreInputs) -> Values:
     return scores, details | options
 
 
-def _factor(of: ScoreInputs) -> Values:
-    return _values(factor_score(*of.table, seed=of.seed), {"factor_vae": "value"}, "votes", "active")
-
-
-def _mig(of: ScoreInputs) -> Values:
-    return _values(mig(*of.table), {"mig": "value"}, "gaps", "information")
-
-
 def _continuous_mig(of: ScoreInputs) -> Values:
     (means, factors), scales = of.table, of.codes.scales
     if scales is None:
@@ -220,27 +212,21 @@ def _infomec(of: ScoreInputs) -> Values:
     return _values(infomec(*of.table, seed=of.seed), names, "information")
 
 
-def _irs(of: ScoreInputs) -> Values:
-    return _values(irs(*of.table), {"irs": "value"}, "robustness", "weights")
-
-
-def _sap(of: ScoreInputs) -> Values:
-    return _values(sap(*of.table, seed=of.seed, **of.sizes), {"sap": "value"})
-
-
-def _explicitness(of: ScoreInputs) -> Values:
-    return _values(explicitness(*of.table, seed=of.seed, **of.sizes), {"explicitness": "value"})
-
-
 SCORES: dict[str, ScoreFamily] = {
     "beta_vae": ScoreFamily(_beta, None, 5),
-    "factor_vae": ScoreFamily(_factor, None, 5),
-    "mig": ScoreFamily(_mig, TRAIN, 5),
+    "factor_vae": ScoreFamily(
+        lambda of: _values(factor_score(*of.table, seed=of.seed), {"factor_vae": "value"}, "votes", "active"), None, 5
+    ),
+    "mig": ScoreFamily(lambda of: _values(mig(*of.table), {"mig": "value"}, "gaps", "information"), TRAIN, 5),
     "continuous_mig": ScoreFamily(_continuous_mig, 5_000, 3),
     "dci": ScoreFamily(_dci, TRAIN + TEST, 3),
-    "sap": ScoreFamily(_sap, TRAIN + TEST, 5),
+    "sap": ScoreFamily(lambda of: _values(sap(*of.table, seed=of.seed, **of.sizes), {"sap": "value"}), TRAIN + TEST, 5),
     "modularity": ScoreFamily(lambda of: _values(modularity(*of.table), {"modularity": "value"}), TRAIN, 5),
-    "explicitness": ScoreFamily(_explicitness, TRAIN + TEST, 3),
-    "irs": ScoreFamily(_irs, TRAIN, 5),
+    "explicitness": ScoreFamily(
+        lambda of: _values(explicitness(*of.table, seed=of.seed, **of.sizes), {"explicitness": "value"}),
+        TRAIN + TEST,
+        3,
+    ),
+    "irs": ScoreFamily(lambda of: _values(irs(*of.table), {"irs": "value"}, "robustness", "weights"), TRAIN, 5),
     "infomec": ScoreFamily(_infomec, TRAIN, 3),
 }

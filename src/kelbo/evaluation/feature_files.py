@@ -29,17 +29,16 @@ def torchscript(
     preparation: Preparation,
     *,
     sha256: str | None = None,
-    name: str | None = None,
 ) -> FeatureNetwork:
     """The network of a TorchScript file whose forward maps (B, C, H, W) to (B, d).
 
-    sha256: the expected hash of the file. name: for reports, the file's by default. Raises DataMissing as `read_checked` does,
+    sha256: the expected hash of the file. Raises DataMissing as `read_checked` does,
     DataCorrupt if the hash differs or the file is not TorchScript (a pickle, for example, of which nothing is run), and
     ScoreError as `open_network` does.
     """
     content, digest = read_checked(path, sha256)
     module = scripted(content, path, device)
-    return open_network(name or path.stem, module, preparation, digest, shape, device)
+    return open_network(path.stem, module, preparation, digest, shape, device)
 
 
 def read_checked(path: Path, sha256: str | None) -> tuple[bytes, str]:
@@ -88,7 +87,6 @@ def onnx(
     preparation: Preparation,
     *,
     sha256: str | None = None,
-    name: str | None = None,
 ) -> FeatureNetwork:
     """The network of an ONNX file with one float32 input (batch, C, H, W) of any batch size; its first output are the features.
 
@@ -118,7 +116,7 @@ def onnx(
             raise ScoreError(f"{path} cannot take input of shape {tuple(x.shape)}: {error}") from error
         return torch.as_tensor(features).float().to(device)
 
-    return open_network(name or path.stem, run, preparation, digest, shape, device)
+    return open_network(path.stem, run, preparation, digest, shape, device)
 
 
 def _session(content: bytes, path: Path, device: torch.device) -> Any:

@@ -54,12 +54,15 @@ def evaluate(
     reason = no_bits_per_dim(model, images.levels, dequantized)
     unit = _unit(model, images.levels, dequantized)
     elbo = -(scores.distortion + scores.rate)
+    weighted = None
+    if samples and model.has_rate:
+        weighted = _with_error(importance_weighted_bound(scores.log_weights), unit) | {"samples": samples}
     return {
         "elbo": _with_error(elbo, unit) if model.has_rate else None,
         "rate": _with_error(scores.rate, "nats per image") if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
-        "importance_weighted": _importance_weighted(scores, unit) if samples and model.has_rate else None,
+        "importance_weighted": weighted,
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
         "bits_per_dim_reason": reason,
         "reconstruction": _reconstruction(scores),
@@ -80,6 +83,7 @@ def evaluate(
 def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
     """What its distribution is, how large a σ it predicts beside its error, and to what σ and β the run amounts."""
     likelihood, variance = model.likelihood, float(scores.variance.mean())
+    bound = Bound(torch.tensor([[scores.rate.mean()]]), torch.tensor([scores.distortion.mean()]))
     none = {"equivalent_sigma": None, "equivalent_beta": None}
     return {
         "likelihood": type(likelihood).__name__,
@@ -88,7 +92,7 @@ def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bou
         "sigma": math.sqrt(variance),
         "rmse": math.sqrt(scores.squared_error.mean()),
         "floored": None if scores.floored is None else float(scores.floored.mean()),
-        **(equivalents(variance, weigh(_mean_bound(scores))) if model.has_rate else none),
+        **(equivalents(variance, weigh(bound)) if model.has_rate else none),
     }
 
 
@@ -132,27 +136,18 @@ def _with_error(values: np.ndarray, unit: str) -> Record:
     return {"mean": mean, "standard_error": known(error), "unit": unit}
 
 
-def _importance_weighted(scores: PerExample, unit: str) -> Record:
-    return _with_error(importance_weighted_bound(scores.log_weights), unit) | {"samples": scores.log_weights.shape[1]}
-
-
-def _mean_bound(scores: PerExample) -> Bound:
-    return Bound(torch.tensor([[scores.rate.mean()]]), torch.tensor([scores.distortion.mean()]))
-
-
 def _reconstruction(scores: PerExample) -> Record:
     """Of the reconstruction from the posterior's mean."""
     decibels = np.array([psnr(error) for error in scores.squared_error])
     exact = int(np.isinf(decibels).sum())
+    ssim, reason = None, f"only images of {SSIM_WINDOW}×{SSIM_WINDOW} pixels or more have one"
+    if scores.ssim is not None:
+        ssim, reason = _with_error(scores.ssim, "mean over images") | {"definition": SSIM_DEFINITION}, None
     return {
         "psnr": None if exact else _with_error(decibels, "dB, mean over images"),
         "psnr_reason": f"{exact:,} images are reconstructed exactly, so their PSNR is infinite" if exact else None,
-        "ssim": None
-        if scores.ssim is None
-        else _with_error(scores.ssim, "mean over images") | {"definition": SSIM_DEFINITION},
-        "ssim_reason": f"only images of {SSIM_WINDOW}×{SSIM_WINDOW} pixels or more have one"
-        if scores.ssim is None
-        else None,
+        "ssim": ssim,
+        "ssim_reason": reason,
     }
 
 

@@ -130,13 +130,11 @@ class Experiment:
         index = index.repeat(-(-count // len(index)))[:count]
         return given_at(images, index.to(images.device), self.device)
 
-    def image(self, index: int, split: str = "test") -> Batch:
-        """One image of a split, intensities (1, C, H, W). RecipeError if there are fewer."""
-        images = split_of(self.data, split)
+    def image(self, index: int) -> Batch:
+        """One test image, intensities (1, C, H, W). RecipeError if there are fewer."""
+        images = split_of(self.data, "test")
         if index >= len(images):
-            raise RecipeError(
-                f"The {split} split has {len(images)} images, the last is {len(images) - 1}; got {index}."
-            )
+            raise RecipeError(f"The test split has {len(images)} images, the last is {len(images) - 1}; got {index}.")
         return batch_at(images, torch.tensor([index], device=images.device), self.device).seen(images.levels)
 
     def latents_by_rate(self) -> list[int]:

@@ -17,8 +17,6 @@ from kelbo.evaluation.features import classifier_path, feature_network
 from kelbo.evaluation.train_classifier import Watch, train_classifier
 from kelbo.experiments.experiment import Experiment
 from kelbo.machine import keep_freed_memory
-from kelbo.recipes import build
-from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import read
 from kelbo.runs.writing import require_room
 
@@ -47,33 +45,26 @@ def train_on(
         raise RecipeError(
             f"A feature network's name may have letters, digits, dots, dashes and underscores; got {called!r}."
         )
-    keep_freed_memory()
     path = classifier_path(called or name, root)
     require_room(path)
-    return path, _train(read(name, root, settings), path, name, seed=seed, epochs=epochs, device=device)
+    return path, train_for(read(name, root, settings), path, name, seed=seed, epochs=epochs, device=device)
 
 
 def train_for(
-    recipe: Recipe, path: Path, name: str, *, seed: int = 0, epochs: int = 3, watch: Watch | None = None
-) -> float:
-    """Train a classifier on the labels of a recipe's images, in the file `path`, called by the set's `name`; its accuracy.
-
-    DataError if there are no labels.
-    """
-    keep_freed_memory()
-    return _train(build.data(recipe), path, name, seed=seed, epochs=epochs, watch=watch)
-
-
-def _train(
     data: ImageSet,
     path: Path,
     name: str,
     *,
-    seed: int,
-    epochs: int,
+    seed: int = 0,
+    epochs: int = 3,
     device: str | None = None,
     watch: Watch | None = None,
 ) -> float:
+    """Train a classifier on a set's labels, in the file `path`; its test accuracy. name: of the set, for the file's facts.
+
+    DataError if there are no labels.
+    """
+    keep_freed_memory()
     labels = labels_of(data)
     if labels is None:
         raise DataError(

@@ -75,7 +75,7 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)
             if not isinstance(inner, dict):
-                raise RecipeError(_no_such_key(".".join(keys[: depth + 1]), place))
+                raise RecipeError(_no_such_setting(".".join(keys[: depth + 1]), place))
             place = inner
         place[keys[-1]] = _value(text.strip())
         if keys[-1] == "kind" and len(keys) > 1:
@@ -118,10 +118,10 @@ def _split_seed(recipe: Recipe) -> int | str | None:
 def _as_written(table: Table) -> Table:
     """A kept recipe's table with what was the rule when it was written."""
     data = table.get("data")
-    specs = [spec for spec in _specs(Recipe.model_fields["data"].annotation) if issubclass(spec, DrawnSpec)]
-    if not isinstance(data, dict) or not any(data.get("kind") in _kinds(spec) for spec in specs):
-        return table
-    return {**table, "data": {"split_seed": "seed", **data}}
+    drawn = [spec for spec in _specs(Recipe.model_fields["data"].annotation) if issubclass(spec, DrawnSpec)]
+    if isinstance(data, dict) and any(data.get("kind") in _kinds(spec) for spec in drawn):
+        return {**table, "data": {"split_seed": "seed", **data}}
+    return table
 
 
 def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:
@@ -160,17 +160,19 @@ def _flat(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _no_such_key(path: str, place: Table) -> str:
-    return f"{path} is no setting of this recipe; there is {', '.join(sorted(place))}."
+def _no_such_setting(path: str, known: Iterable[str]) -> str:
+    return f"This recipe has no setting {path}; it has {', '.join(sorted(known))}."
 
 
 def _explain(fault: Any) -> str:
     """One of pydantic's faults as a sentence: path, value, rule."""
     keys = [str(key) for key in fault["loc"]]
     value, kind, context = fault["input"], fault["type"], fault.get("ctx", {})
-    path = _readable_path(keys)
+    walked = list(_walk(keys))
+    path = ".".join(key for key, _ in walked)  # without the tags of unions
     if kind == "extra_forbidden":
-        return f"{path} is no setting of this recipe; there is {', '.join(_siblings(keys))}."
+        specs = [spec for _, spec in walked[:-1] if spec]
+        return _no_such_setting(path, (specs[-1] if specs else Recipe).model_fields)
     if kind == "missing":
         return f"{path} is missing: a recipe must say it."
     if kind == "union_tag_invalid":
@@ -180,33 +182,17 @@ def _explain(fault: Any) -> str:
     return f"{path} is {value!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
-def _readable_path(keys: list[str]) -> str:
-    """Pydantic's location without the tags of the unions that it went through."""
-    return ".".join(key for key, _ in _walk(keys))
-
-
-def _siblings(keys: list[str]) -> list[str]:
-    spec = Recipe
-    for _, inner in _walk(keys[:-1]):
-        spec = inner or spec
-    return sorted(spec.model_fields)
-
-
 def _walk(keys: list[str]) -> Iterator[tuple[str, type[BaseModel] | None]]:
     """Each real key of a location with the spec below it; a union's tag is taken with the key before it."""
     spec: type[BaseModel] | None = Recipe
-    position = 0
-    while position < len(keys):
-        key = keys[position]
-        annotation = spec.model_fields[key].annotation if spec and key in spec.model_fields else None
-        spec, tagged = None, False
-        for candidate in _specs(annotation):
-            if len(_specs(annotation)) == 1:
-                spec = candidate
-            elif position + 1 < len(keys) and keys[position + 1] in _kinds(candidate):
-                spec, tagged = candidate, True
+    while keys:
+        key, *keys = keys
+        field = spec.model_fields.get(key) if spec else None
+        candidates = _specs(field.annotation) if field else []
+        spec = candidates[0] if len(candidates) == 1 else None
+        if len(candidates) > 1 and keys and (tagged := [one for one in candidates if keys[0] in _kinds(one)]):
+            spec, keys = tagged[0], keys[1:]
         yield key, spec
-        position += 2 if tagged else 1
 
 
 def _specs(annotation: Any) -> list[type[BaseModel]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kelbo.evaluation.features import classifier_path
 from kelbo.experiments.feature_networks import labels_of, train_for
+from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs.study_folder import Study
 from kelbo.studies.sigma_vae.plan import Plan
@@ -54,4 +55,4 @@ def train_features(recipe: Recipe, place: Path, name: str, epochs: int, *, tell:
     def watch(step: int, steps: int, loss: float) -> None:
         tell({"step": step, "steps": steps, "loss": loss})
 
-    train_for(recipe, place, name, epochs=epochs, watch=watch)
+    train_for(build.data(recipe), place, name, epochs=epochs, watch=watch)
