@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.records import evaluations
+from tests.records import evaluations, page_of
+from tests.reports.conftest import Page
 from tests.toys import clip, discrete, three_players, two_conditions, two_groups, vectors
 
 from kelbo.data.batches import Batches
@@ -137,6 +138,28 @@ def test_the_doctor_speaks_of_groups_if_there_is_no_vector_of_latents(opened):
     found = {one.code for one in examine(opened.model, opened.data.train, opened.data.test, opened.rows())}
     told = {"latents-used", "latents-inactive"} if isinstance(opened.model, FlatLatent) else {"groups-used"}
     assert found & (told | {"collapsed"})
+
+
+SENTENCES = {
+    "two_groups": "The model TwoGroups with 2 groups of latents, trained on blobs (40 grey images of 8×8 pixels",
+    "three_players": "The model ThreePlayers with 3 latents",
+    "clip": "trained on wandering blobs (40 clips of 3 grey frames of 8×8 pixels",
+    "discrete": "The model Discrete with 1 group of latents",
+    "two_conditions": "for 6 steps of 8 images.",
+    "vectors": "(40 vectors of 12 numbers at 256 levels) for 6 steps of 8 vectors.",
+}
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_page_shows_what_there_is(toy, opened):
+    text = Page(page_of(opened).read_text()).text
+    drawn = {path.stem for path in opened.run.report_pictures.iterdir()}
+    assert SENTENCES[toy.__name__.rpartition(".")[2]] in text
+    assert {"reconstructions", "samples", "progress-samples", "training-elbo"} <= drawn
+    assert ("group-rates" in drawn) == ("training-of-rate" in drawn) == (opened.model.groups > 1)
+    assert ("traversals" in drawn) == ("rates" in drawn) == isinstance(opened.model, FlatLatent)
+    own = {f"training-of-{name}" for name in ("loss", "learning-rate", "discriminator-accuracy", "feature-distance")}
+    assert drawn & own == (own if toy is three_players else set())
 
 
 def test_a_run_with_averaged_weights_is_opened_with_them(toy, trained, opened):

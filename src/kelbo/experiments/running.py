@@ -108,9 +108,10 @@ def running(
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     update = parts.update(recipe, fabric)
+    provenance = _provenance(recipe, data, fabric, told or {}) | {"model": _described(state, parts)}
     # from here on nothing in the recipe or its images can be wrong, so that a folder may be made
     if not resume:
-        once(fabric, lambda: _create(out, recipe, _provenance(recipe, data, fabric, told or {}), others))
+        once(fabric, lambda: _create(out, recipe, provenance, others))
     run = Run.open(out)
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
@@ -193,6 +194,11 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[st
         },
         "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size, **told},
     }
+
+
+def _described(state: TrainState, parts: Parts) -> dict[str, Any]:
+    """own: whether it is a model of the user's, of which the recipe does not tell."""
+    return {"class": type(state.network).__name__, "groups": state.network.groups, "own": parts is not BUILD}
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:

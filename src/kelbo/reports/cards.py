@@ -10,6 +10,7 @@ from kelbo.reports.wording import calibration
 from kelbo.runs.measurements import Record
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
+NO_VECTOR = "Units are counted of a model with one vector of latents."
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _elbo(record: Record) -> Card:
 def _active(record: Record) -> Card:
     latents = record["latents"]
     if latents is None:
-        return Card("Active units", "none", note=NO_BOUND)
+        return Card("Active units", "none", note=NO_BOUND if record["rate"] is None else NO_VECTOR)
     if latents["active_units"] is None or record["settings"]["images"] < 2:
         return Card("Active units", "none", note="One image does not show which latents move with the data.")
     return Card(
@@ -89,7 +90,7 @@ def _sigma(record: Record) -> Card:
 
 
 def _beta(record: Record) -> Card:
-    if record["latents"] is None:
+    if record["rate"] is None:
         return Card("Equivalent β", "none", note="There is no rate to weigh.")
     value = plain(record["decoder"]["equivalent_beta"])
     return Card("Equivalent β", value, note="weight of the rate beside ½ squared error, whatever the objective")

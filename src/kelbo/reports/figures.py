@@ -105,7 +105,7 @@ def style(theme: Theme) -> Iterator[None]:
 def curves(
     steps: Array, lines: Mapping[str, Array], *, title: str, unit: str, theme: Theme, floor: float | None = None
 ) -> Figure:
-    """One or two quantities over training steps.
+    """A few quantities over training steps, no more than a theme has hues.
 
     steps: (T,); lines: by label, each (T,), NaN if a row has no value. unit: of the y axis. floor: where the axis
     begins; by default with the values, the first steps' transient left out (`robust_limits`), and the figure says how
@@ -114,7 +114,8 @@ def curves(
     with style(theme):
         figure = Figure(figsize=(3.4, 2.2))
         axes = figure.add_axes((0.14, 0.18, 0.83, 0.66))  # the same in every figure, so that a grid of them lines up
-        for (label, values), colour in zip(lines.items(), (theme.first, theme.second), strict=False):
+        colours = (theme.first, theme.second) if len(lines) <= 2 else theme.hues
+        for (label, values), colour in zip(lines.items(), colours, strict=False):
             there = np.isfinite(values)  # one quantity may be read less often than the other
             marker = "o" if there.sum() == 1 else None
             axes.plot(steps[there], values[there], label=label, color=colour, marker=marker)

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kelbo.reports.figures import Array, curves, group_bars, rate_bars
+from kelbo.reports.figures import LIGHT, Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
 from kelbo.reports.shown import Shown
+from kelbo.runs.grids import side_of
 from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record
 from kelbo.units import counted
@@ -112,7 +113,9 @@ def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
 
 
 def _others(rows: list[Row]) -> list[Panel]:
-    """A panel of each further scalar that the run's update journals; names alike up to a "/" share one."""
+    """A panel of each further scalar that the run's update journals; names alike up to a "/" share one, if a figure has as many
+    hues.
+    """
     drawn = {column for panel in PANELS for column in panel.lines.values()} | NOT_DRAWN
     grouped: dict[str, dict[str, str]] = {}
     for column in dict.fromkeys(name for row in rows for name in row):
@@ -122,12 +125,13 @@ def _others(rows: list[Row]) -> list[Panel]:
     return [
         Panel(f"of-{name.replace('_', '-')}", name.replace("_", " ").capitalize(), "", lines)
         for name, lines in grouped.items()
+        if len(lines) <= len(LIGHT.hues)
     ]
 
 
 def progress(shown: Shown) -> list[Labelled]:
     """The run's pictures up to this checkpoint, a row a moment: each column is one image, or one z."""
-    side = shown.data["shape"][1:]
+    side = side_of(shown.data["shape"])
     strips = []
     if paths := spread(_pictures(shown, "reconstructions"), MOMENTS):
         grids = [cut(path, side, rows=2) for path in paths]

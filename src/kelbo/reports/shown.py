@@ -59,6 +59,12 @@ class Shown:
             )
         return told
 
+    @property
+    def own_model(self) -> str | None:
+        """The class of a model that the recipe does not describe; None of one that it does."""
+        told = self.run.provenance().get("model")
+        return told["class"] if isinstance(told, dict) and told.get("own") else None
+
     def rows(self) -> list[Row]:
         """The journal up to the page's checkpoint: a run that trains on has later rows."""
         return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]

@@ -141,6 +141,6 @@ def _active(record: Record) -> RecordCell:
 
 
 def _decoder(title: str, unit: str, name: str, records: list[Record]) -> RecordRow:
-    speaks = [record["latents"] is not None or name in ("sigma", "rmse") for record in records]
+    speaks = [record["rate"] is not None or name in ("sigma", "rmse") for record in records]
     values = [record["decoder"][name] if speak else None for record, speak in zip(records, speaks, strict=True)]
     return RecordRow(title, unit, [RecordCell() if value is None else RecordCell(plain(value)) for value in values])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from kelbo.experiments.diagnosis import FITS, fit, over_error
 from kelbo.recipes import schema as s
 from kelbo.reports.shown import Shown
+from kelbo.units import counted
 
 NAMES = {
     name.lower(): name
@@ -22,20 +24,45 @@ class SigmaVerdict(NamedTuple):
 
 
 def trained(shown: Shown) -> str:
-    """One sentence on what was trained, on what, for how long and for what."""
-    recipe, data = shown.recipe, shown.data
-    plan, model = recipe.training, recipe.model
-    kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
-    channels, height, width = data["shape"]
-    pixels = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+    """One sentence on what was trained, on what, for how long and, of a model that the recipe describes, for what."""
+    plan, data, own = shown.recipe.training, shown.data, shown.own_model
+    noun, examples = examples_of(data)
     steps = f"{shown.step:,}" + (f" of {plan.steps:,}" if shown.step != plan.steps else "")
-    return (
-        f"A {kind} with {model.latents} {'latent' if model.latents == 1 else 'latents'} "
-        f"({spoken(model.network.kind)} networks, {spoken(recipe.likelihood.kind)} decoder), trained on "
-        f"{data['name']} ({data['splits']['train']['images']:,} {pixels} images of {height}×{width} pixels at "
-        f"{data['levels']} levels) for {steps} steps of {plan.batch_size:,} images to "
-        f"{aim(recipe.objective, has_rate=shown.has_rate)}."
-    )
+    what = f"The model {own} with {_latents(shown)}" if own else _built(shown)
+    why = "" if own else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
+    return f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}."
+
+
+def _built(shown: Shown) -> str:
+    recipe, model = shown.recipe, shown.recipe.model
+    kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
+    networks, decoder = spoken(model.network.kind), spoken(recipe.likelihood.kind)
+    return f"A {kind} with {counted(model.latents, 'latent')} ({networks} networks, {decoder} decoder)"
+
+
+def _latents(shown: Shown) -> str:
+    if latents := shown.test["latents"]:
+        return counted(latents["dims"], "latent")
+    return f"{counted(len(shown.test['rate_per_group'] or [1]), 'group')} of latents"
+
+
+def examples_of(data: Mapping[str, Any]) -> tuple[str, str]:
+    """What the examples are, and how many there are to train on, of which shape and levels."""
+    count = data["splits"]["train"]["images"]
+    match data["shape"]:
+        case [dims]:
+            noun, what = "vectors", f"vectors of {counted(dims, 'number')}"
+        case [steps, channels, height, width]:
+            noun, what = "clips", f"clips of {steps} {_colour(channels)} frames of {height}×{width} pixels"
+        case [channels, height, width]:
+            noun, what = "images", f"{_colour(channels)} images of {height}×{width} pixels"
+        case shape:
+            noun, what = "examples", f"examples of shape {shape}"
+    return noun, f"{count:,} {what} at {data['levels']} levels"
+
+
+def _colour(channels: int) -> str:
+    return {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
 
 
 def aim(objective: s.ObjectiveSpec, *, has_rate: bool) -> str:

@@ -32,7 +32,7 @@ def as_pictures(examples: np.ndarray) -> np.ndarray:
             return examples[:, None, None]
         case 5:
             beside = np.moveaxis(examples, 1, 3)
-            return beside.reshape(*beside.shape[:3], -1)
+            return beside.reshape(*beside.shape[:3], beside.shape[3] * beside.shape[4])
         case _:
             return examples
 
