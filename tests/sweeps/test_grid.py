@@ -49,12 +49,12 @@ def test_commas_in_brackets_and_quotes_part_nothing():
         (["objective.bta=1,2"], "no setting objective.bta; it has beta"),
         (["objective.beta=1,x"], "objective.beta is 'x'"),
         (["objective.beta=-1"], "objective.beta is -1"),
-        (["objective.beta="], "A varied setting is PATH=VALUE,VALUE"),
-        (["objective.beta=1,,2"], "A varied setting is PATH=VALUE,VALUE"),
-        (["objective.beta"], "A varied setting is PATH=VALUE,VALUE"),
-        (["objective.beta=1,2,1"], "are the same run"),
-        (["objective.beta=1", "objective.beta=2"], "objective.beta is varied twice"),
-        (["seed=1,2"], "seed cannot be varied"),
+        (["objective.beta="], "PATH=VALUE,VALUE"),
+        (["objective.beta=1,,2"], "PATH=VALUE,VALUE"),
+        (["objective.beta"], "PATH=VALUE,VALUE"),
+        (["objective.beta=1,2,1"], "same run"),
+        (["objective.beta=1", "objective.beta=2"], "objective.beta.*twice"),
+        (["seed=1,2"], "^seed"),
     ],
 )
 def test_a_wrong_axis_says_what_is_wrong(small, over, words):

@@ -49,19 +49,19 @@ def test_lanes_may_differ_in_numbers(small, base, setting):
 @pytest.mark.parametrize(
     ("base", "setting", "words"),
     [
-        ([], "data.size=16", "data.size is 8 in one and 16 in another"),
-        ([], "data.held_out=0.2", "data.held_out is 0.1 in one"),
-        ([], "model.latents=4", "model.latents is 3 in one and 4 in another"),
+        ([], "data.size=16", "data.size.*8 .*16"),
+        ([], "data.held_out=0.2", "data.held_out.*0.1"),
+        ([], "model.latents=4", "model.latents.*3 .*4"),
         ([], "model.network.width=8", "model.network.width is 16"),
-        ([], "model.network.kind=burgess", "model.network.kind is 'higgins' in one and 'burgess' in another"),
-        ([], "likelihood.kind=bernoulli", "likelihood.kind is 'optimal_gaussian' in one and 'bernoulli' in another"),
-        ([], "likelihood.detach=true", "likelihood.detach is False"),
-        (LAPLACE, "likelihood.scale=1", "likelihood.scale is none in one and 1.0 in another"),
-        ([], "optimizer.kind=adam", "optimizer.kind is 'adamw' in one and 'adam' in another"),
+        ([], "model.network.kind=burgess", "model.network.kind.*'higgins'.*'burgess'"),
+        ([], "likelihood.kind=bernoulli", "likelihood.kind.*'optimal_gaussian'.*'bernoulli'"),
+        ([], "likelihood.detach=true", "likelihood.detach.*False"),
+        (LAPLACE, "likelihood.scale=1", "likelihood.scale.*none.*1.0"),
+        ([], "optimizer.kind=adam", "optimizer.kind.*'adamw'.*'adam'"),
         ([], "training.steps=13", "training.steps is 12"),
         ([], "training.batch_size=16", "training.batch_size is 32"),
         ([], "training.checkpoint_every=5", "training.checkpoint_every is 4"),
-        ([], "training.precision=bf16-mixed", "training.precision is '32-true'"),
+        ([], "training.precision=bf16-mixed", "training.precision.*'32-true'"),
     ],
 )
 def test_lanes_that_differ_in_more_are_sent_to_the_queue(small, base, setting, words):
