@@ -74,9 +74,7 @@ class Progress(LiveBar):
 
     def summary(self, run: Run) -> None:
         """The last row of a finished run as a table, and the next commands."""
-        rows = run.journal.rows()
-        if rows:
-            last = rows[-1]
+        if last := run.journal.last():
             probe, _ = followed(run.provenance()["data"]["splits"])
             table = Table("of the training batches", "last mean", "unit", title=f"{run.path}, step {last['step']}")
             for name, unit in (

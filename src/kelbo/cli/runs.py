@@ -77,12 +77,11 @@ def show(run: RunPath, as_json: Json = False) -> None:
     from kelbo.runs.measurements import records
 
     opened = Run.open(run)
-    rows = opened.journal.rows()
     answer = {
         "path": str(run),
         "checkpoints": opened.checkpoint_steps(),
         "best": _best(opened),
-        "last": rows[-1] if rows else None,
+        "last": opened.journal.last() or None,
         "warnings": opened.warnings(),
         "evaluations": records(opened.measurements.newest("evaluation")),
         "provenance": opened.provenance(),

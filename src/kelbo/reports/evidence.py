@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from kelbo.reports.numbers import NONE, decimals_of, fixed, plain
@@ -81,3 +82,27 @@ class Evidence(NamedTuple):
         value, low, high, _ = self.estimate
         width = 0.0 if low is None or high is None else high - low
         return width if width > 1e-9 * abs(value) else 0.0
+
+
+@dataclass
+class Gathered:
+    """The numbers of one test as they are found, and the labels of those that are not there."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        label: str,
+        found: Estimate | None,
+        unit: Unit,
+        above: float = -math.inf,
+        below: float = math.inf,
+        *,
+        models: tuple[Hashable, ...] = (),
+    ) -> None:
+        """One number, None where it is not there; the side on which the claim puts it; and the models it is made of."""
+        if found is None:
+            self.absent.append(label)
+        else:
+            self.evidence.append(Evidence(label, found, unit, above, below, models))

@@ -139,14 +139,10 @@ def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -
     rates: nats, (K,); active: (K,).
     """
     order = np.argsort(-rates, kind="stable")
+    colours = [theme.first if active is None or active[k] else theme.faint for k in order]
     with style(theme):
-        figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(rates))), 2.6), layout="constrained")
-        axes = figure.subplots()
-        colours = [theme.first if active is None or active[k] else theme.faint for k in order]
-        axes.bar(range(len(order)), rates[order], width=0.72, color=colours)
-        axes.set_ylabel("KL, nats")
+        figure, axes = _bars(0, rates[order], colours, "KL, nats")
         axes.set_xlim(-0.7, len(order) - 0.3)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
         if len(order) <= LABELLED_BARS:
             axes.set_xticks(range(len(order)), [str(k) for k in order])
             axes.set_xlabel("latent")
@@ -166,14 +162,20 @@ def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -
 def group_bars(rates: Array, *, theme: Theme) -> Figure:
     """Mean rate of each group of latents, nats, (G,), in the order of the groups."""
     with style(theme):
-        figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(rates))), 2.6), layout="constrained")
-        axes = figure.subplots()
-        axes.bar(range(1, 1 + len(rates)), rates, width=0.72, color=theme.first)
-        axes.set_ylabel("rate, nats")
+        figure, axes = _bars(1, rates, theme.first, "rate, nats")
         axes.set_xlabel("group")
         axes.xaxis.set_major_locator(MaxNLocator(min(LABELLED_BARS, len(rates)), integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
     return figure
+
+
+def _bars(first: int, heights: Array, colours: str | list[str], label: str) -> tuple[Figure, Axes]:
+    """Bars at first, first + 1, … of a figure as wide as they need."""
+    figure = Figure(figsize=(min(9.9, max(3.4, 0.8 + 0.42 * len(heights))), 2.6), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(range(first, first + len(heights)), heights, width=0.72, color=colours)
+    axes.set_ylabel(label)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    return figure, axes
 
 
 def robust_limits(*lines: Array) -> tuple[float, float]:

@@ -31,7 +31,7 @@ class ScorePictures:
 
 
 def score_pictures(records: Mapping[str, Entry], shown: Shown) -> list[ScorePictures]:
-    """Figures of every record of scores that has any. RunError if a record is not one."""
+    """Figures of every record of scores that has any. Damaged if a record is not one."""
     found = []
     for name, record in in_order(records):
         with reading(shown.run, name):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from kelbo.errors import RunError
 from kelbo.experiments.diagnosis import SATURATED
 from kelbo.intervals import known, margin
 from kelbo.reports.numbers import decimals_of, fixed, plain
@@ -15,6 +14,7 @@ from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATE
 from kelbo.reports.shown import Shown
 from kelbo.runs import Run
 from kelbo.runs.settings import differing
+from kelbo.runs.writing import understanding
 
 Entry = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class ScoreGroup:
 
 
 def score_groups(records: Mapping[str, Entry], shown: Shown) -> list[ScoreGroup]:
-    """The records of scores of a run by label as groups of rows. RunError if one is not such a record."""
+    """The records of scores of a run by label as groups of rows. Damaged if one is not such a record."""
     groups = []
     for name, record in in_order(records):
         with reading(shown.run, name):
@@ -85,16 +85,10 @@ def kind(name: str) -> str:
     return name.partition("-")[0]
 
 
-@contextmanager
-def reading(run: Run, name: str) -> Iterator[None]:
-    """Inside the block the record called `name` is read; what is missing from it is told with where it lies."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise RunError(
-            f"{run.path / 'measurements' / kind(name)} (or scores/) has scores {name} that are not as this "
-            f"version writes them ({type(error).__name__}: {error}). Remove them and measure them again."
-        ) from error
+def reading(run: Run, name: str) -> AbstractContextManager[None]:
+    """Inside the block the record called `name` is used; Damaged says where it is if it is not as it should be."""
+    place = run.path / "measurements" / kind(name)
+    return understanding(place, f"Remove its scores {name} (or those in scores/) and measure them again.")
 
 
 def other_checkpoint(record: Entry, shown: Shown) -> str:
@@ -118,7 +112,8 @@ def _groups(name: str, record: Entry, other: str) -> list[ScoreGroup]:
             note = f"The rate in its parts, over the {split}; nats per image."
             return [ScoreGroup("What the rate is spent on", note, _latents(scores), other)]
         case "images":
-            return [_distances(cloud, entries, split, other) for cloud, entries in scores.items()]
+            clouds = [cloud for cloud in ("sample", "reconstruction") if cloud in scores]
+            return [_distances(cloud, scores[cloud], split, other) for cloud in clouds]
         case "calibration":
             note = f"The decoder’s distribution against the pixels that came, {split}, {scores['pixels']:,} pixels."
             return [ScoreGroup("Calibration", note, _calibration(scores), other)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kelbo.errors import Damaged, KelboError, RunError
+from kelbo.errors import RunError
 from kelbo.experiments.diagnosis import COLLAPSED, ENOUGH
 from kelbo.reports.cards import Card
 from kelbo.reports.claims import Verdict, percent
@@ -19,7 +19,7 @@ from kelbo.reports.study_figures import Shown
 from kelbo.reports.templates import date
 from kelbo.runs import write_atomic
 from kelbo.runs.study_folder import Study
-from kelbo.runs.writing import read_json
+from kelbo.runs.writing import read_json, understanding
 
 Entry = Mapping[str, Any]
 
@@ -55,18 +55,9 @@ def read_results(kept: Study, name: str, version: int) -> Entry:
     return results
 
 
-@contextmanager
-def reading(path: Path, name: str) -> Iterator[None]:
-    """Inside the block results are read; Damaged tells what is missing from them with their file."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, KelboError):
-            raise
-        raise Damaged(
-            f"{path} is not what `kelbo reproduce {name}` writes ({type(error).__name__}: {error}). Run the study again into "
-            "the same folder: what is trained is kept."
-        ) from error
+def reading(path: Path, name: str) -> AbstractContextManager[None]:
+    """Inside the block results are used; Damaged names their file if they are not what `kelbo reproduce` writes."""
+    return understanding(path, f"Run `kelbo reproduce {name}` again into the same folder: what is trained is kept.")
 
 
 def save(kept: Study, page: str, drawn: Iterable[Shown | None]) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from kelbo.runs.journal import Row
 from kelbo.runs.record import Run
 
 
@@ -14,15 +15,15 @@ class RunSummary(NamedTuple):
     """One run at a glance: its folder, its last row of scalars, its newest checkpoint (None before the first)."""
 
     run: Run
-    last: dict[str, float | int | None]
+    last: Row
     checkpoint: int | None
 
 
 def index(folder: Path) -> list[RunSummary]:
     """Every run in `folder` and below it, by path; empty if there is none. A run that is removed meanwhile is left out."""
     return [
-        RunSummary(run, _last(run), max(run.checkpoint_steps(), default=None))
-        for run in sorted(_found(folder), key=_path)
+        RunSummary(run, run.journal.last(), max(run.checkpoint_steps(), default=None))
+        for run in sorted(_found(folder), key=lambda run: run.path)
     ]
 
 
@@ -31,12 +32,3 @@ def _found(folder: Path) -> Iterator[Run]:
         if "recipe.toml" in files:
             yield Run(Path(place))
             folders[:] = [name for name in folders if name not in ("checkpoints", "frozen")]
-
-
-def _path(run: Run) -> Path:
-    return run.path
-
-
-def _last(run: Run) -> dict[str, float | int | None]:
-    rows = run.journal.rows()
-    return rows[-1] if rows else {}

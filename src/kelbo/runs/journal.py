@@ -47,6 +47,10 @@ class Journal:
                 rows.append(row)
         return rows
 
+    def last(self) -> Row:
+        """The newest row; empty if there is none."""
+        return next(reversed(self.rows()), {})
+
     def cut_after(self, step: int) -> None:
         """Drop the rows later than `step`: a resumed run writes them again."""
         kept = [row for row in self.rows() if (row["step"] or 0) <= step]

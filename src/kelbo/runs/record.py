@@ -24,13 +24,9 @@ from typing import Any
 from kelbo.errors import Damaged, RunError
 from kelbo.runs.journal import Journal
 from kelbo.runs.measurements import Measurements
-from kelbo.runs.writing import read_json, require_room, write_atomic, write_json
+from kelbo.runs.writing import read_json, require_new, write_atomic, write_json
 
 WARNED = {"kind", "step", "text"}
-
-
-def _is_unfinished(entry: Path) -> bool:
-    return entry.name in ("provenance.json", "frozen") or entry.name.endswith(".partial")
 
 
 class Run:
@@ -44,12 +40,8 @@ class Run:
     @classmethod
     def require_free(cls, path: Path) -> None:
         """RunError if no run can begin in `path`: it holds something, or cannot be created. Nothing is written."""
-        # the recipe is written last and makes the folder a run: one killed before it had one counts as empty
-        if path.is_file() or (path.is_dir() and not all(map(_is_unfinished, path.iterdir()))):
-            raise RunError(
-                f"{path} exists already. Choose another folder, or resume that run.", remedy=("out", "resume")
-            )
-        require_room(path)
+        # the recipe is written last, and makes the folder a run
+        require_new(path, "run", {"provenance.json", "frozen"})
 
     @classmethod
     def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:

@@ -18,15 +18,10 @@ from typing import Any
 
 from kelbo.errors import Damaged, RunError
 from kelbo.runs.record import Run
-from kelbo.runs.writing import read_json, require_room, write_json
+from kelbo.runs.writing import read_json, require_new, write_json
 
 FORMAT = 1
 KEYS = {"recipe", "over", "seeds", "lanes"}
-
-
-def _is_unbegun(entry: Path) -> bool:
-    """Whether it may be of a sweep that ended before its first lane, which counts as none."""
-    return entry.name in (".lock", "sweep.json") or entry.name.endswith(".partial")
 
 
 class Sweep:
@@ -38,11 +33,7 @@ class Sweep:
     @classmethod
     def require_free(cls, path: Path) -> None:
         """RunError if no sweep can begin in `path`: it holds something, or cannot be created. Nothing is written."""
-        if path.is_file() or (path.is_dir() and not all(map(_is_unbegun, path.iterdir()))):
-            raise RunError(
-                f"{path} exists already. Choose another folder, or resume that sweep.", remedy=("out", "resume")
-            )
-        require_room(path)
+        require_new(path, "sweep", {".lock", "sweep.json"})  # one without any lane counts as none
 
     @classmethod
     def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import Damaged, RunError
+from kelbo.errors import Damaged, KelboError, Remedy, RunError
 
 
 def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None:
@@ -45,6 +47,19 @@ def require_room(path: Path) -> None:
         )
 
 
+def require_new(path: Path, kind: str, leftovers: Collection[str]) -> None:
+    """RunError if no `kind` of folder can begin at `path`: it holds something, or cannot be created. Nothing is written.
+
+    leftovers: files of a folder that was stopped before it began, which counts as empty.
+    """
+    names = [entry.name for entry in path.iterdir() if not entry.name.endswith(".partial")] if path.is_dir() else []
+    if path.is_file() or not {*names} <= {*leftovers}:
+        raise RunError(
+            f"{path} exists already. Choose another folder, or resume that {kind}.", remedy=("out", "resume")
+        )
+    require_room(path)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. NaN and infinities are refused (ValueError): JSON has none."""
     write_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -59,6 +74,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Damaged(f"{path} should hold a JSON object; it holds {type(value).__name__}.")
     return value
+
+
+@contextmanager
+def understanding(place: Path | None, advice: str, remedy: tuple[Remedy, ...] = ()) -> Iterator[None]:
+    """Inside the block the contents of a file are used; Damaged names it if they are not what this version writes."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, KelboError):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise Damaged(f"{place} is not as this version writes it ({what}). {advice}", remedy=remedy) from error
 
 
 def sync_folder(folder: Path) -> None:

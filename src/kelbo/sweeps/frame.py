@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kelbo.errors import Damaged
 from kelbo.intervals import known, of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
 from kelbo.runs.settings import flat
+from kelbo.runs.writing import understanding
 from kelbo.sweeps.measured import LEFT_OUT, SHARE, Number, numbers
 
 Setting = bool | int | float | str
@@ -73,8 +73,7 @@ class Summary(NamedTuple):
 def rows(sweep: Sweep) -> list[LaneNumber]:
     """Every lane's numbers, in the order of the lanes; each lane has a row for each quantity that any lane has.
 
-    If no lane has any number yet, each has one row without a quantity. Damaged or RunError names a record that cannot
-    be read.
+    If no lane has any number yet, each has one row without a quantity. Damaged names a record that cannot be read.
     """
     lanes = sweep.definition()["lanes"]
     settings = typed([lane["settings"] for lane in lanes])
@@ -196,15 +195,9 @@ def _training(run: Run) -> dict[str, str]:
 
 def _images(run: Run, known: Mapping[str, Any]) -> str:
     """The fingerprints of a run's images. Damaged if its provenance has none: it would be unknown what a mean is over."""
-    try:
+    advice = "Restore the file from a copy, or move the lane's folder away and resume the sweep."
+    with understanding(run.provenance_path, f"It must tell the run's images (data.splits). {advice}", ("resume",)):
         return " ".join(f"{name} {split['fingerprint']}" for name, split in known["data"]["splits"].items())
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Damaged(
-            f"{run.path / 'provenance.json'} does not tell the run's images as this version writes it (of data.splits, "
-            f"{type(error).__name__}: {error}). Bring the file back from a copy, or move the lane's folder away and resume "
-            "the sweep.",
-            remedy=("resume",),
-        ) from error
 
 
 def typed(settings: Sequence[dict[str, str]]) -> list[dict[str, Setting]]:

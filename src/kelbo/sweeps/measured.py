@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kelbo.errors import RunError
 from kelbo.intervals import known
 from kelbo.runs import Measurement, Run
 from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.settings import flat
+from kelbo.runs.writing import understanding
 
 Entry = Mapping[str, Any]
 
@@ -72,29 +72,20 @@ RESULTS = {
 def numbers(run: Run) -> list[Number]:
     """All numbers of a run: the journal's last row, and its evaluations and scores, of the newest step for each label.
 
-    Damaged if a measurement cannot be read, RunError if it is not what this version writes; both name the file.
+    Damaged, which names the file, if a measurement cannot be read or is not what this version writes.
     """
     measured = [one for one in run.measurements.newest() if one.name == "evaluation" or "scores" in one.value]
     return [*_of_journal(run), *(number for one in measured for number in _read(one))]
 
 
 def _read(measured: Measurement) -> list[Number]:
-    read = _of_evaluation if measured.name == "evaluation" else _of_scores
-    try:
-        return list(read(measured))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RunError(
-            f"{measured.place} is no record as this version writes them ({type(error).__name__}: {error}). Remove it and "
-            "evaluate the run again."
-        ) from error
+    with understanding(measured.place, "Remove it and evaluate the run again."):
+        return list((_of_evaluation if measured.name == "evaluation" else _of_scores)(measured))
 
 
 def _of_journal(run: Run) -> Iterator[Number]:
-    rows = run.journal.rows()
-    if not rows:
-        return
-    row = dict(rows[-1])
-    step = row.pop("step")
+    row = run.journal.last()
+    step = row.pop("step", None)
     for name, value in row.items():
         unit, source = JOURNAL.get(name, ("", BATCHES))
         yield Number(name, known(value), unit, source, None if step is None else int(step), {})  # told by the recipe

@@ -220,7 +220,7 @@ def test_results_of_another_study_or_version_are_refused(results, tmp_path, chan
 @pytest.mark.parametrize("lost", ["plan", "lanes", "flattery", "machine", "seconds", "mode", "data", "asked"])
 def test_results_that_lack_a_part_are_told_and_leave_the_old_page(results, tmp_path, lost):
     (tmp_path / "report.html").write_text("the old page")
-    with pytest.raises(Damaged, match=rf"results\.json is not what .*'{lost}'.*Run the study again"):
+    with pytest.raises(Damaged, match=rf"results\.json is not as .*'{lost}'.*kelbo reproduce"):
         written(tmp_path, {key: value for key, value in results.items() if key != lost})
     assert (tmp_path / "report.html").read_text() == "the old page"
     assert not (tmp_path / "report").exists()

@@ -9,7 +9,7 @@ from kelbo.reports.beta_vae import printed as papers
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import Study, named
 from kelbo.reports.claims import Claim, Verdict, against_printed, deviation_ratio, listed, paired, student
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 
 MLP: n.Group = ("dsprites", "mlp")
 FOUR = "without shape"

@@ -13,7 +13,7 @@ from kelbo.reports.beta_vae import printed as papers
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study
 from kelbo.reports.claims import Claim, Estimate, Verdict, paired, student, welch
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 
 ALIKE = 0.8
 """Rank correlation above which two curves count as of one behaviour."""

@@ -9,7 +9,7 @@ from kelbo.reports.beta_vae.claims_rgb import CONV
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Kind, Study
 from kelbo.reports.claims import Claim, Estimate, Verdict, paired, percent, student, welch
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 
 HIGH = 0.9
 """A score from which on disentanglement counts as high."""

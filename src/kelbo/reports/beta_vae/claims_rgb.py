@@ -10,7 +10,7 @@ from kelbo.reports.beta_vae.claims_2d import FOUR, MLP
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Study, named
 from kelbo.reports.claims import Claim, Verdict, paired, student, welch
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 
 CONV: n.Group = ("dsprites", "conv")
 

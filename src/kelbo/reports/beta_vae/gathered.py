@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kelbo.reports.beta_vae import numbers as n
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.claims import Claim, Verdict, judge, listed
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 
 OTHER_IMAGES = "On images drawn here, not the paper’s own."
 

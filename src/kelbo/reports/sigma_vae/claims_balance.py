@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from kelbo.experiments.diagnosis import COLLAPSED
 from kelbo.reports.claims import Claim, Estimate, Verdict, student
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 from kelbo.reports.sigma_vae import printed as paper
 from kelbo.reports.sigma_vae.judging import OPTIMAL, SHARED, apart, at_the_edge, best, difference, verdict
 from kelbo.reports.sigma_vae.results import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kelbo.reports.claims import Claim, Estimate, Verdict
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 from kelbo.reports.sigma_vae import printed as paper
 from kelbo.reports.sigma_vae.judging import (
     OPTIMAL,

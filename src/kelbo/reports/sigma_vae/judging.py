@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kelbo.experiments.diagnosis import fit
 from kelbo.reports.claims import Claim, Estimate, Verdict, judge, listed, paired, sentence, welch
-from kelbo.reports.gathered import Gathered
+from kelbo.reports.evidence import Gathered
 from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae import printed as paper
 from kelbo.reports.sigma_vae.results import SIGMA_VAES, BySeed, Entry, Kind, Read, Study, rmse, sigma
