@@ -27,6 +27,12 @@ def temperatures(temperature: Temperature, groups: int) -> list[float]:
     return each
 
 
+def require_groups(latents: Latents, groups: int) -> None:
+    """ValueError unless these are the first of a model's groups of latents, or all of them."""
+    if not 1 <= len(latents) <= groups:
+        raise ValueError(f"This model decodes 1 to {groups} groups of latents; got {len(latents)}.")
+
+
 class Batch(NamedTuple):
     """B examples and what is told of them.
 

@@ -163,9 +163,6 @@ class Posterior(Protocol):
 class Prior(nn.Module, ABC):
     """p(z) of one group of latents, or p(z | given)."""
 
-    standard: ClassVar[bool] = False
-    """whether it is N(0, I), whatever is given"""
-
     @abstractmethod
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
         """log p(z) in nats, (B,)."""

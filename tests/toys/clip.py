@@ -4,7 +4,7 @@ import torch
 from tests.toys.made import TESTED, TRAINED, blobs, recipe
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, temperatures
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, GivenImages
 from kelbo.experiments.parts import Parts
@@ -61,8 +61,7 @@ class Clips(Model):
         return self.unroll((), given, temperature)[0]
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
-        if not 1 <= len(latents) <= STEPS:
-            raise ValueError(f"This model has {STEPS} groups of latents; got {len(latents)}.")
+        require_groups(latents, self.groups)
         return self.unroll(latents, given, temperature)[1]
 
     def unroll(self, known: Latents, given: Given, temperature: Temperature) -> tuple[Latents, Tensor]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from tests.toys.made import pictures, recipe
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups
 from kelbo.experiments.parts import Parts
 from kelbo.latents.noise import uniform
 from kelbo.protocols import NOTHING, Likelihood, Model
@@ -53,6 +53,7 @@ class Discrete(Model):
         return (chosen(torch.zeros(count, LATENTS, CHOICES, device=self.device)),)
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        require_groups(latents, self.groups)
         (z,) = latents
         return self.paint(F.one_hot(z, CHOICES).float())
 

@@ -1,6 +1,7 @@
 """A model of each kind to come, trained, stopped, resumed, evaluated and shown as the library's own are, each from one file."""
 
 import json
+import shutil
 from contextlib import nullcontext
 
 import numpy as np
@@ -9,25 +10,27 @@ import torch
 from safetensors.torch import load_file
 from tests.records import evaluations, page_of
 from tests.reports.conftest import Page
-from tests.toys import clip, discrete, three_players, two_conditions, two_groups, vectors
+from tests.toys import clip, discrete, frozen_second, three_players, two_conditions, two_groups, vectors
 
 from kelbo.data.batches import Batches
 from kelbo.distributed.fabric import Fabric
-from kelbo.errors import RecipeError, ScoreError
+from kelbo.errors import RecipeError, RunError, ScoreError
 from kelbo.evaluation import encode, interpolate, sample, traverse
 from kelbo.evaluation.features import feature_network
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.doctor import examine
 from kelbo.experiments.running import beginning
 from kelbo.experiments.scoring import score_run
+from kelbo.latents import StandardNormal
 from kelbo.protocols import FlatLatent
+from kelbo.recipes import change
+from kelbo.recipes.files import load
 from kelbo.runs import Run
 from kelbo.seeds import seeded
 from kelbo.sweeps.stackable import require_lanes
 
-TOYS = {
-    toy.__name__.rpartition(".")[2]: toy for toy in (two_groups, three_players, clip, discrete, two_conditions, vectors)
-}
+KINDS = (two_groups, three_players, clip, frozen_second, discrete, two_conditions, vectors)
+TOYS = {toy.__name__.rpartition(".")[2]: toy for toy in KINDS}
 
 
 @pytest.fixture(scope="module", params=TOYS)
@@ -36,8 +39,20 @@ def toy(request):
 
 
 @pytest.fixture(scope="module")
-def trained(toy, tmp_path_factory):
-    return train(toy.RECIPE, tmp_path_factory.mktemp("toys") / "run", parts=toy.PARTS)
+def primary(tmp_path_factory):
+    return train(frozen_second.PRIMARY, tmp_path_factory.mktemp("toys") / "primary", parts=frozen_second.PARTS)
+
+
+@pytest.fixture(scope="module")
+def recipe(toy, request):
+    if toy is not frozen_second:
+        return toy.RECIPE
+    return change(toy.RECIPE, [f"runs.primary.path={request.getfixturevalue('primary').path}"])
+
+
+@pytest.fixture(scope="module")
+def trained(toy, recipe, tmp_path_factory):
+    return train(recipe, tmp_path_factory.mktemp("toys") / "run", parts=toy.PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +71,15 @@ def rows(run):
     return [{name: value for name, value in row.items() if name != "images_per_second"} for row in run.journal.rows()]
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(toy, trained, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(toy, recipe, trained, tmp_path):
     def stop(state, values):
         if state.step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(toy.RECIPE, tmp_path / "run", hooks=[stop], parts=toy.PARTS)
+        train(recipe, tmp_path / "run", hooks=[stop], parts=toy.PARTS)
     assert Run(tmp_path / "run").checkpoint_steps() == [3]
-    resumed = train(toy.RECIPE, tmp_path / "run", resume=True, parts=toy.PARTS)
+    resumed = train(recipe, tmp_path / "run", resume=True, parts=toy.PARTS)
     one, another = files(trained), files(resumed)
     assert one.keys() == another.keys()
     assert all(torch.equal(one[name], another[name]) for name in one)
@@ -125,7 +140,7 @@ def test_only_a_model_with_one_vector_of_latents_is_asked_for_it(opened):
 
 
 def test_scores_that_a_model_cannot_have_are_missing_with_a_reason(opened):
-    standard = isinstance(opened.model, FlatLatent) and opened.model.prior.standard
+    standard = isinstance(opened.model, FlatLatent) and type(opened.model.prior) is StandardNormal
     with nullcontext() if standard else pytest.raises(ScoreError, match="The rate is split"):
         score_run(opened, ["latents"])
     network = feature_network("random-0", (1, 8, 8))
@@ -144,6 +159,7 @@ SENTENCES = {
     "two_groups": "The model TwoGroups with 2 groups of latents, trained on blobs (40 grey images of 8×8 pixels",
     "three_players": "The model ThreePlayers with 3 latents",
     "clip": "trained on wandering blobs (40 clips of 3 grey frames of 8×8 pixels",
+    "frozen_second": "The model Second with 2 groups of latents",
     "discrete": "The model Discrete with 1 group of latents",
     "two_conditions": "for 6 steps of 8 images.",
     "vectors": "(40 vectors of 12 numbers at 256 levels) for 6 steps of 8 vectors.",
@@ -167,6 +183,45 @@ def test_a_run_with_averaged_weights_is_opened_with_them(toy, trained, opened):
     last = open_run(trained.path, device="cpu", average=False, parts=toy.PARTS).model.state_dict()
     same = all(torch.equal(value, last[name]) for name, value in opened.model.state_dict().items())
     assert same != opened.averaged
+
+
+@pytest.fixture
+def own(primary, tmp_path):
+    """A copy of the first run, which may be lost or spoiled."""
+    return Run(shutil.copytree(primary.path, tmp_path / "primary"))
+
+
+def test_a_run_needs_the_first_one_no_more_once_it_has_begun(own, tmp_path):
+    def stop(state, values):
+        if state.step == 4:
+            raise KeyboardInterrupt
+
+    recipe, parts = change(frozen_second.RECIPE, [f"runs.primary.path={own.path}"]), frozen_second.PARTS
+    whole = train(recipe, tmp_path / "whole", parts=parts)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "run", hooks=[stop], parts=parts)
+    shutil.rmtree(own.path)
+    resumed = train(recipe, tmp_path / "run", resume=True, parts=parts)
+    one, another = files(whole), files(resumed)
+    assert all(torch.equal(one[name], another[name]) for name in one)
+    assert not any(name.startswith("weights/primary") for name in one)
+    records = [evaluate_run(open_run(run.path, device="cpu", parts=parts)) for run in (whole, resumed)]
+    assert records[0]["elbo"] == records[1]["elbo"]
+
+
+def test_another_first_run_is_refused_by_its_weights(own, trained_again, tmp_path):
+    recipe = change(frozen_second.RECIPE, [f"runs.primary.path={own.path}"])
+    asked = load(train(recipe, tmp_path / "run", parts=frozen_second.PARTS).recipe_path, kept=True)
+    assert asked.runs["primary"].weights
+    changed = change(asked, [f"runs.primary.path={trained_again.path}"])
+    with pytest.raises(RunError, match=asked.runs["primary"].weights):
+        train(changed, tmp_path / "other", parts=frozen_second.PARTS)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def trained_again(tmp_path):
+    return train(change(frozen_second.PRIMARY, ["seed=1"]), tmp_path / "another", parts=frozen_second.PARTS)
 
 
 def test_each_player_has_its_optimiser_and_its_columns(tmp_path):

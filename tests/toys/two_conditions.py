@@ -4,7 +4,7 @@ import torch
 from tests.toys.made import TESTED, TRAINED, blobs, recipe
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Given, Latents, Temperature
+from kelbo.bound import Batch, Given, Latents, Temperature, require_groups
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, GivenImages
 from kelbo.experiments.parts import Parts
@@ -53,6 +53,7 @@ class TwoConditions(VAE):
         return DiagonalGaussian.from_parameters(self.encoder(seen))
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        require_groups(latents, self.groups)
         (z,) = latents
         return self.decoder(torch.cat([z, given["picture"].flatten(1)], 1)).float()
 

@@ -4,7 +4,7 @@ import torch
 from tests.toys.made import pictures, recipe
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, temperatures
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
 from kelbo.experiments.parts import Parts
 from kelbo.latents import DiagonalGaussian
 from kelbo.latents.noise import standard_normal
@@ -60,8 +60,7 @@ class TwoGroups(Model):
         return z2, drawn(self.prior_below(z2), second)
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
-        if not 1 <= len(latents) <= 2:
-            raise ValueError(f"This model has 2 groups of latents; got {len(latents)}.")
+        require_groups(latents, self.groups)
         z2, *rest = latents
         z1 = rest[0] if rest else drawn(self.prior_below(z2), temperatures(temperature, self.groups)[1])
         return self.paint(torch.cat([z1, self.grid(z2)], 1)).float()

@@ -11,6 +11,7 @@ from kelbo.errors import ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.evaluation.reference import evenly
 from kelbo.intervals import known, margin
+from kelbo.latents import StandardNormal
 from kelbo.metrics.likelihood import active_units
 from kelbo.metrics.rate_parts import RateEstimate, rate_parts
 from kelbo.protocols import FlatLatent, Model
@@ -27,7 +28,7 @@ def no_parts(model: Model) -> str | None:
         return NO_RATE
     if not isinstance(model, FlatLatent):
         return f"The rate is split for a model with one vector of latents; {type(model).__name__} has other latents."
-    if not model.prior.standard:
+    if type(model.prior) is not StandardNormal:  # one that inherits from it may be another distribution
         return f"The rate is split under a standard normal prior; that of this model is {type(model.prior).__name__}."
     return None
 

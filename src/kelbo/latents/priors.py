@@ -15,7 +15,6 @@ from kelbo.seeds import normal_like
 class StandardNormal(Prior):
     """N(0, I) over K dimensions."""
 
-    standard = True
     origin: Tensor
 
     def __init__(self, dims: int) -> None:

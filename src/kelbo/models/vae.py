@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, temperatures
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
 from kelbo.latents import DiagonalGaussian, StandardNormal
 from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior
 
@@ -65,8 +65,7 @@ class VAE(Model, FlatLatent):
             return log_likelihood + self.prior.log_prob(z, batch.given) - posterior.log_prob(z)
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
-        if len(latents) != 1:
-            raise ValueError(f"This model has 1 group of latents; got {len(latents)}.")
+        require_groups(latents, self.groups)
         return self.decoder(latents[0]).float()
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:

@@ -1,0 +1,197 @@
+"""What every model promises: the library's own on each network, and one of each kind to come."""
+
+import pytest
+import torch
+from tests.toys import clip, discrete, frozen_second, three_players, two_conditions, two_groups, vectors
+
+from kelbo.bound import Batch
+from kelbo.data.batches import batch_at
+from kelbo.frozen import Frozen
+from kelbo.protocols import FlatLatent
+from kelbo.recipes import build, change
+from kelbo.recipes.build import Outline
+from kelbo.seeds import seeded
+
+EXAMPLES = 4
+TOYS = (two_groups, three_players, clip, frozen_second, discrete, two_conditions, vectors)
+NETWORKS = ("higgins", "burgess", "rybkin")
+LIKELIHOODS = ("optimal_gaussian", "per_pixel_gaussian", "logistic_mixture")
+
+
+def of_toy(toy):
+    def make():
+        data = toy.PARTS.data(toy.RECIPE)
+        first = getattr(toy, "PRIMARY", None)
+        runs = {} if first is None else {"primary": Frozen(toy.PARTS.model(first, data, {}))}
+        return toy.PARTS.model(toy.RECIPE, data, runs), batch_at(data.test, torch.arange(EXAMPLES), torch.device("cpu"))
+
+    return make
+
+
+def of_recipe(kind, network, likelihood):
+    small = {"higgins": "width=8", "burgess": "channels=4", "rybkin": "channels=4"}[network]
+    settings = [f"model.kind={kind}", f"model.network.kind={network}", f"model.network.{small}", "model.latents=3"]
+
+    def make():
+        recipe = change(two_groups.RECIPE, [*settings, f"likelihood.kind={likelihood}"])
+        levels = torch.randint(0, 256, (EXAMPLES, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+        return build.model(recipe, Outline("noise", (1, 8, 8), 256)), Batch(levels.to(torch.uint8))
+
+    return make
+
+
+MODELS = {
+    **{toy.__name__.rpartition(".")[2]: of_toy(toy) for toy in TOYS},
+    **{f"vae-{n}-{one}": of_recipe("vae", n, one) for n in NETWORKS for one in LIKELIHOODS},
+    "autoencoder": of_recipe("autoencoder", "higgins", "optimal_gaussian"),
+}
+
+
+def made(name, seed):
+    with seeded(seed, "init"):
+        model, levels = MODELS[name]()
+    if model.likelihood.sigma_from == "solved":
+        model.likelihood.settle(0.1)
+    return model.eval(), levels.seen(256)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def subject(name):
+    return made(name, 0)
+
+
+@pytest.fixture(autouse=True)
+def without_gradients():
+    with torch.no_grad():
+        yield
+
+
+def same(one, another):
+    return all(torch.equal(a, b) for a, b in zip(one, another, strict=True))
+
+
+def test_the_bound_has_a_column_a_group_in_float32_nats_per_example(subject):
+    model, batch = subject
+    bound = model(batch)
+    assert bound.rate.shape == (EXAMPLES, model.groups)
+    assert bound.distortion.shape == (EXAMPLES,)
+    assert bound.rate.dtype == bound.distortion.dtype == torch.float32
+    assert torch.isfinite(bound.rate).all()
+    assert torch.isfinite(bound.distortion).all()
+
+
+def test_forward_is_the_bound_of_a_reading_with_the_same_noise(subject):
+    model, batch = subject
+    with seeded(0, "latents"):
+        bound = model(batch)
+    with seeded(0, "latents"):
+        reading = model.read(batch)
+    assert same(bound, reading.bound)
+
+
+def test_no_group_has_a_rate_below_zero_on_average(subject):
+    model, batch = subject
+    rates = torch.stack([model(batch).rate for _ in range(20)])
+    error = rates.std(0) / 20**0.5
+    assert (rates.mean(0) >= -5 * error - 1e-6).all()
+
+
+def test_the_mean_log_weight_is_the_elbo(subject):
+    model, batch = subject
+    if not model.has_rate:
+        pytest.skip("a point has no weight")
+    weights = model.log_weights(batch, 100).double()
+    assert weights.shape == (EXAMPLES, 100)
+    bounds = torch.stack([model(batch).elbo for _ in range(60)], 1).double()
+    error = (weights.var(1) / 100 + bounds.var(1) / 60).sqrt()
+    assert ((weights.mean(1) - bounds.mean(1)).abs() < 5 * error + 1e-4).all()
+
+
+def test_the_output_is_what_decoding_the_latents_gives(subject):
+    model, batch = subject
+    reading = model.read(batch)
+    assert len(reading.latents) == model.groups
+    torch.testing.assert_close(model.decode(reading.latents, batch.given), reading.output)
+    assert model.mean(reading.output).shape == batch.x.shape == (EXAMPLES, *model.event)
+
+
+def test_groups_that_are_missing_are_drawn_from_the_prior(subject):
+    model, batch = subject
+    latents = model.read(batch).latents
+    for known in range(1, model.groups):
+        with seeded(0, "latents"):
+            once = model.decode(latents[:known], batch.given)
+        with seeded(1, "latents"):
+            again = model.decode(latents[:known], batch.given)
+        assert once.shape == model.decode(latents, batch.given).shape
+        assert not torch.equal(once, again)
+        without = [model.decode(latents[:known], batch.given, temperature=0.0) for _ in range(2)]
+        assert same(*zip(without, strict=True))
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_another_number_of_groups_is_refused(subject, more):
+    model, batch = subject
+    latents = model.read(batch).latents
+    with pytest.raises(ValueError, match=f"1 to {model.groups} groups"):
+        model.decode((*latents, latents[-1]) if more else (), batch.given)
+
+
+def test_samples_are_latents_like_those_that_are_read(subject):
+    model, batch = subject
+    drawn, read = model.sample(EXAMPLES, batch.given), model.read(batch).latents
+    assert [(z.shape, z.dtype) for z in drawn] == [(z.shape, z.dtype) for z in read]
+    assert model.mean(model.decode(drawn, batch.given)).shape == batch.x.shape
+
+
+def test_a_reading_at_the_means_draws_nothing(subject):
+    model, batch = subject
+    one, another = (model.read(batch, draw=False) for _ in range(2))
+    assert same((*one.latents, one.output, *one.bound), (*another.latents, another.output, *another.bound))
+    with seeded(0, "latents"):
+        drawn, at_means = model.read_both(batch)
+    with seeded(0, "latents"):
+        alone = model.read(batch)
+    assert same((*at_means.latents, at_means.output), (*one.latents, one.output))
+    assert same((*drawn.latents, drawn.output), (*alone.latents, alone.output))
+
+
+def test_one_example_does_not_depend_on_the_others(subject):
+    model, batch = subject
+    given = {name: value[:1] for name, value in batch.given.items()}
+    alone, together = (model.read(some, draw=False).bound for some in (Batch(batch.x[:1], given), batch))
+    torch.testing.assert_close(alone.rate[0], together.rate[0])
+    torch.testing.assert_close(alone.distortion[0], together.distortion[0])
+
+
+def test_the_target_is_scored_and_x_is_read(subject):
+    model, batch = subject
+    one, another = model.read(batch, draw=False), model.read(batch, target=1 - batch.x, draw=False)
+    assert torch.equal(one.bound.rate, another.bound.rate)
+    assert not torch.equal(one.bound.distortion, another.bound.distortion)
+    assert same(one.latents, another.latents)
+
+
+def test_only_one_vector_of_latents_has_a_rate_of_each_dimension(subject):
+    model, batch = subject
+    reading = model.read(batch)
+    if isinstance(model, FlatLatent) and model.has_rate:
+        torch.testing.assert_close(reading.rates.sum(1, keepdim=True), reading.bound.rate)
+        assert model.posterior(batch).mean.shape == (EXAMPLES, model.latent_dims)
+    else:
+        assert reading.rates is None
+
+
+def test_a_state_dict_is_all_of_a_model(name, subject):
+    model, batch = subject
+    other, _ = made(name, 1)
+    if isinstance(getattr(model, "primary", None), Frozen):
+        other.primary = model.primary
+    assert not same(model.read(batch, draw=False).bound, other.read(batch, draw=False).bound)
+    other.load_state_dict(model.state_dict())
+    assert same(model.read(batch, draw=False).bound, other.read(batch, draw=False).bound)
