@@ -95,6 +95,7 @@ SURFACE = {
     ],
     "kelbo.runs": ["Journal", "Measurement", "Run", "Sweep", "png", "save_grid", "tile", "write_atomic", "write_json"],
     "kelbo.training": [
+        "AccumulatingUpdate",
         "Checkpoints",
         "Constant",
         "Cosine",

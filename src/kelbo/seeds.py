@@ -103,6 +103,45 @@ def drawing_from(own: Source) -> Iterator[Source]:
         _source.reset(token)
 
 
+@contextmanager
+def drawn_again(dropout: bool = False) -> Iterator[None]:
+    """After the block, this thread's source is as it was before, so that what follows repeats the block's draws.
+
+    Without a source PyTorch's default generators are restored; with dropout they are too, since it draws from them.
+    """
+    own = _source.get()
+    kept = None if own is None else own.state()
+    default = default_states() if own is None or dropout else None
+    try:
+        yield
+    finally:
+        if own is not None and kept is not None:
+            own.set_state(kept)
+        if default is not None:
+            set_default_states(default)
+
+
+def default_states() -> dict[str, Tensor]:
+    """The states of PyTorch's default generators by device ("cpu", "cuda0", …), for `set_default_states`."""
+    return {"cpu": torch.get_rng_state()} | {
+        name: module.get_rng_state(index) for name, (module, index) in _accelerators().items()
+    }
+
+
+def set_default_states(states: Mapping[str, Tensor]) -> None:
+    """Restore what `default_states` returned."""
+    torch.set_rng_state(states["cpu"])
+    for name, (module, index) in _accelerators().items():
+        if name in states:
+            module.set_rng_state(states[name], index)
+
+
+def _accelerators() -> dict[str, tuple[Any, int]]:
+    """The module in torch and the number there of each device that has a default generator beside the CPU's."""
+    modules = {"cuda": torch.cuda, "mps": torch.mps, "xpu": torch.xpu}
+    return {f"{kind}{i}": (module, i) for kind, module in modules.items() for i in range(module.device_count())}
+
+
 def normal_like(like: Tensor) -> Tensor:
     """Draws of N(0, 1) with the shape, dtype and device of `like`, from `drawing_from`'s source or else PyTorch's default."""
     own = _source.get()

@@ -212,3 +212,25 @@ def test_a_frame_of_the_wrong_shape_is_refused_as_an_image_is():
     framewise = Framewise(FixedGaussian())
     with pytest.raises(ValueError, match="output_channels"):
         framewise.log_prob(torch.zeros(4, 3, 1, 4, 4), torch.zeros(4, 3, 2, 4, 4))
+
+
+@pytest.mark.parametrize("as_published", [False, True])
+@pytest.mark.parametrize("kind", [OptimalGaussian, PerImageGaussian])
+def test_clips_in_parts_have_gradient_and_sigma_of_the_whole_batch(kind, as_published):
+    def made():
+        return Framewise(kind(as_published=as_published, mean_activation="sigmoid"))
+
+    whole, parted = made(), made()
+    x, output = clips(whole)
+    x = (
+        torch.sigmoid(output) + 1e-3 * x * torch.arange(1, CLIPS + 1)[:, None, None, None, None]
+    )  # σ below its soft floor
+    first, second = (output.clone().requires_grad_() for _ in range(2))
+    (-whole.log_prob(x, first).mean()).backward()
+    with parted.sharing(parted.solve(x, second)):
+        for part, of_part in zip(x.split(2), second.split(2), strict=True):
+            (-parted.log_prob(part, of_part).mean() / 2).backward()
+    assert first.grad.norm() > 0
+    torch.testing.assert_close(second.grad, first.grad, rtol=1e-4, atol=1e-4 * float(first.grad.abs().max()))
+    for name, value in whole.named_buffers():
+        torch.testing.assert_close(dict(parted.named_buffers())[name], value, msg=name)

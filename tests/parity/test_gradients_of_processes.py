@@ -1,4 +1,4 @@
-"""The gradient that several processes come to is that of one process with all of their images.
+"""The gradient that several processes, or one that takes its batch in parts, come to is that of one with the whole batch.
 
 Of every likelihood, every option of it and every kind of objective: what there is is read off the schema, so a new one is
 under this law as soon as recipes may name it. Run as a script, this file is one of the processes.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -25,13 +25,13 @@ from kelbo.cli.launching import launch
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
-from kelbo.distributed.global_batch import over_processes
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.latents import diagonal_gaussian as gaussian
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
+from kelbo.training import TrainState
 
-LEVELS, SIDE, BATCH, LATENTS, WORLD = 16, 4, 8, 3, 2
+LEVELS, SIDE, BATCH, LATENTS, WORLD, PARTS = 16, 4, 8, 3, 2, 4
 SMALL = ["model.network.width=8", f"model.latents={LATENTS}", f"training.batch_size={BATCH}"]
 
 
@@ -78,29 +78,43 @@ def data() -> ImageSet:
     return ImageSet("made", {"train": images, "test": images}, "made by a test")
 
 
-def gradient(fabric: Fabric, settings: list[str], images: ImageSet) -> torch.Tensor:
-    """Of one step of training on this process's part of the batch, by the way that `fit` takes."""
-    recipe = change(find("digits"), [*settings, *SMALL])
+def step(fabric: Fabric, settings: list[str], images: ImageSet, parts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The gradient of one step on this process's share of the batch, taken in `parts`, by the update that `fit` calls.
+
+    And what the step says of the bound (loss, distortion, rate), with what the likelihood tracks.
+    """
+    recipe = change(find("digits"), [*settings, *SMALL, f"training.accumulate={parts}"])
     torch.manual_seed(0)
     model = build.model(recipe, images)
-    wrapped, _ = fabric.setup(model, build.optimizers(recipe, model)["model"])
+    wrapped, optimizer = fabric.setup(model, build.optimizers(recipe, model)["model"])
     own = slice(fabric.global_rank * BATCH // fabric.world_size, (fabric.global_rank + 1) * BATCH // fabric.world_size)
     noise = torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1))[own]
-    gaussian.standard_normal = lambda like: noise.to(like)
-    objective = build.objective(recipe)
-    bound = over_processes(fabric, wrapped(Batch(images.train.spread(BATCH)[own]).seen(LEVELS)))
-    fabric.backward(objective(bound, objective.initial())[0])
-    return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
+    draws = cycle(noise.chunk(parts))  # a pass ahead of the gradients draws the same
+    gaussian.standard_normal = lambda like: next(draws).to(like)
+    state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
+    means = build.update(recipe, fabric)(state, Batch(images.train.spread(BATCH)[own]).seen(LEVELS))
+    assert state.objective_state["step"] == 1
+    told = [means[name] for name in ("loss", "distortion", "rate")] + list(model.likelihood.buffers())
+    slopes = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]
+    return torch.cat(slopes), torch.stack([value.double() for value in told])
 
 
-def gradients(fabric: Fabric) -> dict[str, torch.Tensor]:
-    images = data()
-    return {name: gradient(fabric, settings, images) for name, settings in cases().items()}
+def gradients(fabric: Fabric, parts: int = 1) -> dict[str, torch.Tensor]:
+    """Of every case, and under "told, …" what else its step gives."""
+    images, found = data(), {}
+    for name, settings in cases().items():
+        found[name], found[f"told, {name}"] = step(fabric, settings, images, parts)
+    return found
 
 
 @pytest.fixture(scope="module")
 def of_one(module_patch):
     return gradients(Fabric(accelerator="cpu", devices=1))
+
+
+@pytest.fixture(scope="module")
+def of_parts(module_patch):
+    return gradients(Fabric(accelerator="cpu", devices=1), PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +150,24 @@ def test_two_processes_estimate_the_sigma_of_one_to_the_last_bit(of_two):
 
 @pytest.mark.parametrize("name", list(cases()), ids=list(cases()))
 def test_two_processes_have_the_gradient_of_one(name, of_one, of_two):
-    one, two = of_one[name].double(), of_two[name].double()
-    assert one.norm() > 0
-    assert float((one - two).norm() / one.norm()) < 1e-5
+    assert_near(of_one, of_two, name)
+
+
+@pytest.mark.parametrize("name", list(cases()), ids=list(cases()))
+def test_parts_have_the_gradient_of_the_whole_batch(name, of_one, of_parts):
+    assert_near(of_one, of_parts, name)
+
+
+@pytest.mark.parametrize("name", list(cases()), ids=list(cases()))
+def test_parts_in_two_processes_have_the_gradient_of_the_whole_batch(name, of_one, of_two):
+    assert_near(of_one, {key.removeprefix("parts, "): value for key, value in of_two.items()}, name)
+
+
+def assert_near(one, other, name):
+    first, second = one[name].double(), other[name].double()
+    assert first.norm() > 0
+    assert float((first - second).norm() / first.norm()) < 1e-5
+    torch.testing.assert_close(other[f"told, {name}"], one[f"told, {name}"], rtol=1e-5, atol=1e-5)
 
 
 def test_the_law_speaks_of_every_likelihood_and_of_its_options():
@@ -152,5 +181,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     fabric = launch("cpu", WORLD, None)
     found = {"sigma": sigma(fabric)} | gradients(fabric)
+    found |= {f"parts, {name}": value for name, value in gradients(fabric, PARTS // WORLD).items()}
     if fabric.is_global_zero:
         save_file(found, Path(sys.argv[1]))

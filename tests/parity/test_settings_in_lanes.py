@@ -20,7 +20,7 @@ from kelbo.errors import RecipeError
 from kelbo.recipes import build, change, find
 from kelbo.recipes.data_specs import DigitsSpec
 from kelbo.recipes.files import load
-from kelbo.recipes.schema import Recipe
+from kelbo.recipes.schema import LATER, Recipe
 from kelbo.runs import Run
 from kelbo.seeds import Source, drawing_from
 from kelbo.sweeps import choice
@@ -137,9 +137,20 @@ def moved(recipe, *, together):
     return end.network.state_dict()
 
 
-HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED}
+NEVER = {f"training.{name}" for name in LATER}
+"""settings whose recipes are not stacked at all"""
+HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED if path not in NEVER}
 """recipes by the setting that their lanes must share"""
 OF_RUNS = {path for path in HELD if path.startswith(("data.", "training."))} - {"data.bits"}
+
+
+@pytest.mark.parametrize("path", sorted(NEVER))
+def test_a_recipe_that_says_how_its_steps_are_computed_is_sent_to_the_queue(path):
+    for recipe in (other for of, _, other in SHARED if of == path):
+        with pytest.raises(RecipeError, match=f"Lanes with {path} = .* cannot be stacked") as caught:
+            stackable([recipe])
+        assert caught.value.remedy == ("how",)
+        assert choice.choose([recipe, change(recipe, ["seed=5"])]).how == "queue"
 
 
 @pytest.mark.parametrize("path", [path for path in HELD if path not in OF_RUNS])

@@ -89,5 +89,14 @@ def test_the_fingerprint_is_the_experiments_not_the_replicas():
     assert change(recipe, ["objective.beta=2"]).fingerprint != recipe.fingerprint
 
 
+def test_settings_that_came_later_leave_the_fingerprints_of_older_recipes():
+    recipe = digits()
+    assert recipe.fingerprint == "7dd02b0c83d4"
+    for setting in ("training.accumulate=2", "training.compile=true"):
+        changed = change(recipe, [setting])
+        assert changed.fingerprint != recipe.fingerprint
+        assert change(changed, ["training.accumulate=1", "training.compile=false"]).fingerprint == recipe.fingerprint
+
+
 def test_differences_name_path_and_both_values():
     assert differences(digits(), change(digits(), ["objective.beta=4"])) == ["objective.beta: 1.0 → 4.0"]

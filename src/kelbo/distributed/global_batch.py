@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.distributed.fabric import Fabric
@@ -16,6 +17,15 @@ def over_processes(fabric: Fabric, bound: Bound) -> Bound:
     """
     if fabric.world_size == 1:
         return bound
-    means = torch.cat([bound.rate.mean(0), bound.distortion.mean().reshape(1)]).detach()
-    shift = torch.as_tensor(fabric.all_reduce(means, reduce_op="mean")) - means
+    return shifted(bound, torch.as_tensor(fabric.all_reduce(means_of(bound), reduce_op="mean")))
+
+
+def means_of(bound: Bound) -> Tensor:
+    """The mean rate of each group and the mean distortion, nats, (G + 1,), without gradient."""
+    return torch.cat([bound.rate.mean(0), bound.distortion.mean().reshape(1)]).detach()
+
+
+def shifted(bound: Bound, means: Tensor) -> Bound:
+    """The bound moved so that its means are these; gradients stay its own."""
+    shift = means - means_of(bound)
     return Bound(bound.rate + shift[:-1], bound.distortion + shift[-1])

@@ -89,11 +89,17 @@ def _remedy(run: Run, data: ImageSet) -> str:
 
 
 def require_whole_shares(recipe: Recipe, processes: int) -> None:
-    """RecipeError where a batch cannot be shared evenly by the processes."""
-    if recipe.training.batch_size % processes:
+    """RecipeError where a batch cannot be shared evenly by the processes, or a share not be divided into equal parts."""
+    size, parts = recipe.training.batch_size, recipe.training.accumulate
+    if size % processes:
         raise RecipeError(
-            f"training.batch_size is {recipe.training.batch_size}, which {processes} processes cannot share evenly. "
+            f"training.batch_size is {size}, which {processes} processes cannot share evenly. "
             f"Choose a multiple of {processes}."
+        )
+    if size // processes % parts:
+        raise RecipeError(
+            f"training.accumulate is {parts}, but the {size // processes} examples that a process has in a step do not make "
+            f"{parts} equal parts. Choose a divisor of {size // processes}."
         )
 
 

@@ -45,7 +45,9 @@ from kelbo.training import (
     average_weights,
     every,
 )
+from kelbo.training.accumulating import require_no_batch_statistics
 from kelbo.training.checkpoint import restore, saving
+from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
 
 PICTURED = 10
@@ -105,6 +107,10 @@ def running(
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
         state = beginning(recipe, data, fabric, parts, frozen)
+    if recipe.training.accumulate > 1:
+        require_no_batch_statistics(state.network)
+    if recipe.training.compile:
+        compile_networks(state.network)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     update = parts.update(recipe, fabric)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -59,6 +61,7 @@ class AnalyticGaussian(Gaussian):
         if not 0 <= momentum < 1:
             raise RecipeError(f"likelihood.momentum must be in [0, 1); got {momentum}.")
         self.detach, self.momentum, self.as_published = detach, momentum, as_published
+        self.shared: Tensor | None = None  # σ² of the whole step, while parts of its batch pass one after another
         self.register_buffer("running_variance", torch.zeros(()))
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
 
@@ -83,11 +86,53 @@ class AnalyticGaussian(Gaussian):
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
         if error is None or self.normalized:
             return self._bounded(self._running())
-        variance = self.mean_square(error)
-        if self.training:
+        variance, shared = self.mean_square(error), self.shared
+        if self.training and shared is None:
             variance = self._over_processes(variance)
             self._observe(variance.detach())
+        elif shared is not None and variance.ndim == 0:
+            return self._bounded(shared)
         return self._bounded(variance.detach() if self.detach else variance)
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        value = super().log_prob(x, output)
+        # with σ² shared, σ is a constant above: at its optimum and at a hard floor it has no part in the gradient
+        if self.shared is None or self.detach or not (self.training and self.as_published):
+            return value
+        error = x.float() - self.mean(output)
+        own = self.mean_square(error)
+        return value if own.ndim else value - error[0].numel() * self._soft_share(own, self.shared)
+
+    def _soft_share(self, own: Tensor, shared: Tensor) -> Tensor:
+        """0, with the gradient that a part of a batch owes to the softly clipped σ: per dimension, of the distortion's mean.
+
+        The mean of (½·e²/σ² + ln σ) has the slope 1 - mean e² / σ² by ln σ, where the mean is the whole step's.
+        """
+        log_scale = self._bounded(shared + own - own.detach())
+        slope = 1 - shared * torch.exp(-2 * log_scale.detach())
+        return slope * (log_scale - log_scale.detach())
+
+    @torch.no_grad()
+    def solve(self, x: Tensor, output: Tensor) -> Tensor:
+        """σ² of a whole step's images (squared intensities), over all processes, for `sharing`; observed as a step's.
+
+        A σ² of each image needs nothing of the others: it is returned as it is.
+        """
+        variance = self._over_processes(self.mean_square(x.float() - self.mean(output)))
+        self._observe(variance)
+        return variance
+
+    @contextmanager
+    def sharing(self, variance: Tensor) -> Iterator[None]:
+        """Inside the block, log_prob in training mode is of a part of a batch whose σ² was solved for, and observes nothing.
+
+        Means of gradients over equal parts are the gradient of the whole, with detach, soft clip and floor too.
+        """
+        self.shared = variance
+        try:
+            yield
+        finally:
+            self.shared = None
 
     def _bounded(self, variance: Tensor) -> Tensor:
         """ln σ, clamped *before* the logarithm: a perfect reconstruction then has gradient 0, not 0 · ∞."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from contextlib import AbstractContextManager
+from typing import Literal, cast
 
 from torch import Tensor
 
+from kelbo.likelihoods.analytic_gaussian import AnalyticGaussian
 from kelbo.protocols import Likelihood, SigmaFrom
 
 
@@ -52,6 +54,14 @@ class Framewise(Likelihood):
 
     def settle(self, variance: float) -> None:
         self.inner.settle(variance)
+
+    def solve(self, x: Tensor, output: Tensor) -> Tensor:
+        """σ² of a whole step's clips, where `inner` solves for it."""
+        return cast(AnalyticGaussian, self.inner).solve(folded(x), folded(output))
+
+    def sharing(self, variance: Tensor) -> AbstractContextManager[None]:
+        """As `inner` has it."""
+        return cast(AnalyticGaussian, self.inner).sharing(variance)
 
     def output_channels(self, channels: int) -> int:
         """How many channels the decoder must give for each frame of `channels` channels."""

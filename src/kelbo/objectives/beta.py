@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ class Beta:
     beta    the weight of the rate after the warm-up
     warmup  steps over which the weight rises linearly from 0 to beta; 0 for none
     """
+
+    additive: ClassVar[bool] = True
+    """The loss of a batch is the mean of the losses of its equal parts."""
 
     beta: float = 1.0
     warmup: int = 0

@@ -20,7 +20,7 @@ from kelbo.protocols import Likelihood, Model, Objective
 from kelbo.recipes import schema as s
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
-from kelbo.training import Constant, Cosine, Drop, LossUpdate, Schedule
+from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule
 
 if TYPE_CHECKING:
     from kelbo.models.linear import LinearEncoder, Rows
@@ -182,7 +182,9 @@ def optimizers(recipe: Recipe, model: Model) -> dict[str, torch.optim.Optimizer]
 
 def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
     """One step of training."""
-    return LossUpdate(fabric, objective(recipe), schedule(recipe), recipe.training.clip)
+    plan = recipe.training
+    parts = fabric, objective(recipe), schedule(recipe), plan.clip
+    return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, parts=plan.accumulate)
 
 
 def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:

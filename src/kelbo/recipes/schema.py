@@ -236,6 +236,15 @@ class TrainingSpec(Spec):
     """steps"""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """of the networks; likelihoods and KL are always float32"""
+    accumulate: int = Field(default=1, ge=1)
+    """equal parts in which each process takes its examples of a step, one after another, to need less memory; gradient and
+    objective stay those of the whole batch"""
+    compile: bool = False
+    """run the networks through torch.compile in training, which starts seconds to minutes later; numbers change by rounding"""
+
+
+LATER = ("accumulate", "compile")
+"""settings of training that fingerprints leave out at their defaults, since there were runs before there were these"""
 
 
 RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
@@ -276,6 +285,9 @@ class Recipe(Spec):
             "name": True,
             "data": untold(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
+            "training": {
+                name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default
+            },
         }
         body = self.model_dump(mode="json", exclude=left_out)
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from kelbo.errors import RecipeError
 from kelbo.protocols import Model
-from kelbo.recipes.schema import Recipe
-from kelbo.training import LossUpdate, Update
+from kelbo.recipes.schema import LATER, Recipe, TrainingSpec
+from kelbo.training import AccumulatingUpdate, LossUpdate, Update
 
 OWN = (
     "name",
@@ -30,6 +31,8 @@ OWN = (
 
 def stackable(recipes: Sequence[Recipe]) -> None:
     """RecipeError with the first setting that prevents these recipes from being stacked."""
+    for recipe in recipes:
+        require_whole_eager_steps(recipe)
     for other in recipes[1:]:
         for path, one, another in _differing(recipes[0].model_dump(mode="json"), other.model_dump(mode="json")):
             free = any(f"{path}.".startswith(f"{own}.") for own in OWN)
@@ -43,10 +46,23 @@ def stackable(recipes: Sequence[Recipe]) -> None:
                 )
 
 
+def require_whole_eager_steps(recipe: Recipe) -> None:
+    """RecipeError if a recipe sets how its steps are computed, which one program of all lanes does in its own way."""
+    for name in LATER:
+        if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
+            raise RecipeError(
+                f"Lanes with training.{name} = {json.dumps(value)} cannot be stacked. Stacked lanes are computed as one "
+                "program; train these with the queue.",
+                remedy=("how",),
+            )
+
+
 def require_lanes(name: str, model: Model, update: Update) -> LossUpdate:
     """The update of a lane of one program. RecipeError if its model or its update cannot be one."""
     if model.unstackable is not None:
         raise RecipeError(f"{name} cannot be stacked: {model.unstackable}. Train its sweep with a queue of processes.")
+    if isinstance(update, AccumulatingUpdate):
+        raise RecipeError(f"{name} cannot be stacked: it takes its batch in parts. Train its sweep with a queue.")
     if not isinstance(update, LossUpdate):
         raise RecipeError(
             f"{name} cannot be stacked: its training has more than one loss. Train its sweep with a queue."

@@ -1,5 +1,6 @@
 """The one-screen loop and its hooks. Training knows the protocols only, no concrete model."""
 
+from kelbo.training.accumulating import AccumulatingUpdate
 from kelbo.training.ema import Ema
 from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
 from kelbo.training.loggers import TensorBoard
@@ -10,6 +11,7 @@ from kelbo.training.state import TrainState
 from kelbo.training.update import LossUpdate, Update, Values
 
 __all__ = [
+    "AccumulatingUpdate",
     "Checkpoints",
     "Constant",
     "Cosine",

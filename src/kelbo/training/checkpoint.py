@@ -25,7 +25,7 @@ from kelbo.errors import Damaged, Divergence, NotSaved, RunError
 from kelbo.protocols import Model
 from kelbo.runs.record import Run
 from kelbo.runs.writing import read_json, sync_folder, write_json
-from kelbo.seeds import source
+from kelbo.seeds import default_states, set_default_states, source
 from kelbo.training.state import Best, TrainState
 
 FORMAT = 2
@@ -232,27 +232,15 @@ def _unflatten(optimizer: Optimizer, what: str, tensors: dict[str, Tensor], grou
 
 def _generators() -> dict[str, Tensor]:
     """The states of the generators that the latents' noise is drawn from: the run's own, or else PyTorch's."""
-    if (own := source()) is not None:
-        return own.state()
-    return {"cpu": torch.get_rng_state()} | {
-        name: module.get_rng_state(index) for name, (module, index) in _accelerators().items()
-    }
+    own = source()
+    return default_states() if own is None else own.state()
 
 
 def _set_generators(states: dict[str, Tensor]) -> None:
     if (own := source()) is not None:
-        return own.set_state(states)
-    torch.set_rng_state(states["cpu"])
-    for name, (module, index) in _accelerators().items():
-        if name in states:
-            module.set_rng_state(states[name], index)
-    return None
-
-
-def _accelerators() -> dict[str, tuple[Any, int]]:
-    """The module in torch and the number there of each device that has a default generator beside the CPU's."""
-    modules = {"cuda": torch.cuda, "mps": torch.mps, "xpu": torch.xpu}
-    return {f"{kind}{i}": (module, i) for kind, module in modules.items() for i in range(module.device_count())}
+        own.set_state(states)
+    else:
+        set_default_states(states)
 
 
 def _refuse_broken_state(run: Run, state: TrainState) -> None:

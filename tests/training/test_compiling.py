@@ -1,0 +1,83 @@
+"""The networks run through torch.compile in training, and only there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from kelbo.bound import Batch
+from kelbo.errors import RecipeError
+from kelbo.experiments import open_run, train
+from kelbo.recipes import build, change, find
+from kelbo.seeds import normal_like
+from kelbo.training.compiling import compile_networks
+
+TINY = ["model.network.width=8", "model.latents=3", "training.batch_size=32", "training.steps=3"]
+pytestmark = pytest.mark.filterwarnings("ignore")  # inside PyTorch's compiler an error made of a warning is a failure
+
+
+def tiny(*settings):
+    return change(find("digits"), [*TINY, *settings])
+
+
+def model(recipe):
+    torch.manual_seed(0)
+    return build.model(recipe, build.data(recipe))
+
+
+class Noisy(nn.Linear):
+    def forward(self, input):
+        return super().forward(input + normal_like(input))
+
+
+@pytest.mark.slow
+def test_a_compiled_run_is_the_eager_one_but_for_rounding(tmp_path):
+    eager, compiled = (
+        train(tiny(f"training.compile={on}", "training.accumulate=2"), tmp_path / on) for on in ("false", "true")
+    )
+    (first, second) = (load_file(run.checkpoint(3) / "weights.safetensors") for run in (eager, compiled))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-5, msg=name)
+    assert open_run(compiled.path).model.state_dict().keys() == first.keys()
+
+
+def test_networks_are_compiled_in_training_only(monkeypatch):
+    compiled = []
+
+    def watched(function, **_):
+        return lambda *inputs: (compiled.append(function), function(*inputs))[1]
+
+    monkeypatch.setattr(torch, "compile", watched)
+    made = model(tiny("likelihood.kind=bernoulli")).train()
+    compile_networks(made)
+    compiled.clear()  # of the trial
+    batch = Batch(torch.rand(2, *made.event))
+    with made.evaluating():
+        made.read(batch)
+    assert compiled == []
+    made(batch)
+    assert [function.__self__ for function in compiled] == [made.encoder, made.decoder]
+
+
+@pytest.mark.slow
+def test_a_network_that_draws_noise_is_refused_by_name():
+    made = model(tiny("likelihood.kind=bernoulli")).train()
+    made.decoder = Noisy(3, 256)
+    compile_networks(made)
+    with pytest.raises(RecipeError, match=r"training.compile is true, but the decoder \(Noisy\) cannot be compiled"):
+        made.decoder(torch.zeros(2, 3))
+
+
+@pytest.mark.slow
+def test_without_a_compiler_the_setting_is_named_and_no_folder_is_made(tmp_path):
+    environment = {**os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "kelbo", "train", "digits", "--out", str(tmp_path / "run"), "--accelerator", "cpu"]
+    done = subprocess.run([*command, "--set", "training.compile=true"], capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "training.compile is true, but PyTorch cannot compile on this machine" in done.stderr
+    assert not (tmp_path / "run").exists()
