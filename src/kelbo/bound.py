@@ -10,7 +10,7 @@ from torch import Tensor
 from kelbo.units import intensities
 
 Given = Mapping[str, Tensor]
-"""What a model is told beside x, by name, each (B, …): "labels", "picture", "past" …"""
+"""Conditions of a model besides x, by name, each (B, …): "labels", "picture", "past" …"""
 
 Latents = tuple[Tensor, ...]
 """One tensor a group, each (B, …) of any shape, int64 if the group is discrete."""
@@ -34,14 +34,14 @@ def require_groups(latents: Latents, groups: int) -> None:
 
 
 class Batch(NamedTuple):
-    """B examples and what is told of them.
+    """B examples and their conditions.
 
     x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `seen`)
     given  conditions, each (B, …); a plain dict, since `torch.vmap` takes no other mapping
     """
 
     x: Tensor
-    given: Given = {}  # noqa: RUF012  nobody writes to it
+    given: Given = {}  # noqa: RUF012  never written to
 
     def seen(self, levels: int) -> Batch:
         """The batch as a model sees it: integer levels 0 … levels-1 become intensities in [0, 1]."""

@@ -1,4 +1,4 @@
-"""What the rooms ask of one another. Training and evaluation know these faces only, never a concrete class."""
+"""The interfaces between rooms. Training and evaluation know only these, never a concrete class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kelbo.eager import full_precision
 from kelbo.errors import ScoreError
 
 NOTHING: Given = {}
-"""No condition. A plain dict, which `torch.vmap` takes; nobody writes to it."""
+"""No condition. A plain dict, since `torch.vmap` takes no other mapping; never written to."""
 UNSTACKABLE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 State = dict[str, Tensor]
@@ -23,7 +23,7 @@ State = dict[str, Tensor]
 SigmaFrom = Literal["given", "learned", "solved", "decoder"]
 """Where σ comes from: the user, a parameter, the errors themselves, or each pixel's own from the decoder."""
 NEAR_FLOOR = 1.25
-"""A σ within a quarter of its floor counts as lying on it: a soft clip never quite gets there."""
+"""A σ within a quarter of its floor counts as lying on it, since a soft clip never reaches it."""
 
 
 class Likelihood(nn.Module, ABC):
@@ -42,7 +42,7 @@ class Likelihood(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.looked_at: set[bool] = set()  # modes (training or not) in which images were seen to be intensities
+        self.looked_at: set[bool] = set()  # modes (training or not) in which images were checked to be intensities
 
     kind: ClassVar[Literal["density", "mass"]]
     support: ClassVar[Literal["levels", "real", "unit"]]
@@ -51,11 +51,11 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def sigma_floor(self) -> float | None:
-        """The least standard deviation of a pixel that it can come to, in intensities; None if nothing bounds it."""
+        """The lower bound of a pixel's standard deviation, intensities; None if there is none."""
         return None
 
     def floored(self, output: Tensor) -> Tensor | None:
-        """Which pixels' σ lies on its floor, bool (B, C, *event); None where there is no floor."""
+        """Which pixels' σ lies on its floor, bool (B, C, *event); None if there is no floor."""
         floor = self.sigma_floor
         return None if floor is None else self.variance(output) < (NEAR_FLOOR * floor) ** 2
 
@@ -66,26 +66,26 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def normalized(self) -> bool:
-        """Whether log_prob, in the present mode, is a distribution over x: False where its parameters look at x.
+        """Whether log_prob, in the present mode, is a distribution over x: False if its parameters depend on x.
 
         Only nats of a normalised likelihood are reported as such.
         """
         return True
 
     def forget(self) -> bool:
-        """Drop what was tracked of training batches, for other weights to track it anew; False where there is nothing."""
+        """Drop running averages over training batches, so that other weights begin new ones; False if there are none."""
         return False
 
     def settle(self, variance: float) -> None:
-        """Let σ² be `variance` (squared intensities) in evaluation mode, where `sigma_from` is "solved".
+        """Let σ² be `variance` (squared intensities) in evaluation mode; TypeError unless `sigma_from` is "solved".
 
-        It stands in the place of what training tracks, so a model that goes on training must be given that back.
+        It replaces the running average, so a model that trains further must get that back.
         """
-        raise TypeError(f"{type(self).__name__} does not solve for its σ, so it cannot be told one.")
+        raise TypeError(f"{type(self).__name__} does not solve for its σ, so none can be set.")
 
     @contextmanager
     def settled(self, variance: float) -> Iterator[None]:
-        """Inside the block σ² is `variance`, as by `settle`; afterwards what training tracks is as it was."""
+        """Inside the block σ² is `variance`, as by `settle`; afterwards the running average is as it was."""
         tracked = {name: value.clone() for name, value in self.named_buffers()}
         self.settle(variance)
         try:
@@ -111,7 +111,7 @@ class Likelihood(nn.Module, ABC):
         """The variance of each pixel, shape (B, C, *event), squared intensities."""
 
     def moments(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """`mean` and `variance` at once, for likelihoods where one is half of the other's work."""
+        """`mean` and `variance` at once, for likelihoods that compute one on the way to the other."""
         return self.mean(output), self.variance(output)
 
     @abstractmethod
@@ -123,9 +123,9 @@ class Likelihood(nn.Module, ABC):
         """P(X <= x | z) of each pixel, shape (B, C, *event), in the distribution of `mean`, `variance` and `sample`.
 
         strict: P(X < x | z) instead, which differs for a mass only. Uniform draws between the two of each pixel are
-        uniform over all pixels where the likelihood tells the truth (the randomised probability integral transform:
-        Smith, 1985; Czado et al., 2009). Where the channels of a pixel depend on one another, each one's CDF is given
-        the observed ones before it. For measurement: no gradient is promised.
+        uniform over all pixels if the likelihood is right (the randomised probability integral transform:
+        Smith, 1985; Czado et al., 2009). If the channels of a pixel depend on one another, each one's CDF is given
+        the observed ones before it. For measurement: gradients are not supported.
         """
 
 
@@ -177,7 +177,7 @@ class Prior(nn.Module, ABC):
 
 
 class Generator(nn.Module, ABC):
-    """What draws examples from latents. It need not be able to read any.
+    """Draws examples from latents. It need not be able to read any.
 
     event   shape of one example: (D,), (C, H, W) or (T, C, H, W)
     groups  G, how many groups of latents it has
@@ -236,7 +236,7 @@ class Generator(nn.Module, ABC):
 
 
 class Model(Generator):
-    """A latent-variable model: a generator that also reads examples and says what they cost.
+    """A latent-variable model: a generator that also reads examples and gives their bound.
 
     has_rate is False if the code is a point, so that a KL does not exist (a plain autoencoder): its bound is no bound, and
     evaluation reports none.

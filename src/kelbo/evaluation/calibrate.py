@@ -1,4 +1,4 @@
-"""Is a decoder as sure as it should be? Its distribution against the pixels that came."""
+"""Calibration: the decoder's distribution compared with the pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kelbo.seeds import generator, seeded
 from kelbo.units import dequantize
 
 PIXELS = 512
-"""pixels of each image that are looked at, drawn anew for each, with replacement; all where an image has fewer"""
+"""pixels that are used of each image, drawn with replacement; all if an image has fewer"""
 
 
 def calibration(
@@ -29,11 +29,11 @@ def calibration(
     """The decoder's calibration on `count` images of a split, spread evenly over it.
 
     Latents are drawn from q(z | x) once for each image. Probability integral transforms: of a density at dequantised
-    pixels (uniform within the level's bin, so that a σ below a grey level is not blamed for the levels), of a mass
-    randomised. Standard errors and counts are of images, since pixels of an image go wrong together.
+    pixels (uniform within the level's bin, so that a σ below a grey level is not penalised for the levels), of a mass
+    randomised. Standard errors and counts are of images, since errors of one image's pixels depend on one another.
 
     Returns JSON: the PIT's histogram and its distances from uniform, the coverage of central intervals, and expected
-    beside observed squared error by predicted variance (None, with the reason, where no variance is positive).
+    beside observed squared error by predicted variance (only the reason if no variance is positive).
     """
     chosen = evenly(images, count)
     with model.evaluating(), seeded(seed, "evaluation"):

@@ -14,9 +14,9 @@ from kelbo.seeds import generator
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes of N images of K latents, and which of F factors' values each image has, where that is known.
+    """The codes of N images of K latents, and each image's values of F factors, if they are known.
 
-    means, scales   of the posterior, float32 (N, K); scales are None of a code that is a point
+    means, scales   of the posterior, float32 (N, K); scales are None if a code is a point
     factors         int64 (N, F), or None
     names           of the factors
     """

@@ -1,4 +1,4 @@
-"""How far a model's images are from real ones: samples and reconstructions as two clouds of features beside theirs."""
+"""Distances of a model's images from real ones, through features of samples and of reconstructions."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def image_distances(
 ) -> dict[str, dict[str, Any]]:
     """Fréchet and kernel distance, precision, recall, density and coverage, of samples and, apart, of reconstructions.
 
-    The reference is `count` images of the split (all, where there are fewer); as many samples are drawn, under their
-    conditions, and those very images are reconstructed. ScoreError with fewer than 8 images, or if examples are no images.
+    The reference is `count` images of the split (all if there are fewer); as many samples are drawn, under their
+    conditions, and those images are reconstructed. ScoreError with fewer than 8 images, or if examples are no images.
     Returns, for "sample" and "reconstruction", one entry a score with its interval, and the clouds' fingerprint.
     """
     if len(images.shape) != 3:
@@ -82,7 +82,7 @@ def _scores(network: FeatureNetwork, real: np.ndarray, cloud: np.ndarray, replic
     spread = by_half_samples(
         lambda rows: frechet_of(real[rows], cloud[rows]).distance, len(real), replicates=replicates, seed=seed
     )
-    size = min(1000, len(real) // 2)  # of a whole cloud nothing is left to tell the error by
+    size = min(1000, len(real) // 2)  # a subset of the whole cloud would show no error
     kernel = kernel_distance(real, cloud, size=size, seed=seed)
     half = margin(kernel.standard_error, 100)
     interval = Score(kernel.distance, kernel.distance - half, kernel.distance + half, 100)
@@ -111,7 +111,7 @@ def _manifolds(real: np.ndarray, cloud: np.ndarray, replicates: int, seed: int) 
             score = by_half_samples(
                 lambda rows, n=name: getattr(both(rows), n), len(real), replicates=replicates, seed=seed
             )
-        except ScoreError:  # a half has too few points for so many neighbours: no interval
+        except ScoreError:  # half the points are too few for NEAREST neighbours: no interval
             score = of_replicates([getattr(both(np.arange(len(real))), name)])
         most = np.inf if name == "density" else 1.0  # the others are shares
         found[name] = score.within(0, most).as_json() | {"nearest": NEAREST}

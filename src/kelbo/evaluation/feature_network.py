@@ -133,7 +133,7 @@ class FeatureNetwork:
         features = _features(self.name, self.run, self.preparation(images.to(self.device), levels))
         if features.shape[1] != self.dims:
             raise ScoreError(
-                f"{self.name} must give {self.dims} features, as on its first batch; got {features.shape[1]}."
+                f"{self.name} must give {self.dims} features, as for its first batch; got {features.shape[1]}."
             )
         return features
 

@@ -1,4 +1,4 @@
-"""What a model's latents carry over a split: the rate in its parts, and which latents are used."""
+"""Scores of a model's latents on a split: the parts of the rate, and the active latents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kelbo.metrics.rate_parts import RateEstimate, rate_parts
 from kelbo.protocols import FlatLatent, Model
 
 TABLE, EXAMPLES = 20_000, 5_000
-"""images that make up q(z), and those of them from which z is drawn: minutes become seconds on large splits"""
+"""images that make up q(z), and how many of them z is drawn from; more would take minutes"""
 
 NO_RATE = "A plain autoencoder's code is a point: it has no rate to split. Train a vae."
 

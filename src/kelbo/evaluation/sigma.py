@@ -1,8 +1,8 @@
-"""σ of a decoder that solves for it, estimated from training images under the weights as they are.
+"""σ of a decoder that solves for it, estimated from training images under the present weights.
 
-While such a model trains, its σ² is the error of the batch in hand (Rybkin et al., 2021, §4). What training tracks of it is an
-average over the latest batches, so over weights that are gone: after a short training it is far too large. What a model is
-measured and sampled with is therefore the mean squared error of training images under the very weights that are kept.
+While such a model trains, its σ² is the error of the present batch (Rybkin et al., 2021, §4). Its running average is over the
+latest batches, so over earlier weights: after a short training it is far too large. A model is therefore measured and sampled
+with the mean squared error of training images under the weights that are kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kelbo.evaluation.reference import evenly
 from kelbo.protocols import Model
 
 COUNT = 5_000
-"""training images. Their mean is known to about 1 % of σ²; being off by so much costs 0.02 nats of an image of 784 pixels"""
+"""training images. Their mean is known to about 1 % of σ²; an error of this size costs 0.02 nats of an image of 784 pixels"""
 
 
 class SolvedSigma(NamedTuple):
@@ -54,6 +54,6 @@ def solve_sigma(
     variance = math.fsum(errors) / len(errors)
     if not math.isfinite(variance):
         raise RunError(
-            f"The mean squared error on {len(errors):,} training images is {variance}: these weights have no σ."
+            f"The mean squared error on {len(errors):,} training images is {variance}, so these weights have no σ."
         )
     return SolvedSigma(variance, len(errors))

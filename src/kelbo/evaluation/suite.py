@@ -35,12 +35,11 @@ def evaluate(
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
-    """ELBO, rate, distortion and, where they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
+    """ELBO, rate, distortion and, if they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
 
     weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β alone: the
-    ELBO's is always 1). fabric: where several processes share the images; each returns the whole record, which is that of
-    one. advance is called with the number of images after each batch of this process. Raises UnitError where a mass
-    function is to be dequantised.
+    ELBO's is always 1). fabric, advance: see `over_batches`; each process
+    returns the whole record. UnitError if a mass function should be dequantised.
     """
     likelihood = model.likelihood
     if dequantized and likelihood.kind == "mass":
@@ -81,7 +80,7 @@ def evaluate(
 
 
 def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
-    """What its distribution is, how large a σ it predicts beside its error, and to what σ and β the run amounts."""
+    """The decoder's distribution, the σ that it predicts, its error, and the run's equivalent σ and β."""
     likelihood, variance = model.likelihood, float(scores.variance.mean())
     bound = Bound(torch.tensor([[scores.rate.mean()]]), torch.tensor([scores.distortion.mean()]))
     none = {"equivalent_sigma": None, "equivalent_beta": None}
@@ -97,13 +96,13 @@ def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bou
 
 
 def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
-    """Why this model has no bits/dim on images of so many levels, or None where it has."""
+    """Why this model has no bits/dim on images of `levels` levels; None if it has."""
     likelihood = model.likelihood
     name = type(likelihood).__name__
     if not model.has_rate:
         return "a plain autoencoder has no rate, so no bound"
     if not _normalized(model):
-        return f"{name} fits its σ to the very images it scores: that is no distribution over images"
+        return f"{name} fits its σ to the images that it scores, which is no distribution over images"
     if likelihood.kind == "density" and not dequantized:
         return f"{name} is a density over real intensities; evaluate it dequantized to get bits/dim"
     if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
@@ -123,7 +122,7 @@ def _normalized(model: Model) -> bool:
 
 def _unit(model: Model, levels: int, dequantized: bool) -> str:
     scale = f", density on the 0–{levels} scale" if dequantized else ""
-    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
+    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these images"
     likelihood = model.likelihood
     foreign = likelihood.kind == "mass" and not speaks_of(likelihood, levels)
     wrong = f"; no bound: a mass over {likelihood.levels} levels scored images of {levels}" if foreign else ""

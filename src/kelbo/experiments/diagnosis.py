@@ -15,7 +15,7 @@ from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 
 COLLAPSED = 0.1
-"""rate in nats per image, below which the posterior has collapsed: the latents tell no two halves of the images apart"""
+"""rate in nats per image, below which the posterior has collapsed: latents cannot tell even two halves of the images apart"""
 CONSTANT = 1e-6
 """standard deviation over images of every latent's mean, below which all images have the same posterior"""
 FEW_ACTIVE = 0.5
@@ -37,7 +37,7 @@ MARGIN, OUTSIDE = 0.02, 0.001
 PRIOR_NATS, PRIOR_SHARE = 1.0, 0.15
 """nats and share of the rate: a marginal KL above both is a gap between codes and prior"""
 SATURATED = 1.0
-"""nats below ln N: an estimate of the index-code mutual information above that tells N rather than the code"""
+"""nats below ln N: an estimate of the index-code mutual information above that measures N, not the code"""
 ERRORS = 4.0
 """standard errors that a difference must exceed to be judged"""
 OVERFIT, RISING = 0.02, 0.005
@@ -48,8 +48,8 @@ ENOUGH = 0.1
 FIRST = 100
 """steps before which nothing is judged"""
 TREND, BEGUN = 0.1, 0.25
-"""shares of a run's steps: it is judged by the rows of the last such stretch, and not before so much of it is over: while a σ
-that begins at 1 comes down, the rate may be near 0 for a while"""
+"""shares of a run's steps: the last stretch, whose rows judge it, and the first, in which it is not judged: while a σ that
+begins at 1 comes down, the rate may be near 0"""
 ROWS = 3
 """rows that a stretch has at least, except at the end of a run"""
 SETTLED = 500
@@ -57,7 +57,7 @@ SETTLED = 500
 
 
 class SigmaReading(NamedTuple):
-    """Of one row: σ that the decoder expects and RMSE that it makes (intensities), share of the pixels at σ's floor."""
+    """One row's σ that the decoder expects, its RMSE (intensities) and the share of pixels at σ's floor."""
 
     step: int
     sigma: float
@@ -70,7 +70,7 @@ class SigmaReading(NamedTuple):
 
 
 class RateReading(NamedTuple):
-    """Of one row: the mean rate since the row before, nats per image."""
+    """One row's mean rate since the row before, nats per image."""
 
     step: int
     rate: float
@@ -85,7 +85,7 @@ def over_error(sigma: float, rmse: float) -> float:
 
 
 def fit(ratio: float) -> Literal["narrow", "fits", "wide"]:
-    """How a σ that is so many times the error fits it."""
+    """How σ fits the error; ratio: of σ to the error."""
     return "wide" if ratio > FITS else "narrow" if ratio < 1 / FITS else "fits"
 
 
@@ -109,7 +109,7 @@ def cautions(recipe: Recipe, shape: tuple[int, ...]) -> list[Finding]:
 
 
 def rates(readings: Sequence[RateReading], steps: int, source: str | None) -> Finding | None:
-    """Of the rates of a run of so many steps, after the latest of them. source: where σ comes from, as all below."""
+    """Judge the rates of a run of `steps` steps after the latest row. source: where σ comes from, here and below."""
     now = readings[-1]
     recent = _recent(readings, now.step - TREND * steps, ROWS)
     early = now.step < (FIRST if now.step >= steps else max(SETTLED, BEGUN * steps))
@@ -119,7 +119,7 @@ def rates(readings: Sequence[RateReading], steps: int, source: str | None) -> Fi
 
 
 def sigmas(readings: Sequence[SigmaReading], steps: int, source: str | None, floor: float | None) -> Finding | None:
-    """Of σ and error in a run of so many steps, after the latest reading."""
+    """Judge σ and error of a run of `steps` steps after the latest row."""
     now = readings[-1]
     last = now.step >= steps
     recent = _recent(readings, now.step - TREND * steps, 1 if last else ROWS)
@@ -146,7 +146,7 @@ def sigmas(readings: Sequence[SigmaReading], steps: int, source: str | None, flo
 
 
 def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[AReading]:
-    """Those after a step, and so many at least."""
+    """The readings after a step, at least `least` of them."""
     count = 0
     while count < len(readings) and (count < least or readings[-1 - count].step > after):
         count += 1
@@ -154,7 +154,7 @@ def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[
 
 
 def _steps_until(ratio: float, course: Sequence[SigmaReading]) -> float:
-    """Steps until σ is so many times the error if ln σ keeps its speed; infinite if it does not fall."""
+    """Steps until σ is `ratio` times the error if ln σ keeps its speed; infinite if it does not fall."""
     first, now = course[0], course[-1]
     fallen = math.log(first.sigma / now.sigma)
     return math.log(now.ratio / ratio) * (now.step - first.step) / fallen if fallen > 0 else math.inf
@@ -174,7 +174,7 @@ def _floored(rmse: float, floor: float, share: float, step: int | None) -> Findi
 
 
 def latents(rate: float, active: int, dims: int, source: str | None) -> Finding:
-    """Of the rate, nats per image, and the active latents."""
+    """Judge the rate, nats per image, and the active latents."""
     if rate < COLLAPSED:
         return _collapsed(rate, source, None)
     told = {"active": active, "dims": dims, "rate": rate}
@@ -195,7 +195,7 @@ def groups(rates: Sequence[float], source: str | None) -> Finding:
 def sigma(
     sigma: float, rmse: float, train_rmse: float, source: str | None, floor: float | None, share: float
 ) -> list[Finding]:
-    """Of σ beside its error on test and on training images, intensities; nothing of a likelihood whose σ is not its error.
+    """Judge σ by the error on test and on training images, intensities; [] if a likelihood's σ is not its error.
 
     share: of the pixels, with σ at its floor.
     """
@@ -217,7 +217,7 @@ def sigma(
 
 
 def pixels(half: float, total_variation: float) -> Finding:
-    """Of the decoder's distribution. half: share of the pixels in central 50 % intervals."""
+    """Judge the decoder's distribution. half: share of the pixels in central 50 % intervals."""
     told = {"half": half, "total_variation": total_variation}
     if total_variation < MISCALIBRATED:
         return finding("pixels-calibrated", "fine", **told)
@@ -225,13 +225,13 @@ def pixels(half: float, total_variation: float) -> Finding:
 
 
 def ranges(brightest: float, levels: int, outside: float) -> list[Finding]:
-    """Of the data and the decoder's means. brightest: training pixel, intensity; outside: share of means beyond [0, 1]."""
+    """Judge ranges. brightest: training pixel, intensity; outside: share of the decoder's means beyond [0, 1]."""
     dark = [finding("data-dark", "problem", brightest=brightest, levels=levels)] if brightest < DARK else []
     return dark + ([finding("decoder-outside", "warning", share=outside)] if outside > OUTSIDE else [])
 
 
 def prior(marginal: float, by_latent: float, information: float, cap: float, rate: float, images: int) -> Finding:
-    """Of the gap between prior and codes, nats. by_latent: dimension-wise KL; cap: of the index-code mutual information."""
+    """Judge the gap between prior and codes, nats. by_latent: dimension-wise KL; cap: of the index-code mutual information."""
     saturated = (
         information > cap - SATURATED
     )  # the marginal KL then has what the images are too few to show of the rate
@@ -242,7 +242,7 @@ def prior(marginal: float, by_latent: float, information: float, cap: float, rat
 
 
 def generalisation(train: float, test: float, error: float) -> Finding:
-    """Of the mean ELBO on training and test images. error: standard error of their difference."""
+    """Judge the mean ELBO on training and test images. error: standard error of their difference."""
     gap = train - test
     told = {"train": train, "test": test, "gap": gap, "error": error}
     if gap < ERRORS * error or gap < OVERFIT * abs(train):
@@ -251,7 +251,7 @@ def generalisation(train: float, test: float, error: float) -> Finding:
 
 
 def convergence(elbos: Sequence[float]) -> list[Finding]:
-    """Of the training ELBO of all rows, in their order; nothing of fewer than 30."""
+    """Judge the training ELBO of all rows, in their order; [] if there are fewer than 30."""
     tenth = len(elbos) // 10
     if tenth < 3:
         return []

@@ -1,4 +1,4 @@
-"""What commonly goes wrong with a VAE, looked for in a trained one: measures it, and holds the numbers against `diagnosis`."""
+"""Look for what commonly goes wrong with a VAE: measure a trained one, and judge the numbers by `diagnosis`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from kelbo.protocols import Likelihood, Model
 from kelbo.units import intensities
 
 LOOKED_AT = 2_000
-"""images of each split; enough to see what is worth a warning, in seconds"""
+"""images of each split, enough to find in seconds what is worth a warning"""
 LEAST = 3
 """images that the rate's parts need"""
 
 
 class Examined(NamedTuple):
-    """What the findings are made of: records on training and test images, and what they lack."""
+    """All inputs of the findings: records on training and test images, and what these lack."""
 
     likelihood: Likelihood
     train: Record

@@ -45,7 +45,7 @@ class Experiment:
     """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
 
     kept: what the checkpoint says that the weights are from. All of it was read when the run was opened, so that a run that
-    trains on changes nothing here. sigma: the one that the model has, where its decoder solves for it. images: reads the data.
+    trains on changes nothing here. sigma: the model's, if its decoder solves for it. images: reads the data.
     """
 
     run: Run
@@ -58,7 +58,7 @@ class Experiment:
 
     @property
     def data(self) -> ImageSet:
-        """The run's data, read where they were not yet. Raises as `open_run` does."""
+        """The run's data, read when first needed. Raises as `open_run` does."""
         return self.images()
 
     @property
@@ -160,16 +160,16 @@ def open_run(
     read_data: bool = True,
     parts: Parts = BUILD,
 ) -> Experiment:
-    """Bring back the run in `path` from its newest checkpoint.
+    """Bring back the run in `path` from a checkpoint. The run may be in training: everything is read from one checkpoint.
 
-    checkpoint: "last", the newest; or "best", the one of the best validation ELBO (of the least distortion where there is no
-    rate), which a run has whose images have a validation split.
-    device: "cpu", "cuda", …; the best there is where None. average: use the weights' moving average where the run kept one. A σ
-    that is solved for is that of the very weights that are opened, from training images: kept with the checkpoint at the end of
-    training, else estimated here. data_root: where the data lie now, if they were moved. fabric: of several processes all have
-    the checkpoint that the first one reads. read_data: where False, the data are read when they are first needed, if at all.
-    The run may be in training: what is read is of one checkpoint. Raises RunError where `path` is no run, has no checkpoint or
-    its data have changed, DataError where they have gone, RecipeError where there is no such device.
+    checkpoint: "last", the newest; or "best", of the best validation ELBO (of the least distortion if there is no rate), which
+    exists if the images have a validation split. device: "cpu", "cuda", …; the best available if None. average: use the
+    weights' moving average if the run kept one. A solved σ is that of the opened weights, from training images: kept with the
+    checkpoint at the end of training, else estimated here. data_root: where the data are now, if they were moved. fabric: all
+    of several processes have the checkpoint that the first one reads. read_data: if False, read the data when first needed.
+
+    Raises RunError if `path` is no run, has no checkpoint or its data have changed, DataError if they are gone, RecipeError if
+    there is no such device.
     """
     keep_freed_memory()
     run = Run.open(path)

@@ -1,4 +1,4 @@
-"""Images with one factor at a time moved: the data's own, what the model makes of them, and where their codes go."""
+"""Images with one factor at a time moved: the data's own, the model's reconstructions, and their codes."""
 
 from __future__ import annotations
 

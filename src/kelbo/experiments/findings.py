@@ -1,4 +1,4 @@
-"""What is found of a run, in one form for warnings, the doctor and reports: a code, the numbers it is about, and its text."""
+"""Findings about a run, in one form for warnings, the doctor and reports: a code, its numbers and its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances of a model's images from real ones, read now and then while it trains."""
+"""Distances of a model's images from real ones, measured now and then while it trains."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from kelbo.training.checkpoint import saving
 
 
 class Follow:
-    """A hook that reads distances and keeps them as the run's measurement "distances", a curve over training.
+    """A hook that measures distances and keeps them as the run's measurement "distances", a curve over training.
 
     Its rows are {"step", "reconstruction", "sample"}: Fréchet distances of a fixed handful of images.
 
     images: of a split, spread evenly over it, which are reconstructed; as many samples are drawn, each time from the same
-    noise. sampled: reconstruct from a draw of the posterior instead of its mean. Training goes on as if nothing had been
-    read. Of several processes only the first may have it. NotSaved if the disk refuses.
+    noise. sampled: reconstruct from a draw of the posterior instead of its mean. Training continues as if nothing had been
+    measured. Of several processes only the first may have it. NotSaved if the disk refuses.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Follow:
         return self.curve.value["rows"]
 
     def cut_after(self, step: int) -> None:
-        """Drop the rows later than `step`: a resumed run reads them again."""
+        """Drop the rows later than `step`: a resumed run measures them again."""
         if (kept := [row for row in self.rows if (row["step"] or 0) <= step]) != self.rows:
             self._set(kept)
             self._keep()
@@ -77,10 +77,10 @@ class Follow:
 def follow(
     recipe: Recipe, run: Run, network: FeatureNetwork, count: int, *, split: str = "test", sampled: bool = False
 ) -> Follow:
-    """The hook for a run of this recipe that begins or goes on now: rows later than its newest checkpoint are dropped.
+    """The hook for a run of this recipe that begins or is resumed now: rows later than its newest checkpoint are dropped.
 
-    Rows that were read through another network or of other images are a curve of their own. RecipeError if the recipe's data
-    have no such split; DataError as they are read.
+    Rows of another network or of other images are a curve of their own. RecipeError if the recipe's data have no such
+    split; DataError as they are read.
     """
     hook = Follow(run, network, split_of(build.data(recipe), split), count, split=split, sampled=sampled)
     hook.cut_after(max(run.checkpoint_steps(), default=0))

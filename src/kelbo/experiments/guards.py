@@ -1,4 +1,4 @@
-"""What must hold before a run goes on or is brought back."""
+"""Checks before a run is begun, resumed or opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kelbo.runs import Run
 
 
 def outline_of(run: Run) -> Outline | None:
-    """The outline of the images that a run was trained on, by its provenance; None where that does not tell."""
+    """The outline of the images that a run was trained on, by its provenance; None if that does not name them."""
     match run.provenance().get("data"):
         case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels)}:
             return Outline(name, tuple(shape), levels)
@@ -23,9 +23,9 @@ def outline_of(run: Run) -> Outline | None:
 
 
 def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
-    """The recipe as the run in `out` goes on with it. RunError with the differences where it is not that run's, but for steps.
+    """The recipe with which the run in `out` continues. RunError with the differences if more than steps differs.
 
-    Steps can be raised only where the learning rate does not depend on their number.
+    Steps can be raised only if the learning rate does not depend on their number.
     """
     before = load(Run.open(out).recipe_path, kept=True)
     recipe = going_on(recipe, before)
@@ -45,15 +45,15 @@ def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
 
 
 def require_same_data(run: Run, data: ImageSet) -> None:
-    """RunError where the images are not those that the run was trained on: its test images may then be among them.
+    """RunError if the images are not those that the run was trained on: test images could then have been trained on.
 
-    Damaged where the run's provenance does not tell which those were.
+    Damaged if the run's provenance does not name them.
     """
     try:
         splits = run.provenance()["data"]["splits"].items()
     except (KeyError, TypeError, AttributeError) as error:
         raise Damaged(
-            f"{run.path} has a provenance that does not tell its images. Restore the file, or train anew."
+            f"{run.path} has a provenance that does not name its images. Restore the file, or train a new run."
         ) from error
     for name, told in splits:
         images = data.splits.get(name)
@@ -69,7 +69,7 @@ def require_same_data(run: Run, data: ImageSet) -> None:
 
 
 def require_splits(data: ImageSet) -> None:
-    """DataError where the images lack a split that training needs: it follows its error on test images."""
+    """DataError if the images lack a split that training needs; test images show its error."""
     if lacking := [split for split in ("train", "test") if split not in data.splits]:
         raise DataError(
             f"{data.name} has no split {' and no split '.join(lacking)}; it has {', '.join(data.splits) or 'none'}. Training "
@@ -78,18 +78,18 @@ def require_splits(data: ImageSet) -> None:
 
 
 def _remedy(run: Run, data: ImageSet) -> str:
-    """What brings back the images of a run whose test images were drawn from all pictures of folders named as splits."""
+    """How to get the old images of a run whose test images were drawn from all folders, although these are named as splits."""
     noted = str(run.provenance()["data"].get("note", ""))
     if "held out by seed" not in noted or "held out by seed" in data.note:
         return ""
     return (
-        f'An earlier version drew test images from all of them; where their folders are the cause, write splits = "ignore" '
+        f'An earlier version drew test images from all of them; if their folders are the cause, write splits = "ignore" '
         f"below [data] in {run.recipe_path}. Otherwise: "
     )
 
 
 def require_whole_shares(recipe: Recipe, processes: int) -> None:
-    """RecipeError where a batch cannot be shared evenly by the processes, or a share not be divided into equal parts."""
+    """RecipeError if a batch cannot be shared evenly by the processes, or a share not be divided into equal parts."""
     size, parts = recipe.training.batch_size, recipe.training.accumulate
     if size % processes:
         raise RecipeError(
@@ -104,7 +104,7 @@ def require_whole_shares(recipe: Recipe, processes: int) -> None:
 
 
 def require_same_precision(recipe: Recipe, fabric: Fabric) -> None:
-    """RecipeError where the engine computes in another precision than the recipe, which the run would then misreport."""
+    """RecipeError if Fabric computes in another precision than the recipe, which the run's record would then misstate."""
     asked, given = recipe.training.precision, fabric.strategy.precision.precision
     if asked != given:
         raise RecipeError(

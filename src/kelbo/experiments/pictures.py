@@ -1,4 +1,4 @@
-"""The pictures that a run's page shows, as measurements: made here, so that the page needs neither the model nor its data."""
+"""The pictures of a run's page, kept as measurements, so that the page needs neither the model nor its data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kelbo.runs.grids import as_pictures
 
 RECONSTRUCTED, SAMPLES = 10, 60
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
-"""latents of the most rate that are moved, how far (prior standard deviations), in how many steps"""
+"""latents that are moved (those with the highest rate), how far (prior standard deviations), in how many steps"""
 
 
 @plain_autograd()

@@ -1,4 +1,4 @@
-"""Codes of sweeps of factors on a plane: where they go as one factor at a time moves."""
+"""Codes on a plane, as one factor of the images at a time changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Plane(NamedTuple):
     """Codes of sweeps on the two axes of their means' largest variance.
 
     means   of each sweep's posteriors, one array (values, 2) a factor
-    draws   from them, (values · draws, 2) a factor; none of a code that is a point
+    draws   from them, (values · draws, 2) a factor; none if a code is a point
     base    the code of the base image, (2,)
     shares  of the means' variance along each axis, (2,)
     """
@@ -49,7 +49,7 @@ def plane_of(means: Array, scales: Array, noise: Array, values: list[int], *, ha
     middle = means[1:].mean(0)
     _, widths, axes = np.linalg.svd(means[1:] - middle, full_matrices=False)
     axes = np.vstack([axes, np.zeros_like(axes)])[:2]  # a code of one latent has no second axis
-    axes *= np.where(axes.sum(1, keepdims=True) < 0, -1, 1)  # of the two directions always the same
+    axes *= np.where(axes.sum(1, keepdims=True) < 0, -1, 1)  # always the same of the two directions
     total = np.square(widths).sum()
     shares = np.zeros(2)
     shares[: min(2, len(widths))] = np.square(widths[:2]) / total if total > 0 else 0

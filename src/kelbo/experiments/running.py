@@ -1,4 +1,4 @@
-"""A run in training: everything about it but the loop that moves it, which may move one run or many."""
+"""A run in training: everything except the loop, which may train one run or many."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ PICTURED = 10
 
 @dataclass(frozen=True)
 class Running:
-    """What moves (state), what moves it (update, batches) and what watches (the hooks, in their order)."""
+    """The state, what changes it (update, batches), and the hooks in their order."""
 
     recipe: Recipe
     run: Run
@@ -97,7 +97,7 @@ def running(
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
-    say takes each warning, which the run keeps too. told: what else its provenance shall say of the machine. Inside the block
+    say takes each warning, which the run keeps too. told: further entries of its provenance about the machine. Inside the block
     the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError if the folder
     exists, or training cannot continue from it.
     """
@@ -115,7 +115,7 @@ def running(
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     update = parts.update(recipe, fabric)
     provenance = _provenance(recipe, data, fabric, told or {}) | {"model": _described(state, parts)}
-    # from here on nothing in the recipe or its images can be wrong, so that a folder may be made
+    # the recipe and its images have been checked, so a folder may be made
     if not resume:
         once(fabric, lambda: _create(out, recipe, provenance, others))
     run = Run.open(out)
@@ -133,14 +133,12 @@ def running(
         finally:
             for sink in watching:
                 if isinstance(sink, TensorBoard):
-                    with suppress(
-                        OSError
-                    ):  # what it cannot write is in the journal, and a full disk was reported already
+                    with suppress(OSError):  # what it cannot write is in the journal; a full disk was already reported
                         sink.close()
 
 
 def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, say: Say) -> list[Sink]:
-    """The run's own takers of rows, in the process that writes them."""
+    """The run's own sinks, in the process that writes them."""
     if not fabric.is_global_zero:
         return []
     watch = _watch(recipe, data, run, state, say)
@@ -172,7 +170,7 @@ def _create(out: Path, recipe: Recipe, provenance: dict[str, Any], others: Mappi
 def beginning(
     recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD, runs: Mapping[str, Frozen] = NO_RUNS
 ) -> TrainState:
-    """The state before the first step. Weights are drawn from whatever seed is in force around the call."""
+    """The state before the first step. Weights are drawn from the seed that is in force around the call."""
     # the model moves first, since some optimisers make their state where weights are
     model = parts.model(recipe, data, runs).to(fabric.device)
     made = parts.optimizers(recipe, model)
@@ -208,7 +206,7 @@ def _described(state: TrainState, parts: Parts) -> dict[str, Any]:
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Bring `state`, and what the run wrote beside its checkpoints, back to the newest one, or to the very beginning."""
+    """Bring `state`, and what the run wrote besides checkpoints, back to the newest checkpoint, or to the beginning."""
     if run.checkpoint_steps():
         together(fabric, lambda: restore(run, fabric, state))
     once(fabric, lambda: (run.journal.cut_after(state.step), run.save_recipe(dump(recipe))))

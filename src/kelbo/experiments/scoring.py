@@ -33,10 +33,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """names of scores by group; a group's own name asks for all of it"""
 
 IMAGES, CALIBRATED = 10_000, 2_000
-"""images of each cloud that distances compare by default, and images that calibration looks at; all of a smaller split"""
+"""images of each cloud that distances compare by default, and images of a calibration; all of a smaller split"""
 
 NO_FEATURES = (
-    "Image distances look through a feature network. Name one: inception-2015 (FID), a data set whose classifier "
+    "Image distances need a feature network. Name one: inception-2015 (FID), a data set whose classifier "
     "`kelbo features train` made, random-0, or a file."
 )
 
@@ -47,12 +47,10 @@ def asked_for(names: str) -> tuple[str, ...]:
     chosen: list[str] = []
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name != "all" and name not in GROUPS and name not in every:
-            raise ScoreError(
-                f"There is no score {name!r}; there is all, {', '.join(dict.fromkeys((*GROUPS, *every)))}."
-            )
+            raise ScoreError(f"There is no score {name!r}. Choose all, {', '.join(dict.fromkeys((*GROUPS, *every)))}.")
         chosen += every if name == "all" else GROUPS.get(name, (name,))
     if not chosen:
-        raise ScoreError(f"No score is named; there is all, {', '.join(dict.fromkeys((*GROUPS, *every)))}.")
+        raise ScoreError(f"No score is named. Choose all, {', '.join(dict.fromkeys((*GROUPS, *every)))}.")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -74,7 +72,7 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
 
 
 class Way(NamedTuple):
-    """How a group's scores are computed: under which settings, which of these are unusual, and by a score's name."""
+    """How a group's scores are computed: settings, the unusual ones of these, and a function of a score's name."""
 
     settings: dict[str, Any]
     unusual: list[str]
@@ -97,7 +95,7 @@ def score_run(
 ) -> dict[str, Any]:
     """The scores of `names` (see `asked_for`) as records by group, each score kept in the run's folder: see `measure`.
 
-    network: through which image distances are taken, if they are asked for. images: how many of the split they look at.
+    network: through which image distances are taken, if they are asked for. images: how many of the split they compare.
     codes: how many images of a set with factors are encoded, all by default. lenient: a score that does not exist for this
     run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. again: compute even what
     the folder has.
@@ -208,7 +206,7 @@ def factor_codes(
 
 
 def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:
-    """Anybody's codes: `codes` (or `means`) (N, K) and `factors` (N, F), optionally `scales` (N, K) and `names` (F,).
+    """Codes of any model: `codes` (or `means`) (N, K) and `factors` (N, F), optionally `scales` (N, K) and `names` (F,).
 
     ScoreError names what is missing.
     """

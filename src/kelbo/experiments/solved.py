@@ -1,4 +1,4 @@
-"""σ of a decoder that solves for it, for the very weights that a run keeps: read beside its checkpoint, or estimated."""
+"""σ of a decoder that solves for it, for the weights that a run keeps: read from its checkpoint's folder, or estimated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keep_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
     """Estimate σ from training images for all weights that a finished run can be opened with, and keep it beside them.
 
     These are the last checkpoint's and the best one's, of the last step and averaged. The state is left as it was, so training
-    could go on. Every process must call it. NotSaved where the disk refuses.
+    can continue. Every process must call it. NotSaved if the disk refuses.
     """
     model = state.network
     if model.likelihood.sigma_from != "solved":
@@ -38,10 +38,10 @@ def keep_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
 def settle_sigma(
     run: Run, model: Model, kept: Kept, images: Callable[[], Images], fabric: Fabric | None = None
 ) -> SolvedSigma | None:
-    """Give an opened model the σ of its weights, and say from how many training images it is.
+    """Give an opened model the σ of its weights; returns it with the number of its training images.
 
     A checkpoint of a run in training or stopped, or of an older version, has none: it is estimated, and kept there if the
-    folder can be written. None of a decoder that does not solve for its σ. `images` is called only where they are needed.
+    folder can be written. None if the decoder does not solve for its σ. `images` is called only if they are needed.
     """
     if model.likelihood.sigma_from != "solved":
         return None
@@ -55,14 +55,14 @@ def settle_sigma(
 
 
 def _kept(run: Run, kept: Kept, fabric: Fabric | None) -> SolvedSigma | None:
-    """What the first process finds beside the checkpoint: all must go the same way."""
+    """What the first process finds with the checkpoint, so that all processes do the same."""
 
     def read() -> SolvedSigma | None:
         told = run.sigma(kept.step)
         match told.get(kept.weights) if told.get("of") == kept.digest else None:
             case {"variance": float(variance), "images": int(count)} if 0 <= variance < math.inf:
                 return SolvedSigma(variance, count)
-            case _:  # none, or nothing that this version writes: it is estimated anew
+            case _:  # missing, or in no form that this version writes: estimate it again
                 return None
 
     return from_first(fabric, read)

@@ -47,14 +47,14 @@ def train(
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
 
-    resume: go on from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
-    training.steps. fabric: where to train, in the recipe's precision; by default one device, the best there is. sinks take
-    each row of scalars and hooks are called after each step, beside the run's own. say takes each warning (that the decoder's
+    resume: continue from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
+    training.steps. fabric: where to train, in the recipe's precision; by default one device, the best available. sinks take
+    each row of scalars and hooks are called after each step, besides the run's own. say takes each warning (that the decoder's
     σ is not its error, say) as text, once; the run keeps them too. see is given the images, read before anything is made.
-    parts: who makes model, data and update of the recipe.
+    parts: make model, data and update of the recipe.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
-    Interrupted after a signal, once the step in hand is saved. Several processes raise one error, of the first to fail.
+    Interrupted after a signal, once the present step is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):

@@ -19,14 +19,14 @@ from kelbo.training import TrainState
 from kelbo.training.best import Validation
 
 COUNT = 2_000
-"""validation images, spread evenly over the split, always the same with the same noise, and training images that a σ is solved
-for on. A reading costs about 1 % of the training between two checkpoints (500 steps of 128 images), 2 % with such a σ"""
+"""validation images, spread evenly over the split, always the same with the same noise, and training images on which a σ is
+solved for. Measuring costs about 1 % of the training between two checkpoints (500 steps of 128 images), 2 % with such a σ"""
 BATCH = 256
 """images of a batch, as in `kelbo evaluate`"""
 
 
 def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | None:
-    """What finds a run's best checkpoint; None where the images have no validation split."""
+    """Finds a run's best checkpoint; None if the images have no validation split."""
     if "validation" not in data.splits:
         return None
     chosen = evenly(data.splits["validation"], COUNT)
@@ -39,7 +39,7 @@ def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | N
             if model.likelihood.sigma_from == "solved":
                 try:
                     model.likelihood.settle(solve_sigma(model, data.train, count=COUNT, fabric=fabric).variance)
-                except RunError:  # errors that are not finite: the checkpoint or the next step tells of the weights
+                except RunError:  # errors that are not finite: the checkpoint or the next step reports the weights
                     return {"validation_distortion": math.nan}
             return _numbers(model, chosen, fabric)
 
@@ -47,7 +47,7 @@ def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | N
 
 
 def _numbers(model: Model, images: Images, fabric: Fabric) -> Row:
-    """Mean distortion, and rate and ELBO where there is a rate, nats per image."""
+    """Mean distortion, and rate and ELBO if there is a rate, nats per image."""
     with model.evaluating():
         distortion, rate = _bound(model, images, fabric)
     if not model.has_rate:

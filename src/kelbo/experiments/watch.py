@@ -1,4 +1,4 @@
-"""Warn while a run trains: a sink that holds its rows against the rules of `diagnosis`."""
+"""Warn while a run trains: a sink that judges its rows by the rules of `diagnosis`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Warned(NamedTuple):
 
 class RunWatch:
     """A sink of rows that warns if σ is at its floor or apart from the error, and if the posterior has collapsed; each
-    warning is said once, and kept.
+    warning is given once, and kept.
 
-    What it finds depends on the rows and the steps alone, so a resumed run keeps what an uninterrupted one does: it begins
-    with the rows that its journal still has (`begin`). What was said before is not said again.
+    What it finds depends only on the rows and the steps, so a resumed run, which begins with the rows of its journal
+    (`begin`), keeps the same as an uninterrupted one. Warnings given before are not given again.
 
-    steps: of the whole run. cautions: what is said before the first step. has_rate: False for a plain autoencoder, of which
-    only the cautions are said.
+    steps: of the whole run. cautions: warnings before the first step. has_rate: if False (a plain autoencoder), only the
+    cautions are given.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class RunWatch:
         self.said: set[tuple[str, int]] = set()
 
     def begin(self) -> None:
-        """Take in what the run has already. OSError if the disk refuses."""
-        with suppress(Damaged):  # what a file held that cannot be read is found again, and said again
+        """Take in the rows and warnings that the run has already. OSError if the disk refuses."""
+        with suppress(Damaged):  # the warnings of a file that cannot be read are found and given again
             self.said = {(warned["kind"], warned["step"]) for warned in self.run.warnings()}
         for row in self.run.journal.rows():
             self._take(row)

@@ -19,7 +19,7 @@ class StandardNormal(Prior):
 
     def __init__(self, dims: int) -> None:
         super().__init__()
-        self.register_buffer("origin", torch.zeros(dims), persistent=False)  # says on which device draws are wanted
+        self.register_buffer("origin", torch.zeros(dims), persistent=False)  # on the device of the draws
 
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)

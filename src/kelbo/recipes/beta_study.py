@@ -1,8 +1,8 @@
 """The runs of the β-VAE reproducibility study: its networks, optimisers, batch sizes, seeds and learning-rate drop.
 
-Appendix A and table 4 of the report; where it is silent, its code: 64-pixel images go through four convolutions and only
-CIFAR's through three, and 40 epochs is what its file names and its "last 25 %" rule agree on. Images of the sets with factors
-are trained on but for a held-out tenth, unlike in the study, which had no test images at all.
+From appendix A and table 4 of the report, or from its code if the report does not say: 64-pixel images go through four
+convolutions and only CIFAR's through three, and 40 epochs is what its file names and its "last 25 %" rule agree on.
+Of the sets with factors a tenth is held out, unlike in the study, which had no test images at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class StudySweep(NamedTuple):
 
     seeds    the study's
     images   of the whole set, from which a sweep's length at EPOCHS follows
-    standing the rendered set that stands for it where its official file is not at hand
+    standing the rendered set that replaces it if its official file is missing
     """
 
     role: Role

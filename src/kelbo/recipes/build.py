@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def data(recipe: Recipe) -> ImageSet:
-    """The recipe's images. Raises DataError where they are missing or broken, RecipeError where bits do not fit."""
+    """The recipe's images. Raises DataError if they are missing or broken, RecipeError if bits do not fit."""
     try:
         image_set = image_data(recipe.data, recipe.split_seed)
     except KelboError:
         raise
-    except ValueError as error:  # an option that the reader finds impossible for these very images
+    except ValueError as error:  # an option that does not fit these images
         raise RecipeError(f"data: {error}") from error
     if recipe.data.bits < 8:
         if image_set.levels != 256:
@@ -105,10 +105,10 @@ def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Ro
 
     rows: how images are laid out for the fit; `flattened` if None.
     """
-    from kelbo.models.linear import KINDS, fit_linear, flattened  # here, since training needs none of scikit-learn
+    from kelbo.models.linear import KINDS, fit_linear, flattened  # here, since training does not need scikit-learn
 
     if kind not in KINDS:
-        raise RecipeError(f"There is no baseline {kind!r}; there is {', '.join(KINDS)}.")
+        raise RecipeError(f"There is no baseline {kind!r}. Choose one of {', '.join(KINDS)}.")
     return fit_linear(kind, images, None if kind == "pixels" else latents, seed=seed, rows=rows or flattened)
 
 
@@ -116,7 +116,7 @@ def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Ro
 
 
 def likelihood(recipe: Recipe, levels: int) -> Likelihood:
-    """The decoder's distribution for images of `levels` levels. RecipeError where it cannot speak of those levels."""
+    """The decoder's distribution for images of `levels` levels. RecipeError if it has no such levels."""
     match spec := recipe.likelihood:
         case s.FixedGaussianSpec():
             return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
@@ -156,7 +156,7 @@ def _bits(recipe: Recipe, levels: int) -> int:
     bits = round(math.log2(levels))
     if 2**bits != levels:
         raise RecipeError(
-            f"likelihood.kind {recipe.likelihood.kind!r} speaks of 2, 4, … 256 levels; these images have {levels}. "
+            f"likelihood.kind {recipe.likelihood.kind!r} needs images of 2, 4, … 256 levels; these have {levels}. "
             "Choose categorical, or a density."
         )
     return bits
@@ -188,7 +188,7 @@ def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
 
 
 def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
-    """Fused where the parameters are; a likelihood's own parameters (σ) are trained too, without weight decay."""
+    """The optimiser, fused; a likelihood's own parameters (σ) are trained too, without weight decay."""
     spec = recipe.optimizer
     own = list(model.likelihood.parameters())
     numbers = {id(parameter) for parameter in own}

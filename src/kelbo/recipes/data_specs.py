@@ -23,11 +23,11 @@ class ImagesSpec(Spec):
     bits: int = Field(default=8, ge=1, le=8)
     """keep the most significant bits of 8-bit pixels"""
     held_out: float = Field(default=0.1, gt=0, lt=1)
-    """fraction held out for testing, of sets that come without a test split"""
+    """fraction held out for testing, if the set has no test split"""
 
 
 class DrawnSpec(ImagesSpec):
-    """images without a split of their own, or that may have none: test images are drawn"""
+    """images that have no test split, or may have none: test images are then drawn"""
 
     split_seed: Annotated[int, Field(ge=0)] | Literal["seed"] = 0
     """of that draw, the same for all seeds of a recipe; "seed" is the recipe's own, so that each seed has other test images"""
@@ -82,7 +82,7 @@ class CelebaSpec(PictureFilesSpec):
     size: Sides = 64
     """pixels of the square that faces are resized to, or [height, width]"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
-    """before resizing: a square of so many pixels where VAE/GAN's release has it, or a box (left, top, right, bottom)"""
+    """before resizing: a square of this many pixels, placed as in VAE/GAN's release, or a box (left, top, right, bottom)"""
 
 
 class FreySpec(ImagesSpec):
@@ -98,11 +98,11 @@ class ArraysSpec(DrawnSpec):
     key: str | None = None
     """which array is trained on; by default the one that is named train, or the only one that can be images"""
     validation_key: str | None = None
-    """which array is the validation split, where names do not tell"""
+    """which array is the validation split, if names do not show it"""
     test_key: str | None = None
-    """which array is the test split, where names do not tell; of a single array a draw is held out"""
+    """which array is the test split, if names do not show it; of a single array, test images are drawn"""
     layout: Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"] = "auto"
-    """the order of its axes: number, height, width, channels; auto asks where the shape can be read in several ways"""
+    """the order of its axes: number, height, width, channels; auto refuses a shape that can be read in several ways"""
     levels: int | None = Field(default=None, ge=2, le=256)
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
 
@@ -114,7 +114,7 @@ class FittedSpec(PictureFilesSpec, DrawnSpec):
     """pixels of the square that pictures are resized to, or [height, width]; null keeps their size, which must then be
     one"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
-    """before resizing: the largest central part of the size's proportions, a central square of so many pixels, a box (left,
+    """before resizing: the largest central part of the size's proportions, a central square of this many pixels, a box (left,
     top, right, bottom), or the whole picture"""
     mode: Literal["rgb", "grey"] = "rgb"
 
@@ -130,7 +130,7 @@ class PicturesSpec(FittedSpec):
 class HubSpec(FittedSpec):
     kind: Literal["hub"] = "hub"
     dataset: str | None = None
-    """name on the Hugging Face hub, "ylecun/mnist" say; or else root"""
+    """name on the Hugging Face hub, such as "ylecun/mnist"; or else set root"""
     root: Path | None = None
     """a parquet file, or a folder of parquet files or pictures in the hub's layout"""
     config: str | None = None
@@ -202,11 +202,11 @@ def split_seed_of(data: DataSpec, seed: int) -> int:
 
 
 def untold(data: DataSpec) -> set[str]:
-    """Settings that a fingerprint leaves out: where files lie, and a draw by the recipe's own seed, which was once the rule."""
+    """Settings that a fingerprint leaves out: the files' place, and a draw by the recipe's own seed, once the rule."""
     return {"root"} | ({"split_seed"} if getattr(data, "split_seed", None) == "seed" else set())
 
 
-# what `kelbo data list` says of each kind: its images, and where they come from
+# what `kelbo data list` shows of each kind: its images, and their source
 SETS: dict[str, tuple[str, str]] = {
     "digits": ("1,797 of 8×8, grey, 17 levels", "scikit-learn's handwritten digits, installed with kelbo"),
     "mnist": ("70,000 of 28×28, grey", "the official IDX files, gzipped or not"),

@@ -24,7 +24,7 @@ def dump(recipe: Recipe) -> str:
 
 
 def load(path: Path, *, kept: bool = False) -> Recipe:
-    """Read a recipe from a TOML file. kept: see `parse_text`. RecipeError where it is not TOML or not a recipe."""
+    """Read a recipe from a TOML file. kept: see `parse_text`. RecipeError if it is not TOML or not a recipe."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -33,10 +33,10 @@ def load(path: Path, *, kept: bool = False) -> Recipe:
 
 
 def parse_text(text: str, place: Path, *, kept: bool = False) -> Recipe:
-    """A recipe from TOML that was found in `place`. RecipeError where it is not TOML or not a recipe.
+    """A recipe from TOML that was found in `place`. RecipeError if it is not TOML or not a recipe.
 
-    kept: whether a run or a sweep keeps it. All settings are told there, so one that is absent was none yet when it was
-    written, and is what was the rule then: test images were drawn by the recipe's own seed.
+    kept: whether a run or a sweep wrote it, with all settings that existed then. A setting that is missing there did not exist
+    yet and gets the value that was the rule then: test images were drawn by the recipe's own seed.
     """
     try:
         table = tomllib.loads(text)
@@ -56,7 +56,7 @@ def parse(table: Table) -> Recipe:
 
 
 def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
-    """Apply "objective.beta=4" and the like, in order; values are TOML, or text where they are not.
+    """Apply "objective.beta=4" and the like, in order; values are TOML, or else text.
 
     Choosing another `kind` keeps the settings that both kinds have and drops the others. RecipeError for a path or value
     that no recipe has.
@@ -97,8 +97,8 @@ def differences(before: Recipe, after: Recipe) -> list[str]:
 def going_on(recipe: Recipe, before: Recipe) -> Recipe:
     """The recipe for continuing what `before` began: if that draws test images by its own seed, so does this.
 
-    An earlier version knew no other way, and a command that is given again to continue its run does not say so. Nor does it
-    say which weights other runs had.
+    An earlier version always drew them so, and the command that continues such a run does not name that setting, nor the
+    weights of other runs.
     """
     known = {name: spec.weights for name, spec in before.runs.items()}
     runs = {
@@ -131,7 +131,7 @@ def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:
         candidates = _specs(spec.model_fields[key].annotation)
         spec = next((c for c in candidates if place["kind"] in _kinds(c)), candidates[0])
     if "kind" not in spec.model_fields or (len(candidates) > 1 and place["kind"] not in _kinds(spec)):
-        return  # no such setting, or no such kind: validation will say so
+        return  # no such setting or kind: validation reports it
     for name in place.keys() - spec.model_fields.keys():
         del place[name]
 
@@ -174,11 +174,11 @@ def _explain(fault: Any) -> str:
         specs = [spec for _, spec in walked[:-1] if spec]
         return _no_such_setting(path, (specs[-1] if specs else Recipe).model_fields)
     if kind == "missing":
-        return f"{path} is missing: a recipe must say it."
+        return f"{path} is missing; every recipe needs it."
     if kind == "union_tag_invalid":
         return f"{path}.kind is {context['tag']!r}; allowed are {context['expected_tags']}."
     if kind == "union_tag_not_found":
-        return f"{path}.kind is missing: it says which of {path} this is."
+        return f"{path}.kind is missing; it chooses the kind of {path}."
     return f"{path} is {value!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 

@@ -135,9 +135,9 @@ NAMED: dict[str, Callable[[], Recipe]] = {
 
 
 def find(name: str) -> Recipe:
-    """A named recipe, or one in a TOML file. RecipeError lists the names where it is neither."""
+    """A named recipe, or one in a TOML file. RecipeError lists the names if it is neither."""
     if name in NAMED:
         return NAMED[name]()
     if Path(name).suffix == ".toml":
         return load(Path(name))
-    raise RecipeError(f"There is no recipe {name!r}; there is {', '.join(NAMED)}, or name a .toml file.")
+    raise RecipeError(f"There is no recipe {name!r}. Choose one of {', '.join(NAMED)}, or give a .toml file.")

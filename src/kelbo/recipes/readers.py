@@ -29,7 +29,7 @@ from kelbo.recipes import data_specs as d
 
 
 def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
-    """Read or render one data set; `split_seed` draws the test images of sets that come without any."""
+    """Read or render one data set; `split_seed` draws the test images of sets that have none."""
     match spec:
         case d.DigitsSpec():
             return digits(spec.size, spec.held_out, split_seed)
@@ -70,7 +70,7 @@ def _options(spec: d.ImagesSpec, *without: str) -> dict[str, Any]:
 def _with_factors(
     spec: d.DspritesSpec | d.ThreeDShapesSpec | d.Mpi3dSpec | d.Shapes2dSpec | d.Shapes3dSpec | d.ArmSpec,
 ) -> tuple[FactorImages, str]:
-    """Every image of a set with factors, and where they come from."""
+    """Every image of a set with factors, and their source."""
     match spec:
         case d.DspritesSpec():
             return dsprites(data_root(spec.root)), "dSprites' official archive"

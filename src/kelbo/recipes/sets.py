@@ -19,17 +19,17 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
     Raises RecipeError for an unknown name or setting, DataError for missing or broken files.
     """
     if name not in SETS:
-        raise RecipeError(f"There is no data set {name!r}; there is {', '.join(SETS)}.")
+        raise RecipeError(f"There is no data set {name!r}. Choose one of {', '.join(SETS)}.")
     if name in ("array", "folder") and root is None:
         raise RecipeError(f"The set {name!r} needs its path: data.root.", remedy=("data_root",))
     place = [f"root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
-    # from the set that has fewest settings, so that none of another one's is kept
+    # from the set with the fewest settings, so that no setting of another set stays
     recipe = parse({"name": name, "data": {"kind": "shapes2d"}, "training": {"steps": 1}})
     return build.data(change(recipe, [f"data.{setting}" for setting in [f"kind={name}", *place, *(settings or [])]]))
 
 
 def split_of(image_set: ImageSet, split: str) -> Images:
-    """One split. RecipeError lists those there are."""
+    """One split. RecipeError lists those that exist."""
     if split not in image_set.splits:
         raise RecipeError(f"{image_set.name} has no split {split!r}; it has {', '.join(image_set.splits)}.")
     return image_set.splits[split]

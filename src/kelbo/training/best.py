@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the best one, by images that it is not trained on and not tested on."""
+"""Which checkpoint of a run is the best, by its validation images."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ JUDGED_BY = ("validation_elbo", "validation_distortion")
 
 @dataclass(frozen=True)
 class Validation:
-    """Measures a run's weights after steps n, 2n, … and its last, where n is how often a checkpoint is written.
+    """Measures a run's weights after steps n, 2n, … and its last, n being the interval of checkpoints.
 
-    A checkpoint that a signal asked for is not among them, so a run that was stopped has the best one of a run that was not.
+    Checkpoints that a signal asked for are not measured, so a stopped run has the same best one as an uninterrupted run.
     """
 
     measure: Measure
@@ -40,7 +40,7 @@ class Validation:
 
 
 def cost(row: Row) -> float:
-    """What is smallest for the best weights: −ELBO, or the distortion where there is no rate; NaN where the row has neither."""
+    """Smallest for the best weights: −ELBO, or the distortion if there is no rate; NaN if the row has neither."""
     elbo, distortion = (row.get(name) for name in JUDGED_BY)
     if elbo is not None:
         return -elbo

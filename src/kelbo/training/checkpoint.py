@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on as if it had never stopped, in safetensors and JSON, nothing pickled.
+"""Checkpoints: everything that a run needs to continue as if it had never stopped, in safetensors and JSON, nothing pickled.
 
 A checkpoint is a folder written beside its place and renamed into it, so it is there whole or not at all. It holds the
 weights (with the likelihood's buffers), their moving average, the optimisers, the objective's memory, every process's
@@ -36,7 +36,7 @@ READ = (1, 2)
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
     """Write a checkpoint of `state` and remove all but the newest `keep` and the best. Every process must call it.
 
-    Raises Divergence where any of it is not finite (such a state is never written) and NotSaved where the disk refuses; the
+    Raises Divergence if any of it is not finite (such a state is never written) and NotSaved if the disk refuses; the
     checkpoints before are kept either way.
     """
     place = run.checkpoint(state.step)
@@ -82,7 +82,7 @@ def _remove(place: Path) -> None:
 
 
 def saving(run: Run, what: str, action: Callable[[], object]) -> None:
-    """Write something into a run's folder. NotSaved where the disk refuses."""
+    """Write something into a run's folder. NotSaved if the disk refuses."""
     try:
         action()
     except (OSError, SafetensorError) as error:
@@ -93,7 +93,7 @@ def saving(run: Run, what: str, action: Callable[[], object]) -> None:
 
 
 def _write_state(folder: Path, state: TrainState, processes: int) -> None:
-    """All that is the same in every process."""
+    """Everything that is the same in every process."""
     _write(folder / "weights.safetensors", state.network.state_dict())
     if state.ema is not None:
         _write(folder / "ema.safetensors", state.ema.weights)
@@ -108,13 +108,13 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
 
 
 def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
-    """Bring `state` to the run's newest checkpoint. RunError where there is none or it cannot be read."""
+    """Bring `state` to the run's newest checkpoint. RunError if there is none or it cannot be read."""
     place = newest(run)
     header = header_of(place)
     if header["processes"] != fabric.world_size:
         raise RunError(
-            f"{run.path} was trained by {header['processes']} processes and each has its own noise; this is "
-            f"{fabric.world_size}. Resume it with as many."
+            f"{run.path} was trained by {header['processes']} processes, each with its own noise; there are now "
+            f"{fabric.world_size}. Resume it with the same number."
         )
     path = place / "weights.safetensors"
     load_into(state.network, read_tensors(path), path)
@@ -137,7 +137,7 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
 
 
 def best_of(run: Run, header: dict[str, Any]) -> Best | None:
-    """The best checkpoint as the header of a later one tells; None where it tells none, or its folder was taken away."""
+    """The best checkpoint named in the header of a later one; None if it names none, or its folder is gone."""
     match header.get("best"):
         case {"step": int(step), "cost": float(cost)} if step in run.checkpoint_steps():
             return Best(step, cost)
@@ -146,7 +146,7 @@ def best_of(run: Run, header: dict[str, Any]) -> Best | None:
 
 
 def newest(run: Run) -> Path:
-    """The folder of the newest complete checkpoint. RunError where there is none."""
+    """The folder of the newest complete checkpoint. RunError if there is none."""
     steps = run.checkpoint_steps()
     if not steps:
         raise RunError(
@@ -158,7 +158,7 @@ def newest(run: Run) -> Path:
 
 
 def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
-    """Give a model the weights that `path` held. Damaged where they are not of this model."""
+    """Give a model the weights that `path` held. Damaged if they do not fit this model."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -166,7 +166,7 @@ def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
 
 
 def header_of(place: Path) -> dict[str, Any]:
-    """What a checkpoint's folder says of itself. Damaged where it cannot be read."""
+    """The header (state.json) of a checkpoint. Damaged if it cannot be read."""
     header = read_json(place / "state.json")
     if header.get("format") not in READ:
         raise Damaged(
@@ -183,12 +183,12 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """A checkpoint's file of named tensors, on the CPU. Damaged where it cannot be read."""
+    """A checkpoint's file of named tensors, on the CPU. Damaged if it cannot be read."""
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise Damaged(
-            f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to go on from the checkpoint before."
+            f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to continue from the checkpoint before."
         ) from error
 
 
@@ -250,7 +250,7 @@ def _refuse_broken_state(run: Run, state: TrainState) -> None:
 
 
 def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
-    """All that training goes on from, each with what to call it."""
+    """All tensors that training continues from, each with its name for messages."""
     yield from ((f"the weight {name}", value) for name, value in state.network.state_dict().items())
     if state.ema is not None:
         yield from ((f"the average of the weight {name}", value) for name, value in state.ema.weights.items())
@@ -264,7 +264,7 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
 
 
 def last_good(run: Run) -> str:
-    """What is left of a run that went wrong and what to do, in two sentences for its error."""
+    """For the error of a run that diverged: which checkpoint is left, and what to change."""
     return f"{_kept(run)} Lower optimizer.learning_rate or set training.clip."
 
 

@@ -11,8 +11,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class Ema:
     """average ← d·average + (1 - d)·weights after step n, d = min(decay, (1 + n) / (10 + n)); buffers are copied.
 
-    The rising d forgets the random weights that a run begins with: with a constant one, 0.999 say, a fifth of them would
-    still be in the average after 1,500 steps. Weights are left out if one of them is not finite: the average would not recover.
+    The rising d forgets the random weights that a run begins with: with a constant d of 0.999 a fifth of them would still
+    be in the average after 1,500 steps. Weights are left out if one of them is not finite: the average would not recover.
 
     `weights` has the same names as the model's state dict, so it loads in its place.
     """

@@ -1,4 +1,4 @@
-"""What happens beside training: means over steps, the divergence guard, checkpoints, pictures."""
+"""Hooks: means over steps, the divergence guard, checkpoints, pictures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Sink = Callable[[Row], None]
 """Takes a row of scalars: the journal, TensorBoard, a progress bar."""
 
 TABLE = 1024
-"""rows that the table of steps begins with; it doubles where an interval is longer"""
+"""rows that the table of steps begins with; it doubles if an interval is longer"""
 
 
 def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
@@ -39,11 +39,11 @@ def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
 
 
 class Scalars:
-    """Means of all that the steps say of themselves, handed to sinks after steps n, 2n, … and `last`; stops a run if one of
+    """Means of the values of all steps, handed to sinks after steps n, 2n, … and `last`; stops a run if one of
     these is not finite.
 
-    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. Where a step is
-    validated it has a row too, with the numbers of the validation images.
+    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. A step that is
+    validated has a row too, with the numbers of the validation images.
 
     Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
@@ -82,8 +82,8 @@ class Scalars:
         self.table[self.filled] = torch.stack([values[name].detach().float() for name in self.names])
         self._remember(state.objective_used)
         self.filled += 1
-        # by the step, so that a resumed run has its rows where the other has; the last row before the last checkpoint, after
-        # which nobody trains that could write it
+        # by the step, so that a resumed run has its rows at the same steps; the last row before the last checkpoint, after
+        # which no step could write it
         validated = self.validation is not None and self.validation.due(state.step)
         due = state.step % self.interval == 0 or state.step == self.last or validated
         if due or state.step % self.guard == 0:
@@ -105,7 +105,7 @@ class Scalars:
             self._emit(state)
 
     def check(self, state: TrainState) -> None:
-        """Raise Divergence where any step since the last row had a value that is not finite."""
+        """Raise Divergence if any step since the last row had a value that is not finite."""
         table = self.table[: self.filled]
         broken = (~torch.isfinite(table)).any(1).nonzero()
         if len(broken):
@@ -148,10 +148,10 @@ class Scalars:
         return {"loss": means.pop("loss", None), **bound, **means}
 
     def _balance(self, state: TrainState) -> Row:
-        """Equivalent σ and β, and beside them the error that the decoder makes on a fixed handful of test images.
+        """Equivalent σ and β, and the decoder's error on a fixed handful of test images.
 
-        Where σ has a floor, also the share of their pixels that lie on it. A σ that is solved for is that of a fixed handful of
-        training images under the weights as they are: what training tracks of it is an average over weights that are gone.
+        If σ has a floor, also the share of their pixels that lie on it. A solved σ is that of a fixed handful of training
+        images under the present weights: the running one is an average over earlier weights.
         """
         model = state.network
         with model.evaluating(), self._present_sigma(model), seeded(0, "pictures"):
@@ -176,7 +176,7 @@ class Scalars:
     def _weight(self, objective: Objective) -> float:
         """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.
 
-        Of long intervals 64 steps speak, evenly spread from the first to the last.
+        Of long intervals only 64 steps count, evenly spread from the first to the last.
         """
         columns = [self.names.index(name) for name in ("rate", "distortion")]
         rows = self.table[: self.filled, columns].cpu()
@@ -214,7 +214,7 @@ class Checkpoints:
             self.save(state)
 
     def save(self, state: TrainState) -> None:
-        """Write one now, unless this very step has one or the run has gone wrong (Divergence)."""
+        """Write one now, unless this step has one. Divergence if the run has diverged."""
         self.guard.check(state)
         if state.step not in self.run.checkpoint_steps():
             checkpoint.save(self.run, self.fabric, state)

@@ -1,4 +1,4 @@
-"""A checkpoint read as one thing: all that is told of a run's weights is from one folder, also while the run trains on.
+"""Reading a checkpoint as a whole: everything about a run's weights is from one folder, even while the run trains.
 
 Training removes old checkpoints, so the newest folder may be gone before all its files are read. Then the newest one is
 read from the start.
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Kept:
-    """What a checkpoint says beside its weights.
+    """What a checkpoint holds besides its weights.
 
     step      after which it was written
     which     whether it was opened as the last checkpoint or as the best
@@ -71,11 +71,10 @@ def load(
     fabric: Fabric | None = None,
     which: Which = "last",
 ) -> Kept:
-    """Load a checkpoint's weights into `model` on `device`; the moving average where `average` and it has one.
+    """Load a checkpoint's weights into `model` on `device`; the moving average if `average` and it has one.
 
     which: the newest checkpoint, or the best on validation images. fabric: of several processes the first reads, and all have
-    the same checkpoint. RunError where there is none or it cannot be read, Damaged where it holds other weights than the
-    model has.
+    the same checkpoint. RunError if there is none or it cannot be read, Damaged if its weights do not fit the model.
     """
     kept, weights, path = from_first(fabric, lambda: _of_one(run, which, lambda place: _read(place, which, average)))
     load_into(model.to(device), weights, path)
@@ -83,19 +82,19 @@ def load(
 
 
 def digest(run: Run) -> str:
-    """SHA-256 of the newest checkpoint's file of weights. RunError where there is none."""
+    """SHA-256 of the newest checkpoint's file of weights. RunError if there is none."""
     return _of_one(run, "last", _digest)
 
 
 def best(run: Run) -> Best | None:
-    """The best checkpoint on validation images; None where the run has none, or no checkpoint yet."""
+    """The best checkpoint on validation images; None if the run has none, or no checkpoint yet."""
     if not run.checkpoint_steps():
         return None
     return _of_one(run, "last", lambda place: best_of(run, header_of(place)))
 
 
 def _of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
-    """What `read` makes of a checkpoint's folder, all of it from that one folder."""
+    """The result of `read` on a checkpoint's folder, all of it from that one folder."""
     for _ in range(TRIES):
         place = newest(run) if which == "last" else _best_place(run)
         try:
@@ -106,13 +105,13 @@ def _of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
         except (OSError, Damaged):
             if place.exists() and place == (newest(run) if which == "last" else _best_place(run)):
                 raise
-    raise RunError(f"The checkpoints of {run.path} are replaced faster than one can be read. Try again later.")
+    raise RunError(f"The checkpoints of {run.path} are replaced faster than they can be read. Try again later.")
 
 
 def _best_place(run: Run) -> Path:
     found = best(run)
     if found is None:
-        newest(run)  # says so where there is no checkpoint at all
+        newest(run)  # raises if there is no checkpoint at all
         raise RunError(
             f"{run.path} has no best checkpoint: its data have no validation split, or it was trained by an older version. "
             "Take the last one.",
@@ -125,7 +124,7 @@ def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Ten
     header, averaged = header_of(place), place / "ema.safetensors"
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
     training = read_tensors(place / "training.safetensors")
-    # checkpoints of older versions have the memory for the next step alone
+    # checkpoints of older versions have only the memory for the next step
     names = {key.partition(".")[0] for key in training}
     prefix = "used." if "used" in names else "objective."
     memory = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}

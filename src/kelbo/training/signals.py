@@ -45,11 +45,11 @@ class Signals:
 
 
 class StopOnSignal(Signals):
-    """The last hook of a run: a signal is noted when it comes, and acted on after the step in hand.
+    """The last hook of a run: a signal is noted when it comes, and acted on after the present step.
 
-    The checkpoint is written and Interrupted raised; after step `last` there is nothing to stop, and the run ends as it would
-    have. A second Ctrl-C stops at once, without saving. Several processes agree on the step every `interval` steps, since each
-    must take part in the checkpoint. Outside of the main thread Python takes no signals, and none are caught.
+    The checkpoint is written and Interrupted raised; after step `last` the run simply ends. A second Ctrl-C stops at once,
+    without saving. Several processes agree on the step every `interval` steps, since each must take part in the checkpoint.
+    Outside of the main thread Python takes no signals, and none are caught.
     """
 
     def __init__(self, fabric: Fabric, checkpoints: Checkpoints, last: int, interval: int = 10) -> None:
