@@ -68,7 +68,7 @@ def test_all_faults_of_a_file_are_told_at_once():
     with pytest.raises(RecipeError) as caught:
         parse(table)
     assert "data.sise; it has bits, held_out, kind, size, split_seed." in str(caught.value)
-    assert "training.steps is missing: a recipe must say it." in str(caught.value)
+    assert "training.steps is missing" in str(caught.value)
 
 
 def test_a_broken_toml_file_is_named(tmp_path):
