@@ -62,7 +62,7 @@ def test_steps_cannot_be_raised_under_a_schedule_laid_out_over_them(tmp_path):
 def test_another_number_of_processes_is_refused_with_both_numbers(run, tmp_path):
     state = run.checkpoint(4) / "state.json"
     state.write_text(json.dumps(json.loads(state.read_text()) | {"processes": 2}))
-    with pytest.raises(RunError, match=r"by 2\b.*is 1\b"):
+    with pytest.raises(RunError, match=r"by 2\b.*now 1\b"):
         train(array_recipe(tmp_path / "a.npy", "training.steps=6"), run.path, resume=True)
 
 

@@ -102,7 +102,7 @@ def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
     if not model.has_rate:
         return "a plain autoencoder has no rate, so no bound"
     if not _normalized(model):
-        return f"{name} fits its σ to the images that it scores, which is no distribution over images"
+        return f"{name} fits its σ to the very images it scores: that is no distribution over images"
     if likelihood.kind == "density" and not dequantized:
         return f"{name} is a density over real intensities; evaluate it dequantized to get bits/dim"
     if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
@@ -122,7 +122,7 @@ def _normalized(model: Model) -> bool:
 
 def _unit(model: Model, levels: int, dequantized: bool) -> str:
     scale = f", density on the 0–{levels} scale" if dequantized else ""
-    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these images"
+    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
     likelihood = model.likelihood
     foreign = likelihood.kind == "mass" and not speaks_of(likelihood, levels)
     wrong = f"; no bound: a mass over {likelihood.levels} levels scored images of {levels}" if foreign else ""
