@@ -55,9 +55,9 @@ def train(variant: str) -> tuple[int, float]:
         compile_networks(state.network)
     warmup, steps = (0, 0) if variant == "idle" else (WARMUP, STEPS)
     order = Batches(images, BATCH, seed=0, device=fabric.device)
-    fit(state, update, (batch.seen(2) for batch in order), warmup)
+    fit(state, update, (batch.as_intensities(2) for batch in order), warmup)
     begun = time.perf_counter()
-    fit(state, update, (batch.seen(2) for batch in order.at(warmup)), warmup + steps)
+    fit(state, update, (batch.as_intensities(2) for batch in order.at(warmup)), warmup + steps)
     return BATCH * steps, time.perf_counter() - begun
 
 

@@ -41,10 +41,10 @@ def kelbo(packed: bool) -> tuple[int, float]:
     pixels = torch.from_numpy(frames(COUNT))
     images = PackedImages.pack(pixels) if packed else ArrayImages(pixels, levels=2)
     batches = iter(Batches(images, BATCH, seed=0, device=torch.device("cpu")))
-    next(batches).seen(2)
+    next(batches).as_intensities(2)
     begun = time.perf_counter()
     for _ in range(STEPS):
-        next(batches).seen(2)
+        next(batches).as_intensities(2)
     return BATCH * STEPS, time.perf_counter() - begun
 
 

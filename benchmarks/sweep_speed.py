@@ -92,7 +92,7 @@ def steps_of(way: str, fabric, levels: int, lanes) -> list:
     from kelbo.training import fit
 
     def alone(lane):
-        batches = (batch.seen(levels) for batch in lane.batches)
+        batches = (batch.as_intensities(levels) for batch in lane.batches)
         return lambda: fit(lane.state, lane.update, batches, lane.state.step + 1)
 
     if way == "in sequence":

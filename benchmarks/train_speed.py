@@ -64,9 +64,9 @@ def train_kelbo(network: str) -> tuple[int, float]:
     update = build.update(recipe, fabric)
     state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
     order = Batches(images, BATCH, seed=0, device=fabric.device)
-    fit(state, update, (batch.seen(2) for batch in order), WARMUP)
+    fit(state, update, (batch.as_intensities(2) for batch in order), WARMUP)
     begun = time.perf_counter()
-    fit(state, update, (batch.seen(2) for batch in order.at(WARMUP)), WARMUP + STEPS)
+    fit(state, update, (batch.as_intensities(2) for batch in order.at(WARMUP)), WARMUP + STEPS)
     return BATCH * STEPS, time.perf_counter() - begun
 
 

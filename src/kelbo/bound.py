@@ -36,15 +36,15 @@ def require_groups(latents: Latents, groups: int) -> None:
 class Batch(NamedTuple):
     """B examples and their conditions.
 
-    x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `seen`)
+    x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `as_intensities`)
     given  conditions, each (B, …); a plain dict, since `torch.vmap` takes no other mapping
     """
 
     x: Tensor
     given: Given = {}  # noqa: RUF012  never written to
 
-    def seen(self, levels: int) -> Batch:
-        """The batch as a model sees it: integer levels 0 … levels-1 become intensities in [0, 1]."""
+    def as_intensities(self, levels: int) -> Batch:
+        """The batch as a model takes it: integer levels 0 … levels-1 become intensities in [0, 1]."""
         return Batch(intensities(self.x, levels), self.given)
 
 

@@ -24,7 +24,7 @@ def numbered(count=10):
 def keeps_together(batch):
     numbers = batch.x.flatten().long()
     assert torch.equal(batch.given["labels"], torch.stack([numbers, -numbers], 1))
-    assert torch.equal(batch.seen(256).given["picture"], batch.seen(256).x)
+    assert torch.equal(batch.as_intensities(256).given["picture"], batch.as_intensities(256).x)
     return numbers.tolist()
 
 

@@ -123,7 +123,7 @@ def test_a_mass_is_not_dequantised():
 def test_a_sigma_fitted_to_the_evaluated_images_is_called_no_bound():
     likelihood = OptimalGaussian(as_published=True)
     vae, data = model(likelihood), images()
-    vae(Batch(data.spread(COUNT)).seen(256))  # one training batch
+    vae(Batch(data.spread(COUNT)).as_intensities(256))  # one training batch
     record = evaluate(vae, data)
     assert record["decoder"]["normalized"] is False
     assert "no bound" in record["elbo"]["unit"]
@@ -156,7 +156,7 @@ def test_psnr_is_that_of_the_reconstruction_from_the_posteriors_mean():
 
 def test_evaluating_leaves_the_generators_and_the_model_as_they_were():
     vae = model(OptimalGaussian())
-    vae(Batch(images().spread(COUNT)).seen(256))
+    vae(Batch(images().spread(COUNT)).as_intensities(256))
     before, generator = {k: v.clone() for k, v in vae.state_dict().items()}, torch.get_rng_state()
     evaluate(vae, images(), samples=2)
     assert torch.equal(generator, torch.get_rng_state())
@@ -191,7 +191,7 @@ def test_an_interpolation_begins_and_ends_with_the_two_reconstructions():
 def test_codes_are_those_of_the_images_in_their_order():
     vae, data = model(FixedGaussian()), images()
     means, scales = encode(vae, data, batch_size=7)
-    posterior = vae.posterior(Batch(data.spread(COUNT)).seen(256))
+    posterior = vae.posterior(Batch(data.spread(COUNT)).as_intensities(256))
     np.testing.assert_allclose(means, posterior.mean.detach(), atol=1e-6)
     np.testing.assert_allclose(scales, posterior.scale.detach(), atol=1e-6)
 

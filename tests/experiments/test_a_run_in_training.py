@@ -46,7 +46,7 @@ def is_of(experiment, run, step):
     weights = load_file(run.checkpoint(step) / "weights.safetensors")
     same = all(torch.equal(value, weights[name]) for name, value in experiment.model.named_parameters())
     own = experiment.sigma._asdict() == run.sigma(step)["last step"]
-    return same and own and experiment.step == step and int(experiment.kept.memory["step"]) == step - 1
+    return same and own and experiment.step == step and int(experiment.checkpoint.memory["step"]) == step - 1
 
 
 def test_an_evaluation_weighs_the_rate_as_its_own_checkpoint_did(run):
@@ -195,7 +195,7 @@ def test_every_reader_works_on_a_run_that_is_being_trained(tmp_path, monkeypatch
     with in_training(tmp_path) as (run, training):
         experiments = [open_run(run.path) for _ in range(4)]
         for experiment in experiments:
-            assert int(experiment.kept.memory["step"]) == experiment.step - 1
+            assert int(experiment.checkpoint.memory["step"]) == experiment.step - 1
         assert [entry.run.path for entry in index(tmp_path)] == [run.path]
         for verb in (["report"], ["evaluate"], ["sample"], ["encode", "--out", tmp_path / "codes.npz"]):
             monkeypatch.setattr(sys, "argv", ["kelbo", verb[0], str(run.path), *map(str, verb[1:])])

@@ -35,7 +35,7 @@ def trained(chosen, images, steps=1):
     """Loss gradients of the last step and the weights after so many, with the same noise whatever the recipe."""
     model = model_of(chosen, images)
     optimizer, objective = build.optimizers(chosen, model)["model"], build.objective(chosen)
-    state, batch = objective.initial(), Batch(images.train.spread(64)).seen(images.levels)
+    state, batch = objective.initial(), Batch(images.train.spread(64)).as_intensities(images.levels)
     for step in range(steps):
         torch.manual_seed(step)
         loss, state = objective(model(batch), state)

@@ -60,7 +60,7 @@ def test_the_copy_is_enough_when_the_first_run_is_gone(own, tmp_path):
     run = train(recipe, tmp_path / "second", parts=PARTS)
     shutil.rmtree(own.path)
     experiment = open_run(run.path, parts=PARTS)
-    assert experiment.recipe.runs["primary"].weights == fed.kept.opened
+    assert experiment.recipe.runs["primary"].weights == fed.checkpoint.opened
     assert not any(name.startswith("primary") for name in experiment.model.state_dict())
     frozen = experiment.model.primary.model
     assert all(torch.equal(a, b) for a, b in zip(frozen.parameters(), fed.model.parameters(), strict=True))
@@ -76,7 +76,7 @@ def test_it_resumes_exactly_and_never_trains_the_other(primary, tmp_path):
     one, other = (open_run(run.path, parts=PARTS) for run in (whole, part))
     assert all(torch.equal(a, b) for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))
     copied = open_run(part.companions / "primary")
-    assert copied.kept.opened == open_run(primary.path).kept.opened
+    assert copied.checkpoint.opened == open_run(primary.path).checkpoint.opened
 
 
 def test_other_weights_than_the_recipe_asks_for_are_refused_before_a_folder_is_made(primary, tmp_path):

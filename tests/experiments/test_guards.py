@@ -160,7 +160,7 @@ def test_whoever_trains_sees_the_splits_before_a_folder_is_made(tmp_path):
     np.savez(tmp_path / "a.npz", train=stripes(30), val=stripes(5), test=stripes(4))
     recipe = array_recipe(tmp_path / "a.npz")
     run = train(
-        recipe, tmp_path / "run", see=lambda data: seen.append((splits_told(data), (tmp_path / "run").exists()))
+        recipe, tmp_path / "run", inspect=lambda data: seen.append((splits_told(data), (tmp_path / "run").exists()))
     )
     assert seen == [("a: 30 train images (train), 5 validation images (val), 4 test images (test)", False)]
     told = run.provenance()["data"]["splits"]

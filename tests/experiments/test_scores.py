@@ -81,7 +81,7 @@ def test_codes_are_the_encoders_answer_for_every_tuple_of_factors(experiment):
     assert codes.factors[22].tolist() == [1, 2]
     assert codes.names == ("a", "b")
     with torch.no_grad():
-        posterior = experiment.model.posterior(Batch(image).seen(17))
+        posterior = experiment.model.posterior(Batch(image).as_intensities(17))
     np.testing.assert_allclose(codes.means[22], posterior.mean[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(codes.scales[22], posterior.scale[0], rtol=1e-5)
 

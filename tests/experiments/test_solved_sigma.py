@@ -56,7 +56,7 @@ def run(finished, tmp_path):
 def error_of(experiment, draws=20):
     """The mean squared error on all training images, over many draws of the latents."""
     data, model = experiment.data, experiment.model
-    batch = Batch(data.train.spread(len(data.train))).seen(data.levels)
+    batch = Batch(data.train.spread(len(data.train))).as_intensities(data.levels)
     torch.manual_seed(5)
     with model.evaluating():
         return float(torch.stack([model.squared_errors(batch).mean() for _ in range(draws)]).mean())

@@ -24,7 +24,7 @@ SMALL = [
 def trained(folder, *settings, **how):
     """A run of the digits and what was said while it trained."""
     said = []
-    return train(change(find("digits"), [*SMALL, *settings]), folder, say=said.append, **how), said
+    return train(change(find("digits"), [*SMALL, *settings]), folder, warn=said.append, **how), said
 
 
 def array(path, images):

@@ -85,7 +85,7 @@ def test_a_rendered_set_has_its_whole_and_trains_a_step_of_its_recipe(monkeypatc
     torch.manual_seed(0)
     model = build.model(chosen, image_set)
     optimizer, objective = build.optimizers(chosen, model)["model"], build.objective(chosen)
-    loss, _ = objective(model(Batch(image_set.train.spread(3)).seen(image_set.levels)), objective.initial())
+    loss, _ = objective(model(Batch(image_set.train.spread(3)).as_intensities(image_set.levels)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)

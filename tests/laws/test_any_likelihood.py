@@ -124,7 +124,7 @@ def test_a_recipe_of_which_only_the_likelihood_is_changed_trains_and_measures(
 ):
     chosen = change(recipe(model, network), [f"likelihood.kind={kind}"])
     state, seen = begun(chosen, images, fabric), Seen()
-    batches = [Batch(levels).seen(LEVELS) for levels in images.train.spread(4 * STEPS).split(4)]
+    batches = [Batch(levels).as_intensities(LEVELS) for levels in images.train.spread(4 * STEPS).split(4)]
     fit(state, build.update(chosen, fabric), batches, STEPS, [seen])
 
     assert len(seen.losses) == STEPS
@@ -163,7 +163,7 @@ def test_what_a_likelihood_tracks_in_training_can_be_told_it_anew(kind, images, 
     """Else it would lag behind the weights that it is reported with: evaluation tells only a σ that is solved for."""
     model = begun(change(recipe("vae", "higgins"), [f"likelihood.kind={kind}"]), images, fabric).network
     before = {name: value.clone() for name, value in model.named_buffers()}
-    model(Batch(images.train.spread(4)).seen(LEVELS))
+    model(Batch(images.train.spread(4)).as_intensities(LEVELS))
     moved = {name for name, value in model.named_buffers() if not torch.equal(value, before[name])}
     likelihood = model.likelihood
     assert bool(moved) == (likelihood.sigma_from == "solved") == likelihood.forget()

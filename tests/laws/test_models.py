@@ -52,7 +52,7 @@ def made(name, seed):
         model, levels = MODELS[name]()
     if model.likelihood.sigma_from == "solved":
         model.likelihood.settle(0.1)
-    return model.eval(), levels.seen(256)
+    return model.eval(), levels.as_intensities(256)
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -92,7 +92,7 @@ def step(fabric: Fabric, settings: list[str], images: ImageSet, parts: int) -> t
     draws = cycle(noise.chunk(parts))  # a pass ahead of the gradients draws the same
     gaussian.standard_normal = lambda like: next(draws).to(like)
     state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
-    means = build.update(recipe, fabric)(state, Batch(images.train.spread(BATCH)[own]).seen(LEVELS))
+    means = build.update(recipe, fabric)(state, Batch(images.train.spread(BATCH)[own]).as_intensities(LEVELS))
     assert state.objective_state["step"] == 1
     told = [means[name] for name in ("loss", "distortion", "rate")] + list(model.likelihood.buffers())
     slopes = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]

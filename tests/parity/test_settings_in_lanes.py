@@ -132,7 +132,9 @@ def moved(recipe, *, together):
         step()
         return step.lanes[0].state.network.state_dict()
     state, plan = choice._state(recipe, data, fabric), recipe.training
-    batches = (batch.seen(data.levels) for batch in Batches(data.train, plan.batch_size, recipe.seed, fabric.device))
+    batches = (
+        batch.as_intensities(data.levels) for batch in Batches(data.train, plan.batch_size, recipe.seed, fabric.device)
+    )
     with drawing_from(Source(recipe.seed)):  # as the first lane does
         end = fit(state, build.update(recipe, fabric), batches, 2)
     return end.network.state_dict()

@@ -28,7 +28,7 @@ def test_every_likelihood_of_the_schema_builds_into_a_model_that_trains_a_step(k
     model = build.model(recipe, image_set)
     optimizer = build.optimizers(recipe, model)["model"]
     objective = build.objective(recipe)
-    loss, _ = objective(model(Batch(image_set.train.spread(6)).seen(256)), objective.initial())
+    loss, _ = objective(model(Batch(image_set.train.spread(6)).as_intensities(256)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)
@@ -64,7 +64,7 @@ def test_a_network_refuses_images_that_it_cannot_halve_and_names_the_sizes_that_
 def test_every_network_takes_images_that_are_not_square(kind):
     recipe = change(digits(), [f"model.network.kind={kind}"])
     image_set = images((3, 24, 40))
-    batch = Batch(image_set.train.spread(2)).seen(256)
+    batch = Batch(image_set.train.spread(2)).as_intensities(256)
     assert build.model(recipe, image_set)(batch).distortion.shape == (2,)
 
 
@@ -91,7 +91,7 @@ def test_every_optimiser_steps_and_starts_from_the_recipes_rate(kind):
     model = build.model(recipe, images())
     optimizer = build.optimizers(recipe, model)["model"]
     before = [p.detach().clone() for p in model.parameters()]
-    model(Batch(images().train.spread(6)).seen(256)).elbo.sum().backward()
+    model(Batch(images().train.spread(6)).as_intensities(256)).elbo.sum().backward()
     optimizer.step()
     assert all(group["initial_lr"] == 0.01 for group in optimizer.param_groups)
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

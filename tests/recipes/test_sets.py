@@ -68,7 +68,7 @@ def test_a_named_recipe_fits_its_data_and_trains_a_step(root, name):
     torch.manual_seed(0)
     model = build.model(recipe, image_set)
     optimizer, objective = build.optimizers(recipe, model)["model"], build.objective(recipe)
-    loss, _ = objective(model(Batch(image_set.train.spread(3)).seen(256)), objective.initial())
+    loss, _ = objective(model(Batch(image_set.train.spread(3)).as_intensities(256)), objective.initial())
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)

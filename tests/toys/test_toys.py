@@ -242,7 +242,7 @@ def test_no_players_gradient_leaks_into_another(fabric):
     recipe, parts = three_players.RECIPE, three_players.PARTS
     data = parts.data(recipe)
     state = beginning(recipe, data, fabric, parts)
-    batch = next(iter(Batches(data.train, 8, 0, fabric.device))).seen(data.levels)
+    batch = next(iter(Batches(data.train, 8, 0, fabric.device))).as_intensities(data.levels)
     with seeded(0, "latents"):
         losses, _ = three_players.judged(state.network, batch)
     moved = {name: [p for group in o.param_groups for p in group["params"]] for name, o in state.optimizers.items()}

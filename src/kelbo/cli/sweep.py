@@ -160,5 +160,5 @@ def _laid(
     folder, asked_seeds = out or Path("sweeps") / recipe.name, seeds_of(seeds) if seeds is not None else ()
     if not (resume and Sweep(folder).definition_path.exists()):
         recipes = [lane.recipe for lane in grid(recipe, over, asked_seeds)]
-        require_inputs(recipes, folder, asked, see=lambda data: typer.echo(splits_told(data)))
+        require_inputs(recipes, folder, asked, inspect=lambda data: typer.echo(splits_told(data)))
     return lay(recipe, over, asked_seeds, folder, resume=resume)

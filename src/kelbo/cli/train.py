@@ -51,8 +51,8 @@ def train(
             fabric=fabric,
             sinks=[progress.show],
             hooks=[progress.advance],
-            say=progress.warn,
-            see=progress.see,
+            warn=progress.warn,
+            inspect=progress.see,
         )
     if fabric.is_global_zero:
         progress.summary(run)

@@ -81,7 +81,7 @@ def per_example(
 
 def _batch(model: Model, levels: Batch, count: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
     """Of one batch of `count` levels, each (B, …)."""
-    batch, target, constant = levels.seen(count), None, 0.0
+    batch, target, constant = levels.as_intensities(count), None, 0.0
     if dequantized:
         noise = torch.rand(levels.x.shape, device=levels.x.device)
         target, per_dim = dequantize(levels.x, noise, model.likelihood.support, count)

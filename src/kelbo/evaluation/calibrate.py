@@ -61,7 +61,7 @@ def _transforms(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """PIT, predicted variance and error of some pixels of each image, (B, pixels) each."""
     batch, likelihood = shown.x, model.likelihood
-    x, _ = seen = shown.seen(levels)
+    x, _ = seen = shown.as_intensities(levels)
     output = model.read(seen).output
     target, below = x, None
     if likelihood.kind == "density":

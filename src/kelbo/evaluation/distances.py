@@ -41,7 +41,7 @@ def reconstructions(model: Model, images: Images, *, draw: bool = False, seed: i
     noise = Source(seed_for(seed, "evaluation", 1))
     for batch in passes(images, BATCH, model.device):
         with model.evaluating(), drawing_from(noise):
-            decoded = model.mean(model.read(batch.seen(images.levels), draw=draw).output)
+            decoded = model.mean(model.read(batch.as_intensities(images.levels), draw=draw).output)
         yield decoded
 
 

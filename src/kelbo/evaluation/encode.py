@@ -23,7 +23,7 @@ def encode(
     means, scales, done = np.empty(shape, np.float32), np.empty(shape, np.float32), 0
     with model.evaluating():
         for batch in passes(images, batch_size, model.device):
-            posterior = encoder.posterior(batch.seen(images.levels))
+            posterior = encoder.posterior(batch.as_intensities(images.levels))
             rows = slice(done, done + len(batch.x))
             means[rows] = posterior.mean.float().cpu().numpy()
             scales[rows] = posterior.scale.float().cpu().numpy()

@@ -45,7 +45,7 @@ def solve_sigma(
     """
 
     def squared_errors(batch: Batch) -> list[float]:
-        return model.squared_errors(batch.seen(images.levels)).cpu().tolist()
+        return model.squared_errors(batch.as_intensities(images.levels)).cpu().tolist()
 
     chosen = evenly(images, count)
     with model.evaluating():

@@ -25,10 +25,10 @@ def require_weights(name: str, source: Path, asked: str | None, found: str, *, c
     """RunError if a run has other weights than a recipe asks for; Damaged if that run is the copy."""
     if asked in (None, found):
         return
-    told = f"runs.{name}: the weights in {source} have SHA-256 {found}, and the recipe asks for {asked}."
+    problem = f"runs.{name}: the weights in {source} have SHA-256 {found}, and the recipe asks for {asked}."
     if copied:
-        raise Damaged(f"{told} Restore that folder, or train the run again.")
-    raise RunError(f"{told} Name the run that has them, or leave out runs.{name}.weights to use these.")
+        raise Damaged(f"{problem} Restore that folder, or train the run again.")
+    raise RunError(f"{problem} Name the run that has them, or leave out runs.{name}.weights to use these.")
 
 
 def with_weights(recipe: Recipe, found: Mapping[str, str]) -> Recipe:

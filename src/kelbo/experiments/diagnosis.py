@@ -130,19 +130,19 @@ def sigmas(readings: Sequence[SigmaReading], steps: int, source: str | None, flo
     if source is None or (not last and now.step < BEGUN * steps):
         return None
     fits = {fit(reading.ratio) for reading in recent}
-    told = {"sigma": now.sigma, "rmse": now.rmse, "source": source, "step": now.step}
+    fields = {"sigma": now.sigma, "rmse": now.rmse, "source": source, "step": now.step}
     if fits == {"narrow"}:  # of a σ that follows the training images' error
-        return finding("sigma-narrow", "warning", **told, memorised=True)
+        return finding("sigma-narrow", "warning", **fields, memorised=True)
     if fits != {"wide"}:
         return None
     left = steps - now.step
     if source != "learned":
-        return None if left else finding("sigma-wide", "warning", **told)  # it may still come down
+        return None if left else finding("sigma-wide", "warning", **fields)  # it may still come down
     course = recent if len(recent) >= ROWS else readings[-ROWS:]
     if left and _steps_until(FITS, course) <= left:
         return None
     needed = _steps_until(1.0, course)
-    return finding("sigma-wide", "warning", **told, needed=needed if needed < math.inf else None, left=left)
+    return finding("sigma-wide", "warning", **fields, needed=needed if needed < math.inf else None, left=left)
 
 
 def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[AReading]:
@@ -177,10 +177,10 @@ def latents(rate: float, active: int, dims: int, source: str | None) -> Finding:
     """Judge the rate, nats per image, and the active latents."""
     if rate < COLLAPSED:
         return _collapsed(rate, source, None)
-    told = {"active": active, "dims": dims, "rate": rate}
+    fields = {"active": active, "dims": dims, "rate": rate}
     if active < FEW_ACTIVE * dims:
-        return finding("latents-inactive", "warning" if active else "problem", **told)
-    return finding("latents-used", "fine", **told)
+        return finding("latents-inactive", "warning" if active else "problem", **fields)
+    return finding("latents-used", "fine", **fields)
 
 
 def groups(rates: Sequence[float], source: str | None) -> Finding:
@@ -205,23 +205,23 @@ def sigma(
         return [_floored(rmse, floor, share, None)]
     if source is None:
         return []
-    told = {"sigma": sigma, "rmse": rmse}
+    fields = {"sigma": sigma, "rmse": rmse}
     match fit(over_error(sigma, rmse)):
         case "wide":
-            return [finding("sigma-wide", "warning", **told, source=source, step=None)]
+            return [finding("sigma-wide", "warning", **fields, source=source, step=None)]
         case "narrow":
             memorised = rmse > MEMORISED * train_rmse
-            return [finding("sigma-narrow", "warning", **told, source=source, memorised=memorised, step=None)]
+            return [finding("sigma-narrow", "warning", **fields, source=source, memorised=memorised, step=None)]
         case _:
-            return [finding("sigma-fits", "fine", **told)]
+            return [finding("sigma-fits", "fine", **fields)]
 
 
 def pixels(half: float, total_variation: float) -> Finding:
     """Judge the decoder's distribution. half: share of the pixels in central 50 % intervals."""
-    told = {"half": half, "total_variation": total_variation}
+    fields = {"half": half, "total_variation": total_variation}
     if total_variation < MISCALIBRATED:
-        return finding("pixels-calibrated", "fine", **told)
-    return finding("pixels-miscalibrated", "warning", **told)
+        return finding("pixels-calibrated", "fine", **fields)
+    return finding("pixels-miscalibrated", "warning", **fields)
 
 
 def ranges(brightest: float, levels: int, outside: float) -> list[Finding]:
@@ -237,17 +237,17 @@ def prior(marginal: float, by_latent: float, information: float, cap: float, rat
     )  # the marginal KL then has what the images are too few to show of the rate
     gap = by_latent if saturated else marginal
     far = gap >= max(PRIOR_NATS, PRIOR_SHARE * rate)
-    told = {"gap": gap, "rate": rate, "per_latent_images": images if saturated else None}
-    return finding("prior-far", "warning", **told) if far else finding("prior-near", "fine", **told)
+    fields = {"gap": gap, "rate": rate, "per_latent_images": images if saturated else None}
+    return finding("prior-far", "warning", **fields) if far else finding("prior-near", "fine", **fields)
 
 
 def generalisation(train: float, test: float, error: float) -> Finding:
     """Judge the mean ELBO on training and test images. error: standard error of their difference."""
     gap = train - test
-    told = {"train": train, "test": test, "gap": gap, "error": error}
+    fields = {"train": train, "test": test, "gap": gap, "error": error}
     if gap < ERRORS * error or gap < OVERFIT * abs(train):
-        return finding("generalises", "fine", **told)
-    return finding("overfit", "warning", **told)
+        return finding("generalises", "fine", **fields)
+    return finding("overfit", "warning", **fields)
 
 
 def convergence(elbos: Sequence[float]) -> list[Finding]:

@@ -46,11 +46,11 @@ def examine(
 ) -> list[Finding]:
     """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
     train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)
-    some = batch_at(test, test.spread_index(256).to(test.device), model.device).seen(test.levels)
+    some = batch_at(test, test.spread_index(256).to(test.device), model.device).as_intensities(test.levels)
     with model.evaluating():
         mean = model.mean(model.read(some, draw=False).output)
     low, high = -diagnosis.MARGIN, 1 + diagnosis.MARGIN
-    seen = Examined(
+    examined = Examined(
         likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
         test=evaluate(model, test, weigh=weigh),
@@ -61,67 +61,67 @@ def examine(
         journal=journal,
     )
     order = get_args(Severity)
-    return sorted((found for look in LOOKS for found in look(seen)), key=lambda found: order.index(found.severity))
+    return sorted((found for look in LOOKS for found in look(examined)), key=lambda found: order.index(found.severity))
 
 
 def _not_judged(about: str, record: Record, split: str = "test") -> list[Finding]:
     return [finding("not-judged", "not judged", about=about, images=record["settings"]["images"], split=split)]
 
 
-def latents(seen: Examined) -> list[Finding]:
-    used, rate = seen.test["latents"], seen.test["rate"]
+def latents(examined: Examined) -> list[Finding]:
+    used, rate = examined.test["latents"], examined.test["rate"]
     if rate is None:
         return [finding("no-rate", "fine")]
     if used is None:
-        return [diagnosis.groups(seen.test["rate_per_group"], seen.likelihood.sigma_from)]
+        return [diagnosis.groups(examined.test["rate_per_group"], examined.likelihood.sigma_from)]
     if used["active_units"] is None:
-        return _not_judged("latents", seen.test)
-    return [diagnosis.latents(rate["mean"], used["active_units"], used["dims"], seen.likelihood.sigma_from)]
+        return _not_judged("latents", examined.test)
+    return [diagnosis.latents(rate["mean"], used["active_units"], used["dims"], examined.likelihood.sigma_from)]
 
 
-def sigma(seen: Examined) -> list[Finding]:
-    decoder, likelihood = seen.test["decoder"], seen.likelihood
-    rmse, train_rmse, share = decoder["rmse"], seen.train["decoder"]["rmse"], decoder["floored"] or 0.0
+def sigma(examined: Examined) -> list[Finding]:
+    decoder, likelihood = examined.test["decoder"], examined.likelihood
+    rmse, train_rmse, share = decoder["rmse"], examined.train["decoder"]["rmse"], decoder["floored"] or 0.0
     return diagnosis.sigma(decoder["sigma"], rmse, train_rmse, likelihood.sigma_from, likelihood.sigma_floor, share)
 
 
-def pixels(seen: Examined) -> list[Finding]:
-    return [diagnosis.pixels(seen.pit["coverage"]["0.5"]["share"], seen.pit["total_variation"])]
+def pixels(examined: Examined) -> list[Finding]:
+    return [diagnosis.pixels(examined.pit["coverage"]["0.5"]["share"], examined.pit["total_variation"])]
 
 
-def units(seen: Examined) -> list[Finding]:
-    decoder, elbo = seen.test["decoder"], seen.test["elbo"]
-    found = diagnosis.ranges(seen.brightest, seen.test["settings"]["levels"], seen.outside)
+def units(examined: Examined) -> list[Finding]:
+    decoder, elbo = examined.test["decoder"], examined.test["elbo"]
+    found = diagnosis.ranges(examined.brightest, examined.test["settings"]["levels"], examined.outside)
     if not decoder["normalized"]:
-        told = {"likelihood": decoder["likelihood"], "unit": elbo["unit"] if elbo else None}
-        found.append(finding("not-normalised", "problem", **told))
+        fields = {"likelihood": decoder["likelihood"], "unit": elbo["unit"] if elbo else None}
+        found.append(finding("not-normalised", "problem", **fields))
     return found or [finding("ranges-fit", "fine")]
 
 
-def prior(seen: Examined) -> list[Finding]:
-    if seen.latents is None:
-        few = seen.test["latents"] is not None and seen.test["settings"]["images"] < LEAST
-        return _not_judged("prior", seen.test) if few else []
-    marginal, by_latent = (seen.latents[name]["value"] for name in ("marginal_kl", "dimension_wise_kl"))
-    information, images = seen.latents["index_code_mutual_information"], seen.latents["details"]["images"]
-    rate = seen.test["rate"]["mean"]
+def prior(examined: Examined) -> list[Finding]:
+    if examined.latents is None:
+        few = examined.test["latents"] is not None and examined.test["settings"]["images"] < LEAST
+        return _not_judged("prior", examined.test) if few else []
+    marginal, by_latent = (examined.latents[name]["value"] for name in ("marginal_kl", "dimension_wise_kl"))
+    information, images = examined.latents["index_code_mutual_information"], examined.latents["details"]["images"]
+    rate = examined.test["rate"]["mean"]
     return [diagnosis.prior(marginal, by_latent, information["value"], information["cap"], rate, images)]
 
 
-def generalisation(seen: Examined) -> list[Finding]:
-    train, test = seen.train["elbo"], seen.test["elbo"]
+def generalisation(examined: Examined) -> list[Finding]:
+    train, test = examined.train["elbo"], examined.test["elbo"]
     if test is None:
         return []
     if train["standard_error"] is None:
-        return _not_judged("generalisation", seen.train, "training")
+        return _not_judged("generalisation", examined.train, "training")
     if test["standard_error"] is None:
-        return _not_judged("generalisation", seen.test)
+        return _not_judged("generalisation", examined.test)
     error = math.hypot(train["standard_error"], test["standard_error"])
     return [diagnosis.generalisation(train["mean"], test["mean"], error)]
 
 
-def convergence(seen: Examined) -> list[Finding]:
-    return diagnosis.convergence([row["elbo"] for row in seen.journal if row.get("elbo") is not None])
+def convergence(examined: Examined) -> list[Finding]:
+    return diagnosis.convergence([row["elbo"] for row in examined.journal if row.get("elbo") is not None])
 
 
 LOOKS = (latents, sigma, pixels, units, prior, generalisation, convergence)

@@ -25,7 +25,7 @@ from kelbo.experiments.guards import (
     require_same_data,
 )
 from kelbo.experiments.parts import BUILD, Parts
-from kelbo.experiments.solved import settle_sigma
+from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
 from kelbo.machine import keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
@@ -37,14 +37,14 @@ from kelbo.runs import Run
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import opened
-from kelbo.training.opened import Kept, Which
+from kelbo.training.opened import CheckpointInfo, Which
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
 
-    kept: what the checkpoint says that the weights are from. All of it was read when the run was opened, so that a run that
+    checkpoint: the one that the weights are from. All of it was read when the run was opened, so that a run that
     trains on changes nothing here. sigma: the model's, if its decoder solves for it. images: reads the data.
     """
 
@@ -52,7 +52,7 @@ class Experiment:
     recipe: Recipe
     model: Model
     images: Callable[[], ImageSet]
-    kept: Kept
+    checkpoint: CheckpointInfo
     sigma: SolvedSigma | None = None
     parts: Parts = BUILD
 
@@ -63,29 +63,29 @@ class Experiment:
 
     @property
     def step(self) -> int:
-        return self.kept.step
+        return self.checkpoint.step
 
     @property
     def averaged(self) -> bool:
         """Whether the weights are their moving average."""
-        return self.kept.averaged
+        return self.checkpoint.averaged
 
     @property
     def weights(self) -> str:
         """Which weights these are, as records have it."""
-        return self.kept.weights
+        return self.checkpoint.weights
 
     @property
     def unusual(self) -> list[str]:
         """How the weights were opened in short, if it is not the usual way; part of a measurement's label."""
         last = self.recipe.training.ema is not None and not self.averaged
-        return ["best"] * (self.kept.which == "best") + ["last-step"] * last
+        return ["best"] * (self.checkpoint.which == "best") + ["last-step"] * last
 
     @property
     def settings(self) -> dict[str, Any]:
         """How the weights were opened: the part of every measurement's settings that is the experiment's own."""
         solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
-        return {"checkpoint": self.kept.which, "averaged": self.averaged, **solved}
+        return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved}
 
     @property
     def circumstances(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Experiment:
             "run": self.recipe.name,
             "recipe": self.recipe.fingerprint,
             "step": self.step,
-            "saved": self.kept.saved.isoformat(timespec="seconds"),
+            "saved": self.checkpoint.saved.isoformat(timespec="seconds"),
             "weights": self.weights,
             "data": self.data.name,
             "device": str(self.device),
@@ -108,7 +108,7 @@ class Experiment:
     def weigh(self, bound: Bound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
         objective = self.parts.objective(self.recipe)
-        return 1.0 if objective is None else weight_of_rate(objective, bound, self.kept.memory)
+        return 1.0 if objective is None else weight_of_rate(objective, bound, self.checkpoint.memory)
 
     def rows(self) -> list[Row]:
         """The journal up to this checkpoint: a run that trains on has later rows."""
@@ -121,7 +121,7 @@ class Experiment:
     def pictured(self, count: int, split: str = "test") -> Batch:
         """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
         images = split_of(self.data, split)
-        return batch_at(images, images.spread_index(count).to(images.device), self.device).seen(images.levels)
+        return batch_at(images, images.spread_index(count).to(images.device), self.device).as_intensities(images.levels)
 
     def conditions(self, count: int, split: str = "test") -> dict[str, Tensor]:
         """What is given of `count` examples spread evenly over a split, of them again if there are fewer; {} if nothing."""
@@ -135,7 +135,7 @@ class Experiment:
         images = split_of(self.data, "test")
         if index >= len(images):
             raise RecipeError(f"The test split has {len(images)} images, the last is {len(images) - 1}; got {index}.")
-        return batch_at(images, torch.tensor([index], device=images.device), self.device).seen(images.levels)
+        return batch_at(images, torch.tensor([index], device=images.device), self.device).as_intensities(images.levels)
 
     def latents_by_rate(self) -> list[int]:
         """Latents from the most to the least used, by their mean rate over up to 1,024 test images.
@@ -183,7 +183,7 @@ def open_run(
     with seeded(recipe.seed, "init"):  # weights are drawn before they are read
         model = parts.model(recipe, seen, {name: Frozen(other.model) for name, other in others.items()})
     kept = opened.load(run, model, place, average, fabric, checkpoint)
-    sigma = settle_sigma(run, model, kept, lambda: images().train, fabric)
+    sigma = apply_sigma(run, model, kept, lambda: images().train, fabric)
     return Experiment(run, recipe, model.eval(), images, kept, sigma, parts)
 
 
@@ -198,7 +198,7 @@ def open_companions(
     for name, spec in recipe.runs.items():
         path = spec.path if run is None else run.companions / name
         found[name] = open_run(path, device=str(device), read_data=False, parts=parts)
-        require_weights(name, path, spec.weights, found[name].kept.opened, copied=run is not None)
+        require_weights(name, path, spec.weights, found[name].checkpoint.opened, copied=run is not None)
     return found
 
 

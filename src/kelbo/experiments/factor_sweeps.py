@@ -46,7 +46,7 @@ def swept_images(experiment: Experiment, whole: FactorImages) -> dict[str, Any]:
     """Each factor's sweep, one after the other, and the decoder's means at their codes: intensities (N, C, H, W) each."""
     moved = sweeps(whole.factors, VALUES)
     index = whole.factors.index(torch.cat(moved)).to(whole.images.device)
-    batch = batch_at(whole.images, index, experiment.device).seen(whole.images.levels)
+    batch = batch_at(whole.images, index, experiment.device).as_intensities(whole.images.levels)
     made = evaluation.reconstruct(experiment.model, batch)
     return {"values": [len(rows) for rows in moved], "images": batch.x.cpu().numpy(), "made": made}
 

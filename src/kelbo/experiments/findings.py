@@ -105,37 +105,37 @@ def _sigma_floor(rmse: float, floor: float, share: float, step: int | None) -> s
 
 
 def _sigma_narrow(sigma: float, rmse: float, source: str, memorised: bool, step: int | None) -> str:
-    told = f"{_sigma_fits(sigma, rmse, step)} It is overconfident, which lowers the ELBO of new images. "
+    text = f"{_sigma_fits(sigma, rmse, step)} It is overconfident, which lowers the ELBO of new images. "
     if source == "given":
-        return f"{told}Raise likelihood.sigma, or learn it ({ONE_SIGMA})."
+        return f"{text}Raise likelihood.sigma, or learn it ({ONE_SIGMA})."
     if memorised:
         return (
-            f"{told}It fits its training images more closely than new ones: use more data, a smaller network, "
+            f"{text}It fits its training images more closely than new ones: use more data, a smaller network, "
             "optimizer.weight_decay or fewer steps."
         )
-    return f"{told}Its errors on training images are as large: train longer, or use one σ ({ONE_SIGMA})."
+    return f"{text}Its errors on training images are as large: train longer, or use one σ ({ONE_SIGMA})."
 
 
 def _sigma_wide(
     sigma: float, rmse: float, source: str, step: int | None, needed: float | None = None, left: int | None = None
 ) -> str:
     weight = (sigma / max(rmse, 1e-12)) ** 2
-    told = f"{_sigma_fits(sigma, rmse, step)} The rate weighs {weight:.3g} times as much as under a σ that fits. "
+    text = f"{_sigma_fits(sigma, rmse, step)} The rate weighs {weight:.3g} times as much as under a σ that fits. "
     if source == "given":
-        return f"{told}Lower likelihood.sigma, or learn it ({ONE_SIGMA})."
+        return f"{text}Lower likelihood.sigma, or learn it ({ONE_SIGMA})."
     if source == "learned":
         how = "is not falling" if needed is None else f"needs {needed:,.0f} more steps at its present speed"
         forecast = "" if left is None else f"It {how}; {left:,} are left. "
         return (
-            f"{told}σ is learned, by about the learning rate a step. {forecast}Solve for it ({ONE_SIGMA}), raise "
+            f"{text}σ is learned, by about the learning rate a step. {forecast}Solve for it ({ONE_SIGMA}), raise "
             "optimizer.learning_rate, or continue training with more steps (training.steps)."
         )
     if source == "solved":
         return (
-            f"{told}σ is the error on training images at draws of the latents: either test images are easier than training "
+            f"{text}σ is the error on training images at draws of the latents: either test images are easier than training "
             "images (take both from the same source), or the draws lie far from the posterior's mean (train longer)."
         )
-    return f"{told}Train longer, set training.clip, or use one σ ({ONE_SIGMA})."
+    return f"{text}Train longer, set training.clip, or use one σ ({ONE_SIGMA})."
 
 
 def _averaged(batch: int, dims: int, beta: float | None, collapse_expected: bool) -> str:
@@ -174,9 +174,9 @@ def _data_dark(brightest: float, levels: int) -> str:
 
 
 def _not_normalised(likelihood: str, unit: str | None) -> str:
-    told = f": {unit}" if unit else ""
+    text = f": {unit}" if unit else ""
     return (
-        f"{likelihood} is not a distribution over these images{told}. Its nats are not comparable with any others. Use a "
+        f"{likelihood} is not a distribution over these images{text}. Its nats are not comparable with any others. Use a "
         f"likelihood of the images' own levels ({MASSES}; continuous_bernoulli for grey images), or leave as_published out."
     )
 

@@ -8,7 +8,7 @@ from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
 from kelbo.recipes.build import Outline
-from kelbo.recipes.files import differences, going_on, load
+from kelbo.recipes.files import continuing, differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 
@@ -28,7 +28,7 @@ def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
     Steps can be raised only if the learning rate does not depend on their number.
     """
     before = load(Run.open(out).recipe_path, kept=True)
-    recipe = going_on(recipe, before)
+    recipe = continuing(recipe, before)
     steps = recipe.training.steps
     same = before.model_copy(update={"training": before.training.model_copy(update={"steps": steps})})
     changed = differences(same, recipe)
@@ -55,14 +55,14 @@ def require_same_data(run: Run, data: ImageSet) -> None:
         raise Damaged(
             f"{run.path} has a provenance that does not name its images. Restore the file, or train a new run."
         ) from error
-    for name, told in splits:
+    for name, before in splits:
         images = data.splits.get(name)
         now = None if images is None else images.fingerprint()
-        if images is None or now != told["fingerprint"]:
+        if images is None or now != before["fingerprint"]:
             found = "nothing" if images is None else f"{len(images):,} images with fingerprint {now}"
             raise RunError(
-                f"The data of {run.path} have changed: its {name} split was {told['images']:,} images with fingerprint "
-                f"{told['fingerprint']}; there is now {found}. {_remedy(run, data)}Name the old data "
+                f"The data of {run.path} have changed: its {name} split was {before['images']:,} images with fingerprint "
+                f"{before['fingerprint']}; there is now {found}. {_remedy(run, data)}Name the old data "
                 "(data.root), or train a new run.",
                 remedy=("data_root",),
             )

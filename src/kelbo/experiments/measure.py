@@ -36,7 +36,11 @@ def measure(
     JSON object that may hold arrays. again: compute even if there is one, and replace it. Of several processes (fabric) all
     compute, the first one looks and writes. Raises as compute does, and OSError if the folder cannot be written.
     """
-    store, settings, weights = experiment.run.measurements, {**settings, **experiment.settings}, experiment.kept.opened
+    store, settings, weights = (
+        experiment.run.measurements,
+        {**settings, **experiment.settings},
+        experiment.checkpoint.opened,
+    )
     kept = None if again else from_first(fabric, lambda: store.find(name, settings, weights))
     if kept is not None:
         return kept

@@ -21,9 +21,9 @@ from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.experiment import Experiment, open_companions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts
-from kelbo.experiments.solved import keep_sigma
+from kelbo.experiments.solved import save_sigma
 from kelbo.experiments.validating import validation
-from kelbo.experiments.watch import RunWatch, Say, silent
+from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
 from kelbo.machine import describe
 from kelbo.protocols import Objective
@@ -68,7 +68,7 @@ class Running:
     pictures: Hook
     source: Source
     """where the latents' noise comes from"""
-    keep_sigma: Callable[[], None]
+    save_sigma: Callable[[], None]
 
     @property
     def hooks(self) -> list[Hook]:
@@ -79,7 +79,7 @@ class Running:
         self.scalars.check(self.state)
         self.scalars.finish(self.state)
         self.checkpoints.save(self.state)
-        self.keep_sigma()
+        self.save_sigma()
 
 
 @contextmanager
@@ -91,19 +91,19 @@ def running(
     *,
     resume: bool = False,
     sinks: Sequence[Sink] = (),
-    say: Say = silent,
-    told: Mapping[str, Any] | None = None,
+    warn: Warn = lambda _: None,
+    machine: Mapping[str, Any] | None = None,
     parts: Parts = BUILD,
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
-    say takes each warning, which the run keeps too. told: further entries of its provenance about the machine. Inside the block
+    warn takes each warning, which the run keeps too. machine: further entries about it for the provenance. Inside the block
     the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError if the folder
     exists, or training cannot continue from it.
     """
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out) if resume else None)
-    recipe = with_weights(recipe, {name: other.kept.opened for name, other in others.items()})
+    recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
         state = beginning(recipe, data, fabric, parts, frozen)
@@ -114,7 +114,7 @@ def running(
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     update = parts.update(recipe, fabric)
-    provenance = _provenance(recipe, data, fabric, told or {}) | {"model": _described(state, parts)}
+    provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
     # the recipe and its images have been checked, so a folder may be made
     if not resume:
         once(fabric, lambda: _create(out, recipe, provenance, others))
@@ -122,11 +122,11 @@ def running(
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
             _go_back(fabric, run, recipe, state)
-        watching = _sinks(recipe, data, run, fabric, state, say)
+        watching = _sinks(recipe, data, run, fabric, state, warn)
         scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], parts.objective(recipe))
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
-        last = partial(keep_sigma, run, state, batches.images, fabric)
+        last = partial(save_sigma, run, state, batches.images, fabric)
         hooks = scalars, checkpoints, every(plan.pictures_every, pictured)
         try:
             yield Running(recipe, run, state, update, batches, *hooks, noise, last)
@@ -137,24 +137,24 @@ def running(
                         sink.close()
 
 
-def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, say: Say) -> list[Sink]:
+def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, warn: Warn) -> list[Sink]:
     """The run's own sinks, in the process that writes them."""
     if not fabric.is_global_zero:
         return []
-    watch = _watch(recipe, data, run, state, say)
+    watch = _watch(recipe, data, run, state, warn)
     return [run.journal.append, TensorBoard(run.events, state.step + 1), watch]
 
 
 def _some(images: Images, count: int, fabric: Fabric) -> Batch:
     """Examples spread evenly over a split, as the model sees them, on its device."""
     index = images.spread_index(count).to(images.device)
-    return batch_at(images, index, fabric.device).seen(images.levels)
+    return batch_at(images, index, fabric.device).as_intensities(images.levels)
 
 
-def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, say: Say) -> RunWatch:
+def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
     model = state.network
-    told = cautions(recipe, data.shape)
-    watch = RunWatch(run, model.likelihood, recipe.training.steps, say, has_rate=model.has_rate, cautions=told)
+    found = cautions(recipe, data.shape)
+    watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found)
     saving(run, "What the run warns of", watch.begin)
     return watch
 
@@ -163,7 +163,7 @@ def _create(out: Path, recipe: Recipe, provenance: dict[str, Any], others: Mappi
     """Make the run's folder with the copies of other runs. Its recipe is written last, and makes it a run."""
     Run.require_free(out)
     for name, other in others.items():
-        copy_run(other.run, other.kept.step, Run(out).companions / name)
+        copy_run(other.run, other.checkpoint.step, Run(out).companions / name)
     Run.create(out, dump(recipe), provenance)
 
 
@@ -181,7 +181,7 @@ def beginning(
     return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema)
 
 
-def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": recipe.fingerprint,
@@ -196,7 +196,7 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, told: Mapping[st
                 for name, images in data.splits.items()
             },
         },
-        "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size, **told},
+        "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size, **machine},
     }
 
 

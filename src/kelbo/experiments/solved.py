@@ -15,10 +15,10 @@ from kelbo.protocols import Model
 from kelbo.runs import Run
 from kelbo.training import TrainState, opened
 from kelbo.training.checkpoint import saving
-from kelbo.training.opened import Kept, Which
+from kelbo.training.opened import CheckpointInfo, Which
 
 
-def keep_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> None:
+def save_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> None:
     """Estimate σ from training images for all weights that a finished run can be opened with, and keep it beside them.
 
     These are the last checkpoint's and the best one's, of the last step and averaged. The state is left as it was, so training
@@ -35,8 +35,8 @@ def keep_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
                 _keep(run, kept, solve_sigma(model, images, fabric=fabric), fabric)
 
 
-def settle_sigma(
-    run: Run, model: Model, kept: Kept, images: Callable[[], Images], fabric: Fabric | None = None
+def apply_sigma(
+    run: Run, model: Model, kept: CheckpointInfo, images: Callable[[], Images], fabric: Fabric | None = None
 ) -> SolvedSigma | None:
     """Give an opened model the σ of its weights; returns it with the number of its training images.
 
@@ -54,7 +54,7 @@ def settle_sigma(
     return found
 
 
-def _kept(run: Run, kept: Kept, fabric: Fabric | None) -> SolvedSigma | None:
+def _kept(run: Run, kept: CheckpointInfo, fabric: Fabric | None) -> SolvedSigma | None:
     """What the first process finds with the checkpoint, so that all processes do the same."""
 
     def read() -> SolvedSigma | None:
@@ -68,11 +68,11 @@ def _kept(run: Run, kept: Kept, fabric: Fabric | None) -> SolvedSigma | None:
     return from_first(fabric, read)
 
 
-def _keep(run: Run, kept: Kept, found: SolvedSigma, fabric: Fabric) -> None:
+def _keep(run: Run, kept: CheckpointInfo, found: SolvedSigma, fabric: Fabric) -> None:
     once(fabric, lambda: saving(run, f"The σ of step {kept.step}", lambda: _save(run, kept, found)))
 
 
-def _save(run: Run, kept: Kept, found: SolvedSigma) -> None:
+def _save(run: Run, kept: CheckpointInfo, found: SolvedSigma) -> None:
     told = run.sigma(kept.step)
     before = told if told.get("of") == kept.digest else {"of": kept.digest}
     run.save_sigma(kept.step, before | {kept.weights: found._asdict()})

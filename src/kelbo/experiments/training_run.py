@@ -17,19 +17,15 @@ from kelbo.experiments.guards import (
 )
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.running import running
-from kelbo.experiments.watch import Say, silent
+from kelbo.experiments.watch import Warn
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import Hook, StopOnSignal, fit
 from kelbo.training.hooks import Sink
 
-See = Callable[[ImageSet], None]
+Inspect = Callable[[ImageSet], None]
 """Looks at the images that a run is about to be trained on."""
-
-
-def unseen(data: ImageSet) -> None:
-    """A See that does not look."""
 
 
 @plain_autograd()
@@ -41,16 +37,16 @@ def train(
     fabric: Fabric | None = None,
     sinks: Sequence[Sink] = (),
     hooks: Sequence[Hook] = (),
-    say: Say = silent,
-    see: See = unseen,
+    warn: Warn = lambda _: None,
+    inspect: Inspect = lambda _: None,
     parts: Parts = BUILD,
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
 
     resume: continue from the newest checkpoint of the run in `out`, whose recipe must be the same but for a larger
     training.steps. fabric: where to train, in the recipe's precision; by default one device, the best available. sinks take
-    each row of scalars and hooks are called after each step, besides the run's own. say takes each warning (that the decoder's
-    σ is not its error, say) as text, once; the run keeps them too. see is given the images, read before anything is made.
+    each row of scalars and hooks are called after each step, besides the run's own. warn takes each warning (that the decoder's
+    σ is not its error, say) as text, once; the run keeps them too. inspect is given the images, read before anything is made.
     parts: make model, data and update of the recipe.
 
     Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
@@ -58,7 +54,7 @@ def train(
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
-        return _train(recipe, out, resume, fabric, sinks, hooks, say, see, parts)
+        return _train(recipe, out, resume, fabric, sinks, hooks, warn, inspect, parts)
 
 
 def _train(
@@ -68,8 +64,8 @@ def _train(
     fabric: Fabric,
     sinks: Sequence[Sink],
     hooks: Sequence[Hook],
-    say: Say,
-    see: See,
+    warn: Warn,
+    inspect: Inspect,
     parts: Parts,
 ) -> Run:
     keep_freed_memory()
@@ -82,10 +78,10 @@ def _train(
     data = parts.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
-    see(data)
-    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, say=say, parts=parts) as it:
+    inspect(data)
+    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, warn=warn, parts=parts) as it:
         steps = recipe.training.steps
-        batches = (batch.seen(data.levels) for batch in it.batches.at(it.state.step))
+        batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
         with StopOnSignal(fabric, it.checkpoints, steps) as stop:
             fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
         it.finish()

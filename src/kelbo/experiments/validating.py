@@ -59,7 +59,7 @@ def _bound(model: Model, images: Images, fabric: Fabric) -> tuple[float, float]:
     """Mean distortion and rate with one draw of the latents, the same as `kelbo evaluate`'s with its first seed."""
 
     def of(batch: Batch) -> list[tuple[float, float]]:
-        bound = model(batch.seen(images.levels))
+        bound = model(batch.as_intensities(images.levels))
         return list(zip(bound.distortion.tolist(), bound.rate.sum(-1).tolist(), strict=True))
 
     parts = over_batches(of, images, BATCH, model.device, fabric=fabric)

@@ -15,12 +15,8 @@ from kelbo.protocols import Likelihood, SigmaFrom
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 
-Say = Callable[[str], object]
+Warn = Callable[[str], object]
 """Takes one warning as text."""
-
-
-def silent(text: str) -> None:
-    """Say nothing."""
 
 
 class Warned(NamedTuple):
@@ -52,12 +48,12 @@ class RunWatch:
         run: Run,
         likelihood: Likelihood,
         steps: int,
-        say: Say,
+        warn: Warn,
         *,
         has_rate: bool = True,
         cautions: Sequence[Finding] = (),
     ) -> None:
-        self.run, self.steps, self.say = run, steps, say
+        self.run, self.steps, self.warn = run, steps, warn
         self.source: SigmaFrom | None = likelihood.sigma_from
         self.floor = likelihood.sigma_floor
         self.has_rate = has_rate
@@ -65,12 +61,12 @@ class RunWatch:
         self.sigmas: list[SigmaReading] = []
         self.rates: list[RateReading] = []
         self.found = [Warned(caution, 0) for caution in cautions]
-        self.said: set[tuple[str, int]] = set()
+        self.given: set[tuple[str, int]] = set()
 
     def begin(self) -> None:
         """Take in the rows and warnings that the run has already. OSError if the disk refuses."""
         with suppress(Damaged):  # the warnings of a file that cannot be read are found and given again
-            self.said = {(warned["kind"], warned["step"]) for warned in self.run.warnings()}
+            self.given = {(warned["kind"], warned["step"]) for warned in self.run.warnings()}
         for row in self.run.journal.rows():
             self._take(row)
         self._tell()
@@ -84,9 +80,9 @@ class RunWatch:
     def _tell(self) -> None:
         self.run.save_warnings([warned.entry for warned in self.found])
         for found, step in self.found:
-            if (found.code, step) not in self.said:
-                self.said.add((found.code, step))
-                self.say(found.text)
+            if (found.code, step) not in self.given:
+                self.given.add((found.code, step))
+                self.warn(found.text)
 
     def _take(self, row: Row) -> None:
         made: list[Finding | None] = []

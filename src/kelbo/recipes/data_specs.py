@@ -201,7 +201,7 @@ def split_seed_of(data: DataSpec, seed: int) -> int:
     return seed if asked == "seed" else asked
 
 
-def untold(data: DataSpec) -> set[str]:
+def outside_fingerprint(data: DataSpec) -> set[str]:
     """Settings that a fingerprint leaves out: the files' place, and a draw by the recipe's own seed, once the rule."""
     return {"root"} | ({"split_seed"} if getattr(data, "split_seed", None) == "seed" else set())
 

@@ -94,7 +94,7 @@ def differences(before: Recipe, after: Recipe) -> list[str]:
     ]
 
 
-def going_on(recipe: Recipe, before: Recipe) -> Recipe:
+def continuing(recipe: Recipe, before: Recipe) -> Recipe:
     """The recipe for continuing what `before` began: if that draws test images by its own seed, so does this.
 
     An earlier version always drew them so, and the command that continues such a run does not name that setting, nor the

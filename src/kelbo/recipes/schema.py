@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kelbo.recipes.data_specs import SETS as SETS
-from kelbo.recipes.data_specs import DataSpec, Spec, split_seed_of, untold
+from kelbo.recipes.data_specs import DataSpec, Spec, outside_fingerprint, split_seed_of
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -283,7 +283,7 @@ class Recipe(Spec):
         left_out = {
             "seed": True,
             "name": True,
-            "data": untold(self.data),
+            "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
             "training": {
                 name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default

@@ -78,7 +78,7 @@ def _rate(recipe: Recipe) -> Rate:
         state = beginning(recipe, data, fabric)
     update = build.update(recipe, fabric)
     order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-    batches = (batch.seen(data.levels) for batch in order)
+    batches = (batch.as_intensities(data.levels) for batch in order)
     times = [time.perf_counter()]
     while len(times) < 3 or times[-1] - times[1] < SECONDS:  # the first step makes what the others reuse
         fit(state, update, batches, state.step + 1)

@@ -106,7 +106,7 @@ def _alone(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Callable[[], objec
     """A function that takes a step of one lane, by the loop that trains a single run."""
     state, update = _state(recipe, data, fabric), build.update(recipe, fabric)
     order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-    batches = (batch.seen(data.levels) for batch in order)
+    batches = (batch.as_intensities(data.levels) for batch in order)
     return lambda: fit(state, update, batches, state.step + 1)
 
 

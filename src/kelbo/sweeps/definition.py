@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import Interrupted, Remedy, RunError, SweepFailed
-from kelbo.recipes.files import differences, dump, going_on, parse_text
+from kelbo.recipes.files import continuing, differences, dump, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, grid
@@ -53,7 +53,7 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
     RunError if the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
     """
     before = found(out) if resume and Sweep(out).definition_path.exists() else None
-    recipe = recipe if before is None else going_on(recipe, recipe_of(before.sweep))
+    recipe = recipe if before is None else continuing(recipe, recipe_of(before.sweep))
     lanes = grid(recipe, over, seeds)
     definition = {
         "recipe": dump(recipe),

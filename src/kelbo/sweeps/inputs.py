@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kelbo.experiments.guards import require_splits
-from kelbo.experiments.training_run import See, unseen
+from kelbo.experiments.training_run import Inspect
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
@@ -15,11 +15,11 @@ from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.way import Asked
 
 
-def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, see: See = unseen) -> None:
+def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, inspect: Inspect = lambda _: None) -> None:
     """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
 
-    Each data set is read and given to `see`, and each model that lanes train on it is built once. Data on another cluster are
-    not read here. RunError if `out` is not empty or cannot be made. RecipeError if lanes that should be stacked differ too
+    Each data set is read and given to `inspect`, and each model that lanes train on it is built once. Data on another cluster
+    are not read here. RunError if `out` is not empty or cannot be made. RecipeError if lanes that should be stacked differ too
     much, or a model does not fit the images. DataError if images are missing or broken.
     """
     Sweep.require_free(out)
@@ -35,7 +35,7 @@ def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, see: S
     for of_set in _parted(recipes, {"data"}):
         data = build.data(of_set[0])
         require_splits(data)
-        see(data)
+        inspect(data)
         with seeded(0, "init"):
             for same in _parted(of_set, {"model", "likelihood"}):
                 build.model(same[0], data)

@@ -39,11 +39,20 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
     def warn(text: str) -> None:  # into the lane's log
         print(f"warning: {text}", flush=True)
 
-    def see(data: ImageSet) -> None:  # into the lane's log too
+    def inspect(data: ImageSet) -> None:  # into the lane's log too
         print(splits_told(data), flush=True)
 
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=[every(10, step), *hooks], say=warn, see=see)
+    train(
+        recipe,
+        folder,
+        resume=begun,
+        fabric=fabric,
+        sinks=[row],
+        hooks=[every(10, step), *hooks],
+        warn=warn,
+        inspect=inspect,
+    )
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:

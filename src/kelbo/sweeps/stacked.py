@@ -149,7 +149,7 @@ class _Together:
         def tell(told: dict) -> None:
             self.watch(name, {"steps": recipe.training.steps, **told})
 
-        run = running(recipe, folder, data, self.fabric, resume=resume, sinks=[tell], told={"stacked lanes": lanes})
+        run = running(recipe, folder, data, self.fabric, resume=resume, sinks=[tell], machine={"stacked lanes": lanes})
         self.members.append(_Member(name, runs.enter_context(run), tell))
         return None
 

@@ -49,7 +49,7 @@ class Step:
     def compute(self, batches: Batch) -> list[Values]:
         """All of a step that happens on the device; the batches of all lanes together, (L, B, *event) levels."""
         with self.fabric.autocast(), noise_of_lanes(self.generators):
-            stacked = self.stack(batches.seen(self.levels))
+            stacked = self.stack(batches.as_intensities(self.levels))
         bounds = [Bound(*parts) for parts in zip(*stacked, strict=True)]
         judged = [lane.update.loss(lane.state, bound) for lane, bound in zip(self.lanes, bounds, strict=True)]
         torch.stack([loss for loss, _ in judged]).sum().backward()

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Kept:
+class CheckpointInfo:
     """What a checkpoint holds besides its weights.
 
     step      after which it was written
@@ -70,7 +70,7 @@ def load(
     average: bool = True,
     fabric: Fabric | None = None,
     which: Which = "last",
-) -> Kept:
+) -> CheckpointInfo:
     """Load a checkpoint's weights into `model` on `device`; the moving average if `average` and it has one.
 
     which: the newest checkpoint, or the best on validation images. fabric: of several processes the first reads, and all have
@@ -120,7 +120,7 @@ def _best_place(run: Run) -> Path:
     return run.checkpoint(found.step)
 
 
-def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Tensor], Path]:
+def _read(place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:
     header, averaged = header_of(place), place / "ema.safetensors"
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
     training = read_tensors(place / "training.safetensors")
@@ -131,7 +131,7 @@ def _read(place: Path, which: Which, average: bool) -> tuple[Kept, dict[str, Ten
     saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
     of_last = _digest(place)
     own = _sha256(averaged) if path == averaged else of_last
-    kept = Kept(header["step"], which, path == averaged, memory, saved, of_last, own)
+    kept = CheckpointInfo(header["step"], which, path == averaged, memory, saved, of_last, own)
     return kept, read_tensors(path), path
 
 

@@ -15,7 +15,7 @@ from kelbo.evaluation.codes import drawn
 from kelbo.experiments import open_run
 from kelbo.experiments.scoring import factor_codes
 from kelbo.recipes import build
-from kelbo.recipes.data_specs import DataSpec, split_seed_of, untold
+from kelbo.recipes.data_specs import DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.readers import image_data
 from kelbo.runs import Run
 from kelbo.seeds import generator
@@ -61,7 +61,7 @@ class BaselineWants(NamedTuple):
         """All that the codes depend on, and with them the scores."""
         before = fingerprint(Run(self.vae)) if self.vae else ""
         fitted = "as published" if self.as_published else f"fitted to {self.fitted}"
-        data = self.data.model_dump_json(exclude=untold(self.data))
+        data = self.data.model_dump_json(exclude=outside_fingerprint(self.data))
         return f"{data}, seed {self.seed}, {self.latents} latents, {fitted}, {self.codes or 'all'} codes, {before}"
 
     def keys(self) -> list[str]:

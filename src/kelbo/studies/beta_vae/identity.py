@@ -107,7 +107,7 @@ def _trained(recipe: Recipe, data: ImageSet) -> _Trained:
         state = beginning(recipe, data, fabric)
     with drawing_from(Source(seed_for(recipe.seed, "latents", 0))):
         order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-        batches = (batch.seen(data.levels) for batch in order)
+        batches = (batch.as_intensities(data.levels) for batch in order)
         fit(state, build.update(recipe, fabric), batches, recipe.training.steps, [watch])
     return _Trained(losses, gradients)
 

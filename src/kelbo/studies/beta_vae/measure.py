@@ -83,8 +83,8 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     if set(keys) <= parts.keys():
         return
     experiment = open_run(run)
-    if experiment.kept.digest != of:  # it trained on since
-        of = experiment.kept.digest
+    if experiment.checkpoint.digest != of:  # it trained on since
+        of = experiment.checkpoint.digest
         parts = parts_in(place, of)
     measures = _measures(experiment, wants)
     measure_missing(place, of, {key: measures[key] for key in keys}, parts, tell=tell)

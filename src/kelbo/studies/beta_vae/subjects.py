@@ -69,7 +69,7 @@ def measure_quirks(place: Path, wants: QuirkWants, *, tell: Tell) -> None:
     if "quirks" in parts_in(place, wants.of):
         return
     subjects = [subject(lane, wants) for lane in wants.lanes]
-    of = wants.made_of([one.experiment.kept.digest for one in subjects if one.experiment])  # of what was opened
+    of = wants.made_of([one.experiment.checkpoint.digest for one in subjects if one.experiment])  # of what was opened
     told = [0]
 
     def count(_name: str, _set: str) -> None:

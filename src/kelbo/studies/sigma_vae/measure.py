@@ -119,8 +119,8 @@ def measure_lane(run: Path, place: Path, wants: Wants, *, tell: Tell) -> None:
     if set(keys) <= parts.keys():
         return
     experiment = open_run(run, data_root=wants.root)
-    if experiment.kept.digest != of:  # it trained on since
-        of = experiment.kept.digest
+    if experiment.checkpoint.digest != of:  # it trained on since
+        of = experiment.checkpoint.digest
         parts = parts_in(place, of)
     images = split_of(experiment.data, wants.split)
     measures: dict[str, Callable[[], Any]] = {
