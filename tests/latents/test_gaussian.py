@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
@@ -23,9 +24,27 @@ def test_the_rate_is_exactly_zero_at_the_prior_and_keeps_its_digits_beside_it():
     assert abs(StandardNormal(1).kl(DiagonalGaussian(torch.zeros(1, 1), tiny)).double() / expected - 1) < 1e-3
 
 
-def test_log_prob_agrees_with_torch():
-    q, z = posterior(), torch.randn(7, 5)
-    torch.testing.assert_close(q.log_prob(z), Independent(Normal(q.mean, q.scale), 1).log_prob(z))
+def test_the_kl_from_another_gaussian_is_the_closed_form():
+    q, p = posterior(), DiagonalGaussian(torch.randn(7, 5), torch.randn(7, 5))
+    expected = kl_divergence(Normal(q.mean, q.scale), Normal(p.mean, p.scale))
+    torch.testing.assert_close(q.kl(p), expected)
+    assert q.kl(q).eq(0).all()
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3, 3)])
+def test_log_prob_agrees_with_torch(shape):
+    torch.manual_seed(0)
+    q, z = DiagonalGaussian(torch.randn(shape), torch.randn(shape)), torch.randn(shape)
+    torch.testing.assert_close(q.log_prob(z), Independent(Normal(q.mean, q.scale), len(shape) - 1).log_prob(z))
+
+
+def test_a_temperature_scales_a_draws_distance_from_the_mean():
+    q = posterior()
+    with seeded(0, "latents"):
+        plain = q.rsample()
+    with seeded(0, "latents"):
+        torch.testing.assert_close(q.rsample(0.5) - q.mean, 0.5 * (plain - q.mean))
+    assert torch.equal(q.rsample(0.0), q.mean)
 
 
 def test_draws_have_the_posteriors_mean_and_variance():

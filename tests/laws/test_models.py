@@ -7,10 +7,12 @@ from tests.toys import clip, discrete, frozen_second, three_players, two_conditi
 from kelbo.bound import Batch
 from kelbo.data.batches import batch_at
 from kelbo.frozen import Frozen
+from kelbo.latents.noise import noise_of_lanes
 from kelbo.protocols import FlatLatent
 from kelbo.recipes import build, change
 from kelbo.recipes.build import Outline
-from kelbo.seeds import seeded
+from kelbo.seeds import Source, drawing_from, seeded
+from kelbo.sweeps.stacked_models import Stack
 
 EXAMPLES = 4
 TOYS = (two_groups, three_players, clip, frozen_second, discrete, two_conditions, vectors)
@@ -185,6 +187,22 @@ def test_only_one_vector_of_latents_has_a_rate_of_each_dimension(subject):
         assert model.posterior(batch).mean.shape == (EXAMPLES, model.latent_dims)
     else:
         assert reading.rates is None
+
+
+def test_lanes_of_one_program_have_the_bounds_of_the_models_alone(name, subject):
+    _, batch = subject
+    models = [made(name, seed)[0] for seed in (0, 1)]
+    if isinstance(getattr(models[0], "primary", None), Frozen):  # lanes are of one recipe, which names one run
+        models[1].primary = models[0].primary
+    alone = []
+    for seed, model in enumerate(models):
+        with drawing_from(Source(seed)):
+            alone.append(model(batch))
+    given = {key: torch.stack([value] * 2) for key, value in batch.given.items()}
+    with noise_of_lanes([torch.Generator().manual_seed(seed) for seed in (0, 1)]):
+        stacked = Stack(models)(Batch(torch.stack([batch.x] * 2), given))
+    for part in (0, 1):
+        torch.testing.assert_close(stacked[part], torch.stack([bound[part] for bound in alone]), rtol=1e-4, atol=1e-4)
 
 
 def test_a_state_dict_is_all_of_a_model(name, subject):

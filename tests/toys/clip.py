@@ -9,7 +9,6 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, GivenImages
 from kelbo.experiments.parts import Parts
 from kelbo.latents import DiagonalGaussian
-from kelbo.latents.noise import standard_normal
 from kelbo.likelihoods import Framewise
 from kelbo.protocols import NOTHING, Likelihood, Model
 from kelbo.recipes import build
@@ -28,7 +27,7 @@ class Clips(Model):
         self.begin = nn.Linear(PAST * 64, WIDTH)
         self.posterior = nn.Linear(WIDTH + 64, 2 * LATENTS)
         self.prior = nn.Linear(WIDTH, 2 * LATENTS)
-        self.advance = nn.GRUCell(LATENTS, WIDTH)
+        self.recur = nn.Linear(LATENTS + WIDTH, WIDTH)
         self.paint = nn.Linear(WIDTH, self.channels * 64)
 
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
@@ -53,8 +52,8 @@ class Clips(Model):
             z = q.rsample() if draw else q.mean
             latents.append(z)
             ratios.append(p.log_prob(z) - q.log_prob(z))
-            rates.append(kl(q, p))
-            state = self.advance(z, state)
+            rates.append(q.kl(p).sum(1))
+            state = self.advance(state, z)
         return tuple(latents), ratios, rates, self.decode(tuple(latents), batch.given)
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
@@ -69,19 +68,16 @@ class Clips(Model):
         for step, heat in enumerate(temperatures(temperature, STEPS)):
             if step == len(latents):
                 p = DiagonalGaussian.from_parameters(self.prior(state))
-                latents.append(p.mean + heat * p.scale * standard_normal(p.mean))
-            state = self.advance(latents[step], state)
+                latents.append(p.rsample(heat))
+            state = self.advance(state, latents[step])
             frames.append(self.paint(state).unflatten(1, (self.channels, 8, 8)))
         return tuple(latents), torch.stack(frames, 1).float()
 
+    def advance(self, state: Tensor, z: Tensor) -> Tensor:
+        return torch.tanh(self.recur(torch.cat([state, z], 1)))
+
     def first(self, given: Given) -> Tensor:
         return torch.tanh(self.begin(given["past"].flatten(1)))
-
-
-def kl(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
-    """KL(q || p) in nats, (B,)."""
-    ratio = q.log_variance - p.log_variance
-    return 0.5 * (ratio.expm1() - ratio + (q.mean - p.mean).square() * torch.exp(-p.log_variance)).sum(1)
 
 
 def data(recipe) -> ImageSet:

@@ -108,6 +108,28 @@ def test_the_record_has_the_rate_of_each_group(opened, trained):
     assert json.loads(json.dumps(record)) == evaluations(trained)["test-iw4"]
 
 
+def test_a_record_holds_nothing_of_the_latents_size_unless_they_are_one_vector(opened):
+    lists = [value for value in lists_in(evaluate_run(opened)) if value != list(opened.model.event)]
+    if isinstance(opened.model, FlatLatent):
+        assert {len(value) for value in lists} == {1, opened.model.latent_dims}
+    else:
+        assert [len(value) for value in lists] == [opened.model.groups]
+
+
+def lists_in(told):
+    if isinstance(told, list):
+        yield told
+    for value in told.values() if isinstance(told, dict) else ():
+        yield from lists_in(value)
+
+
+def test_the_best_checkpoint_is_by_validation_examples_with_their_conditions(tmp_path):
+    parts = two_conditions.PARTS
+    run = train(two_conditions.RECIPE, tmp_path / "run", parts=parts)
+    best = max(rows(run), key=lambda row: row["validation_elbo"])
+    assert open_run(run.path, device="cpu", checkpoint="best", parts=parts).step == best["step"]
+
+
 def test_samples_are_drawn_under_the_conditions_of_the_data(opened):
     given = opened.conditions(5)
     drawn = sample(opened.model, 5, given=given, temperature=0.7)

@@ -9,7 +9,6 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, GivenImages
 from kelbo.experiments.parts import Parts
 from kelbo.latents import DiagonalGaussian
-from kelbo.latents.noise import standard_normal
 from kelbo.models import VAE
 from kelbo.protocols import NOTHING, Likelihood, Posterior, Prior
 from kelbo.recipes import build
@@ -31,13 +30,10 @@ class ByLabels(Prior):
         return self.at(given).log_prob(z)
 
     def sample(self, count: int, given: Given = NOTHING, temperature: float = 1.0) -> Tensor:
-        p = self.at(given)
-        return p.mean + temperature * p.scale * standard_normal(p.mean)
+        return self.at(given).rsample(temperature)
 
     def kl(self, posterior: Posterior, given: Given = NOTHING) -> Tensor:
-        p = self.at(given)
-        ratio = posterior.log_variance - p.log_variance
-        return 0.5 * (ratio.expm1() - ratio + (posterior.mean - p.mean).square() * torch.exp(-p.log_variance))
+        return DiagonalGaussian(posterior.mean, posterior.log_variance).kl(self.at(given))
 
 
 class TwoConditions(VAE):
@@ -60,7 +56,7 @@ class TwoConditions(VAE):
 
 def data(recipe) -> ImageSet:
     splits = {}
-    for seed, (name, count) in enumerate({"train": TRAINED, "test": TESTED}.items()):
+    for seed, (name, count) in enumerate({"train": TRAINED, "validation": TESTED, "test": TESTED}.items()):
         levels = blobs(count, seed=seed)[:, 0]
         picture = torch.from_numpy(levels[:, :, ::2, ::2]).float() / 255
         halves = (picture.flatten(2).argmax(-1) // 8).squeeze(1)

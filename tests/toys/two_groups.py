@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
 from kelbo.experiments.parts import Parts
 from kelbo.latents import DiagonalGaussian
-from kelbo.latents.noise import standard_normal
 from kelbo.protocols import NOTHING, Likelihood, Model
 from kelbo.recipes import build
 
@@ -35,7 +34,8 @@ class TwoGroups(Model):
         latents, beliefs = self.infer(batch.x, draw)
         output = self.decode(latents)
         distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
-        return Reading(Bound(torch.stack([kl(*pair) for pair in beliefs], 1), distortion), latents, output)
+        rate = torch.stack([q.kl(p).flatten(1).sum(1) for q, p in beliefs], 1)
+        return Reading(Bound(rate, distortion), latents, output)
 
     def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
         x = batch.x if target is None else target
@@ -56,13 +56,13 @@ class TwoGroups(Model):
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
         first, second = temperatures(temperature, self.groups)
-        z2 = drawn(self.top_prior(count), first)
-        return z2, drawn(self.prior_below(z2), second)
+        z2 = self.top_prior(count).rsample(first)
+        return z2, self.prior_below(z2).rsample(second)
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
         require_groups(latents, self.groups)
         z2, *rest = latents
-        z1 = rest[0] if rest else drawn(self.prior_below(z2), temperatures(temperature, self.groups)[1])
+        z1 = rest[0] if rest else self.prior_below(z2).rsample(temperatures(temperature, self.groups)[1])
         return self.paint(torch.cat([z1, self.grid(z2)], 1)).float()
 
     def grid(self, z2: Tensor) -> Tensor:
@@ -74,17 +74,6 @@ class TwoGroups(Model):
 
     def prior_below(self, z2: Tensor) -> DiagonalGaussian:
         return DiagonalGaussian.from_parameters(self.below_prior(self.grid(z2)))
-
-
-def kl(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
-    """KL(q || p) in nats, (B,)."""
-    ratio = q.log_variance - p.log_variance
-    distance = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
-    return 0.5 * (ratio.expm1() - ratio + distance).flatten(1).sum(1)
-
-
-def drawn(p: DiagonalGaussian, temperature: float) -> Tensor:
-    return p.mean + temperature * p.scale * standard_normal(p.mean)
 
 
 def model(recipe, images, runs):

@@ -28,11 +28,18 @@ class DiagonalGaussian(NamedTuple):
         """Standard deviations, (B, …)."""
         return torch.exp(0.5 * self.log_variance)
 
-    def rsample(self) -> Tensor:
-        """One reparametrised draw, (B, …): mean + scale · ε (Kingma & Welling, 2014)."""
-        return self.mean + self.scale * standard_normal(self.mean)
+    def rsample(self, temperature: float = 1.0) -> Tensor:
+        """One reparametrised draw, (B, …): mean + scale · ε (Kingma & Welling, 2014). temperature: factor on the scale."""
+        scale = self.scale if temperature == 1.0 else temperature * self.scale
+        return self.mean + scale * standard_normal(self.mean)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z) in nats, summed over all dimensions, shape (B,)."""
         squares = (z - self.mean).square() * torch.exp(-self.log_variance)
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).flatten(1).sum(1)
+
+    def kl(self, prior: DiagonalGaussian) -> Tensor:
+        """KL(self || prior) of each dimension, nats, (B, …); σ² ratios as expm1, so that it is exact near 0."""
+        ratio = self.log_variance - prior.log_variance
+        distance = (self.mean - prior.mean).square() * torch.exp(-prior.log_variance)
+        return 0.5 * (distance + torch.expm1(ratio) - ratio)
