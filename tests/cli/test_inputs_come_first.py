@@ -91,14 +91,17 @@ def test_a_wrong_input_about_a_run_leaves_nothing_beside_it_and_nothing_in_it(ke
     assert left(run.path) == before
 
 
-def without_a_test_split(recipe):
-    whole = build.image_data(recipe.data)
+READ = build.image_data
+
+
+def without_a_test_split(spec, split_seed):
+    whole = READ(spec, split_seed)
     return ImageSet(whole.name, {"train": whole.train, "validation": whole.test}, whole.note)
 
 
 def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, monkeypatch):
     recipe = change(find("digits"), [*SMALL, "training.steps=2"])
-    monkeypatch.setattr(build, "data", without_a_test_split)
+    monkeypatch.setattr(build, "image_data", without_a_test_split)
     with pytest.raises(DataError, match=r"split test.*train, validation"):
         train(recipe, tmp_path / "run")
     with pytest.raises(DataError, match="split test"):
@@ -108,7 +111,7 @@ def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_images_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
-    monkeypatch.setattr(build, "data", None)  # is not reached
+    monkeypatch.setattr(build, "image_data", None)  # is not reached
     with pytest.raises(RunError, match="be written"):
         train(find("digits"), tmp_path / "run")
 

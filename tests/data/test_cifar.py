@@ -187,7 +187,7 @@ def test_a_batch_without_labels_is_told_what_it_holds(tmp_path, python2_pickle):
 
 def test_batches_without_images_are_refused(tmp_path, python2_pickle):
     write_archive(tmp_path / ARCHIVES["100"], {name: python2_pickle(table(count=0)) for name in HUNDRED})
-    with pytest.raises(DataCorrupt, match=r"must be a non-empty array \(N, C, H, W\); got shape \(0, 3, 32, 32\)"):
+    with pytest.raises(DataCorrupt, match="0, 3, 32, 32"):
         cifar100(tmp_path)
 
 

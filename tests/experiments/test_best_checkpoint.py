@@ -18,6 +18,7 @@ from kelbo.cli.runs import _entry
 from kelbo.data.images import SubsetImages
 from kelbo.errors import Divergence, Interrupted, RunError
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.parts import Parts
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import build, change, find
 from kelbo.runs import Run
@@ -43,27 +44,27 @@ def recipe(*settings):
     return change(find("digits"), [*TINY, *settings])
 
 
-READ = build.data
+READ = build.image_data
 
 
-def three_splits(recipe):
+def three_splits(spec, split_seed):
     """The digits with 400 of the training images as a validation split."""
-    whole = READ(recipe)
+    whole = READ(spec, split_seed)
     index = torch.arange(len(whole.train))
     parts = {"train": index[400:], "validation": index[:400]}
     splits = {name: SubsetImages(whole.train, part) for name, part in parts.items()}
     return replace(whole, splits={**splits, "test": whole.test})
 
 
-def two_splits(recipe):
+def two_splits(spec, split_seed):
     """The same images to train on and to test on."""
-    whole = three_splits(recipe)
+    whole = three_splits(spec, split_seed)
     return replace(whole, splits={name: whole.splits[name] for name in ("train", "test")})
 
 
 @pytest.fixture
 def validated(monkeypatch):
-    monkeypatch.setattr(build, "data", three_splits)
+    monkeypatch.setattr(build, "image_data", three_splits)
 
 
 def elbos(run):
@@ -164,9 +165,9 @@ def test_a_checkpoint_that_a_signal_asks_for_is_never_the_best(validated, tmp_pa
 
 def test_training_does_not_notice_that_it_is_validated(tmp_path, monkeypatch):
     settings = ("training.steps=6", "training.ema=0.9")
-    monkeypatch.setattr(build, "data", three_splits)
+    monkeypatch.setattr(build, "image_data", three_splits)
     validated = train(recipe(*settings), tmp_path / "validated")
-    monkeypatch.setattr(build, "data", two_splits)
+    monkeypatch.setattr(build, "image_data", two_splits)
     alone = train(recipe(*settings), tmp_path / "alone")
     assert opened.best(alone) is None
     assert "best" not in json.loads((alone.checkpoint(6) / "state.json").read_text())
@@ -239,13 +240,11 @@ def breaking(make, value):
 
 @pytest.mark.parametrize("kind", ["optimal_gaussian", "shared_gaussian", "bernoulli"])
 @pytest.mark.parametrize(("value", "saved"), [(torch.nan, [1]), (1e30, [1, 2])])
-def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(
-    validated, tmp_path, monkeypatch, kind, value, saved
-):
+def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(validated, tmp_path, kind, value, saved):
     asked = recipe("training.steps=4", "training.checkpoint_every=1", f"likelihood.kind={kind}")
-    monkeypatch.setattr(build, "optimizers", breaking(build.optimizers, value))
+    parts = Parts(optimizers=breaking(build.optimizers, value))
     with pytest.raises(Divergence):
-        train(asked, tmp_path / "run")
+        train(asked, tmp_path / "run", parts=parts)
     run = Run(tmp_path / "run")
     assert run.checkpoint_steps() == saved
     assert opened.best(run).step == 1
@@ -253,7 +252,7 @@ def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(
 
 @pytest.mark.slow
 def test_two_processes_judge_a_checkpoint_by_the_numbers_of_one(tmp_path):
-    pixels = READ(find("digits")).train.spread(900)[:, 0].numpy() * 15
+    pixels = READ(find("digits").data).train.spread(900)[:, 0].numpy() * 15
     for split, part in (("train", pixels[:400]), ("val", pixels[400:800]), ("test", pixels[800:])):
         (tmp_path / "pictures" / split).mkdir(parents=True)
         for number, picture in enumerate(part):
