@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,16 @@ def test_samples_are_drawn_under_the_conditions_of_the_data(opened):
     np.testing.assert_array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7))
     assert not np.array_equal(drawn, sample(opened.model, 5, given=given, temperature=0.7, seed=1))
     assert sample(opened.model, 5, given=given, noise=True).shape == drawn.shape
+
+
+def test_a_model_is_opened_without_its_data(toy, recipe, trained):
+    def refuse(recipe):
+        raise AssertionError("the data were read")
+
+    found = open_run(trained.path, device="cpu", read_data=False, parts=replace(toy.PARTS, data=refuse))
+    assert found.step == 6
+    if not toy.PARTS.data(recipe).given:
+        assert found.conditions(3) == {}
 
 
 def test_conditions_begin_again_if_more_are_asked_for_than_there_are(opened):

@@ -1,5 +1,8 @@
 """A condition of two parts: labels, by which the prior is learned, and a picture, which the networks see beside x."""
 
+import math
+from collections.abc import Mapping
+
 import torch
 from tests.toys.made import TESTED, TRAINED, blobs, recipe
 from torch import Tensor, nn
@@ -19,9 +22,9 @@ LABELS, LATENTS = 2, 3
 class ByLabels(Prior):
     """N(mean(labels), σ(labels)²)."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: int) -> None:
         super().__init__()
-        self.parameters_of = nn.Linear(LABELS, 2 * LATENTS)
+        self.parameters_of = nn.Linear(labels, 2 * LATENTS)
 
     def at(self, given: Given) -> DiagonalGaussian:
         return DiagonalGaussian.from_parameters(self.parameters_of(given["labels"]))
@@ -37,12 +40,13 @@ class ByLabels(Prior):
 
 
 class TwoConditions(VAE):
-    """given["labels"] (B, 2) and given["picture"] (B, 1, 4, 4), both float32."""
+    """given["labels"] (B, A) and given["picture"] (B, 1, h, w), both float32; the data say how large."""
 
-    def __init__(self, likelihood: Likelihood) -> None:
-        encoder = nn.Sequential(nn.Linear(64 + 16, 16), nn.ReLU(), nn.Linear(16, 2 * LATENTS))
-        decoder = nn.Sequential(nn.Linear(LATENTS + 16, 64), nn.Unflatten(1, (1, 8, 8)))
-        super().__init__(encoder, decoder, likelihood, (1, 8, 8), LATENTS, prior=ByLabels())
+    def __init__(self, likelihood: Likelihood, given: Mapping[str, tuple[int, ...]]) -> None:
+        (labels,), seen = given["labels"], math.prod(given["picture"])
+        encoder = nn.Sequential(nn.Linear(64 + seen, 16), nn.ReLU(), nn.Linear(16, 2 * LATENTS))
+        decoder = nn.Sequential(nn.Linear(LATENTS + seen, 64), nn.Unflatten(1, (1, 8, 8)))
+        super().__init__(encoder, decoder, likelihood, (1, 8, 8), LATENTS, prior=ByLabels(labels))
 
     def posterior(self, batch: Batch) -> DiagonalGaussian:
         seen = torch.cat([batch.x.flatten(1), batch.given["picture"].flatten(1)], 1)
@@ -66,7 +70,7 @@ def data(recipe) -> ImageSet:
 
 
 def model(recipe, images, runs):
-    return TwoConditions(build.likelihood(recipe, images.levels))
+    return TwoConditions(build.likelihood(recipe, images.levels), images.given)
 
 
 RECIPE = recipe("two-conditions", "objective.beta=2")

@@ -32,7 +32,7 @@ def sample(
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False)
-    images = evaluation.sample(experiment.model, count, noise=noise, seed=seed)
+    images = evaluation.sample(experiment.model, count, given=experiment.conditions(count), noise=noise, seed=seed)
     _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
 
 

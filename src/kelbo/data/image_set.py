@@ -63,6 +63,12 @@ class ImageSet:
     def levels(self) -> int:
         return self.train.levels
 
+    @property
+    def given(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each condition of an example, by name; {} if a model is told nothing beside the examples."""
+        first = self.train.given_at(torch.zeros(1, dtype=torch.long, device=self.train.device))
+        return {name: tuple(value.shape[1:]) for name, value in first.items()}
+
 
 def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImages]:
     """Splits "train" and "test" of a set without splits: a seeded draw of `fraction` is held out.

@@ -16,8 +16,9 @@ from kelbo.runs import Run
 def outline_of(run: Run) -> Outline | None:
     """The outline of the images that a run was trained on, by its provenance; None if that does not name them."""
     match run.provenance().get("data"):
-        case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels)}:
-            return Outline(name, tuple(shape), levels)
+        case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels), **rest}:
+            given = {condition: tuple(its) for condition, its in rest.get("given", {}).items()}
+            return Outline(name, tuple(shape), levels, given)
         case _:
             return None
 

@@ -50,11 +50,12 @@ def data(recipe: Recipe) -> ImageSet:
 
 
 class Outline(NamedTuple):
-    """What a model needs to know of images before it sees any."""
+    """What a model needs to know of images before it sees any. given: the shape of each condition by name."""
 
     name: str
     shape: tuple[int, ...]
     levels: int
+    given: Mapping[str, tuple[int, ...]] = {}
 
 
 NO_RUNS: Mapping[str, Frozen] = {}

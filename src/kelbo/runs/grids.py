@@ -54,5 +54,6 @@ def png(picture: np.ndarray, scale: int = 1) -> bytes:
 
 
 def save_grid(path: Path, images: np.ndarray, columns: int) -> None:
-    """Write intensities (N, C, H, W) as a grid, enlarged so that small images can be seen."""
+    """Write intensities (N, *event) as a grid of images (see `as_pictures`), enlarged so that small ones can be seen."""
+    images = as_pictures(images)
     write_atomic(path, png(tile(images, columns), scale=max(1, 64 // images.shape[-1])))

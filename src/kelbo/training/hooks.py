@@ -17,7 +17,6 @@ from kelbo.errors import Divergence
 from kelbo.objectives.equivalents import equivalents, weight_of_rate
 from kelbo.protocols import Model, Objective, State
 from kelbo.runs import Run, save_grid
-from kelbo.runs.grids import as_pictures
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import checkpoint
@@ -237,5 +236,5 @@ class Pictures:
             rows = {name: value.repeat(4, *[1] * (value.ndim - 1)) for name, value in given.items()}
             samples = model.mean(model.decode(model.sample(4 * len(x), rows), rows))
         pairs = torch.cat([x, reconstructions])
-        save_grid(self.run.picture(state.step, "reconstructions"), as_pictures(pairs.cpu().numpy()), len(x))
-        save_grid(self.run.picture(state.step, "samples"), as_pictures(samples.cpu().numpy()), len(x))
+        save_grid(self.run.picture(state.step, "reconstructions"), pairs.cpu().numpy(), len(x))
+        save_grid(self.run.picture(state.step, "samples"), samples.cpu().numpy(), len(x))
