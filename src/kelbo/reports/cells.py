@@ -1,4 +1,4 @@
-"""What a study's tables are made of: our number, the printed one below, a mark where both should be the same."""
+"""What a study's tables are made of: our number, the printed one below, and a mark if both should be equal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kelbo.reports.numbers import NONE, plain, with_error
 
 @dataclass(frozen=True)
 class Cell:
-    """error: a standard deviation over seeds, NONE of one seed, "" of a cell that can have none. notes: below, what the paper
-    prints first. mark: of something that is not as printed, or of a footnote."""
+    """error: a standard deviation over seeds, NONE for one seed, "" for a cell that can have none. notes: shown below, what the
+    paper prints first. mark: for something that is not as printed, or a footnote."""
 
     value: str = NONE
     error: str = ""
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under a heading; note: what is to be known of all, or why they have no numbers."""
+    """Rows under a heading; note: about all of them, or why they have no numbers."""
 
     title: str
     rows: list[Row]
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class StudyTable:
-    """words: whether its cells hold words rather than numbers. wide: whether it has many columns, so that a deviation goes
+    """words: whether its cells hold words instead of numbers. wide: whether it has many columns, so that a deviation is written
     below its mean. footnotes: by mark."""
 
     name: str
@@ -53,7 +53,7 @@ class StudyTable:
 
 
 def with_deviation(values: Sequence[float]) -> tuple[str, str]:
-    """Mean and standard deviation as words, the latter NONE of one value, 0 of values that rounding alone tells apart."""
+    """Mean and standard deviation as words; the deviation is NONE for one value, 0 if values differ only by rounding."""
     if not values:
         return NONE, ""
     mean = float(np.mean(values))
@@ -64,5 +64,5 @@ def with_deviation(values: Sequence[float]) -> tuple[str, str]:
 
 
 def some(*notes: str) -> tuple[str, ...]:
-    """Those notes that say something."""
+    """The notes that are not empty."""
     return tuple(filter(None, notes))

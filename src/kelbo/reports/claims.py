@@ -1,8 +1,8 @@
 """A paper's claim, held against our own numbers: reproduced, not reproduced, or not tested at this budget.
 
 Every test is one or more numbers, each with a central 95 % interval over seeds and a side on which the claim puts it.
-All intervals on the claim's side: reproduced. One wholly on the other side: not reproduced. Anything else is no test yet,
-and the verdict says what is lacking. Models trained for less than `ENOUGH` of the paper's steps decide nothing either way.
+All intervals on the claim's side: reproduced. One completely on the other side: not reproduced. Anything else is not tested,
+and the verdict says what is missing. Models trained for less than `ENOUGH` of the paper's steps decide nothing either way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Outcome = Literal["reproduced", "not reproduced", "not tested"]
 def student(values: Sequence[float] | Mapping[Any, float], of: str = "seeds") -> Estimate | None:
     """Mean of independent values with Student's interval; no interval of one value, None of none.
 
-    of: what the values are over, in the plural. Of a mapping its values count.
+    of: what the values are over, in the plural. Of a mapping, its values are used.
     """
     x = np.array(list(values.values()) if isinstance(values, Mapping) else values, np.float64)
     if len(x) < 2:
@@ -44,7 +44,7 @@ def paired(first: Mapping[Key, float], second: Mapping[Key, float], of: str = "s
 
 
 def welch(first: Sequence[float], second: Sequence[float], of: str = "seeds") -> Estimate | None:
-    """Difference of two independent means, first − second, with Welch's interval; None where one has no value."""
+    """Difference of two independent means, first − second, with Welch's interval; None if one has no value."""
     a, b = np.array(first, np.float64), np.array(second, np.float64)
     if min(len(a), len(b)) == 0:
         return None
@@ -66,7 +66,7 @@ def against_printed(values: Sequence[float], mean: float, deviation: float, coun
 def deviation_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Estimate | None:
     """Standard deviation within groups of `first` over that of `second`, pooled, with the F distribution's interval.
 
-    None where either has no group of two or more, or `second` does not vary.
+    None if either has no group of two or more, or `second` does not vary.
     """
     (above, m), (below, n) = _pooled(first), _pooled(second)
     if min(m, n) == 0 or below == 0:
@@ -78,7 +78,7 @@ def deviation_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says. words: ours. printed: its numbers, "" where it prints none. test: what ours must be."""
+    """What a paper says. words: ours. printed: its numbers, "" if it prints none. test: what our numbers must be."""
 
     id: str
     place: str
@@ -89,7 +89,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """on: what was tested and what stood in for what. why: of the outcome, some sentences. missing: what the test lacks."""
+    """on: what was tested, and on which substitutes. why: the reasons, some sentences. missing: what the test lacks."""
 
     claim: Claim
     outcome: Outcome
@@ -100,7 +100,7 @@ class Verdict:
 
     @property
     def so_far(self) -> Literal["agrees so far", "agrees so far, parts missing", "disagrees so far", ""]:
-        """Of a claim that is not tested, the side that every interval is on, or one is wholly on; "" of others."""
+        """For a claim that is not tested, the side that every interval is on, or one is completely on; else ""."""
         sides = {part.side for part in self.evidence}
         if self.outcome != "not tested" or not sides:
             return ""
@@ -112,7 +112,7 @@ class Verdict:
 
     @property
     def leaning(self) -> Literal["for", "against", "both", "held", "none"]:
-        """On which side of the claim the numbers themselves are, whatever their intervals; "held" where all of them are."""
+        """On which side of the claim the numbers themselves are, whatever their intervals; "held" if all of them are."""
         leans = {part.leans for part in self.evidence if not part.held}
         if not leans:
             return "held" if self.evidence else "none"
@@ -132,8 +132,8 @@ def judge(
     """The verdict on a claim.
 
     missing: what the test lacks and why, a phrase each; a claim whose test lacks a part is not reproduced by the rest.
-    Evidence that is held lacks what it is held for. trained: share of `steps` behind the evidence; None where no model was
-    trained for it. note: said in any case.
+    Held evidence counts as missing, for its reason. trained: share of `steps` behind the evidence; None if no model was
+    trained for it. note: added in any case.
     """
     lacking = (*missing, *dict.fromkeys(part.held for part in evidence if part.held))
     outcome, why = _outcome(evidence, lacking, trained, steps)
@@ -171,7 +171,7 @@ def _undecided(evidence: Sequence[Evidence]) -> str:
 
 
 def _so_far(evidence: Sequence[Evidence]) -> str:
-    """What the intervals say of models that were trained too briefly for a verdict."""
+    """What the intervals say about models that were trained too briefly for a verdict."""
     sides = {part.side for part in evidence}
     if "against" in sides:
         return f"So far on the other side, interval and all: {_labels(evidence, 'against')}."
@@ -201,7 +201,7 @@ def _labels(evidence: Sequence[Evidence], side: str) -> str:
 
 
 def listed(labels: Sequence[str], most: int = 4) -> str:
-    """Words as a list, cut after `most` of them, which it says."""
+    """Words as a list, cut after `most` of them; then it says how many more there are."""
     rest = len(labels) - most
     return "; ".join(labels[:most]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -217,7 +217,7 @@ def percent(share: float) -> str:
 
 
 class _Mean(NamedTuple):
-    """A mean, the square of its standard error, and how many values it is of."""
+    """A mean, the square of its standard error, and the number of its values."""
 
     value: float
     squared_error: float
@@ -229,7 +229,7 @@ class _Mean(NamedTuple):
 
 
 def _difference(a: _Mean, b: _Mean, how: str) -> Estimate:
-    """Of two independent means: Welch's interval, with Satterthwaite's degrees of freedom."""
+    """The difference of two independent means: Welch's interval, with Satterthwaite's degrees of freedom."""
     total, difference = a.squared_error + b.squared_error, a.value - b.value
     if total == 0:
         return Estimate(difference, difference, difference, how)

@@ -13,7 +13,7 @@ Unit = Literal["percent", "points", "distance", "intensity", "nats", "correlatio
 
 
 class Estimate(NamedTuple):
-    """A number with its central 95 % interval, None where there is none. how: what the interval is of."""
+    """A number with its central 95 % interval, None if there is none. how: the kind of interval, and of how many values."""
 
     value: float
     low: float | None
@@ -22,9 +22,9 @@ class Estimate(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """One number of a test. The claim puts it above `above` and below `below`, both in the number's own unit.
+    """One number of a test. By the claim it is above `above` and below `below`, both in the number's own unit.
 
-    models: that it is made of, as the study names them. held: why it decides nothing either way, a phrase; "" where it may.
+    models: those that it was measured on, as the study names them. held: why it decides nothing, a phrase; "" if it may.
     """
 
     label: str
@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
 
     @property
     def side(self) -> Literal["for", "against", "open"]:
-        """Where the interval lies; "open" where it has both sides in it, there is none, or the number is held."""
+        """The interval's side; "open" if both sides are in it, if there is none, or if the number is held."""
         _, low, high, _ = self.estimate
         if self.held or low is None or high is None:
             return "open"
@@ -65,7 +65,7 @@ class Evidence(NamedTuple):
             return NONE
         if not self._width:
             return ""
-        if self.unit == "percent":  # Student's interval knows nothing of a share's ends
+        if self.unit == "percent":  # Student's interval may reach beyond the ends of a share
             low, high = max(0.0, low), min(1.0, high)
         return f"{self._written(low)} to {self._written(high)}"
 
@@ -78,7 +78,7 @@ class Evidence(NamedTuple):
 
     @property
     def _width(self) -> float:
-        """Of the interval; 0 where there is none, or rounding alone has made it."""
+        """The interval's width; 0 if there is none, or if it is due to rounding alone."""
         value, low, high, _ = self.estimate
         width = 0.0 if low is None or high is None else high - low
         return width if width > 1e-9 * abs(value) else 0.0
@@ -86,7 +86,7 @@ class Evidence(NamedTuple):
 
 @dataclass
 class Gathered:
-    """The numbers of one test as they are found, and the labels of those that are not there."""
+    """The numbers of one test, and the labels of those that are missing."""
 
     evidence: list[Evidence] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Gathered:
         *,
         models: tuple[Hashable, ...] = (),
     ) -> None:
-        """One number, None where it is not there; the side on which the claim puts it; and the models it is made of."""
+        """Add a number, None if it is missing; the claim's side; and the models that it was measured on."""
         if found is None:
             self.absent.append(label)
         else:

@@ -25,7 +25,7 @@ SYSTEM_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that measuring a text never depends on the machine
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: texts are as wide on every machine
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "legend.borderpad": 0,
     "legend.handlelength": 1.4,
-    "text.parse_math": False,  # a stranger's name may have dollars in it
+    "text.parse_math": False,  # a user's name may contain dollar signs
     "svg.fonttype": "none",  # text stays text, in the reader's own font
     "svg.hashsalt": "kelbo",  # the same figure is the same file
 }
@@ -53,7 +53,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one figure, told apart whatever colours the reader sees (Okabe & Ito, 2008). hues: for more than two lines."""
+    """Colours of one figure, distinct for colour-blind readers too (Okabe & Ito, 2008). hues: for more than two lines."""
 
     ink: str
     faint: str
@@ -182,7 +182,7 @@ def robust_limits(*lines: Array) -> tuple[float, float]:
     """Limits of an axis that the first steps of training do not flatten.
 
     Each line is (T,), its NaNs left out. The settled range is that of every line's second half but for 5 % at either end.
-    Where it is an eighth of all values' range or more, all are inside; else it is widened by three times itself on the
+    If it is an eighth of all values' range or more, all are inside; else it is widened by three times itself on the
     sides that have values there.
     """
     known = [line[np.isfinite(line)] for line in lines]

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: as many digits as are known, a true minus sign, thousands set apart."""
+"""Numbers for readers: only significant digits, a true minus sign, thousands separated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from kelbo.units import bits_per_dim
 
 NONE = "–"
-"""what stands for a number that does not exist"""
+"""shown in place of a number that does not exist"""
 
 
 def plain(value: float, digits: int = 3) -> str:

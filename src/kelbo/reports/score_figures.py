@@ -1,4 +1,4 @@
-"""Figures of scores: which latent tells which factor, and whether a decoder is as sure as it should be."""
+"""Figures of scores: which latent tells which factor, and whether a decoder is calibrated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from kelbo.reports.figures import STYLE, Array, Theme, style, tick
 
 CELL, WIDTH = 0.27, 4.9  # inches
-SPAN = 1e-5  # of the largest squared error: half a grey level of 256, where that is as large as can be
+SPAN = 1e-5  # of the largest squared error: half a grey level of 256, if the largest error is 1
 DARKEST = 0.55  # of the colour map: beyond it a number is drawn in the colour of the paper
 
 
@@ -58,8 +58,8 @@ def heat_map(
 def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
     """Probability integral transforms beside the uniform line. shares: of equal bins over [0, 1], (bins,).
 
-    Dashed lines hold 95 % of what chance does to each bar of a perfect decoder at the worst, that all pixels of an image
-    fall into one bin: ±1.96 standard errors of a share of so many `images`.
+    The dashed lines are ±1.96 standard errors of a share of so many `images`: 95 % of a perfect decoder's bars are between
+    them even in the worst case, that all pixels of an image fall into one bin.
     """
     bins = len(shares)
     band = 1.96 * np.sqrt((bins - 1) / images)
@@ -77,8 +77,8 @@ def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
 def coverage(levels: Array, shares: Array, margins: Array, histogram: Array, *, theme: Theme) -> Figure:
     """How many pixels central intervals hold against how many they should. levels, shares, margins: (L,).
 
-    The line is told by the histogram of transforms, whose middle bins are central intervals; points carry ± their
-    margin, half a 95 % interval.
+    The line follows from the histogram of transforms, whose middle bins are central intervals; points have error bars of
+    ± their margin, half a 95 % interval.
     """
     half = len(histogram) // 2
     inside = np.cumsum((histogram[half:] + histogram[:half][::-1]) if len(histogram) == 2 * half else np.zeros(0))
@@ -121,7 +121,7 @@ def errors_by_variance(predicted: Array, observed: Array, margins: Array, *, the
 
 
 def readable(name: str, longest: int = 24) -> str:
-    """A stranger's name as a label: words on one line, without what cannot be printed, and not longer than that."""
+    """A user's name as a label: words on one line, printable, and at most `longest` letters."""
     name = " ".join("".join(letter if letter.isprintable() and letter != "_" else " " for letter in name).split())
     return name if len(name) <= longest else name[: longest - 1] + "…"
 

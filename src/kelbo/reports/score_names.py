@@ -97,7 +97,7 @@ IMAGES = {
     ),
     "kernel": About(
         "Kernel distance",
-        "between the two clouds, 0 in the mean where they are one; may be negative",
+        "between the two clouds, 0 in the mean if they have one distribution; may be negative",
         "Bińkowski et al., 2018",
     ),
     "precision": About("Precision", "share of made images that are near a real one", "Kynkäänniemi et al., 2019"),
@@ -123,5 +123,5 @@ CALIBRATION = {
 
 
 def about(known: dict[str, About], name: str) -> About:
-    """What is known of a score; of one that is not known, its name as words."""
+    """A score's title, phrase and paper; of an unknown score, its name as words."""
     return known.get(name, About(name.replace("_", " "), ""))

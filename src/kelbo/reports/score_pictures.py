@@ -21,7 +21,7 @@ LATENTS = 16
 
 @dataclass(frozen=True)
 class ScorePictures:
-    """Figures of one record of scores under a heading. other: as of ScoreGroup. wide: two of them side by side, not three."""
+    """Figures of one record of scores under a heading. other: as in ScoreGroup. wide: two of them side by side, not three."""
 
     title: str
     note: str

@@ -21,7 +21,7 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One score. how: how its interval was computed, or why there is none. count, of: how many of what it is from."""
+    """One score. how: how its interval was computed, or why there is none. count, of: its number of images or rows."""
 
     title: str
     phrase: str
@@ -58,7 +58,7 @@ def beside(name: str, records: Mapping[str, Entry], shown: Shown) -> str:
 
 
 def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
-    """In what a record's settings differ from those of the others of its kind, as a sentence; "" if in nothing."""
+    """How a record's settings differ from those of the others of its kind, as a sentence; "" if they do not."""
     alike = [other for other in records if kind(other) == kind(name)]
     own = alike.index(name)
     found = differing([{k: v for k, v in records[other]["settings"].items() if k not in SAID} for other in alike])
@@ -67,7 +67,7 @@ def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
 
 
 SAID = ("split", "step", "weights", "averaged")
-"""settings that are said elsewhere beside a record's scores"""
+"""settings that are shown elsewhere beside a record's scores"""
 
 
 def in_order(records: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
@@ -81,7 +81,7 @@ def in_order(records: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
 
 
 def kind(name: str) -> str:
-    """Which group of scores a record's name tells: that of "images-test-random-0" is "images"."""
+    """The group of scores in a record's name: that of "images-test-random-0" is "images"."""
     return name.partition("-")[0]
 
 

@@ -1,4 +1,4 @@
-"""What a page is made of: the measurements of one checkpoint and the run around them, read from the run's folder alone."""
+"""What a page shows: the measurements of one checkpoint and their run, read from the run's folder alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kelbo.runs.measurements import Record, records
 
 @dataclass(frozen=True)
 class Shown:
-    """A run as its page shows it. page: the measurement that tells the others; parts: these by name."""
+    """A run as its page shows it. page: the measurement that names the others; parts: these by name."""
 
     run: Run
     page: Measurement
@@ -51,7 +51,7 @@ class Shown:
 
     @cached_property
     def data(self) -> Mapping[str, Any]:
-        """What the run's provenance tells of its images: name, shape, levels, splits. Damaged if it does not."""
+        """The run's images in its provenance: name, shape, levels, splits. Damaged if they are not there."""
         told = self.run.provenance().get("data")
         if not isinstance(told, dict) or not {"name", "note", "shape", "levels", "splits"} <= told.keys():
             raise Damaged(

@@ -1,4 +1,4 @@
-"""What the figures of any study need: its runs, opened one after another, and words for what cannot be drawn."""
+"""What the figures of every study need: its runs, opened one after another, and the reasons why some cannot be drawn."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Shown = Picture | Labelled
 
 
 class Absent(Exception):
-    """Why a figure cannot be drawn of this run; the words follow its key."""
+    """The reason why a figure cannot be drawn; it is shown after the figure's key."""
 
 
 @dataclass
 class Lanes:
-    """The runs of a study's folder, the last one opened kept: a set can take seconds to read and much memory.
+    """The runs of a study's folder. The last one opened is kept: a set can take seconds to read, and much memory.
 
-    root: where the data lies now, None where the runs themselves know.
+    root: the folder of the data now; None to use the runs' own.
     """
 
     folder: Path
@@ -31,11 +31,11 @@ class Lanes:
     last: dict[str, Experiment] = field(default_factory=dict)
 
     def any_of(self, lanes: Sequence[Mapping[str, Any]]) -> Experiment:
-        """The one of these that is open already, else the first."""
+        """The one of these runs that is open already, else the first."""
         return self.open(next((lane for lane in lanes if lane["run"] in self.last), lanes[0]))
 
     def open(self, lane: Mapping[str, Any]) -> Experiment:
-        """Absent where its run is not there any more or cannot be read."""
+        """The lane's run. Absent if it is gone or cannot be read."""
         if lane["run"] not in self.last:
             self.last.clear()
             try:
@@ -46,7 +46,7 @@ class Lanes:
 
 
 def draw_all(drawn: Mapping[str, Callable[[], Shown]], missing: dict[str, str] | None) -> dict[str, Shown | None]:
-    """Every figure by its key, None of one that is Absent; `missing` is then told why."""
+    """Every figure by its key, None if it is Absent; the reason is then put into `missing`."""
     shown: dict[str, Shown | None] = {}
     for key, draw in drawn.items():
         try:

@@ -1,4 +1,4 @@
-"""What the page of any study needs: its results read, its cards, its provenance, its page and pictures written."""
+"""What the page of every study needs: reading its results, cards, provenance, writing the page and its pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Entry = Mapping[str, Any]
 
 
 class Caption(NamedTuple):
-    """What is said of a figure."""
+    """The title of a figure and the text below it."""
 
     title: str
     words: str
@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 def read_results(kept: Study, name: str, version: int) -> Entry:
-    """results.json of the study in a folder. RunError where there is none, or it is another study's or version's."""
+    """results.json of the study in a folder. RunError if there is none, or if it is another study's or version's."""
     path = kept.results_path
     if not path.is_file():
         raise RunError(f"{kept.path} has no results.json. Name a folder that `kelbo reproduce {name} --out` wrote.")
@@ -88,7 +88,7 @@ def outcome_cards(verdicts: Sequence[Verdict]) -> list[Card]:
 
 
 def runs_card(lanes: Sequence[Entry]) -> Card:
-    """How many runs came to their end, and what became of the others."""
+    """How many runs finished, and how the others ended."""
     states = Counter(lane["state"] for lane in lanes)
     collapsed = sum(lane["bound"]["rate"]["mean"] < COLLAPSED for lane in lanes if lane.get("bound"))
     lost = [f"{count} {state}" for state, count in states.items() if state != "done"]
@@ -97,19 +97,19 @@ def runs_card(lanes: Sequence[Entry]) -> Card:
 
 
 def trained_card(shares: Sequence[float], steps: str = "the paper’s steps") -> Card:
-    """For how much of the paper's steps, or of what else."""
+    """The share of the paper's steps, or of other `steps`."""
     return Card("Trained", span(shares) if shares else "none", unit=f"of {steps}" if shares else "")
 
 
 def time_card(seconds: Mapping[str, Any]) -> Card:
-    """How long it took, and was expected to."""
+    """How long it took, and the estimate."""
     spent = f"{duration(seconds['training'])} training, {duration(seconds['measuring'])} measuring"
     spent += f"; estimated {duration(seconds['estimated'])}" if seconds["estimated"] is not None else ""
     return Card("Time", duration(seconds["training"] + seconds["measuring"]), note=spent)
 
 
 def _leanings(verdicts: Sequence[Verdict]) -> str:
-    """Which way the numbers of claims that are not tested lean."""
+    """Which side the numbers of untested claims are on."""
     leaning = Counter(verdict.leaning for verdict in verdicts if verdict.outcome == "not tested")
     words = {
         "for": "lean to the claim",
@@ -123,7 +123,7 @@ def _leanings(verdicts: Sequence[Verdict]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that suits them."""
+    """Seconds in a suitable unit."""
     for unit, size in (("days", 172_800), ("h", 7200), ("min", 120)):
         if seconds >= size:
             return f"{plain(seconds / {'days': 86_400, 'h': 3600, 'min': 60}[unit], 2)} {unit}"
@@ -140,8 +140,7 @@ def span(values: Iterable[float]) -> str:
 def command(
     name: str, results: Entry, only: Sequence[str] | None, before: Sequence[str] = (), after: Sequence[str] = ()
 ) -> str:
-    """The command line that runs a study as these results have it. only: some of it; before, after: options of this study
-    alone."""
+    """The command line that gives these results. only: parts of the study; before, after: its own options."""
     parts = ["kelbo reproduce", name, *before, "--budget", results["budget"]]
     parts += ["--mode", results["mode"]] if results["mode"] != "corrected" else []
     parts += ["--only", ",".join(only)] if only else []
@@ -149,19 +148,19 @@ def command(
 
 
 def features_option(named: str | None) -> list[str]:
-    """The network of distances as a command names it; a file's place is nobody's business."""
+    """The option that names the network of distances; the path of a file is left out."""
     return ["--features", "FILE" if Path(named).is_absolute() else named] if named else []
 
 
 def provenance(results: Entry) -> dict[str, dict[str, str]]:
-    """What was measured on how much, when, and on what machine."""
+    """What was measured, when, and on which machine."""
     measures = {key.replace("_", " "): _words(value) for key, value in results["plan"]["measures"].items()}
     moments = {key: date(datetime.fromisoformat(results[key])) for key in ("begun", "finished")}
     return {"Measures": measures, "When": moments, "Machine": {k: _words(v) for k, v in results["machine"].items()}}
 
 
 def page_context(results: Entry, verdicts: Sequence[Verdict], *, asked: str, **more: Any) -> dict[str, Any]:
-    """What the template of every study's page asks for, and what the study adds. asked: the part of it, "" where all."""
+    """The values of every study's template, and those that the study adds. asked: the part of the study, "" for all."""
     return {
         "results": results,
         "asked": asked,

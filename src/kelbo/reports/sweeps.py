@@ -1,4 +1,4 @@
-"""Pictures of data whose factors are known: one factor at a time moved, what the model makes of it, and where its codes go."""
+"""Pictures of data with factors: one factor at a time moved, its reconstructions, and how the codes move."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def factor_sweeps(measured: Measurement) -> Labelled:
 
 
 def codes_of_sweeps(measured: Measurement) -> Picture:
-    """Where the codes go as one factor at a time moves away from the base image."""
+    """How the codes move while one factor at a time moves away from the base image."""
     plane, names = of_arrays(measured.arrays(), measured.value["values"]), measured.settings["factors"]
     alt = f"Codes of sweeps of {len(names)} factors on their first two principal components"
     return of_figure("factor-codes", alt, lambda theme: paths(plane, names, theme=theme))

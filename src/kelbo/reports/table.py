@@ -103,7 +103,7 @@ def _ssim(records: list[Record]) -> RecordRow:
 
 
 TOLD = ("split", "images", "step", "importance_samples", "dequantized", "averaged")
-"""settings that the table's other rows and cells tell, or the row of the weights"""
+"""settings that other rows and cells of the table show, or the row of the weights"""
 
 
 def _settings(records: list[Record]) -> list[RecordRow]:

@@ -1,4 +1,4 @@
-"""The pages' templates: everything in them escaped, a name that is not there an error."""
+"""The pages' templates: every value is escaped, and an undefined name is an error."""
 
 from __future__ import annotations
 

@@ -98,11 +98,11 @@ class Study:
         return self.path / name
 
     def measure(self, group: str, name: str) -> Path:
-        """Where one lane's or baseline's numbers are kept."""
+        """The file of one lane's or baseline's numbers."""
         return self.path / "measures" / group / f"{name}.json"
 
     def features(self, name: str) -> Path:
-        """Where a classifier that the study trained for its distances lies."""
+        """The file of a classifier that the study trained for its distances."""
         return self.path / "features" / f"{name}.safetensors"
 
     def log(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The course of a study: how it speaks, how it is timed, and how what was stopped goes on."""
+"""The course of a study: its messages, its timing, and how it is continued after an interruption."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kelbo.sweeps.jobs import Job, Watch, unheard
 from kelbo.sweeps.queue import work_off
 
 Watching = Callable[[int], AbstractContextManager[Watch]]
-"""Opens the display of so many jobs."""
+"""Opens the display for this number of jobs."""
 Say = Callable[[str], None]
 
 
@@ -25,16 +25,16 @@ def quietly(_jobs: int) -> AbstractContextManager[Watch]:
 
 @contextmanager
 def going_on() -> Iterator[None]:
-    """What was stopped says how it goes on."""
+    """Add to an interruption how the study is continued."""
     try:
         yield
     except Interrupted as error:
-        raise Interrupted(f"{error} The same command goes on with it.") from error
+        raise Interrupted(f"{error} The same command continues it.") from error
 
 
 @contextmanager
 def timed(study: Study, part: str) -> Iterator[None]:
-    """Inside the block time is spent on a part of the study."""
+    """The time inside the block is added to that of a part of the study."""
     begun = time.perf_counter()
     try:
         yield
@@ -43,9 +43,9 @@ def timed(study: Study, part: str) -> Iterator[None]:
 
 
 def measure(study: Study, jobs: list[Job], workers: int | None, say: Say, watching: Watching) -> dict[str, str]:
-    """Work off the jobs that measure, named "measure THING": why things could not be measured whole, by name.
+    """Run the jobs that measure, named "measure THING". Returns by name why something could not be measured completely.
 
-    NotSaved where the disk is full, Interrupted after a signal.
+    NotSaved if the disk is full, Interrupted after a signal.
     """
     if not jobs:
         return {}
@@ -54,13 +54,13 @@ def measure(study: Study, jobs: list[Job], workers: int | None, say: Say, watchi
         outcomes = require_written(work_off(jobs, watch=watch, log=study.log, workers=workers))
     faults = {outcome.name.removeprefix("measure "): outcome.error for outcome in outcomes if outcome.error}
     for name, error in faults.items():
-        say(f"{name} was not measured whole: {error}")
+        say(f"{name} was not measured completely: {error}")
     return faults
 
 
 def save_results(study: Study, results: dict[str, Any]) -> None:
-    """Replace results.json. NotSaved where the disk refuses."""
+    """Replace results.json. NotSaved if it cannot be written."""
     try:
         study.save_results(results)
     except OSError as error:
-        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and go on.") from error
+        raise NotSaved(f"The results could not be written to {study.path}: {error}. Make room and retry.") from error

@@ -1,4 +1,4 @@
-"""Numbers that were measured, kept on disk one by one, each under all that it depends on."""
+"""Measured numbers, saved one by one, each with the weights that it is of."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from kelbo.sweeps.lane import Tell
 from kelbo.training.opened import digest
 
 FORMAT = 1
-"""of what is kept; numbers of another one are measured anew"""
+"""of these files; numbers in another format are measured again"""
 
 Parts = dict[str, Any]
 """measured numbers by their keys, values of JSON"""
 
 
 def fingerprint(run: Run) -> str:
-    """Of a run's newest weights: SHA-256 of their file. RunError where it has none."""
+    """SHA-256 of the file of a run's newest weights. RunError if it has none."""
     return digest(run)
 
 
 def parts_in(place: Path, of: str) -> Parts:
-    """What is kept at `place` of the weights (or the baseline) named `of`; nothing where it is of others or unreadable."""
+    """The numbers in the file `place` of the weights (or the baseline) `of`; none if they are of others or unreadable."""
     try:
         kept = read_json(place)
     except Damaged:  # or not there at all
@@ -43,17 +43,17 @@ def parts_in(place: Path, of: str) -> Parts:
 
 
 def keep(place: Path, of: str, parts: Parts) -> None:
-    """Replace what is kept. NotSaved where the disk refuses."""
+    """Replace the file. NotSaved if it cannot be written."""
     try:
         write_json(place, {"format": FORMAT, "of": of, "parts": parts})
     except OSError as error:
-        raise NotSaved(f"Measured numbers could not be written to {place}: {error}. Make room and go on.") from error
+        raise NotSaved(f"Measured numbers could not be written to {place}: {error}. Make room and retry.") from error
 
 
 def measure_missing(
     place: Path, of: str, measures: Mapping[str, Callable[[], Any]], parts: Parts, *, tell: Tell
 ) -> None:
-    """Measure what `parts`, kept at `place`, lack; each is kept as soon as it is known. Raises as the measures do."""
+    """Measure what is missing from `parts`, and save each in `place` at once. Raises what the measures raise."""
     missing = [key for key in measures if key not in parts]
     for number, key in enumerate(missing):
         tell({"step": number, "steps": len(missing)})
@@ -62,7 +62,7 @@ def measure_missing(
 
 
 def bound(experiment: Experiment, split: str, images: int | None) -> dict[str, Any]:
-    """Distortion, rate and ELBO, nats per image with their standard errors, and the reconstructions' rmse, intensity."""
+    """Distortion, rate and ELBO in nats per image with standard errors, and the reconstructions' RMSE as an intensity."""
     chosen = evenly(split_of(experiment.data, split), images)
     values = per_example(experiment.model, chosen, batch_size=256, samples=0, dequantized=False, seed=0)
     return {"bound": bound_record(values, split), "rmse": math.sqrt(values.squared_error.mean())}

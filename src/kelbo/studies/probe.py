@@ -1,4 +1,4 @@
-"""How fast this machine trains: a few steps of each kind of lane, timed by as many processes as will train."""
+"""How fast this machine trains: a few steps of each kind of lane, timed in as many processes as will train."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from kelbo.sweeps.queue import work_off, workers_here
 from kelbo.training import fit
 
 SECONDS = 1.2
-"""a probe of one kind of lane trains for so long, beside its first step"""
+"""that a probe of one kind of lane trains for, after its first step"""
 
 
 class Rate(NamedTuple):
-    """Images a second of one worker while all of them work: trained and, without gradients, encoded."""
+    """Images per second of one worker while all of them work: trained, and encoded without gradients."""
 
     trained: float
     encoded: float
@@ -39,7 +39,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeEstimate:
-    """Seconds on this machine's clock, with so many workers."""
+    """Seconds on this machine with this number of workers."""
 
     training: float
     measuring: float
@@ -51,7 +51,7 @@ class TimeEstimate:
 
 
 def probe(recipes: Mapping[str, Recipe], workers: int | None = None) -> dict[str, Rate]:
-    """The rates of each of these recipes. Raises what reading their data raises."""
+    """The rates of each of these recipes. Raises what reading their data raises, as a KelboError."""
     if not recipes:
         return {}
     count = workers or workers_here(2**10)
@@ -66,7 +66,7 @@ def probe(recipes: Mapping[str, Recipe], workers: int | None = None) -> dict[str
 
 
 def rates(recipes: Mapping[str, Recipe], *, tell: Tell) -> dict[str, Rate]:  # noqa: ARG001  a job's face
-    """Train each recipe for about a second, on noise in the shape of its images: in another process, see `probe`."""
+    """Train each recipe for about a second on noise in the shape of its images; runs in another process (see `probe`)."""
     keep_freed_memory()
     return {name: _rate(recipe) for name, recipe in recipes.items()}
 
@@ -98,7 +98,7 @@ def _encoded(model: Model, data: ImageSet, batch: int = 256) -> float:
 
 
 def like(recipe: Recipe) -> ImageSet:
-    """Noise in the shape of the recipe's images, on which speed does not depend; but an arm takes its time to be drawn."""
+    """Noise in the shape of the recipe's images, since speed does not depend on them; rendered images are the recipe's own."""
     if recipe.data.kind not in SHAPES:
         return build.data(recipe)
     shape = SHAPES[recipe.data.kind]
@@ -113,4 +113,4 @@ SHAPES = {
     **dict.fromkeys(("3dshapes", "shapes3d", "mpi3d"), (3, 64, 64)),
     **dict.fromkeys(("cifar10", "cifar100"), (3, 32, 32)),
 }
-"""of sets that take long to read or render, and always have these"""
+"""of sets that take long to read or render, and always have these shapes"""

@@ -13,15 +13,15 @@ from kelbo.recipes.sets import split_of
 from kelbo.studies.study_features import Features
 
 REPLICATES = 10
-"""half samples behind a distance's interval"""
+"""random halves for a distance's interval"""
 
 
 def distances(
     experiment: Experiment, features: Features, split: str, count: int, *, sampled: bool = False
 ) -> dict[str, Any]:
-    """Distances as JSON, of `count` images of a split, with the intervals that halves of the images tell.
+    """Distances over `count` images of a split as JSON, with intervals from random halves of the images.
 
-    sampled: reconstructions are of a draw of the posterior in place of its mean. Samples are the decoder's mean.
+    sampled: reconstruct from a draw of the posterior instead of its mean. Samples are the decoder's mean.
     """
     network = features.open(experiment.device)
     images = split_of(experiment.data, split)

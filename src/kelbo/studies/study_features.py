@@ -1,4 +1,4 @@
-"""Through which network the images of a set without factors are compared."""
+"""The feature network by which images are compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kelbo.evaluation.inception import INCEPTION_FILE, NAME
 
 
 class Features(NamedTuple):
-    """A network by its name and the hash of its weights. legacy: resized as pytorch-fid does, as the β-VAE study did."""
+    """A network by its name and the hash of its weights. legacy: resize as pytorch-fid does, as the β-VAE study did."""
 
     name: str
     weights: str
@@ -24,7 +24,7 @@ class Features(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its name; of a file without its place."""
+        """Its name; of a file, the name without its folder."""
         return Path(self.name).stem if Path(self.name).is_absolute() else self.name
 
     def open(self, device: torch.device | None = None) -> FeatureNetwork:
@@ -34,7 +34,7 @@ class Features(NamedTuple):
 
 
 def settled(asked: str | None) -> str | None:
-    """A network as a user named it, of a file the whole path: a study keeps it. RecipeError for no name."""
+    """A network as a user named it, a file with its whole path, since a study saves it. RecipeError for an empty name."""
     if asked is not None and not asked.strip():
         raise RecipeError(
             "The feature network has no name; it is inception-2015, a data set's name, random-SEED, or a file.",
@@ -44,9 +44,9 @@ def settled(asked: str | None) -> str | None:
 
 
 def features_for(own: str, shape: Shape, asked: str | None, root: Path | None, *, legacy: bool = False) -> Features:
-    """The network asked for; else FID's where it was fetched, the set's own classifier where it was trained, or random-0.
+    """The network asked for; by default FID's if it was fetched, else the set's own classifier if trained, else random-0.
 
-    own: the set's name; shape: of its images; legacy: as of `Features`, where the network is FID's.
+    own: the set's name. shape: of its images. legacy: as in `Features`, if the network is FID's.
     """
     name = asked
     if name is None:

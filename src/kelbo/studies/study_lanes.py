@@ -1,4 +1,4 @@
-"""The lanes of a study: of several sweeps in one folder, trained by one queue."""
+"""The lanes of a study: several sweeps in one folder, trained by one queue."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from kelbo.sweeps.way import How
 
 @dataclass(frozen=True)
 class Entry:
-    """A lane of a study: its place, which may not be there yet, and how it stands.
+    """A lane of a study, whose folder may not exist yet.
 
-    sweep   the folder of the sweep that it belongs to
-    name    as that sweep calls it
-    wanted  steps
+    sweep   the folder of its sweep
+    name    its name in that sweep
+    wanted  steps that it should be trained for
     """
 
     sweep: Sweep
@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def state(self) -> tuple[str, str | None]:
-        """ "done", "diverged", "failed", or "unfinished" where it was stopped or not begun; and why."""
+        """ "done", "diverged", "failed", or "unfinished" if it was stopped or not begun; and why."""
         if self.steps >= self.wanted:  # it may have been given more since
             return "done", None
         told = self.sweep.status(self.name) or {}
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def has_steps_to_do(self) -> bool:
-        """One that diverged would diverge again, so it is left as it is."""
+        """Whether it should be trained on. A lane that diverged would diverge again, so it is left alone."""
         return self.state[0] in ("failed", "unfinished")
 
     @property
@@ -73,12 +73,12 @@ AnEntry = TypeVar("AnEntry", bound=Entry)
 
 
 def unfinished(entries: Iterable[AnEntry]) -> list[AnEntry]:
-    """The lanes that have steps to do."""
+    """The lanes that should be trained on."""
     return [entry for entry in entries if entry.has_steps_to_do]
 
 
 def require_some_done(entries: Sequence[Entry], out: Path) -> None:
-    """RunError where none of these lanes is trained: there is nothing to measure."""
+    """RunError if none of these lanes is trained: there is nothing to measure."""
     if entries and all(entry.state[0] != "done" for entry in entries):
         raise RunError(
             f"None of the {len(entries)} lanes asked for is trained in {out}. Train them first.", remedy=("training",)
@@ -86,7 +86,7 @@ def require_some_done(entries: Sequence[Entry], out: Path) -> None:
 
 
 def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
-    """RecipeError where lanes shall be stacked and no two of these can be."""
+    """RecipeError if lanes should be stacked and no two of these can be."""
     if how == "stack" and recipes and all(len(group) < 2 for group in groups(recipes)):
         raise RecipeError(
             f"No two of the {len(recipes)} lanes asked for can be stacked: they differ in more than seed, β and the like. "
@@ -96,7 +96,7 @@ def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
 
 
 class Planned(Protocol):
-    """A sweep as a study plans it, and as `lay` takes it."""
+    """A sweep as a study plans it, with the arguments of `lay`."""
 
     @property
     def name(self) -> str: ...
@@ -109,7 +109,7 @@ class Planned(Protocol):
 
 
 def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
-    """Make or find the sweeps' folders; every lane's recipe by its title. RunError where one holds another sweep."""
+    """Make or find the sweeps' folders. Returns every lane's recipe by its title. RunError if one holds another sweep."""
     recipes = {}
     for sweep in sweeps:
         laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
@@ -118,13 +118,13 @@ def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
 
 
 def drawn_by_seed(folders: Iterable[Path]) -> bool:
-    """Whether some of these sweeps draw test images by each lane's own seed: an earlier version knew no other way."""
+    """Whether some of these sweeps draw test images by each lane's own seed, as earlier versions did."""
     laid = [sweep for folder in folders if (sweep := Sweep(folder)).definition_path.exists()]
     return any(getattr(recipe_of(sweep).data, "split_seed", 0) == "seed" for sweep in laid)
 
 
 def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
-    """RunError where a sweep's folder was laid out for another recipe: its lanes are none of this study's."""
+    """RunError if a sweep's folder was made for another recipe: its lanes do not belong to this study."""
     for folder, recipe in recipes.items():
         sweep = Sweep(folder)
         if not sweep.definition_path.exists():
@@ -132,8 +132,8 @@ def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
         before = recipe_of(sweep)
         if changed := differences(before, recipe):
             raise RunError(
-                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. If official files have come or "
-                "gone, name the folder where they were; if the study itself has changed, choose another folder for it.",
+                f"The lanes in {folder} are of another recipe: {'; '.join(changed[:4])}. If official files were added or "
+                "removed, name the folder that they were in; if the study itself has changed, choose another folder for it.",
                 remedy=("data_root", "out"),
             )
 
@@ -147,12 +147,12 @@ def train_entries(
     workers: int | None = None,
     how: How = "auto",
 ) -> list[Outcome]:
-    """Work off the jobs that train these lanes; how each lane ended is kept in its sweep's folder. Their outcomes follow.
+    """Run the jobs that train these lanes and return their outcomes; each sweep's folder keeps how its lanes ended.
 
-    A job has its entry's title for a name. beside: other jobs of the study, which are worked off first. how: "stack" trains
-    lanes that can be stacked as one program, and the others by the queue; "auto" stacks where there is an accelerator and a
-    short probe finds it faster. RunError where another process runs a sweep of theirs, NotSaved where the disk is full,
-    Interrupted after a signal, once what was running is saved.
+    A job is named by its entry's title. beside: other jobs of the study, which run first. how: "stack" trains lanes that can
+    be stacked as one program, and the others by the queue; "auto" stacks if there is an accelerator and a short probe finds
+    it faster. RunError if another process runs one of their sweeps, NotSaved if the disk is full, Interrupted after a signal,
+    once the running lanes are saved.
     """
     todo = {entry.title: entry for entry, _ in jobs}
 
@@ -176,7 +176,7 @@ def train_entries(
 
 
 def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[list[Job]], list[Job]]:
-    """The jobs in stacks, each trained as one program, and those that the queue takes: without CUDA it is the faster one."""
+    """The jobs in stacks, each trained as one program, and those for the queue, which is faster without CUDA."""
     if how == "queue" or (how == "auto" and find_device(None).type != "cuda"):
         return [], list(jobs)
     lanes = [job for job in jobs if job.call is train_lane]
@@ -190,7 +190,7 @@ def _parted(jobs: Sequence[Job], how: How, workers: int | None) -> tuple[list[li
 
 
 def require_written(outcomes: list[Outcome]) -> list[Outcome]:
-    """NotSaved where some job could not write: the same would befall the others."""
+    """NotSaved if some job could not write: the others would fail in the same way."""
     halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
     if halted:
         first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
@@ -199,7 +199,7 @@ def require_written(outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def seconds_of(entry: Entry) -> float:
-    """Of one process that trained the lane, by the rates in its journal."""
+    """Seconds that one process took to train the lane, by the rates in its journal."""
     spent, last, batch = 0.0, 0, None
     for row in entry.run.journal.rows():
         batch = batch or load(entry.run.recipe_path, kept=True).training.batch_size

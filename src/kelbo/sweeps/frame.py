@@ -22,7 +22,7 @@ Setting = bool | int | float | str
 IMAGES = "training or test images"
 """the condition that holds their fingerprints"""
 UNKNOWN = "unknown"
-"""a condition that an older record does not tell"""
+"""a condition that is missing in an older record"""
 
 
 class LaneNumber(NamedTuple):
@@ -201,7 +201,7 @@ def _images(run: Run, known: Mapping[str, Any]) -> str:
 
 
 def typed(settings: Sequence[dict[str, str]]) -> list[dict[str, Setting]]:
-    """Settings as numbers and truth values where they are; one type a setting, text if its values are of several."""
+    """Settings as numbers and truth values if they are such; one type per setting, text if its values have several types."""
     kinds: dict[str, set[type]] = {}
     for of_lane in settings:
         for path, text in of_lane.items():

@@ -1,7 +1,7 @@
 """The lanes of a sweep trained as one program, each as the run that it would be alone.
 
-A lane has the weights, the noise and the order of images that its recipe gives it alone, and leaves an ordinary run's folder;
-only the arithmetic is shared. One that diverges is left out from there on, and one that is done too.
+A lane has the weights, the noise and the order of images that its recipe gives it alone, and writes an ordinary run's folder;
+only the arithmetic is shared. A lane that diverges or is done is left out from then on.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def train_stacked(
     fabric: Fabric | None = None,
     graph: bool = False,
 ) -> list[Outcome]:
-    """Train each recipe in its folder, all as one program, and say what became of each, in their order.
+    """Train each recipe in its folder, all as one program, and return how each ended, in their order.
 
-    A folder that holds a run is gone on with from its newest checkpoint, whatever step the others are at; a finished one is not
-    touched. names: by which `watch` hears of them; the folders' by default. fabric: one device, in the recipes' precision; the
-    best there is by default. graph: record the step as a CUDA graph.
+    A run in a folder is resumed from its newest checkpoint, whatever step the others are at; a finished one is not touched.
+    names: the lanes' names in reports to `watch`; by default the folders'. fabric: one device, in the recipes' precision; the
+    best available by default. graph: record the step as a CUDA graph.
 
-    A lane that diverges, or whose folder cannot be gone on with, fails alone. Raises RecipeError if the lanes differ in more
-    than lanes can (`stackable`), if fabric computes in another precision, or if graph has no CUDA device; DataError; NotSaved
-    if the disk refuses (what was saved before is kept); and Interrupted after SIGINT or SIGTERM, once every lane is saved.
+    A lane that diverges, or whose folder cannot be resumed, fails alone. Raises RecipeError if the lanes differ in more than
+    lanes can (`stackable`), if fabric computes in another precision, or if graph has no CUDA device; DataError; NotSaved if
+    the disk is full (what was saved before is kept); and Interrupted after SIGINT or SIGTERM, once every lane is saved.
     """
     stackable(recipes)
     if not recipes:
@@ -77,7 +77,7 @@ def work_off_stacked(
     watch: Watch = unheard,
     log: Callable[[str], Path] | None = None,  # noqa: ARG001
 ) -> list[Outcome]:
-    """`train_stacked` with the face of `kelbo.sweeps.queue.work_off`, for jobs that are lanes. They write no logs."""
+    """`train_stacked` with the signature of `kelbo.sweeps.queue.work_off`, for jobs that train lanes. They write no logs."""
     if other := next((job for job in jobs if job.call is not train_lane), None):
         raise RecipeError(f"Only lanes can be stacked; {other.name} is another job. Use the queue.", remedy=("how",))
     recipes, folders = ([job.arguments[place] for job in jobs] for place in (0, 1))
@@ -85,7 +85,7 @@ def work_off_stacked(
 
 
 class _Member:
-    """A lane under way."""
+    """A lane that is being trained."""
 
     def __init__(self, name: str, run: Running, tell: Callable[[dict], None]) -> None:
         self.name, self.run, self.tell = name, run, tell
@@ -94,10 +94,10 @@ class _Member:
         self.lane = StackedLane(run.state, update, run.batches.at(run.state.step), run.source)
         self.steps, self.hooks = plan.steps, run.hooks
         if run.batches.device.type != "cpu":
-            run.scalars.guard = plan.log_every  # looking for what is not finite waits for the device
+            run.scalars.guard = plan.log_every  # the check for values that are not finite waits for the device
 
     def after_step(self, values: Values) -> bool:
-        """What a run does after a step; says whether it was the last. Raises as hooks do."""
+        """Call the run's hooks after a step. Returns whether it was the last. Raises what hooks raise."""
         state = self.run.state
         with drawing_from(self.lane.source):
             for hook in self.hooks:
@@ -125,7 +125,7 @@ class _Together:
     def begin(self, recipes: Sequence[Recipe], folders: Sequence[Path], runs: ExitStack) -> None:
         pool = Pool(self.fabric.device)
         for name, recipe, folder in zip(self.names, recipes, folders, strict=True):
-            if self.signals.caught:  # nothing has moved yet
+            if self.signals.caught:  # no lane has taken a step yet
                 raise self._stopped()
             self.watch(name, {"state": "begun", "attempt": 1})
             try:
@@ -190,7 +190,7 @@ class _Together:
         raise self._stopped()
 
     def _saved(self, member: _Member) -> Exception:
-        """How a lane ended that was stopped."""
+        """Save a lane that is stopped. Returns how it ended."""
         try:
             member.save()
         except Divergence as error:

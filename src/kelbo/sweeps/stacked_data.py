@@ -1,4 +1,4 @@
-"""The data of lanes, whose seeds may draw other test images but no other pixels."""
+"""The data of lanes: their seeds may draw other test images, but the pixels are the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kelbo.recipes.schema import Recipe
 
 
 class Pool:
-    """Data sets by the seed that draws their test images. Equal pixels are held once, on the device where they fit there."""
+    """Data sets by the seed that draws their test images. Equal pixels are held once, on the device if they fit there."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -22,7 +22,7 @@ class Pool:
         self.pixels: dict[tuple[type[Images], str], Images] = {}
 
     def of(self, recipe: Recipe) -> ImageSet:
-        """The recipe's images: of all recipes the same, but for the draw. Raises DataError as `build.data` does."""
+        """The recipe's images: the same for all recipes except for the draw. Raises DataError as `build.data` does."""
         if recipe.split_seed not in self.sets:
             data = build.data(recipe)
             splits = {name: self._held(images) for name, images in data.splits.items()}

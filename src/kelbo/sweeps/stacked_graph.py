@@ -12,14 +12,14 @@ from kelbo.sweeps.stacked_step import Step
 from kelbo.training import Values
 
 WARM_UP = 3
-"""steps on a side stream before the recording, for libraries to choose their kernels"""
+"""steps on a side stream before the recording, in which libraries choose their kernels"""
 
 
 class Graph:
-    """Stands in for a step's `compute`. Its first calls are ordinary steps, the next records, and from there it is replayed.
+    """Replaces a step's `compute`. Its first calls are ordinary steps, the next one is recorded, later ones replay it.
 
-    Recorded are addresses, so what a step changes must stay where it is: learning rates are tensors here, objectives' memories
-    lie on the device, each lane's generator is registered with the graph. Results are valid until the next call.
+    The graph records addresses, so what a step changes must stay at its address: learning rates are tensors here, objectives'
+    states lie on the device, each lane's generator is registered with the graph. Results are valid until the next call.
     """
 
     def __init__(self, step: Step) -> None:

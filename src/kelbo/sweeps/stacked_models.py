@@ -15,10 +15,10 @@ from kelbo.sweeps.stacked_precision import LanesAutocast
 
 
 class Stack:
-    """L models whose parameters and buffers lie together, one tensor for each name; what a model has are slices of them.
+    """L models whose parameters and buffers are slices of shared tensors, one tensor for each name.
 
-    So one program (`torch.vmap`) moves all, and each remains a model: its optimiser, its checkpoints, its pictures need not
-    know. Models are of one architecture, on one device. What a new stack takes models from, an old one, lets go of them.
+    So one program (`torch.vmap`) computes all of them, and each remains an ordinary model for its optimiser, checkpoints and
+    pictures. The models have one architecture and are on one device. A model that joins a new stack leaves its old one.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -30,7 +30,7 @@ class Stack:
         }
 
     def __call__(self, batches: Batch) -> Bound:
-        """Every model's bound of its own intensities (L, B, *event): rate (L, B, G), distortion (L, B).
+        """Each model's bound of its own intensities (L, B, *event): rate (L, B, G), distortion (L, B).
 
         Under autocast, layers compute in its precision.
         """
@@ -41,7 +41,7 @@ class Stack:
         return functional_call(self.template, (parameters, buffers), (batch,))
 
     def hand_out_gradients(self) -> None:
-        """Each model's parameters get their slices of the gradient, and the stack keeps none."""
+        """Give each model's parameters their slices of the gradient; the stack keeps none."""
         for name, whole in self.parameters.items():
             gradients = [None] * len(self.owned[name]) if whole.grad is None else whole.grad.unbind()
             for parameter, gradient in zip(self.owned[name], gradients, strict=True):
@@ -51,7 +51,7 @@ class Stack:
 
 @torch.no_grad()
 def _gathered(parts: Sequence[Tensor]) -> Tensor:
-    """One tensor (L, …) of which the parts become slices, each laid out in memory as it was (channels-last, say)."""
+    """One tensor (L, …) whose slices the parts become, each with its own memory layout (such as channels-last)."""
     first = parts[0]
     whole = torch.empty_strided(
         (len(parts), *first.shape), (first.numel(), *first.stride()), dtype=first.dtype, device=first.device

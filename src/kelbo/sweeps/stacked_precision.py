@@ -27,7 +27,7 @@ class LanesAutocast(TorchFunctionMode):
     """Inside the block, layers under vmap compute in autocast's precision, as they do without vmap.
 
     vmap replaces a convolution or a linear layer by its rule for lanes before autocast sees it, and the layer then computes
-    in float32. Here the arguments of the functions in LOWERED are cast before the call. Where autocast is off, as in
+    in float32. Here the arguments of the functions in LOWERED are cast before the call. While autocast is off, as in
     likelihoods, nothing is cast.
     """
 
@@ -53,7 +53,7 @@ def _lowered(value: Any) -> Any:
 
 
 class _Linear(torch.autograd.Function):
-    """A linear layer x (B, I), weight (O, I), bias (O,), of lanes as one product that is rounded once.
+    """A linear layer x (B, I), weight (O, I), bias (O,), of all lanes as one product, rounded once.
 
     vmap's own rule rounds twice: the product, and then its sum with the bias.
     """

@@ -17,7 +17,7 @@ from kelbo.training import LossUpdate, TrainState, Values
 
 @dataclass
 class StackedLane:
-    """What moves in one lane, by what, and its source of noise; `batches` are levels (B, *event), from the state's step on."""
+    """A lane's state, its update, its source of noise, and its `batches`: levels (B, *event), from the state's step on."""
 
     state: TrainState
     update: LossUpdate
@@ -26,10 +26,11 @@ class StackedLane:
 
 
 class Step:
-    """Call it to move every lane by one step; the lanes need not be at the same one.
+    """Call it to train every lane for one step; the lanes may be at different steps.
 
-    Networks and likelihoods run as one program over the lanes. Objectives see one lane's bound after the other, and each lane
-    has its own optimiser, over slices: what is not finite in one lane never meets the others. Nothing waits for the device.
+    Networks and likelihoods run as one program over the lanes. Objectives get the lanes' bounds one by one, and each lane has
+    its own optimiser over its slices: values that are not finite in one lane do not affect the others. Nothing waits for the
+    device.
     """
 
     def __init__(self, fabric: Fabric, lanes: Sequence[StackedLane], levels: int) -> None:
@@ -38,7 +39,7 @@ class Step:
         self.generators = [lane.source.on(fabric.device) for lane in lanes]
 
     def __call__(self) -> list[Values]:
-        """What each lane's update says of its step."""
+        """The scalars of each lane's step."""
         for lane in self.lanes:
             lane.update.begin(lane.state)
         result = self.compute(_together([next(lane.batches) for lane in self.lanes]))
@@ -47,7 +48,7 @@ class Step:
         return result
 
     def compute(self, batches: Batch) -> list[Values]:
-        """All of a step that happens on the device; the batches of all lanes together, (L, B, *event) levels."""
+        """The part of a step that runs on the device. batches: of all lanes, levels (L, B, *event)."""
         with self.fabric.autocast(), noise_of_lanes(self.generators):
             stacked = self.stack(batches.as_intensities(self.levels))
         bounds = [Bound(*parts) for parts in zip(*stacked, strict=True)]
@@ -58,7 +59,7 @@ class Step:
             lane.update.apply(lane.state, bound, loss, memory)
             for lane, bound, (loss, memory) in zip(self.lanes, bounds, judged, strict=True)
         ]
-        self.stack.hand_out_gradients()  # of which there are none now, so their memory is free for the next
+        self.stack.hand_out_gradients()  # there are none now, so this frees their memory
         return values
 
 
