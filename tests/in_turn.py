@@ -3,10 +3,10 @@
 import pickle
 import time
 
-from kelbo.sweeps.jobs import Outcome, failure_of, unheard
+from kelbo.sweeps.jobs import Outcome, failure_of, ignore_reports
 
 
-def work_off_in_turn(jobs, *, watch=unheard, **_):
+def work_off_in_turn(jobs, *, watch=ignore_reports, **_):
     """Every job's outcome, each worked off in this process and tried once; jobs are such as another process could get."""
     return [_worked_off(pickle.loads(pickle.dumps(job)), watch) for job in jobs]
 

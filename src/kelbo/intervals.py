@@ -31,11 +31,11 @@ class Score(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The ends are None if there is no interval."""
-        ends = {"low": known(self.low), "high": known(self.high)}
+        ends = {"low": finite_or_none(self.low), "high": finite_or_none(self.high)}
         return {"value": float(self.value), **ends, "replicates": self.replicates}
 
 
-def known(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
     """A number for a JSON record: None in place of None, NaN and ±∞, which JSON lacks."""
     return None if value is None or not math.isfinite(value) else float(value)
 

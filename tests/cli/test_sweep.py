@@ -12,7 +12,7 @@ import pytest
 
 from kelbo.recipes import find
 from kelbo.sweeps import choice
-from kelbo.sweeps.definition import lay
+from kelbo.sweeps.definition import prepare_sweep
 
 SMALL = [
     *("--set", "model.network.width=16"),
@@ -104,7 +104,7 @@ def test_without_arguments_it_is_said_how_a_sweep_is_begun(kelbo):
 
 
 def test_a_sweep_that_is_being_run_is_refused_before_speeds_are_probed(kelbo, tmp_path, monkeypatch):
-    laid = lay(find("digits"), [OVER[1]], [1, 2], tmp_path / "s")
+    laid = prepare_sweep(find("digits"), [OVER[1]], [1, 2], tmp_path / "s")
     monkeypatch.setattr(choice, "choose", lambda *_, **__: pytest.fail("speeds were probed"))
     with laid.sweep.held():
         code, _, err = kelbo("sweep", "--resume", "--out", tmp_path / "s")

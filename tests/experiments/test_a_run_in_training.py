@@ -19,7 +19,7 @@ from kelbo.runs import Run, Sweep
 from kelbo.runs.index import index
 from kelbo.studies.sigma_vae import measure
 from kelbo.sweeps import frame as tidy
-from kelbo.sweeps.definition import lay
+from kelbo.sweeps.definition import prepare_sweep
 from kelbo.training import every, opened
 
 SETTINGS = ["model.network.width=16", "model.latents=3", "training.batch_size=32", "training.log_every=1"]
@@ -147,7 +147,7 @@ def test_a_studys_numbers_are_kept_under_the_weights_that_they_are_of(run, tmp_p
 
 
 def test_a_lane_that_ends_while_a_table_is_made_counts_as_it_was_when_its_numbers_were_read(tmp_path, monkeypatch):
-    laid = lay(recipe(4), ["objective.beta=1,2"], [0], tmp_path / "sweep")
+    laid = prepare_sweep(recipe(4), ["objective.beta=1,2"], [0], tmp_path / "sweep")
     for lane in laid.lanes:
         with pytest.raises(KeyboardInterrupt):
             train(lane.recipe, laid.sweep.run(lane.name).path, hooks=[every(3, stop)])

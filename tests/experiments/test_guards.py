@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kelbo.data.image_set import splits_told
+from kelbo.data.image_set import describe_splits
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, dump, find, load, parse
@@ -160,7 +160,7 @@ def test_whoever_trains_sees_the_splits_before_a_folder_is_made(tmp_path):
     np.savez(tmp_path / "a.npz", train=stripes(30), val=stripes(5), test=stripes(4))
     recipe = array_recipe(tmp_path / "a.npz")
     run = train(
-        recipe, tmp_path / "run", inspect=lambda data: seen.append((splits_told(data), (tmp_path / "run").exists()))
+        recipe, tmp_path / "run", inspect=lambda data: seen.append((describe_splits(data), (tmp_path / "run").exists()))
     )
     assert seen == [("a: 30 train images (train), 5 validation images (val), 4 test images (test)", False)]
     told = run.provenance()["data"]["splits"]

@@ -11,7 +11,7 @@ from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, dump, find, load, parse
 from kelbo.recipes.schema import SETS
 from kelbo.runs import Run
-from kelbo.sweeps.definition import found, lay, train_lanes
+from kelbo.sweeps.definition import find_sweep, prepare_sweep, train_lanes
 
 OFFICIAL = {"mnist", "fashion-mnist", "cifar10", "cifar100", "svhn", "celeba", "frey"}
 SMALL = ["model.network.width=8", "model.latents=2", "training.steps=3", "training.batch_size=16"]
@@ -96,13 +96,13 @@ def test_an_earlier_versions_run_keeps_its_test_images_when_opened_evaluated_and
 
 def test_an_earlier_versions_sweep_goes_on_with_its_lanes_own_test_images(small, tmp_path):
     out, seeds = tmp_path / "sweep", [1, 2]
-    laid = lay(change(small, ["data.split_seed=seed"]), [], seeds, out)
+    laid = prepare_sweep(change(small, ["data.split_seed=seed"]), [], seeds, out)
     for lane in laid.lanes:
         train(lane.recipe, laid.sweep.run(lane.name).path)
     as_an_earlier_version_wrote_it(out)
     for lane in laid.lanes:
         as_an_earlier_version_wrote_it(laid.sweep.run(lane.name).path)
-    for again in (found(out), lay(small, [], seeds, out, resume=True)):
+    for again in (find_sweep(out), prepare_sweep(small, [], seeds, out, resume=True)):
         assert [lane.recipe.split_seed for lane in again.lanes] == seeds
         assert [lane.recipe.fingerprint for lane in again.lanes] == [lane.recipe.fingerprint for lane in laid.lanes]
         assert train_lanes(again, workers=1, threads=1) == []

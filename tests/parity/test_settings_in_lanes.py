@@ -24,7 +24,7 @@ from kelbo.recipes.schema import LATER, Recipe
 from kelbo.runs import Run
 from kelbo.seeds import Source, drawing_from
 from kelbo.sweeps import choice
-from kelbo.sweeps.definition import lay, train_lanes
+from kelbo.sweeps.definition import prepare_sweep, train_lanes
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.stackable import groups, stackable
 from kelbo.training import fit
@@ -184,7 +184,7 @@ def test_the_queue_and_ray_train_each_lane_by_its_whole_recipe(tmp_path):
         given.extend(jobs)
         return []
 
-    laid = lay(BASE, ["objective.beta=2,4"], [1, 2], tmp_path / "sweep")
+    laid = prepare_sweep(BASE, ["objective.beta=2,4"], [1, 2], tmp_path / "sweep")
     train_lanes(laid, work=work)
     assert [(job.call, job.arguments[0]) for job in given] == [(train_lane, lane.recipe) for lane in laid.lanes]
     for _, one, other in PAIRS:

@@ -171,7 +171,7 @@ def test_coverage_stands_beside_what_it_should_be(of, records):
 def test_an_interval_that_does_not_exist_has_its_reason(of, records, end):
     records["disentanglement"]["scores"]["mig"] |= {"low": end, "high": end, "replicates": 1}
     row = rows(records, of)["Mutual information gap"]
-    assert (row.interval, row.how) == ("", "one replicate tells none")
+    assert (row.interval, row.how) == ("", "one replicate has none")
     assert float(row.value) == pytest.approx(records["disentanglement"]["scores"]["mig"]["value"], rel=0.01)
 
 

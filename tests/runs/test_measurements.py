@@ -125,7 +125,7 @@ def test_arrays_come_back_as_they_were(run):
     found = kept.arrays()
     assert found.keys() == arrays.keys()
     assert all((found[name] == value).all() and found[name].dtype == value.dtype for name, value in arrays.items())
-    assert "arrays" not in kept.told
+    assert "arrays" not in kept.facts
     assert run.measurements.keep(MEASURED).arrays() == {}
     assert len(list(kept.place.parent.iterdir())) == 1  # those that were replaced are gone
 
@@ -199,7 +199,7 @@ def test_older_scores_are_measurements_those_of_codes_one_by_one(run):
     as_older(run, "scores", "latents-test", {"settings": settings, "scores": {"rate": {"value": 2.0}}})
     found = run.measurements.newest()
     assert [one.name for one in found] == ["disentanglement.dci", "disentanglement.mig", "latents"]
-    assert {one.told["weights"] for one in found} == {"moving average"}
+    assert {one.facts["weights"] for one in found} == {"moving average"}
     assert records(found)["disentanglement-seed1"]["scores"] == scores
 
 

@@ -26,8 +26,8 @@ def test_the_machine_is_the_first_that_trained_something(tmp_path):
     study = Study.begin(tmp_path, DEFINITION, ())
     for machine, first in (("laptop", True), ("server", True), ("another", False)):
         study.trained_on({"processor": machine}, first=first)
-    assert study.told()["machine"] == {"processor": "server"}
+    assert study.record()["machine"] == {"processor": "server"}
 
 
 def test_nothing_is_told_of_a_study_that_is_not_begun(tmp_path):
-    assert Study(tmp_path).told() == {}
+    assert Study(tmp_path).record() == {}

@@ -14,7 +14,7 @@ from kelbo.studies.sigma_vae import plan as sigma_plan
 from kelbo.studies.sigma_vae import reproduce as sigma_vae
 from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.study_lanes import lay_out
-from kelbo.sweeps.definition import lay
+from kelbo.sweeps.definition import prepare_sweep
 
 TINY = Budget("tiny", {"digits": 6}, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1)
 
@@ -27,7 +27,9 @@ def no_data(monkeypatch, tmp_path):
 def begun_by_an_earlier_version(study, sweeps):
     """Its sweeps as such a version laid them: the recipes knew no split_seed."""
     for sweep in sweeps:
-        laid = lay(change(sweep.recipe, ["data.split_seed=seed"]), sweep.over, sweep.seeds, study.sweep(sweep.name))
+        laid = prepare_sweep(
+            change(sweep.recipe, ["data.split_seed=seed"]), sweep.over, sweep.seeds, study.sweep(sweep.name)
+        )
         told = laid.sweep.definition()
         told["recipe"] = re.sub(r"(?m)^split_seed.*\n", "", told["recipe"])
         laid.sweep.definition_path.write_text(json.dumps(told))

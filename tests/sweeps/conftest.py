@@ -9,7 +9,7 @@ from tests.in_turn import work_off_in_turn
 from kelbo.experiments import evaluate_run, open_run
 from kelbo.recipes import change, find
 from kelbo.runs import Sweep
-from kelbo.sweeps.definition import lay, train_lanes
+from kelbo.sweeps.definition import prepare_sweep, train_lanes
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictur
 
 
 def trained(over, seeds, out):
-    laid = lay(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
+    laid = prepare_sweep(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
     train_lanes(laid, work=work_off_in_turn)
     return laid.sweep
 

@@ -6,7 +6,7 @@ import torch
 from kelbo.errors import RecipeError
 from kelbo.recipes import change
 from kelbo.sweeps import choice
-from kelbo.sweeps.choice import at_a_time, choose
+from kelbo.sweeps.choice import choose, lanes_at_once
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_faster_of_two_measured_ways_is_chosen(lanes):
 
 @pytest.mark.parametrize(("lanes", "workers", "average"), [(4, 2, 2), (3, 2, 1.5), (3, 3, 3), (5, 4, 2.5), (7, 1, 1)])
 def test_workers_that_are_left_without_a_lane_do_not_count(lanes, workers, average):
-    assert at_a_time(lanes, workers) == average
+    assert lanes_at_once(lanes, workers) == average
 
 
 def test_a_probe_disturbs_nothing(lanes):

@@ -17,10 +17,10 @@ from kelbo.recipes import change
 from kelbo.runs import Run
 from kelbo.sweeps import cluster, joining
 from kelbo.sweeps.cluster import work_off_on_ray
+from kelbo.sweeps.engines import LaneOptions, engine_for
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.joining import Demand, joined, require_reachable, require_ready, require_room
 from kelbo.sweeps.lane import train_lane
-from kelbo.sweeps.way import Asked, way
 
 HERE = str(Path(__file__).parent)
 """where Ray's workers import the tests' jobs from"""
@@ -153,14 +153,14 @@ def test_a_job_too_large_for_every_machine_is_refused(ray):
 def test_a_lane_takes_of_a_machine_what_is_asked_for(ray, tmp_path):
     import queue_jobs
 
-    (outcome,) = way([], tmp_path, Asked(on="ray", cpus=2)).work([Job("threads", queue_jobs.threads)])
+    (outcome,) = engine_for([], tmp_path, LaneOptions(on="ray", cpus=2)).work([Job("threads", queue_jobs.threads)])
     assert outcome.value[1] == 2
-    for asked, most in (
-        (Asked(on="ray", cpus=3), "3 CPU and no"),
-        (Asked(on="ray", gpus=0.5), "1 CPU and 0.5 GPU and no"),
+    for options, most in (
+        (LaneOptions(on="ray", cpus=3), "3 CPU and no"),
+        (LaneOptions(on="ray", gpus=0.5), "1 CPU and 0.5 GPU and no"),
     ):
         with pytest.raises(RecipeError, match=rf"{most}.*2\b CPU and 0\b GPU") as caught:
-            way([], tmp_path, asked).work([Job("threads", queue_jobs.threads)])
+            engine_for([], tmp_path, options).work([Job("threads", queue_jobs.threads)])
         assert caught.value.remedy == ("cpus", "gpus")
 
 

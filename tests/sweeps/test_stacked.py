@@ -9,7 +9,7 @@ from kelbo.experiments import evaluate_run, open_run
 from kelbo.networks import BurgessEncoder, HigginsEncoder
 from kelbo.recipes import change
 from kelbo.runs import Run
-from kelbo.sweeps.definition import lay, require_all_done, train_lanes
+from kelbo.sweeps.definition import prepare_sweep, require_all_done, train_lanes
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.stackable import groups, stackable
 from kelbo.sweeps.stacked import train_stacked, work_off_stacked
@@ -79,7 +79,7 @@ def test_a_graph_needs_cuda(small, tmp_path):
 
 def test_a_sweep_is_trained_as_one_program_and_its_lanes_are_ordinary_runs(small, tmp_path):
     heard = []
-    laid = lay(small, ["objective.beta=0.5,4"], [1, 2], tmp_path / "sweep")
+    laid = prepare_sweep(small, ["objective.beta=0.5,4"], [1, 2], tmp_path / "sweep")
     train_lanes(laid, work=work_off_stacked, watch=lambda name, told: heard.append((name, told)))
     require_all_done(laid)
     last = laid.lanes[-1].name

@@ -14,7 +14,7 @@ from kelbo.errors import Damaged, RunError, SweepFailed
 from kelbo.experiments import train
 from kelbo.recipes import change
 from kelbo.runs import Sweep
-from kelbo.sweeps.definition import found, lay, require_all_done, train_lanes
+from kelbo.sweeps.definition import find_sweep, prepare_sweep, require_all_done, train_lanes
 from kelbo.sweeps.stacked import work_off_stacked
 
 BETAS = ["objective.beta=0.5,4"]
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     settings = ["model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"]
     every = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
     recipe = change(find("digits"), [*settings, *every])
-    laid = lay(recipe, BETAS, [1], tmp_path_factory.mktemp("sweeps") / "s")
+    laid = prepare_sweep(recipe, BETAS, [1], tmp_path_factory.mktemp("sweeps") / "s")
     train_lanes(laid, workers=1, threads=1)
     return laid
 
@@ -45,22 +45,22 @@ def test_each_lane_is_the_run_that_its_recipe_alone_would_be(trained, tmp_path):
 
 def test_finished_lanes_are_not_touched(trained):
     before = {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()}
-    again = lay(trained.lanes[0].recipe, BETAS, [1], trained.sweep.path, resume=True)
+    again = prepare_sweep(trained.lanes[0].recipe, BETAS, [1], trained.sweep.path, resume=True)
     assert train_lanes(again, workers=1) == []
     assert {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()} == before
 
 
 def test_a_sweep_is_found_again_as_it_was_laid(trained):
-    assert found(trained.sweep.path).lanes == trained.lanes
+    assert find_sweep(trained.sweep.path).lanes == trained.lanes
 
 
 def test_a_sweep_never_overwrites_anything_and_resumes_its_own_lanes_only(trained, small):
     with pytest.raises(RunError, match="exists already"):
-        lay(small, BETAS, [1], trained.sweep.path)
+        prepare_sweep(small, BETAS, [1], trained.sweep.path)
     with pytest.raises(RunError, match=r"objective.beta=0.5,4\b; seeds 1\b \(2\b.*seeds 1, 2\b"):
-        lay(small, BETAS, [1, 2], trained.sweep.path, resume=True)
+        prepare_sweep(small, BETAS, [1, 2], trained.sweep.path, resume=True)
     with pytest.raises(RunError, match="no sweep"):
-        found(trained.sweep.path / "lanes")
+        find_sweep(trained.sweep.path / "lanes")
 
 
 def test_two_commands_cannot_run_one_sweep_at_a_time(trained):
@@ -73,7 +73,7 @@ def test_two_commands_cannot_run_one_sweep_at_a_time(trained):
 
 
 def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
-    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    laid = prepare_sweep(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
     train_lanes(laid, work=work_off_stacked)
     states = [laid.sweep.status(lane.name) for lane in laid.lanes]
     assert [state["state"] for state in states] == ["diverged", "done"]
@@ -85,7 +85,7 @@ def test_a_diverged_lane_is_told_and_the_others_finish(small, tmp_path):
 
 
 def test_a_diverged_lane_is_left_alone_unless_it_is_asked_for(small, tmp_path):
-    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    laid = prepare_sweep(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
     diverged, whole = laid.lanes
     laid.sweep.save_status(diverged.name, {"state": "diverged", "error": "At step 3 the loss was nan."})
     assert (laid.unfinished(), laid.diverged(), laid.to_train()) == ([diverged, whole], [diverged], [whole])
@@ -101,7 +101,7 @@ def test_a_diverged_lane_is_left_alone_unless_it_is_asked_for(small, tmp_path):
 
 
 def test_a_lane_that_diverged_once_and_is_finished_since_is_done(small, tmp_path):
-    laid = lay(small, [], [1], tmp_path / "s")
+    laid = prepare_sweep(small, [], [1], tmp_path / "s")
     (lane,) = laid.lanes
     laid.sweep.save_status(lane.name, {"state": "diverged", "error": "At step 3 the loss was nan."})
     train_lanes(laid, work=work_off_stacked, retry_diverged=True)
@@ -109,7 +109,7 @@ def test_a_lane_that_diverged_once_and_is_finished_since_is_done(small, tmp_path
 
 
 def test_what_is_to_be_done_about_lanes_is_told_by_how_they_ended(small, tmp_path):
-    laid = lay(small, BETAS, [1], tmp_path / "s")
+    laid = prepare_sweep(small, BETAS, [1], tmp_path / "s")
     first, second = (lane.name for lane in laid.lanes)
     laid.sweep.save_status(first, {"state": "failed", "error": "seven is not six", "remedy": ["data_root"]})
     again = f"Resuming the sweep in {laid.sweep.path}"
@@ -123,7 +123,7 @@ def test_what_is_to_be_done_about_lanes_is_told_by_how_they_ended(small, tmp_pat
 
 
 def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):
-    laid = lay(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
+    laid = prepare_sweep(small, ["optimizer.learning_rate=1e30,1e-3"], [], tmp_path / "s")
     (laid.sweep.path / "states").write_text("no folder")
     outcomes = train_lanes(laid, work=work_off_stacked)
     assert [outcome.kind for outcome in outcomes] == ["Divergence", None]
@@ -134,22 +134,22 @@ def test_how_a_lane_ended_is_told_where_it_cannot_be_kept(small, tmp_path):
 def test_lanes_of_another_recipe_are_told_apart(trained):
     other = change(trained.lanes[0].recipe, ["objective.beta=1", "training.steps=24"])
     with pytest.raises(RunError, match=r"training.steps: 12\b → 24\b"):
-        lay(other, BETAS, [1], trained.sweep.path, resume=True)
+        prepare_sweep(other, BETAS, [1], trained.sweep.path, resume=True)
 
 
 def test_a_sweep_that_is_being_run_is_not_laid_anew(small, tmp_path):
-    laid = lay(small, BETAS, [1], tmp_path / "s")
+    laid = prepare_sweep(small, BETAS, [1], tmp_path / "s")
     with laid.sweep.held(), pytest.raises(RunError, match="another process"):
-        lay(small, BETAS, [2], tmp_path / "s")
-    assert found(tmp_path / "s").lanes == laid.lanes
-    lay(small, BETAS, [2], tmp_path / "s")  # none of its lanes has begun, so it is none yet
+        prepare_sweep(small, BETAS, [2], tmp_path / "s")
+    assert find_sweep(tmp_path / "s").lanes == laid.lanes
+    prepare_sweep(small, BETAS, [2], tmp_path / "s")  # none of its lanes has begun, so it is none yet
     with pytest.raises(RunError, match="another sweep"):
         train_lanes(laid)
     assert not (tmp_path / "s" / "lanes").exists()
 
 
 def test_a_lane_that_was_given_more_steps_since_is_finished(small, tmp_path):
-    laid = lay(small, [], [1], tmp_path / "s")
+    laid = prepare_sweep(small, [], [1], tmp_path / "s")
     (lane,) = laid.lanes
     train(change(lane.recipe, ["training.steps=24", "training.checkpoint_every=4"]), laid.sweep.run(lane.name).path)
     assert 12 not in laid.sweep.run(lane.name).checkpoint_steps()
@@ -157,19 +157,19 @@ def test_a_lane_that_was_given_more_steps_since_is_finished(small, tmp_path):
 
 
 def test_a_definition_that_lacks_something_is_named(small, tmp_path):
-    laid = lay(small, BETAS, [1], tmp_path / "s")
+    laid = prepare_sweep(small, BETAS, [1], tmp_path / "s")
     laid.sweep.definition_path.write_text('{"format": 1, "over": []}')
     with pytest.raises(Damaged, match=r"sweep.json"):
-        found(tmp_path / "s")
+        find_sweep(tmp_path / "s")
 
 
 SWEEP = """
 import sys
 from pathlib import Path
 from kelbo.recipes.files import load
-from kelbo.sweeps.definition import lay, train_lanes, require_all_done
+from kelbo.sweeps.definition import prepare_sweep, train_lanes, require_all_done
 if __name__ == "__main__":
-    laid = lay(load(Path(sys.argv[1])), ["objective.beta=0.5,4"], [1, 2], Path(sys.argv[2]), resume=True)
+    laid = prepare_sweep(load(Path(sys.argv[1])), ["objective.beta=0.5,4"], [1, 2], Path(sys.argv[2]), resume=True)
     train_lanes(laid, workers=2, threads=1)
     require_all_done(laid)
 """

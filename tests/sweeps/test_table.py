@@ -24,7 +24,7 @@ from kelbo.recipes import change, find
 from kelbo.runs import Sweep, write_json
 from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.writing import read_json
-from kelbo.sweeps.definition import lay
+from kelbo.sweeps.definition import prepare_sweep
 from kelbo.sweeps.frame import IMAGES
 from kelbo.sweeps.table_files import printed, rows, summary, write_rows
 
@@ -114,7 +114,7 @@ def test_a_diverged_lanes_last_journal_row_is_shown_and_not_averaged(sweep):
 
 
 def test_lanes_not_begun_and_unfinished_ones_are_told_apart(tmp_path):
-    laid = lay(change(find("digits"), [*SMALL, *EVERY]), [], (1, 2, 3), tmp_path / "sweep")
+    laid = prepare_sweep(change(find("digits"), [*SMALL, *EVERY]), [], (1, 2, 3), tmp_path / "sweep")
     assert {(row.state, row.quantity, row.value) for row in rows(laid.sweep)} == {("not begun", "", None)}
     assert summary(rows(laid.sweep)) == []
     train(laid.lanes[0].recipe, laid.sweep.run(laid.lanes[0].name).path)

@@ -43,8 +43,8 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
     try:
         image_set = read(name, data_root, settings)
     except PicturesRefused as error:
-        told = {"refused": error.reasons, "of": error.count}
-        typer.echo(json.dumps(told, indent=2) if as_json else "\n".join(error.reasons))
+        refusals = {"refused": error.reasons, "of": error.count}
+        typer.echo(json.dumps(refusals, indent=2) if as_json else "\n".join(error.reasons))
         raise DataCorrupt(error.summary) from error
     answer = {
         "name": image_set.name,

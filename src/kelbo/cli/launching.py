@@ -56,10 +56,10 @@ def launch_where_asked(
     return launch(accelerator, devices, num_nodes)
 
 
-def speaks(error: BaseException) -> bool:
+def prints(error: BaseException) -> bool:
     """Whether this process prints an error: the first of each machine does, and one whose error did not reach the others."""
     local = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or "0"
-    return local == "0" or getattr(error, "unheard", False)
+    return local == "0" or getattr(error, "unreported", False)
 
 
 def _under_torchrun() -> bool:

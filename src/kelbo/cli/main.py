@@ -7,7 +7,7 @@ import sys
 import typer
 
 from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, scores, sweep, train
-from kelbo.cli.launching import speaks
+from kelbo.cli.launching import prints
 from kelbo.cli.remedies import options
 from kelbo.errors import KelboError, message
 
@@ -65,5 +65,5 @@ def main() -> None:
 
 
 def _tell(error: Exception) -> None:
-    if speaks(error):
+    if prints(error):
         typer.secho(f"error: {message(error)}{options(error)}", err=True, fg="red" if sys.stderr.isatty() else None)

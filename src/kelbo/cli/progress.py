@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from kelbo.cli.bars import LiveBar
-from kelbo.data.image_set import ImageSet, splits_told
+from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.runs import Run
 from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState, Values
@@ -59,7 +59,7 @@ class Progress(LiveBar):
 
     def see(self, data: ImageSet) -> None:
         """The first line: the splits, how many images each has, and where each comes from."""
-        self.says(splits_told(data))
+        self.says(describe_splits(data))
 
     def warn(self, text: str) -> None:
         """One warning, as a separate paragraph; above the bar if there is one."""

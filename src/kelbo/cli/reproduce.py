@@ -81,8 +81,8 @@ def reproduce(
     found.tell(console, found.plan, folder)
     seconds = _estimate(console, found, folder, workers) if training else None
     if not dry_run:
-        told = {"say": typer.echo, "watching": _watching, "estimated": seconds}
-        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **told))
+        shown = {"say": typer.echo, "watching": _watching, "estimated": seconds}
+        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **shown))
 
 
 def _estimate(console: Console, found: Prepared, folder: Path, workers: int | None) -> float:
@@ -167,7 +167,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
     console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
     _tell_left_out(console, plan)
     # features named by an earlier command stay
-    through = plan.asking(plan.only, Study(folder).told().get("features")).features
+    through = plan.asking(plan.only, Study(folder).record().get("features")).features
     if through:
         names = ", ".join(f"{network.title} ({role})" for role, network in through.items())
         console.print(f"Fréchet distances through {names}", soft_wrap=True, markup=False)
@@ -176,20 +176,20 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
 def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
-    told = plan.told(None)
+    facts = plan.told(None)
     (asked,) = plan.asked
     parts = [*(asked.only or ()), *(asked.decoders or ()), *(f"β={beta}" for beta in asked.betas or ())]
     console.print(f"σ-VAE study on {plan.title}, {_how(plan, parts)}, in {folder}", soft_wrap=True)
-    console.print(f"{told['note']}: {told['images']:,} training images", soft_wrap=True, markup=False)
+    console.print(f"{facts['note']}: {facts['images']:,} training images", soft_wrap=True, markup=False)
     table = Table("sweep", "over", "lanes")
     for sweep in plan.sweeps:
         used = dict.fromkeys(lane.decoder if sweep.path.endswith("kind") else lane.beta for lane in sweep.lanes)
         table.add_row(sweep.name, ", ".join(used), str(len(sweep.lanes)))
     console.print(table)
     console.print(
-        f"network {told['network']}, {told['latents']} latents; {told['steps']:,} steps a lane "
-        f"({100 * told['steps'] / told['paper_steps']:.3g} % of the full {told['paper_steps']:,}), "
-        f"{told['epochs']:.2g} epochs, in {told['precision']}; seeds {', '.join(map(str, plan.budget.main))}"
+        f"network {facts['network']}, {facts['latents']} latents; {facts['steps']:,} steps a lane "
+        f"({100 * facts['steps'] / facts['paper_steps']:.3g} % of the full {facts['paper_steps']:,}), "
+        f"{facts['epochs']:.2g} epochs, in {facts['precision']}; seeds {', '.join(map(str, plan.budget.main))}"
     )
     _tell_left_out(console, plan)
 

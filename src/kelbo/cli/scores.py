@@ -173,25 +173,25 @@ def _table(scores: dict[str, Any], title: str) -> Table:
         if "value" in entry:
             low, high = entry.get("low"), entry.get("high")
             interval = f"{low:.4g} … {high:.4g}" if low is not None and high is not None else "–" * ("low" in entry)
-            told = f"{entry['replicates']} × {entry['settings']['replicates']}" if "settings" in entry else ""
-            told = f"at most {entry['cap']:.2f}, log N" if "cap" in entry else told
-            told = "a covariance is singular: compare at this N only" if entry.get("rank_deficient") else told
-            table.add_row(entry.get("called", name.replace("_", " ")), f"{entry['value']:.4g}", interval, told)
+            note = f"{entry['replicates']} × {entry['settings']['replicates']}" if "settings" in entry else ""
+            note = f"at most {entry['cap']:.2f}, log N" if "cap" in entry else note
+            note = "a covariance is singular: compare at this N only" if entry.get("rank_deficient") else note
+            table.add_row(entry.get("called", name.replace("_", " ")), f"{entry['value']:.4g}", interval, note)
     return table
 
 
-def _calibration(told: dict[str, Any], title: str) -> Table:
+def _calibration(scores: dict[str, Any], title: str) -> Table:
     from rich.table import Table
 
     from kelbo.units import counted
 
     table = Table(
-        "calibration", "should be", "is", "± standard error", title=f"{counted(told['images'], 'image')}, {title}"
+        "calibration", "should be", "is", "± standard error", title=f"{counted(scores['images'], 'image')}, {title}"
     )
-    for level, entry in told["coverage"].items():
+    for level, entry in scores["coverage"].items():
         error = "–" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
         shares = f"{100 * float(level):g} %", f"{100 * entry['share']:.1f} %"
         table.add_row("pixels in the central interval", *shares, error)
-    table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * told['total_variation']:.1f} %", "")
-    table.add_row("miscalibration area", "0", f"{told['miscalibration_area']:.4f}", "")
+    table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * scores['total_variation']:.1f} %", "")
+    table.add_row("miscalibration area", "0", f"{scores['miscalibration_area']:.4f}", "")
     return table

@@ -13,8 +13,8 @@ from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
-    from kelbo.sweeps.definition import Laid
-    from kelbo.sweeps.way import Asked
+    from kelbo.sweeps.definition import PreparedSweep
+    from kelbo.sweeps.engines import LaneOptions
 
 
 class _TrainingByDefault(TyperGroup):
@@ -76,21 +76,21 @@ def train(
     """Train RECIPE over every combination of --over and --seeds, each lane in the folder of an ordinary run."""
     from kelbo.cli.lane_lines import JobLines
     from kelbo.sweeps.definition import require_all_done, train_lanes
-    from kelbo.sweeps.way import Asked, way
+    from kelbo.sweeps.engines import LaneOptions, engine_for
 
-    asked = Asked(how, on, workers, cpus_per_lane, gpus_per_lane)
-    laid = _laid(recipe, over or [], seeds, out, settings or [], steps, data_root, resume, asked)
-    todo = [lane.recipe for lane in laid.to_train(retry_diverged)]
-    _tell(laid, todo)
+    options = LaneOptions(how, on, workers, cpus_per_lane, gpus_per_lane)
+    prepared = _prepared(recipe, over or [], seeds, out, settings or [], steps, data_root, resume, options)
+    todo = [lane.recipe for lane in prepared.to_train(retry_diverged)]
+    _tell(prepared, todo)
     outcomes = []
     if todo:
-        laid.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
-        chosen = way(todo, laid.sweep.path, asked)
-        typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {chosen.told}")
+        prepared.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
+        engine = engine_for(todo, prepared.sweep.path, options)
+        typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {engine.description}")
         with JobLines(len(todo)) as lanes:
-            outcomes = train_lanes(laid, watch=lanes.watch, work=chosen.work, retry_diverged=retry_diverged)
-    require_all_done(laid, outcomes)
-    typer.echo(f"next: kelbo sweep table {laid.sweep.path}")
+            outcomes = train_lanes(prepared, watch=lanes.watch, work=engine.work, retry_diverged=retry_diverged)
+    require_all_done(prepared, outcomes)
+    typer.echo(f"next: kelbo sweep table {prepared.sweep.path}")
 
 
 @app.command()
@@ -115,16 +115,16 @@ def table(
     typer.echo(place)
 
 
-def _tell(laid: Laid, todo: Sequence[Recipe]) -> None:
+def _tell(prepared: PreparedSweep, todo: Sequence[Recipe]) -> None:
     """Print how many lanes are not trained now, and why."""
-    missing, lanes = len(laid.unfinished()), len(laid.lanes)
+    missing, lanes = len(prepared.unfinished()), len(prepared.lanes)
     if missing < lanes:
         typer.echo(f"{lanes - missing} of {lanes} lanes are finished already")
     if missing > len(todo):
         typer.echo(f"{missing - len(todo)} of {lanes} lanes diverged and are left alone (--retry-diverged tries them)")
 
 
-def _laid(
+def _prepared(
     name: str | None,
     over: list[str],
     seeds: str | None,
@@ -133,19 +133,19 @@ def _laid(
     steps: int | None,
     data_root: Path | None,
     resume: bool,
-    asked: Asked,
-) -> Laid:
+    options: LaneOptions,
+) -> PreparedSweep:
     """The sweep's folder, opened or created; it is created only after checking that its lanes can be trained."""
     from kelbo.cli.train import changed
-    from kelbo.data.image_set import splits_told
+    from kelbo.data.image_set import describe_splits
     from kelbo.errors import RecipeError
     from kelbo.recipes.named import find
     from kelbo.runs import Sweep
-    from kelbo.sweeps.definition import found, lay
+    from kelbo.sweeps.definition import find_sweep, prepare_sweep
     from kelbo.sweeps.grid import grid, seeds_of
     from kelbo.sweeps.inputs import require_inputs
 
-    asked.require_sound()
+    options.require_sound()
     if name is None:
         if not (resume and out):
             raise RecipeError(
@@ -155,10 +155,10 @@ def _laid(
             raise RecipeError(
                 "A sweep that is resumed by its folder keeps its own lanes: give RECIPE too, or no settings."
             )
-        return found(out)
+        return find_sweep(out)
     recipe = changed(find(name), settings, steps, None, data_root)
     folder, asked_seeds = out or Path("sweeps") / recipe.name, seeds_of(seeds) if seeds is not None else ()
     if not (resume and Sweep(folder).definition_path.exists()):
         recipes = [lane.recipe for lane in grid(recipe, over, asked_seeds)]
-        require_inputs(recipes, folder, asked, inspect=lambda data: typer.echo(splits_told(data)))
-    return lay(recipe, over, asked_seeds, folder, resume=resume)
+        require_inputs(recipes, folder, options, inspect=lambda data: typer.echo(describe_splits(data)))
+    return prepare_sweep(recipe, over, asked_seeds, folder, resume=resume)

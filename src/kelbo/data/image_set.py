@@ -105,7 +105,7 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
     return replace(whole, splits=parts, note=note, labels=labels, names=names, sources=sources)
 
 
-def splits_told(image_set: ImageSet) -> str:
+def describe_splits(image_set: ImageSet) -> str:
     """One line with the splits, how many images each has, where each comes from, and how many files were left out."""
     parts = [
         f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")

@@ -102,7 +102,7 @@ def failing_together(fabric: Fabric | None) -> Iterator[None]:
 
     A process that does not leave the block by itself within GRACE, since it waits for the failed one, is ended with the error's
     exit code; the first process prints the message before. An error that did not reach the first process has the attribute
-    `unheard`, so that this process prints it.
+    `unreported`, so that this process prints it.
     """
     if fabric is None or fabric.world_size == 1:
         yield
@@ -142,7 +142,7 @@ class _Company:
             self._hear(self.store)
         except (dist.DistError, RuntimeError):  # the store has ended with the first process
             first = lost or error
-            first.unheard = True  # pyright: ignore[reportAttributeAccessIssue]
+            first.unreported = True  # pyright: ignore[reportAttributeAccessIssue]
             return first
         if self.first:
             _wait(lambda: self.store.add(HEARD, 0) >= self.world, LOOK if lost else PATIENCE)
@@ -150,7 +150,7 @@ class _Company:
         elif _wait(lambda: self.store.check([FIRST_HEARD]), PATIENCE):
             self._see_off(self.store)
         else:
-            first.unheard = True  # pyright: ignore[reportAttributeAccessIssue]
+            first.unreported = True  # pyright: ignore[reportAttributeAccessIssue]
         return first
 
     def _watch(self) -> None:

@@ -13,7 +13,7 @@ from kelbo.data.batches import passes
 from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.reference import evenly
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.metrics.calibration import central_coverage, integral_transform, uniformity, variance_bins
 from kelbo.protocols import Model
 from kelbo.seeds import generator, seeded
@@ -49,7 +49,7 @@ def calibration(
         **uniform._asdict(),
         "histogram": uniform.histogram.tolist(),
         "coverage": {
-            f"{level:g}": {"share": share, "standard_error": known(mistake)}
+            f"{level:g}": {"share": share, "standard_error": finite_or_none(mistake)}
             for level, share, mistake in zip(cover.levels, cover.shares, cover.standard_errors, strict=True)
         },
         "by_variance": _by_variance(variance, error),
@@ -94,4 +94,4 @@ def _by_variance(variance: np.ndarray, error: np.ndarray) -> dict[str, Any]:
     except ScoreError as reason:
         return {"reason": str(reason)}
     columns = {name: column.tolist() for name, column in bins._asdict().items()}
-    return columns | {"standard_error": [known(error) for error in bins.standard_error]}
+    return columns | {"standard_error": [finite_or_none(error) for error in bins.standard_error]}

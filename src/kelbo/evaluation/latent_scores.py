@@ -10,7 +10,7 @@ from kelbo.data.images import Images
 from kelbo.errors import ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.evaluation.reference import evenly
-from kelbo.intervals import known, margin
+from kelbo.intervals import finite_or_none, margin
 from kelbo.latents import StandardNormal
 from kelbo.metrics.likelihood import active_units
 from kelbo.metrics.rate_parts import RateEstimate, rate_parts
@@ -63,4 +63,5 @@ def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[st
 
 def _entry(estimate: RateEstimate, examples: int) -> dict[str, float | None]:
     half = margin(estimate.error, examples)
-    return {"value": estimate.value, "low": known(estimate.value - half), "high": known(estimate.value + half)}
+    low, high = (finite_or_none(estimate.value + sign * half) for sign in (-1, 1))
+    return {"value": estimate.value, "low": low, "high": high}

@@ -14,7 +14,7 @@ from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
@@ -132,7 +132,7 @@ def _unit(model: Model, levels: int, dequantized: bool) -> str:
 def _with_error(values: np.ndarray, unit: str) -> Record:
     """unit: of both. The standard error is None for a single image."""
     mean, error = mean_and_error(values)
-    return {"mean": mean, "standard_error": known(error), "unit": unit}
+    return {"mean": mean, "standard_error": finite_or_none(error), "unit": unit}
 
 
 def _reconstruction(scores: PerExample) -> Record:

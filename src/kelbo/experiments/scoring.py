@@ -121,7 +121,8 @@ def score_run(
                 missing[name] = str(error)
         if measured:
             scores = {name: score for one in measured for name, score in one.value["scores"].items()}
-            found[group] = {"settings": measured[-1].told, "scores": scores} | ({"missing": missing} if missing else {})
+            found[group] = {"settings": measured[-1].facts, "scores": scores}
+            found[group] |= {"missing": missing} if missing else {}
         elif missing:
             found[group] = {"none": " ".join(dict.fromkeys(missing.values()))}
     return found

@@ -182,14 +182,14 @@ def _so_far(evidence: Sequence[Evidence]) -> str:
 
 
 def _lean(evidence: Sequence[Evidence]) -> str:
-    told = [part for part in evidence if not part.held]
-    if not told:
+    free = [part for part in evidence if not part.held]
+    if not free:
         return ""
-    leaning, other = sum(part.leans for part in told), " other" * (len(told) < len(evidence))
-    if leaning in (0, len(told)):
+    leaning, other = sum(part.leans for part in free), " other" * (len(free) < len(evidence))
+    if leaning in (0, len(free)):
         side = "the claim’s" if leaning else "the other"
-        return f"So far {f'the{other} number is' if len(told) == 1 else f'all{other} numbers are'} on {side} side."
-    return f"So far {leaning} of {len(told)}{other} numbers are on the claim’s side."
+        return f"So far {f'the{other} number is' if len(free) == 1 else f'all{other} numbers are'} on {side} side."
+    return f"So far {leaning} of {len(free)}{other} numbers are on the claim’s side."
 
 
 def _sentences(*texts: str) -> str:

@@ -62,9 +62,9 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
 def _with_bits(of: Shown) -> Record:
     """The first record on the test split of the page's weights that has bits/dim; the usual test record if none has."""
     keys = ("step", "weights", "sigma_images", "split")
-    told = [of.test["settings"].get(key) for key in keys]
+    wanted = [of.test["settings"].get(key) for key in keys]
     candidates = [of.test, *(record for _, record in sorted(of.records().items()))]
-    alike = [record for record in candidates if [record["settings"].get(key) for key in keys] == told]
+    alike = [record for record in candidates if [record["settings"].get(key) for key in keys] == wanted]
     return next((record for record in alike if record["bits_per_dim"] is not None), of.test)
 
 

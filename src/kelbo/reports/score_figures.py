@@ -106,12 +106,12 @@ def errors_by_variance(predicted: Array, observed: Array, margins: Array, *, the
     most = 1.6 * max(predicted.max(), observed.max())
     least = max(min(predicted.min(), observed.min()) / 1.6, most * SPAN)
     outside = int((np.minimum(predicted, observed) < least).sum())
-    told = f" · {outside} {'bin' if outside == 1 else 'bins'} off the scale" if outside else ""
+    note = f" · {outside} {'bin' if outside == 1 else 'bins'} off the scale" if outside else ""
     with style(theme):
         figure, axes = _small("Squared error", "observed", theme)
         axes.plot([least, most], [least, most], color=theme.second, linewidth=1.2)
         axes.errorbar(predicted, observed, margins, fmt="o", markersize=4, color=theme.first, capsize=2, elinewidth=1)
-        axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most), xlabel=f"predicted{told}")
+        axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most), xlabel=f"predicted{note}")
         fine = most / least < 100
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if fine else (1.0,), numticks=6))

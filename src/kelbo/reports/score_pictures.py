@@ -77,8 +77,8 @@ def tables(scores: Entry, names: Sequence[str]) -> list[Picture]:
     """
     found = []
     if details := _details(scores, "dci_disentanglement", "dci_completeness", "dci_informativeness"):
-        told = [f"told {share:.2f}" for share in details["told"]]
-        found.append(_table("dci-importances", "DCI importances", "share", details["importances"], names, told))
+        under = [f"told {share:.2f}" for share in details["told"]]
+        found.append(_table("dci-importances", "DCI importances", "share", details["importances"], names, under))
     for score, title in (("mig", "Mutual information"), ("continuous_mig", "Mutual information of draws")):
         if details := _details(scores, score):
             gaps = [f"gap {gap:.2f}" for gap in details["gaps"]]
@@ -121,7 +121,7 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
         for key in ("share", "standard_error")
     )
     margins = _margins(errors, images)
-    told = ", ".join(f"{100 * share:.1f} % of {100 * level:g} %" for level, share in zip(levels, inside, strict=True))
+    words = ", ".join(f"{100 * share:.1f} % of {100 * level:g} %" for level, share in zip(levels, inside, strict=True))
     pictures = [
         of_figure(
             f"{name}-pit",
@@ -131,7 +131,7 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
         ),
         of_figure(
             f"{name}-coverage",
-            f"Pixels inside central intervals: {told}",
+            f"Pixels inside central intervals: {words}",
             lambda theme: coverage(levels, inside, margins, shares, theme=theme),
         ),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kelbo.experiments.diagnosis import SATURATED
-from kelbo.intervals import known, margin
+from kelbo.intervals import finite_or_none, margin
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.score_names import CALIBRATION, DISENTANGLEMENT, IMAGES, LATENTS, About, about
 from kelbo.reports.shown import Shown
@@ -61,12 +61,14 @@ def _other_settings(name: str, records: Mapping[str, Entry]) -> str:
     """How a record's settings differ from those of the others of its kind, as a sentence; "" if they do not."""
     alike = [other for other in records if kind(other) == kind(name)]
     own = alike.index(name)
-    found = differing([{k: v for k, v in records[other]["settings"].items() if k not in SAID} for other in alike])
-    told = ", ".join(f"{setting.replace('_', ' ')} {values[own]}" for setting, values in found.items())
-    return f"Measured with {told}; another record of this kind is not." if told else ""
+    found = differing(
+        [{k: v for k, v in records[other]["settings"].items() if k not in SHOWN_ELSEWHERE} for other in alike]
+    )
+    words = ", ".join(f"{setting.replace('_', ' ')} {values[own]}" for setting, values in found.items())
+    return f"Measured with {words}; another record of this kind is not." if words else ""
 
 
-SAID = ("split", "step", "weights", "averaged")
+SHOWN_ELSEWHERE = ("split", "step", "weights", "averaged")
 """settings that are shown elsewhere beside a record's scores"""
 
 
@@ -132,26 +134,26 @@ def _of_codes(name: str, entry: Entry) -> ScoreRow:
     drawn = settings["replicates"]
     if drawn.startswith("fresh"):
         drawn = f"replicates of {drawn}"
-    told = about(DISENTANGLEMENT, name)
+    score = about(DISENTANGLEMENT, name)
     if name == "beta_vae" and (details := entry.get("details")):
-        told = told._replace(phrase=f"{told.phrase} ({details['classifier']}, L = {details['pairs']:,})")
+        score = score._replace(phrase=f"{score.phrase} ({details['classifier']}, L = {details['pairs']:,})")
     table = f"of {settings['table']:,} rows" if settings["rows"] < settings["table"] else "rows"
-    return _row(told, entry, f"{times} {drawn}", f"{settings['rows']:,}", table)
+    return _row(score, entry, f"{times} {drawn}", f"{settings['rows']:,}", table)
 
 
 def _latents(scores: Entry) -> list[ScoreRow]:
     count = f"{scores['details']['images']:,}"
     rows = []
-    for name, told in LATENTS.items():
+    for name, score in LATENTS.items():
         entry = scores[name]
         if name == "active_units":
-            rows.append(ScoreRow(*told, f"{entry['value']} of {entry['of']}", count=count, of="images"))
+            rows.append(ScoreRow(*score, f"{entry['value']} of {entry['of']}", count=count, of="images"))
             continue
         if cap := entry.get("cap"):
-            near = ". It is at its cap, so it tells N rather than the code" if entry["value"] > cap - SATURATED else ""
-            told = told._replace(phrase=f"{told.phrase}, at most log N = {fixed(cap, 2)}{near}")
+            near = ". It is at its cap, so it shows N rather than the code" if entry["value"] > cap - SATURATED else ""
+            score = score._replace(phrase=f"{score.phrase}, at most log N = {fixed(cap, 2)}{near}")
         how = "the images show no spread" if entry.get("low") is None else "t interval over images and draws"
-        rows.append(_row(told, entry, how, count, "images"))
+        rows.append(_row(score, entry, how, count, "images"))
     return rows
 
 
@@ -159,16 +161,16 @@ def _distances(cloud: str, entries: Entry, split: str, other: str) -> ScoreGroup
     features = entries["features"]
     count = f"{features['images']:,}"
     rows = []
-    for name, told in IMAGES.items():
+    for name, score in IMAGES.items():
         entry = entries[name]
-        title, how = entry.get("called", told.title), f"{entry['replicates']} half samples"
+        title, how = entry.get("called", score.title), f"{entry['replicates']} half samples"
         if name == "kernel":
             how = f"standard error over {entry['replicates']} subsets of {entry['subset']:,}"
         if entry.get("rank_deficient"):
-            told = told._replace(phrase=f"{told.phrase}. A covariance is singular: compare at this N only")
+            score = score._replace(phrase=f"{score.phrase}. A covariance is singular: compare at this N only")
         if "nearest" in entry:
-            told = told._replace(phrase=f"{told.phrase} (k = {entry['nearest']})")
-        rows.append(_row(told._replace(title=f"{title} of {cloud}s"), entry, how, count, "images each"))
+            score = score._replace(phrase=f"{score.phrase} (k = {entry['nearest']})")
+        rows.append(_row(score._replace(title=f"{title} of {cloud}s"), entry, how, count, "images each"))
     made = "draws of the prior, decoded" if cloud == "sample" else "the very images, encoded and decoded"
     title = f"{cloud.capitalize()}s beside images of the {split}"
     return ScoreGroup(title, f"{made.capitalize()}. Features: {fingerprint(features)}.", rows, other)
@@ -177,7 +179,7 @@ def _distances(cloud: str, entries: Entry, split: str, other: str) -> ScoreGroup
 def fingerprint(features: Entry) -> str:
     """All that features depend on, in words; of the weights' hash the first 16 digits."""
     size = "×".join(map(str, features["size"])) if features.get("size") else ""
-    told = [
+    words = [
         str(features["name"]),
         f"weights {str(features['weights'])[:16]}",
         f"{features['dims']:,} dimensions",
@@ -188,40 +190,42 @@ def fingerprint(features: Entry) -> str:
     ]
     named = {"name", "weights", "dims", "resize", "size", "values", "grey_to_rgb", "quantised", "images"}
     rest = {key: value for key, value in features.items() if key not in named}
-    return ", ".join(filter(None, [*told, *_words(rest)]))
+    return ", ".join(filter(None, [*words, *_words(rest)]))
 
 
 def _calibration(scores: Entry) -> list[ScoreRow]:
     images, rows = scores["images"], []
     count, of = f"{images:,}", "image" if images == 1 else "images"
     for level, entry in scores["coverage"].items():
-        share, error = entry["share"], known(entry["standard_error"])
+        share, error = entry["share"], finite_or_none(entry["standard_error"])
         nominal = f"{100 * float(level):g} %"
-        told = About(f"Coverage of central {nominal} intervals", f"share of pixels inside; {nominal} if calibrated")
+        score = About(f"Coverage of central {nominal} intervals", f"share of pixels inside; {nominal} if calibrated")
         half = margin(error or 0.0, images)
-        how = "t interval over images" if half > 0 else "all images are equal" if images > 1 else "one image tells none"
+        how = "t interval over images" if half > 0 else "all images are equal" if images > 1 else "one image has none"
         ends = {"value": share, "low": share - half, "high": share + half}
-        rows.append(_row(told, ends, how, count, of, percent=True))
-    for name, told in CALIBRATION.items():
-        rows.append(_row(told, {"value": scores[name]}, "", count, of))
+        rows.append(_row(score, ends, how, count, of, percent=True))
+    for name, score in CALIBRATION.items():
+        rows.append(_row(score, {"value": scores[name]}, "", count, of))
     return rows
 
 
-def _row(told: About, entry: Entry, how: str = "", count: str = "", of: str = "", *, percent: bool = False) -> ScoreRow:
-    value, low, high = (known(entry.get(key)) for key in ("value", "low", "high"))
+def _row(
+    score: About, entry: Entry, how: str = "", count: str = "", of: str = "", *, percent: bool = False
+) -> ScoreRow:
+    value, low, high = (finite_or_none(entry.get(key)) for key in ("value", "low", "high"))
     scale, unit, most = (100, " %", 2) if percent else (1, "", 5)
     if value is None:
-        return ScoreRow(*told, "–", how="no number", count=count, of=of)
+        return ScoreRow(*score, "–", how="no number", count=count, of=of)
     if low is None or high is None:
-        without = "one replicate tells none" if entry.get("replicates") == 1 else "the replicates show no spread"
+        without = "one replicate has none" if entry.get("replicates") == 1 else "the replicates show no spread"
         why = (without if "replicates" in entry else how) if "low" in entry else ""
-        return ScoreRow(*told, plain(scale * value) + unit, "", why, count, of)
+        return ScoreRow(*score, plain(scale * value) + unit, "", why, count, of)
     decimals = min(most, decimals_of(scale * (high - low) / 2))
     if abs(scale * value) < 0.001:  # too small for five decimals
         ends = f"{plain(scale * low)} to {plain(scale * high)}{unit}"
-        return ScoreRow(*told, plain(scale * value) + unit, ends, how, count, of)
+        return ScoreRow(*score, plain(scale * value) + unit, ends, how, count, of)
     ends = f"{fixed(scale * low, decimals)} to {fixed(scale * high, decimals)}{unit}"
-    return ScoreRow(*told, fixed(scale * value, decimals) + unit, ends, how, count, of)
+    return ScoreRow(*score, fixed(scale * value, decimals) + unit, ends, how, count, of)
 
 
 def _words(facts: Entry) -> Iterator[str]:

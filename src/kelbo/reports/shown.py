@@ -52,18 +52,18 @@ class Shown:
     @cached_property
     def data(self) -> Mapping[str, Any]:
         """The run's images in its provenance: name, shape, levels, splits. Damaged if they are not there."""
-        told = self.run.provenance().get("data")
-        if not isinstance(told, dict) or not {"name", "note", "shape", "levels", "splits"} <= told.keys():
+        found = self.run.provenance().get("data")
+        if not isinstance(found, dict) or not {"name", "note", "shape", "levels", "splits"} <= found.keys():
             raise Damaged(
                 f"{self.run.provenance_path} does not tell the run's images. Restore the file, or train again."
             )
-        return told
+        return found
 
     @property
     def own_model(self) -> str | None:
         """The class of a model that the recipe does not describe; None of one that it does."""
-        told = self.run.provenance().get("model")
-        return told["class"] if isinstance(told, dict) and told.get("own") else None
+        found = self.run.provenance().get("model")
+        return found["class"] if isinstance(found, dict) and found.get("own") else None
 
     def rows(self) -> list[Row]:
         """The journal up to the page's checkpoint: a run that trains on has later rows."""

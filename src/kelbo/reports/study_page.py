@@ -118,8 +118,8 @@ def _leanings(verdicts: Sequence[Verdict]) -> str:
         "held": "have numbers that say nothing yet",
         "none": "have no numbers",
     }
-    told = ", ".join(f"{leaning[key]} {word}" for key, word in words.items() if leaning[key])
-    return f"So far {told}." if told else ""
+    leanings = ", ".join(f"{leaning[key]} {word}" for key, word in words.items() if leaning[key])
+    return f"So far {leanings}." if leanings else ""
 
 
 def duration(seconds: float) -> str:

@@ -102,13 +102,13 @@ def _ssim(records: list[Record]) -> RecordRow:
     return replace(row, cells=cells)
 
 
-TOLD = ("split", "images", "step", "importance_samples", "dequantized", "averaged")
+SHOWN_ELSEWHERE = ("split", "images", "step", "importance_samples", "dequantized", "averaged")
 """settings that other rows and cells of the table show, or the row of the weights"""
 
 
 def _settings(records: list[Record]) -> list[RecordRow]:
     """A row for each other setting in which the records differ: numbers beside one another may be of several kinds."""
-    found = differing([{k: v for k, v in record["settings"].items() if k not in TOLD} for record in records])
+    found = differing([{k: v for k, v in record["settings"].items() if k not in SHOWN_ELSEWHERE} for record in records])
     return [RecordRow(_words(name), "", [RecordCell(value) for value in values]) for name, values in found.items()]
 
 
@@ -141,6 +141,5 @@ def _active(record: Record) -> RecordCell:
 
 
 def _decoder(title: str, unit: str, name: str, records: list[Record]) -> RecordRow:
-    speaks = [record["rate"] is not None or name in ("sigma", "rmse") for record in records]
-    values = [record["decoder"][name] if speak else None for record, speak in zip(records, speaks, strict=True)]
+    values = [r["decoder"][name] if name in ("sigma", "rmse") or r["rate"] is not None else None for r in records]
     return RecordRow(title, unit, [RecordCell() if value is None else RecordCell(plain(value)) for value in values])

@@ -24,13 +24,13 @@ from kelbo.runs.journal import Journal
 from kelbo.runs.writing import read_json, write_atomic, write_json
 
 Record = dict[str, Any]
-"""a measurement's value, with all that is told of it as its "settings"."""
+"""a measurement's value, with its facts as its "settings"."""
 
 FORMAT = 1
 """part of every key; raised when a value comes to mean something else, so that older values are measured again"""
 
 PASSING = ("measured", "saved", "arrays")
-"""circumstances that tell nothing of a value: when it was measured, when its checkpoint was written, the hash of its arrays"""
+"""circumstances that do not concern a value: when it was measured, when its checkpoint was written, the hash of its arrays"""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Measurement:
         return key_of(self.name, self.settings, self.weights)
 
     @property
-    def told(self) -> dict[str, Any]:
-        """Circumstances and settings as one, without what tells nothing of the value."""
+    def facts(self) -> dict[str, Any]:
+        """Circumstances and settings in one, except those that do not concern the value."""
         return {key: it for key, it in {**self.circumstances, **self.settings}.items() if key not in PASSING}
 
     @property
@@ -75,8 +75,8 @@ class Measurement:
 
     @property
     def record(self) -> Record:
-        """The value with all that is told of it under "settings"."""
-        return {**self.value, "settings": self.told}
+        """The value with its facts under "settings"."""
+        return {**self.value, "settings": self.facts}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name, read now; Damaged if their file is gone or cannot be read."""
@@ -131,14 +131,18 @@ class Measurements:
             content = _packed(arrays)
             beside["arrays"] = hashlib.sha256(content).hexdigest()[:8]
             write_atomic(_arrays_path(path, beside["arrays"]), content)
-        told = {
-            "format": FORMAT,
-            "name": measured.name,
-            "label": measured.label,
-            "settings": measured.settings,
-            "weights": measured.weights,
-        }
-        write_json(path, {**told, "circumstances": beside, "value": measured.value})
+        write_json(
+            path,
+            {
+                "format": FORMAT,
+                "name": measured.name,
+                "label": measured.label,
+                "settings": measured.settings,
+                "weights": measured.weights,
+                "circumstances": beside,
+                "value": measured.value,
+            },
+        )
         if before not in (None, beside.get("arrays")):
             _arrays_path(path, before).unlink(missing_ok=True)
         return _read(path)
@@ -187,8 +191,7 @@ def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _read(path: Path) -> Measurement:
-    told = read_json(path)
-    match told:
+    match read_json(path):
         case {
             "format": int(written),
             "name": str(name),
@@ -210,13 +213,13 @@ OTHER_SSIM = "measured by an older version, whose SSIM was another: evaluate the
 
 def _older(run: Path) -> Iterator[Measurement]:
     for path in sorted((run / "evaluations").glob("*.json")):
-        record, told = _older_record(path)
-        yield Measurement("evaluation", told, "", _without_other_ssim(record), path.stem, _step(told), path)
+        record, facts = _older_record(path)
+        yield Measurement("evaluation", facts, "", _without_other_ssim(record), path.stem, _step(facts), path)
     for path in sorted((run / "scores").glob("*.json")):
-        record, told = _older_record(path)
-        told["weights"] = "moving average" if told.get("averaged") else "last step"  # a hash of the tensors before
+        record, facts = _older_record(path)
+        facts["weights"] = "moving average" if facts.get("averaged") else "last step"  # a hash of the tensors before
         for name, scores in _by_name(path.stem.partition("-")[0], record.get("scores")):
-            yield Measurement(name, told, "", {"scores": scores}, path.stem, _step(told), path)
+            yield Measurement(name, facts, "", {"scores": scores}, path.stem, _step(facts), path)
     settings, rows = run / "distances.json", Journal(run / "distances.jsonl").rows()
     if rows and settings.exists():
         yield Measurement("distances", read_json(settings), "", {"rows": rows}, "", _step(rows[-1]), settings)
@@ -225,16 +228,16 @@ def _older(run: Path) -> Iterator[Measurement]:
 def _older_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """A record and its settings."""
     record = read_json(path)
-    told = record.pop("settings", None)
-    if not isinstance(told, dict):
+    settings = record.pop("settings", None)
+    if not isinstance(settings, dict):
         raise Damaged(
             f"{path} is no record of a measurement: it has no settings. Remove it and evaluate the run again."
         )
-    return record, told
+    return record, settings
 
 
-def _step(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"step": told["step"]} if isinstance(told.get("step"), int) else {}
+def _step(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"step": facts["step"]} if isinstance(facts.get("step"), int) else {}
 
 
 def _without_other_ssim(record: dict[str, Any]) -> dict[str, Any]:

@@ -66,15 +66,15 @@ class Study:
                 )
             return
         wanted = {"format": FORMAT, **definition}
-        found = {key: value for key, value in self.told().items() if key not in KEPT}
+        found = {key: value for key, value in self.record().items() if key not in KEPT}
         if found != wanted:
-            told = "; ".join(
+            differences = "; ".join(
                 f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
                 for key in sorted(found.keys() | wanted.keys())
                 if found.get(key) != wanted.get(key)
             )
             raise RunError(
-                f"{self.path} holds another study: {told}. Continue that one, or choose another folder.",
+                f"{self.path} holds another study: {differences}. Continue that one, or choose another folder.",
                 remedy=("out",),
             )
 
@@ -108,33 +108,33 @@ class Study:
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name.replace('/', '-')}.log"
 
-    def told(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The study's definition, when it was begun, and what was kept of it so far; nothing if it is not begun."""
         return read_json(self.definition_path) if self.definition_path.exists() else {}
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that one part took."""
-        told = self.told()
-        told["seconds"][part] = told["seconds"].get(part, 0.0) + seconds
-        write_json(self.definition_path, told)
+        record = self.record()
+        record["seconds"][part] = record["seconds"].get(part, 0.0) + seconds
+        write_json(self.definition_path, record)
 
     def expect(self, seconds: float) -> None:
         """Keep how long the study was expected to take, as it was said first."""
-        told = self.told()
-        told["seconds"].setdefault("estimated", seconds)
-        write_json(self.definition_path, told)
+        record = self.record()
+        record["seconds"].setdefault("estimated", seconds)
+        write_json(self.definition_path, record)
 
     def ask(self, asked: Sequence[Any] | None, features: str | None) -> None:
         """Keep which parts of the study were asked for so far, in the study's own terms, and through which features."""
-        write_json(self.definition_path, self.told() | {"asked": asked, "features": features})
+        write_json(self.definition_path, self.record() | {"asked": asked, "features": features})
 
     def trained_on(self, machine: Mapping[str, Any], *, first: bool) -> None:
         """Keep on which machine its lanes were trained, the first if there are several; each lane knows its own.
 
         first: whether nothing was trained before.
         """
-        told = self.told()
-        write_json(self.definition_path, told | {"machine": machine if first else told.get("machine", machine)})
+        record = self.record()
+        write_json(self.definition_path, record | {"machine": machine if first else record.get("machine", machine)})
 
     def save_results(self, results: dict[str, Any]) -> None:
         """Replace results.json."""

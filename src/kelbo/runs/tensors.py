@@ -19,9 +19,9 @@ HEADER = "kelbo"
 
 def write_tensors(path: Path, kind: str, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Replace `path` by a file of this `kind` ("classifier", …). The header must be JSON without NaN (else ValueError)."""
-    told = json.dumps({"kind": kind, **header}, allow_nan=False, sort_keys=True)
+    text = json.dumps({"kind": kind, **header}, allow_nan=False, sort_keys=True)
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_atomic(path, save(plain, {HEADER: told}))
+    write_atomic(path, save(plain, {HEADER: text}))
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -31,11 +31,11 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     """
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {}).get(HEADER, "null"))
+            header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (OSError, SafetensorError, ValueError) as error:
         raise Damaged(f"{path} cannot be read ({error}). Remove it, and make it again.") from error
-    if not isinstance(told, dict) or told.get("kind") != kind:
-        found = f"a {told.get('kind')}" if isinstance(told, dict) else "none of kelbo's files"
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        found = f"a {header.get('kind')}" if isinstance(header, dict) else "none of kelbo's files"
         raise Damaged(f"{path} should hold a {kind}; it is {found}.")
-    return tensors, told
+    return tensors, header

@@ -10,7 +10,7 @@ from typing import Any
 from kelbo.errors import Interrupted, NotSaved
 from kelbo.runs.study_folder import Study
 from kelbo.studies.study_lanes import require_written
-from kelbo.sweeps.jobs import Job, Watch, unheard
+from kelbo.sweeps.jobs import Job, Watch, ignore_reports
 from kelbo.sweeps.queue import work_off
 
 Watching = Callable[[int], AbstractContextManager[Watch]]
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 def quietly(_jobs: int) -> AbstractContextManager[Watch]:
     """A Watching that shows nothing."""
-    return nullcontext(unheard)
+    return nullcontext(ignore_reports)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from kelbo.errors import Damaged, NotSaved
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.reference import evenly
 from kelbo.experiments import Experiment
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.metrics import mean_and_error
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run, write_json
@@ -77,4 +77,4 @@ def bound_record(values: PerExample, split: str) -> dict[str, Any]:
 def with_error(values: np.ndarray) -> dict[str, float | None]:
     """The mean of values and its standard error, as JSON; the error is None for a single value."""
     mean, error = mean_and_error(values)
-    return {"mean": mean, "standard_error": known(error)}
+    return {"mean": mean, "standard_error": finite_or_none(error)}

@@ -7,7 +7,7 @@ from typing import Any
 from kelbo.evaluation.distances import clouds
 from kelbo.evaluation.reference import evenly, reference
 from kelbo.experiments import Experiment
-from kelbo.intervals import by_half_samples, known
+from kelbo.intervals import by_half_samples, finite_or_none
 from kelbo.metrics.frechet import frechet_of
 from kelbo.recipes.sets import split_of
 from kelbo.studies.study_features import Features
@@ -34,7 +34,7 @@ def distances(
         found[name] = {
             "called": network.distance,
             "value": spread.value,
-            "low": known(spread.low),
-            "high": known(spread.high),
+            "low": finite_or_none(spread.low),
+            "high": finite_or_none(spread.high),
         }
     return found

@@ -15,13 +15,13 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study_folder import Study
 from kelbo.sweeps.choice import choose
-from kelbo.sweeps.definition import lay, recipe_of, save_status
-from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.definition import prepare_sweep, recipe_of, save_status
+from kelbo.sweeps.engines import How
+from kelbo.sweeps.jobs import Job, Outcome, Watch, ignore_reports
 from kelbo.sweeps.lane import train_lane
 from kelbo.sweeps.queue import work_off
 from kelbo.sweeps.stackable import groups
 from kelbo.sweeps.stacked import work_off_stacked
-from kelbo.sweeps.way import How
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Entry:
         """ "done", "diverged", "failed", or "unfinished" if it was stopped or not begun; and why."""
         if self.steps >= self.wanted:  # it may have been given more since
             return "done", None
-        told = self.sweep.status(self.name) or {}
-        known = told.get("state")
-        return (known if known in ("diverged", "failed") else "unfinished"), told.get("error") or self._why_unfinished
+        status = self.sweep.status(self.name) or {}
+        state = status.get("state")
+        return (state if state in ("diverged", "failed") else "unfinished"), status.get("error") or self._why_unfinished
 
     @property
     def has_steps_to_do(self) -> bool:
@@ -96,7 +96,7 @@ def require_stackable(how: How, recipes: Sequence[Recipe]) -> None:
 
 
 class Planned(Protocol):
-    """A sweep as a study plans it, with the arguments of `lay`."""
+    """A sweep as a study plans it, with the arguments of `prepare_sweep`."""
 
     @property
     def name(self) -> str: ...
@@ -112,15 +112,15 @@ def lay_out(sweeps: Iterable[Planned], study: Study) -> dict[str, Recipe]:
     """Make or find the sweeps' folders. Returns every lane's recipe by its title. RunError if one holds another sweep."""
     recipes = {}
     for sweep in sweeps:
-        laid = lay(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
-        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in laid.lanes}
+        prepared = prepare_sweep(sweep.recipe, sweep.over, sweep.seeds, study.sweep(sweep.name), resume=True)
+        recipes |= {f"{sweep.name}/{lane.name}": lane.recipe for lane in prepared.lanes}
     return recipes
 
 
 def drawn_by_seed(folders: Iterable[Path]) -> bool:
     """Whether some of these sweeps draw test images by each lane's own seed, as earlier versions did."""
-    laid = [sweep for folder in folders if (sweep := Sweep(folder)).definition_path.exists()]
-    return any(getattr(recipe_of(sweep).data, "split_seed", 0) == "seed" for sweep in laid)
+    sweeps = [sweep for folder in folders if (sweep := Sweep(folder)).definition_path.exists()]
+    return any(getattr(recipe_of(sweep).data, "split_seed", 0) == "seed" for sweep in sweeps)
 
 
 def require_same_sweeps(recipes: Mapping[Path, Recipe]) -> None:
@@ -143,7 +143,7 @@ def train_entries(
     jobs: Sequence[tuple[Entry, Job]],
     beside: Sequence[Job] = (),
     *,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     workers: int | None = None,
     how: How = "auto",
 ) -> list[Outcome]:

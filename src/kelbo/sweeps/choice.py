@@ -70,14 +70,14 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
         if fabric.device.type == "cuda":
             torch.cuda.empty_cache()  # the queue's processes need it
     size = recipes[0].training.batch_size
-    together, queued = stacked * size * len(tried), alone * size * at_a_time(len(recipes), workers)
+    together, queued = stacked * size * len(tried), alone * size * lanes_at_once(len(recipes), workers)
     how = "stack" if together > queued else "queue"
     processes = f"{workers} process{'es' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''}"
     why = f"A short probe: stacked {together:,.0f} images/s, the queue's {processes} {queued:,.0f} images/s."
     return Choice(how, why, together, queued)
 
 
-def at_a_time(lanes: int, workers: int) -> float:
+def lanes_at_once(lanes: int, workers: int) -> float:
     """How many lanes the queue trains at a time, on average: in its last round some workers may be idle."""
     return lanes / -(-lanes // workers)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, failure_of, unheard
+from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, failure_of, ignore_reports
 from kelbo.sweeps.joining import Demand, has_accelerators, here, joined, require_ready, require_room
 from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
@@ -31,7 +31,7 @@ def work_off_on_ray(
     *,
     address: str | None = None,
     folder: Path | None = None,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     retries: int = 1,
     log: Callable[[str], Path] | None = None,
     cpus_per_job: float = 1,

@@ -12,7 +12,7 @@ from kelbo.recipes.files import continuing, differences, dump, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, grid
-from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.jobs import Job, Outcome, Watch, ignore_reports
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.queue import work_off
 
@@ -20,7 +20,7 @@ WorkOff = Callable[..., list[Outcome]]
 """`work_off`, or a function with its signature that sends the jobs elsewhere."""
 
 
-class Laid(NamedTuple):
+class PreparedSweep(NamedTuple):
     """A sweep's folder and its lanes."""
 
     sweep: Sweep
@@ -47,12 +47,14 @@ class Laid(NamedTuple):
         return (self.sweep.status(lane.name) or {}).get("state") == "diverged"
 
 
-def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *, resume: bool = False) -> Laid:
+def prepare_sweep(
+    recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *, resume: bool = False
+) -> PreparedSweep:
     """A sweep's folder for these lanes (see `grid`): made in a new or empty folder, or with resume opened as it was made.
 
     RunError if the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
     """
-    before = found(out) if resume and Sweep(out).definition_path.exists() else None
+    before = find_sweep(out) if resume and Sweep(out).definition_path.exists() else None
     recipe = recipe if before is None else continuing(recipe, recipe_of(before.sweep))
     lanes = grid(recipe, over, seeds)
     definition = {
@@ -62,7 +64,7 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
         "lanes": _lines(lanes),
     }
     if before is None:
-        return Laid(Sweep.create(out, definition), lanes)
+        return PreparedSweep(Sweep.create(out, definition), lanes)
     sweep = before.sweep
     if _lines(before.lanes) != definition["lanes"]:
         raise RunError(
@@ -70,14 +72,14 @@ def lay(recipe: Recipe, over: Sequence[str], seeds: Sequence[int], out: Path, *,
             f"{_changed(sweep, recipe)}. Resume it with its own lanes, or choose another folder.",
             remedy=("resume", "out"),
         )
-    return Laid(sweep, lanes)
+    return PreparedSweep(sweep, lanes)
 
 
-def found(out: Path) -> Laid:
+def find_sweep(out: Path) -> PreparedSweep:
     """The sweep in a folder. RunError if there is none."""
     sweep = Sweep.open(out)
-    told = sweep.definition()
-    return Laid(sweep, grid(recipe_of(sweep), told["over"], told["seeds"]))
+    definition = sweep.definition()
+    return PreparedSweep(sweep, grid(recipe_of(sweep), definition["over"], definition["seeds"]))
 
 
 def recipe_of(sweep: Sweep) -> Recipe:
@@ -86,9 +88,9 @@ def recipe_of(sweep: Sweep) -> Recipe:
 
 
 def train_lanes(
-    laid: Laid,
+    prepared: PreparedSweep,
     *,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     work: WorkOff = work_off,
     retry_diverged: bool = False,
     **how: Any,
@@ -98,17 +100,17 @@ def train_lanes(
     A lane that diverged is left alone: it would take the same steps again. retry_diverged: resume it from its last checkpoint
     anyway, because something other than its recipe has changed that rounds differently: the hardware, the versions, or
     whether lanes are stacked. work: runs the jobs, with the options `how`.
-    RunError if another process runs this sweep, or has laid another one here; Interrupted after a signal, once the running
+    RunError if another process runs this sweep, or has made another one here; Interrupted after a signal, once the running
     lanes are saved.
     """
-    sweep = laid.sweep
+    sweep = prepared.sweep
     with sweep.held(), _going_on(sweep):
-        if _lines(found(sweep.path).lanes) != _lines(laid.lanes):
+        if _lines(find_sweep(sweep.path).lanes) != _lines(prepared.lanes):
             raise RunError(
                 f"Another command has just created another sweep in {sweep.path}. Choose another folder.",
                 remedy=("out",),
             )
-        jobs = [Job(a.name, train_lane, (a.recipe, sweep.run(a.name).path)) for a in laid.to_train(retry_diverged)]
+        jobs = [Job(a.name, train_lane, (a.recipe, sweep.run(a.name).path)) for a in prepared.to_train(retry_diverged)]
 
         def keep(name: str, report: dict[str, Any]) -> None:
             save_status(sweep, name, report)
@@ -129,26 +131,26 @@ def save_status(sweep: Sweep, lane: str, report: dict[str, Any]) -> None:
         sweep.save_status(lane, status)
 
 
-def require_all_done(laid: Laid, outcomes: Sequence[Outcome] = ()) -> None:
+def require_all_done(prepared: PreparedSweep, outcomes: Sequence[Outcome] = ()) -> None:
     """SweepFailed if some lane is unfinished, with each one's reason: from its outcome, else from the folder."""
-    missing = laid.unfinished()
+    missing = prepared.unfinished()
     if not missing:
         return
     ended = {outcome.name: {"error": outcome.error, "remedy": outcome.remedy} for outcome in outcomes if outcome.error}
-    known = {lane.name: ended.get(lane.name) or laid.sweep.status(lane.name) or {} for lane in missing}
-    advice, remedy = _how_again(laid, len(missing))
+    known = {lane.name: ended.get(lane.name) or prepared.sweep.status(lane.name) or {} for lane in missing}
+    advice, remedy = _how_again(prepared, len(missing))
     raise SweepFailed(
-        f"{len(missing)} of {len(laid.lanes)} lanes did not finish. "
+        f"{len(missing)} of {len(prepared.lanes)} lanes did not finish. "
         + " ".join(f"[{name}: {status.get('error') or 'not begun'}]" for name, status in known.items())
-        + (f" Their output is in {laid.sweep.logs}." if laid.sweep.logs.is_dir() else "")
+        + (f" Their output is in {prepared.sweep.logs}." if prepared.sweep.logs.is_dir() else "")
         + f" {advice}",
         remedy=tuple(dict.fromkeys([*(code for each in known.values() for code in each.get("remedy", ())), *remedy])),
     )
 
 
-def _how_again(laid: Laid, missing: int) -> tuple[str, tuple[Remedy, ...]]:
+def _how_again(prepared: PreparedSweep, missing: int) -> tuple[str, tuple[Remedy, ...]]:
     """What to do about unfinished lanes, and the arguments for it."""
-    again, diverged = f"Resuming the sweep in {laid.sweep.path}", len(laid.diverged())
+    again, diverged = f"Resuming the sweep in {prepared.sweep.path}", len(prepared.diverged())
     if not diverged:
         return f"{again} tries them again.", ("resume",)
     if diverged < missing:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kelbo.intervals import known, of_replicates
+from kelbo.intervals import finite_or_none, of_replicates
 from kelbo.recipes.files import load
 from kelbo.runs import Run, Sweep
 from kelbo.runs.settings import flat
@@ -133,7 +133,7 @@ def _summary(group: list[LaneNumber], kept: list[LaneNumber], elsewhere: list[La
         if len(values) > 1:
             sd, (low, high) = float(values.std(ddof=1)), (score.low, score.high)
             low, high = np.clip((low, high), 0, 1).tolist() if units == {SHARE} else (low, high)
-            low, high = known(low), known(high)
+            low, high = finite_or_none(low), finite_or_none(high)
     return Summary(
         group[0].settings,
         group[0].quantity,

@@ -11,11 +11,13 @@ from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.seeds import seeded
+from kelbo.sweeps.engines import LaneOptions
 from kelbo.sweeps.stackable import stackable
-from kelbo.sweeps.way import Asked
 
 
-def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, inspect: Inspect = lambda _: None) -> None:
+def require_inputs(
+    recipes: Sequence[Recipe], out: Path, options: LaneOptions, *, inspect: Inspect = lambda _: None
+) -> None:
     """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
 
     Each data set is read and given to `inspect`, and each model that lanes train on it is built once. Data on another cluster
@@ -23,14 +25,14 @@ def require_inputs(recipes: Sequence[Recipe], out: Path, asked: Asked, *, inspec
     much, or a model does not fit the images. DataError if images are missing or broken.
     """
     Sweep.require_free(out)
-    asked.require_sound()
-    if asked.how == "stack":
+    options.require_sound()
+    if options.how == "stack":
         stackable(recipes)
-    if asked.on is not None:
+    if options.on is not None:
         from kelbo.sweeps.joining import require_open
 
-        require_open(asked.address)
-        if asked.address:
+        require_open(options.address)
+        if options.address:
             return
     for of_set in _parted(recipes, {"data"}):
         data = build.data(of_set[0])

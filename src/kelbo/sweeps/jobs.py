@@ -28,7 +28,7 @@ Watch = Callable[[str, dict[str, Any]], None]
 """Receives a job's name and a report: the job's own, or {"state": "begun" | "done" | "failed" | "again", …}."""
 
 
-def unheard(name: str, told: dict[str, Any]) -> None:
+def ignore_reports(name: str, report: dict[str, Any]) -> None:
     """A Watch that ignores its reports."""
 
 

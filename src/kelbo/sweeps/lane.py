@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kelbo.data.image_set import ImageSet, splits_told
+from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.distributed.fabric import Fabric
 from kelbo.experiments import train
 from kelbo.experiments.guards import require_same_recipe
@@ -40,19 +40,11 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
         print(f"warning: {text}", flush=True)
 
     def inspect(data: ImageSet) -> None:  # into the lane's log too
-        print(splits_told(data), flush=True)
+        print(describe_splits(data), flush=True)
 
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    train(
-        recipe,
-        folder,
-        resume=begun,
-        fabric=fabric,
-        sinks=[row],
-        hooks=[every(10, step), *hooks],
-        warn=warn,
-        inspect=inspect,
-    )
+    hooks = [every(10, step), *hooks]
+    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=hooks, warn=warn, inspect=inspect)
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:

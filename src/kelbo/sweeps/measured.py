@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.runs import Measurement, Run
 from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.settings import flat
@@ -88,14 +88,15 @@ def _of_journal(run: Run) -> Iterator[Number]:
     step = row.pop("step", None)
     for name, value in row.items():
         unit, source = JOURNAL.get(name, ("", BATCHES))
-        yield Number(name, known(value), unit, source, None if step is None else int(step), {})  # told by the recipe
+        # its conditions are in the recipe
+        yield Number(name, finite_or_none(value), unit, source, None if step is None else int(step), {})
 
 
 def _of_evaluation(measured: Measurement) -> Iterator[Number]:
-    record, source, conditions = measured.value, f"evaluation {measured.label}", _conditions(measured.told)
+    record, source, conditions = measured.value, f"evaluation {measured.label}", _conditions(measured.facts)
 
     def number(quantity: str, value: Any, unit: str) -> Number:
-        return Number(quantity, known(value), unit, source, measured.told["step"], conditions)
+        return Number(quantity, finite_or_none(value), unit, source, measured.facts["step"], conditions)
 
     entries = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
     entries |= {name: record["reconstruction"][name] for name in ("psnr", "ssim")}
@@ -114,11 +115,11 @@ def _of_evaluation(measured: Measurement) -> Iterator[Number]:
 
 
 def _of_scores(measured: Measurement) -> Iterator[Number]:
-    conditions, source = _conditions(measured.told), f"scores {measured.label}"
+    conditions, source = _conditions(measured.facts), f"scores {measured.label}"
     for quantity, entry, unit in _scores(measured.group, measured.value["scores"]):
         beside = {key: value for key, value in entry.items() if key not in RESULTS}
         found = conditions | _conditions(beside)
-        yield Number(quantity, known(entry["value"]), unit, source, measured.told["step"], found)
+        yield Number(quantity, finite_or_none(entry["value"]), unit, source, measured.facts["step"], found)
 
 
 def _scores(group: str, scores: Entry) -> Iterator[tuple[str, Entry, str]]:
@@ -142,8 +143,8 @@ def _scores(group: str, scores: Entry) -> Iterator[tuple[str, Entry, str]]:
         elif group == "images":
             clouds = {part: inner for part, inner in entry.items() if "value" in inner}
             features = dict(entry["features"])
-            told = {"images": features.pop("images"), "features": features}
-            yield from ((f"{part}.{name}", {**inner, **told}, _unit(group, part)) for part, inner in clouds.items())
+            common = {"images": features.pop("images"), "features": features}
+            yield from ((f"{part}.{name}", {**inner, **common}, _unit(group, part)) for part, inner in clouds.items())
 
 
 def _unit(group: str, name: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, unheard
+from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, ignore_reports
 from kelbo.sweeps.worker import work
 from kelbo.training.signals import Signals
 
@@ -48,7 +48,7 @@ def work_off(
     *,
     workers: int | None = None,
     threads: int | None = None,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     retries: int = 1,
     log: Callable[[str], Path] | None = None,
 ) -> list[Outcome]:
@@ -121,7 +121,7 @@ class _Queue:
         try:
             while worker.task and worker.connection.poll():
                 kind, content = worker.connection.recv()
-                if kind == "told":
+                if kind == "report":
                     self.ledger.watch(worker.task.job.name, content)
                 else:
                     self._ended(worker, *((content, None) if kind == "done" else (None, content)))

@@ -20,16 +20,16 @@ class Lines:
     """An actor that collects the jobs' reports since it was last asked, the newest value of each key by job."""
 
     def __init__(self) -> None:
-        self.told: dict[tuple[str, bool], Line] = {}
+        self.lines: dict[tuple[str, bool], Line] = {}
 
     def tell(self, name: str, line: Line) -> None:
         """Keep a line. A job's start is kept apart from its progress."""
-        self.told.setdefault((name, "state" in line), {}).update(line)
+        self.lines.setdefault((name, "state" in line), {}).update(line)
 
     def take(self) -> list[tuple[str, Line]]:
         """Every line, delivered once, in the order of the jobs' first reports."""
-        told, self.told = self.told, {}
-        return [(name, line) for (name, _), line in told.items()]
+        lines, self.lines = self.lines, {}
+        return [(name, line) for (name, _), line in lines.items()]
 
 
 class Machine(NamedTuple):

@@ -82,8 +82,8 @@ class _Telling:
         self.waiting: Line = {}
         self.last = 0.0
 
-    def __call__(self, told: Line) -> None:
-        self.waiting |= told
+    def __call__(self, report: Line) -> None:
+        self.waiting |= report
         if time.monotonic() - self.last >= TELL_EVERY:
             self.lines.tell.remote(self.name, self.waiting)
             self.waiting, self.last = {}, time.monotonic()

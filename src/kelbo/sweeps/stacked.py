@@ -20,7 +20,7 @@ from kelbo.machine import keep_freed_memory
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
-from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, stopped, unheard
+from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, ignore_reports, stopped
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.stackable import require_lanes, stackable
 from kelbo.sweeps.stacked_data import Pool
@@ -29,7 +29,7 @@ from kelbo.sweeps.stacked_step import StackedLane, Step
 from kelbo.training import Values
 from kelbo.training.signals import Signals
 
-TOLD_EVERY = 10
+REPORT_EVERY = 10
 """steps"""
 
 
@@ -39,7 +39,7 @@ def train_stacked(
     folders: Sequence[Path],
     *,
     names: Sequence[str] | None = None,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     fabric: Fabric | None = None,
     graph: bool = False,
 ) -> list[Outcome]:
@@ -74,7 +74,7 @@ def train_stacked(
 def work_off_stacked(
     jobs: Sequence[Job],
     *,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     log: Callable[[str], Path] | None = None,  # noqa: ARG001
 ) -> list[Outcome]:
     """`train_stacked` with the signature of `kelbo.sweeps.queue.work_off`, for jobs that train lanes. They write no logs."""
@@ -102,7 +102,7 @@ class _Member:
         with drawing_from(self.lane.source):
             for hook in self.hooks:
                 hook(state, values)
-        if state.step % TOLD_EVERY == 0:
+        if state.step % REPORT_EVERY == 0:
             self.tell({"step": state.step, "steps": self.steps})
         if state.step < self.steps:
             return False
@@ -146,8 +146,8 @@ class _Together:
             require_same_data(Run.open(folder), data)
         self.levels = data.levels
 
-        def tell(told: dict) -> None:
-            self.watch(name, {"steps": recipe.training.steps, **told})
+        def tell(report: dict) -> None:
+            self.watch(name, {"steps": recipe.training.steps, **report})
 
         run = running(recipe, folder, data, self.fabric, resume=resume, sinks=[tell], machine={"stacked lanes": lanes})
         self.members.append(_Member(name, runs.enter_context(run), tell))

@@ -145,9 +145,9 @@ def _short(paths: list[str]) -> dict[str, str]:
 def _caption(shown: Sequence[Summary], names: dict[tuple[str, str], str], notes: list[str]) -> str:
     of: dict[str, dict[str, None]] = {}
     for row in shown:
-        told = ", ".join(filter(None, (row.source, row.unit)))
-        of.setdefault(told, {})[names[row.quantity, row.source]] = None
-    lines = [f"{', '.join(quantities)}: {told}" for told, quantities in of.items()]
+        about = ", ".join(filter(None, (row.source, row.unit)))
+        of.setdefault(about, {})[names[row.quantity, row.source]] = None
+    lines = [f"{', '.join(quantities)}: {about}" for about, quantities in of.items()]
     return "\n".join([*lines, *(f"{_mark(number)} {note}" for number, note in enumerate(notes, start=1))])
 
 

@@ -43,8 +43,8 @@ def _result(job: Job, log: Path | None, connection: Connection) -> tuple[str, An
 
 
 def _called(job: Job, connection: Connection) -> tuple[str, Any]:
-    def tell(told: dict[str, Any]) -> None:
-        connection.send(("told", told))
+    def tell(report: dict[str, Any]) -> None:
+        connection.send(("report", report))
 
     try:
         return "done", job.call(*job.arguments, tell=tell)

@@ -124,7 +124,7 @@ def test_of_a_finished_study_nothing_is_expected(study, tiny, monkeypatch):
 
 def test_sweeps_that_were_begun_before_their_study_are_taken_up(study, tiny, tmp_path):
     (tmp_path / "mpi3d-conv").mkdir()
-    assert begin(tiny.plan(), tmp_path).told()["budget"] == "tiny"
+    assert begin(tiny.plan(), tmp_path).record()["budget"] == "tiny"
 
 
 def test_two_processes_do_not_work_on_one_study(study, tiny):
@@ -206,7 +206,7 @@ def test_a_signal_stops_the_study_and_says_how_it_goes_on(tiny, tmp_path):
     assert threading.current_thread() is threading.main_thread()
     with pytest.raises(Interrupted, match="SIGINT.*same command"):
         reproduce(tiny.plan(), out, workers=1, watching=until_it_trains)
-    assert Study(out).told()["seconds"]["training"] > 0
+    assert Study(out).record()["seconds"]["training"] > 0
     assert not (out / "report.html").exists()
     with Study(out).held():
         pass  # it let go

@@ -11,7 +11,7 @@ import numpy as np
 
 from kelbo.data.images import Images
 from kelbo.experiments import Experiment
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.metrics import Score, of_replicates
 
 NAMES = {"pca": "PCA", "ica": "ICA"}
@@ -118,7 +118,7 @@ SMALL = Effort(linear_steps=6_000, mlp_steps=300, mig_rows=2_000, encoded=3_000,
 def value_of(score: Score, unit: str) -> Value:
     """A score as JSON has it; an accuracy's interval ends at 0 and 1."""
     least, most = (0.0, 1.0) if unit == "accuracy" else (-math.inf, math.inf)
-    low, high = (known(float(np.clip(end, least, most))) for end in (score.low, score.high))
+    low, high = (finite_or_none(float(np.clip(end, least, most))) for end in (score.low, score.high))
     return {"value": float(score.value), "low": low, "high": high}
 
 
@@ -137,7 +137,7 @@ def compared(label: str, published: Sequence[float], corrected: Sequence[float],
 def measured(mean: float, standard_error: float | None) -> Value:
     """A mean over many examples with its normal 95 % interval; none if the error does not exist (None or NaN)."""
     margin = 1.96 * (math.nan if standard_error is None else standard_error)
-    return {"value": mean, "low": known(mean - margin), "high": known(mean + margin)}
+    return {"value": mean, "low": finite_or_none(mean - margin), "high": finite_or_none(mean + margin)}
 
 
 def entry(name: str, subject: Subject | None, rows: list[Row], note: str = "") -> Entry:

@@ -22,10 +22,10 @@ from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save
 from kelbo.studies.kept import fingerprint, keep, parts_in
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.study_lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
+from kelbo.sweeps.engines import How
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import workers_here
-from kelbo.sweeps.way import How
 
 WHOLE = "study"
 """the group of what is measured of no lane and no baseline"""
@@ -117,7 +117,7 @@ def reproduce(
 def _asked_so_far(plan: Plan, study: Study) -> Plan:
     """The plan of this command and those before it, and through the features that one of them named: numbers that are there
     stay on the page when less is asked for."""
-    told, so_far = study.told(), plan.only
+    told, so_far = study.record(), plan.only
     if "asked" in told:
         so_far = told["asked"]
     elif study.results_path.exists():  # of a study that was begun before it was kept what was asked for

@@ -29,7 +29,7 @@ def results_of(
     faults: by a lane's title, why it could not be measured whole. measured: "quirks" and "identity".
     """
     lanes = [_lane(plan, study, entry, faults.get(entry.title)) for entry in entries]
-    told = study.told()
+    told = study.record()
     seconds = told.get("seconds", {})
     quirks = [*measured["quirks"], *(distances(lanes, as_published=plan.as_published) if plan.wants("quirks") else [])]
     return {

@@ -17,9 +17,9 @@ from kelbo.studies import study_lanes as lanes
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.study_features import Features
 from kelbo.studies.study_lanes import train_entries
-from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.engines import How
+from kelbo.sweeps.jobs import Job, Outcome, Watch, ignore_reports
 from kelbo.sweeps.lane import Tell, finished, train_lane
-from kelbo.sweeps.way import How
 from kelbo.training import every
 
 
@@ -93,7 +93,7 @@ def train(
     study: Study,
     todo: Sequence[Entry],
     *,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     workers: int | None = None,
     how: How = "auto",
 ) -> list[Outcome]:

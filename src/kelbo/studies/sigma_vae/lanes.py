@@ -12,9 +12,9 @@ from kelbo.studies import study_lanes as lanes
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.study_lanes import train_entries
-from kelbo.sweeps.jobs import Job, Outcome, Watch, unheard
+from kelbo.sweeps.engines import How
+from kelbo.sweeps.jobs import Job, Outcome, Watch, ignore_reports
 from kelbo.sweeps.lane import train_lane
-from kelbo.sweeps.way import How
 
 SLOW = ("categorical", "logistic_mixture", "bitwise_categorical")
 """decoders whose steps take the longest: they go first, so that none is waited for at the end"""
@@ -42,7 +42,7 @@ def train(
     study: Study,
     todo: Sequence[Entry],
     *,
-    watch: Watch = unheard,
+    watch: Watch = ignore_reports,
     workers: int | None = None,
     how: How = "auto",
 ) -> list[Outcome]:

@@ -17,7 +17,7 @@ from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import COUNT
 from kelbo.experiments import Experiment, open_run
 from kelbo.experiments.diagnosis import CONSTANT
-from kelbo.intervals import known
+from kelbo.intervals import finite_or_none
 from kelbo.metrics import mean_and_error
 from kelbo.objectives.equivalents import equivalents
 from kelbo.recipes.sets import split_of
@@ -181,7 +181,7 @@ def _bits(experiment: Experiment, wants: Wants) -> dict[str, Any] | None:
     values = _measured(experiment, wants.split, wants.images, dequantized=not mass)
     dims = math.prod(data.shape)
     mean, error = (bits_per_dim(nats, dims) for nats in mean_and_error(values.distortion + values.rate))
-    return {"value": mean, "standard_error": known(error), "dequantized": not mass}
+    return {"value": mean, "standard_error": finite_or_none(error), "dequantized": not mass}
 
 
 def _distances(experiment: Experiment, wants: Wants) -> dict[str, Any]:

@@ -30,9 +30,9 @@ from kelbo.studies.study_lanes import (
     require_stackable,
     unfinished,
 )
+from kelbo.sweeps.engines import How
 from kelbo.sweeps.jobs import Job, Outcome
 from kelbo.sweeps.queue import workers_here
-from kelbo.sweeps.way import How
 
 SWEEPS = (DECODERS, BETAS, PUBLISHED)
 
@@ -82,7 +82,7 @@ def _require_same_sweeps(plan: Plan, study: Study) -> None:
 
 def _with_features(plan: Plan, study: Study) -> Plan:
     """The plan with the features that an earlier command named, where this one names none."""
-    return replace(plan, features=plan.features or study.told().get("features"))
+    return replace(plan, features=plan.features or study.record().get("features"))
 
 
 def expected(plan: Plan, out: Path, workers: int | None = None) -> TimeEstimate:
@@ -158,7 +158,7 @@ def reproduce(
 
 def _asked_so_far(plan: Plan, study: Study) -> Plan:
     """The plan of this command and those before it: numbers that are there stay on the page when less is asked for."""
-    before = [Asked(*(names and tuple(names) for names in one)) for one in study.told().get("asked", ())]
+    before = [Asked(*(names and tuple(names) for names in one)) for one in study.record().get("asked", ())]
     return plan.asking([*before, *plan.asked])
 
 

@@ -35,7 +35,7 @@ def results_of(
     plan: Plan, study: Study, entries: list[Entry], faults: dict[str, str], features: Features | None
 ) -> dict[str, Any]:
     """The study's numbers as tables, figures and claims are made of. faults: by a lane's title, why not all was measured."""
-    told = study.told()
+    told = study.record()
     seconds = told.get("seconds", {})
     measured = {entry.title: _parts(plan, study, entry, features) for entry in entries}
     distances = [parts[wants.distances] for wants, parts in measured.values() if wants.distances in parts]

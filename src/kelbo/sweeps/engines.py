@@ -19,7 +19,7 @@ LEAST = 0.01
 """smallest share of a processor or an accelerator that a lane may ask for"""
 
 
-class Asked(NamedTuple):
+class LaneOptions(NamedTuple):
     """What a user asks for.
 
     how      "auto" stacks if the lanes can be stacked and a short probe measures it faster than the queue
@@ -79,44 +79,44 @@ class Asked(NamedTuple):
 
 
 class LaneEngine(NamedTuple):
-    """work: trains lanes, with the signature of `work_off`. told: how and why, in one line."""
+    """work: trains lanes, with the signature of `work_off`. description: how and why, in one line."""
 
     work: Callable[..., list[Outcome]]
-    told: str
+    description: str
 
 
-def way(recipes: Sequence[Recipe], folder: Path, asked: Asked) -> LaneEngine:
+def engine_for(recipes: Sequence[Recipe], folder: Path, options: LaneOptions) -> LaneEngine:
     """How to train these lanes, whose folders lie in `folder`. RecipeError if lanes that should be stacked differ too much."""
-    asked.require_sound()
-    if asked.on is not None:
-        return _on_cluster(folder, asked)
-    if asked.how == "stack":
+    options.require_sound()
+    if options.on is not None:
+        return _on_cluster(folder, options)
+    if options.how == "stack":
         return _stacked(recipes, "stacked as one program")
-    queue = partial(work_off, workers=asked.workers)
-    if asked.how == "auto" and len(recipes) > 1:
+    queue = partial(work_off, workers=options.workers)
+    if options.how == "auto" and len(recipes) > 1:
         from kelbo.sweeps.choice import choose
 
-        choice = choose(recipes, workers=asked.workers)
+        choice = choose(recipes, workers=options.workers)
         return (
             _stacked(recipes, f"stacked: {choice.why}")
             if choice.how == "stack"
             else LaneEngine(queue, f"queue: {choice.why}")
         )
-    count = asked.workers or workers_here(len(recipes))
+    count = options.workers or workers_here(len(recipes))
     return LaneEngine(queue, f"queue of {count} process{'es' if count > 1 else ''}")
 
 
-def _stacked(recipes: Sequence[Recipe], told: str) -> LaneEngine:
+def _stacked(recipes: Sequence[Recipe], description: str) -> LaneEngine:
     from kelbo.sweeps.stackable import stackable
     from kelbo.sweeps.stacked import work_off_stacked
 
     stackable(recipes)
-    return LaneEngine(work_off_stacked, told)
+    return LaneEngine(work_off_stacked, description)
 
 
-def _on_cluster(folder: Path, asked: Asked) -> LaneEngine:
+def _on_cluster(folder: Path, options: LaneOptions) -> LaneEngine:
     from kelbo.sweeps.cluster import work_off_on_ray
 
-    share = {"cpus_per_job": 1 if asked.cpus is None else asked.cpus, "gpus_per_job": asked.gpus}
-    work = partial(work_off_on_ray, address=asked.address, folder=folder, **share)
-    return LaneEngine(work, f"queue on {f'Ray at {asked.address}' if asked.address else 'a Ray on this machine'}")
+    share = {"cpus_per_job": 1 if options.cpus is None else options.cpus, "gpus_per_job": options.gpus}
+    work = partial(work_off_on_ray, address=options.address, folder=folder, **share)
+    return LaneEngine(work, f"queue on {f'Ray at {options.address}' if options.address else 'a Ray on this machine'}")
