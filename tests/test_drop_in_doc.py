@@ -48,4 +48,6 @@ def test_images_on_another_range_are_told_as_in_the_unit_interval(names):
 
 def test_every_example_that_it_names_is_there_and_named():
     named = set(re.findall(r"`(\w+\.py)`", PAGE))
-    assert named == {path.name for path in (ROOT / "examples").glob("*.py")}
+    own = set(re.findall(r"`examples/(\w+\.py)`", (ROOT / "docs/own-models.md").read_text()))
+    assert own
+    assert named | own == {path.name for path in (ROOT / "examples").glob("*.py")}

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kelbo.distributed.signals import Signals
 from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, failure_of, ignore_reports
 from kelbo.sweeps.joining import Demand, has_accelerators, here, joined, require_ready, require_room
 from kelbo.sweeps.ray_machine import Line, Lines
 from kelbo.sweeps.ray_worker import Ended, work
-from kelbo.training.signals import Signals
 
 LOOK = 0.3
 """seconds between two looks at the jobs' reports"""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from kelbo.distributed.signals import Signals
 from kelbo.errors import (
     DataError,
     Divergence,
@@ -19,7 +20,6 @@ from kelbo.errors import (
     message,
     remedy,
 )
-from kelbo.training.signals import Signals
 
 FINAL = (RecipeError, DataError, RunError, Divergence, ScoreError)
 """errors that would happen again: such a job is not retried"""

@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
+from kelbo.distributed.signals import Signals
 from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, ignore_reports
 from kelbo.sweeps.worker import work
-from kelbo.training.signals import Signals
 
 MEMORY = 2 * 2**30
 """bytes of memory that are reserved for a worker"""

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.signals import Signals
 from kelbo.eager import plain_autograd
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
 from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
@@ -27,7 +28,6 @@ from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
 from kelbo.sweeps.stacked_step import StackedLane, Step
 from kelbo.training import Values
-from kelbo.training.signals import Signals
 
 REPORT_EVERY = 10
 """steps"""

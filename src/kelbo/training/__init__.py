@@ -6,8 +6,8 @@ from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
 from kelbo.training.loggers import TensorBoard
 from kelbo.training.loop import Hook, every, fit
 from kelbo.training.schedules import Constant, Cosine, Drop, Schedule
-from kelbo.training.signals import StopOnSignal
 from kelbo.training.state import TrainState
+from kelbo.training.stopping import StopOnSignal
 from kelbo.training.update import LossUpdate, Update, Values
 
 __all__ = [
