@@ -32,6 +32,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.training import TrainState
 
 LEVELS, SIDE, BATCH, LATENTS, WORLD, PARTS = 16, 4, 8, 3, 2, 4
+BETWEEN = 0.116  # nats
 SMALL = ["model.network.width=8", f"model.latents={LATENTS}", f"training.batch_size={BATCH}"]
 
 
@@ -63,7 +64,9 @@ def options(spec: type) -> list[list[str]]:
 def cases() -> dict[str, list[str]]:
     likelihoods = [chosen for spec in specs(Recipe.model_fields["likelihood"]) for chosen in options(spec)]
     objectives = [spec.model_fields["kind"].default for spec in specs(Recipe.model_fields["objective"])]
-    bent = {"capacity": ["objective.gamma=10"], "beta": ["objective.beta=3", "objective.warmup=0"]}
+    # a capacity between the rates of the batch's halves, so that each alone would be on another side of the bend
+    between = ["objective.gamma=10", f"objective.capacity={BETWEEN}", "objective.steps=1"]
+    bent = {"capacity": between, "beta": ["objective.beta=3", "objective.warmup=0"]}
     first, *others = [[f"objective.kind={kind}", *bent.get(kind, [])] for kind in objectives]
     by_bound = [chosen for chosen in likelihoods if "likelihood.kind=optimal_gaussian" in chosen] + likelihoods[:1]
     made = [[*chosen, *first] for chosen in likelihoods] + [[*c, *o] for c, o in product(by_bound, others)]
@@ -91,9 +94,10 @@ def step(fabric: Fabric, settings: list[str], images: ImageSet, parts: int) -> t
     noise = torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1))[own]
     draws = cycle(noise.chunk(parts))  # a pass ahead of the gradients draws the same
     gaussian.standard_normal = lambda like: next(draws).to(like)
-    state = TrainState(wrapped, {"model": optimizer}, build.objective(recipe).initial())
+    second = {"step": torch.ones((), dtype=torch.int64)}  # by which the capacity has risen
+    state = TrainState(wrapped, {"model": optimizer}, second)
     means = build.update(recipe, fabric)(state, Batch(images.train.spread(BATCH)[own]).as_intensities(LEVELS))
-    assert state.objective_state["step"] == 1
+    assert state.objective_state["step"] == 2
     told = [means[name] for name in ("loss", "distortion", "rate")] + list(model.likelihood.buffers())
     slopes = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]
     return torch.cat(slopes), torch.stack([value.double() for value in told])
@@ -168,6 +172,15 @@ def assert_near(one, other, name):
     assert first.norm() > 0
     assert float((first - second).norm() / first.norm()) < 1e-5
     torch.testing.assert_close(other[f"told, {name}"], one[f"told, {name}"], rtol=1e-5, atol=1e-5)
+
+
+def test_the_bend_of_capacity_lies_between_the_halves_of_the_batch():
+    images = data()
+    torch.manual_seed(0)
+    model = build.model(change(find("digits"), SMALL), images)
+    posterior = model.posterior(Batch(images.train.spread(BATCH)).as_intensities(LEVELS))
+    dark, bright = (float(rate.detach().mean()) for rate in model.prior.kl(posterior).sum(1).chunk(2))
+    assert bright < BETWEEN < dark
 
 
 def test_the_law_speaks_of_every_likelihood_and_of_its_options():

@@ -17,6 +17,7 @@ def over_processes(fabric: Fabric, bound: Bound) -> Bound:
     """
     if fabric.world_size == 1:
         return bound
+    # the reduction writes into its argument, so what it is given must not be used again
     return shifted(bound, torch.as_tensor(fabric.all_reduce(means_of(bound), reduce_op="mean")))
 
 
