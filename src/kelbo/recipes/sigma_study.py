@@ -53,9 +53,9 @@ class Set(NamedTuple):
     batch_size: int = 128
 
 
-def _epochs(images: int, batch_size: int = 128) -> int:
-    """Steps of 10 epochs, the last batch of each a short one."""
-    return EPOCHS * -(-images // batch_size)
+def _epochs(images: int) -> int:
+    """Steps of 10 epochs of batches of 128, the last batch of each a short one."""
+    return EPOCHS * -(-images // 128)
 
 
 SETS: dict[str, Set] = {

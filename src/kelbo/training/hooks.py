@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -37,9 +38,9 @@ def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
         state.ema.update(state.network, state.step)
 
 
+@dataclass(eq=False)
 class Scalars:
-    """Means of the values of all steps, handed to sinks after steps n, 2n, … and `last`; stops a run if one of
-    these is not finite.
+    """Means of the values of all steps, given to sinks after steps n, 2n, … and `last`; stops a run if a value is not finite.
 
     n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. A step that is
     validated has a row too, with the numbers of the validation images.
@@ -48,26 +49,21 @@ class Scalars:
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
     """
 
-    def __init__(
-        self,
-        fabric: Fabric,
-        run: Run,
-        objective: Objective | None,
-        probe: Batch,
-        trained: Batch,
-        batch_size: int,
-        interval: int,
-        sinks: Sequence[Sink],
-        last: int | None = None,
-        guard: int = 10,
-        validation: Validation | None = None,
-    ) -> None:
-        self.fabric, self.run, self.objective = fabric, run, objective
-        self.probe, self.trained = probe, trained
-        self.batch_size, self.interval, self.guard, self.sinks, self.last = batch_size, interval, guard, sinks, last
-        self.validation = validation
+    fabric: Fabric
+    run: Run
+    objective: Objective | None
+    probe: Batch
+    trained: Batch
+    batch_size: int
+    interval: int
+    sinks: Sequence[Sink]
+    last: int
+    validation: Validation | None
+    guard: int = 10
+
+    def __post_init__(self) -> None:
         self.names: tuple[str, ...] = ()  # of the table's columns, as the first step has them
-        self.table = torch.zeros(0, 0, device=fabric.device)
+        self.table = torch.zeros(0, 0, device=self.fabric.device)
         self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
         self.since = time.perf_counter()
