@@ -42,7 +42,7 @@ class Likelihood(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.looked_at: set[bool] = set()  # modes (training or not) in which images were checked to be intensities
+        self.checked_modes: set[bool] = set()  # modes (training or not) in which images were checked to be intensities
 
     kind: ClassVar[Literal["density", "mass"]]
     support: ClassVar[Literal["levels", "real", "unit"]]

@@ -50,7 +50,7 @@ def case(request):
     x = torch.randint(0, levels, (4, 3, 5, 5)) / (levels - 1)
     output = torch.randn(4, likelihood.output_channels(3), 5, 5)
     likelihood.train().log_prob(x, output)
-    likelihood.eval().looked_at.clear()
+    likelihood.eval().checked_modes.clear()
     return likelihood, x, output
 
 

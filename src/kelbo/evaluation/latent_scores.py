@@ -36,8 +36,8 @@ def no_parts(model: Model) -> str | None:
 def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[str, Any]:
     """The rate's three parts, the marginal KL and the active units, as JSON, nats per image.
 
-    Of a split of more than 20,000 images so many are taken, spread evenly; z is drawn from the posteriors of 5,000 at the
-    most. ScoreError if the rate of such a model has no such parts.
+    At most 20,000 images of the split are taken, spread evenly; z is drawn from the posteriors of at most 5,000.
+    ScoreError if the rate of such a model has no such parts.
     """
     if reason := no_parts(model):
         raise ScoreError(reason)

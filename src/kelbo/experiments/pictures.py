@@ -70,9 +70,7 @@ def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float
 
 
 def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:
-    """Sweeps of the factors of a set that has them, as images and, if there is one vector of latents, as codes; none of another
-    set. again: see `measure`.
-    """
+    """Sweeps of the set's factors as images and, if there is one vector of latents, as codes; [] if it has no factors."""
     whole = experiment.data.whole
     if whole is None:
         return []

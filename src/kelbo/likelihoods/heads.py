@@ -83,7 +83,7 @@ def require_intensities(likelihood: Likelihood, x: Tensor) -> None:
     Only the first batch in training mode and the first in evaluation mode are checked, since the check waits for the
     accelerator.
     """
-    if likelihood.training in likelihood.looked_at or not has_values(x):
+    if likelihood.training in likelihood.checked_modes or not has_values(x):
         return
     low, high = (float(end) for end in x.detach().float().aminmax())
     if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):  # so that NaN is refused too
@@ -91,7 +91,7 @@ def require_intensities(likelihood: Likelihood, x: Tensor) -> None:
             f"{type(likelihood).__name__} needs intensities in [0, 1]; these images range from {low:.4g} to {high:.4g}. "
             "Pass (x + 1) / 2 for images on [-1, 1], x / 255 for 8-bit levels; the images are log_prob's first argument."
         )
-    likelihood.looked_at.add(likelihood.training)
+    likelihood.checked_modes.add(likelihood.training)
 
 
 def choose(log_probs: Tensor) -> Tensor:
