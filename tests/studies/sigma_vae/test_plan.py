@@ -47,7 +47,7 @@ def test_all_decoders_and_the_grid_are_trained_and_the_sigma_vae_with_more_seeds
 def test_a_decoder_that_cannot_speak_of_the_images_is_left_out_with_the_reason():
     left = dict(plan().left_out)
     assert set(left) == {"bitwise_categorical", "logistic_mixture"}
-    assert "these images have 17" in left["logistic_mixture"]
+    assert "these have 17" in left["logistic_mixture"]
 
 
 def test_a_decoder_with_more_outputs_than_the_budget_allows_is_left_out():
