@@ -1,7 +1,6 @@
 """A run that uses another one's model names it by path and weights, and holds a copy of it."""
 
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +8,7 @@ import torch
 from kelbo.bound import Batch
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.parts import Parts
 from kelbo.models import VAE
 from kelbo.recipes import build, change, dump, find
 from kelbo.recipes.files import parse_text
@@ -36,8 +36,7 @@ def model(recipe, images, runs):
     return Beside(plain, runs["primary"]) if runs else plain
 
 
-PARTS = SimpleNamespace(**{name: getattr(build, name) for name in ("data", "optimizers", "update", "objective")})
-PARTS.model = model
+PARTS = Parts(model=model)
 
 
 @pytest.fixture(scope="module")

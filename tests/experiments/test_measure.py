@@ -1,16 +1,21 @@
 """One way from a run to a number: what the folder has is not computed again, and is of the very weights that were opened."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.records import evaluations
 
+from kelbo.errors import RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments import measure as measuring
 from kelbo.experiments.measure import measure
+from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.scoring import score_run
-from kelbo.recipes import change, find
+from kelbo.models import VAE
+from kelbo.protocols import NOTHING
+from kelbo.recipes import build, change, find
 from kelbo.runs import Run
 
 SMALL = ["model.network.width=16", "model.latents=3", "training.batch_size=32", "training.checkpoint_every=4"]
@@ -90,3 +95,46 @@ def test_a_score_that_is_kept_is_not_computed_again(run, monkeypatch):
     assert score_run(open_run(run.path), ["latents", "calibration"]) == found
     with pytest.raises(pytest.fail.Exception):
         score_run(open_run(run.path), ["latents"], again=True)
+
+
+# ── a model of one's own ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Brighter(VAE):
+    """Has the weights of a VAE and means something else by them."""
+
+    def decode(self, latents, given=NOTHING, *, temperature=1.0):
+        return super().decode(latents, given, temperature=temperature) + 2
+
+
+def brighter(recipe, images, runs):
+    plain = build.model(recipe, images)
+    return Brighter(plain.encoder, plain.decoder, plain.likelihood, plain.event, plain.latent_dims)
+
+
+OWN = Parts(model=brighter)
+
+
+@pytest.fixture(scope="module")
+def brighter_run(tmp_path_factory):
+    recipe = change(find("digits"), [*SMALL, "training.steps=4"])
+    return train(recipe, tmp_path_factory.mktemp("own") / "run", parts=OWN)
+
+
+def test_a_run_of_ones_own_is_never_taken_for_the_recipes(brighter_run):
+    recipe = change(find("digits"), [*SMALL, "training.steps=8"])
+    for take in (lambda: open_run(brighter_run.path), lambda: train(recipe, brighter_run.path, resume=True)):
+        with pytest.raises(RunError, match="Brighter"):
+            take()
+
+
+def test_equal_weights_of_another_model_or_version_have_measurements_of_their_own(brighter_run):
+    own = open_run(brighter_run.path, parts=OWN)
+    means = [
+        evaluate_run(one)["elbo"]["mean"]
+        for one in (own, replace(own, parts=replace(OWN, version="2")), replace(own, parts=BUILD))
+    ]
+    kept = brighter_run.measurements.all("evaluation")
+    assert len(means) == len({one.key for one in kept}) == 3
+    assert len({one.weights for one in kept}) == 1
+    assert {one.settings.get("model") for one in kept} == {"Brighter", "Brighter 2", None}

@@ -119,6 +119,23 @@ def test_of_one_label_the_newest_step_is_shown_unless_weights_are_asked_for(run)
     assert run.measurements.newest("latents") == []
 
 
+def score(run, name, weights, step, **settings):
+    value = {"scores": {name: {"value": step}}}
+    told = Measurement(f"codes.{name}", {"codes": 100, **settings}, weights, value, "codes", {"step": step})
+    return run.measurements.keep(told)
+
+
+@pytest.mark.parametrize(
+    ("weights", "step", "settings"), [("old", 60, {}), ("new", 80, {"codes": 50}), ("newer", 80, {})]
+)
+def test_scores_of_other_weights_or_settings_are_no_part_of_a_record(run, weights, step, settings):
+    score(run, "dci", weights, step - 20, **settings)
+    score(run, "mig", "new", 60 if weights == "newer" else 80)
+    score(run, "sap", "new", 60 if weights == "newer" else 80)
+    asked = "new" if weights == "newer" else None
+    assert set(records(run.measurements.newest(weights=asked), asked)["codes"]["scores"]) == {"mig", "sap"}
+
+
 def test_arrays_come_back_as_they_were(run):
     arrays = {"images": np.arange(12, dtype=np.uint8).reshape(3, 4), "shares": np.array([0.5])}
     kept = run.measurements.keep(MEASURED, arrays)

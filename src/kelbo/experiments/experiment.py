@@ -20,10 +20,7 @@ from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.evaluation.sigma import SolvedSigma
 from kelbo.experiments.companions import require_weights
-from kelbo.experiments.guards import (
-    outline_of,
-    require_same_data,
-)
+from kelbo.experiments.guards import outline_of, require_own_parts, require_same_data
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
@@ -83,9 +80,13 @@ class Experiment:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How the weights were opened: the part of every measurement's settings that is the experiment's own."""
+        """How the weights were opened: the part of every measurement's settings that is the experiment's own.
+
+        model: the class and version of one of the user's, which equal weights would not tell from the recipe's.
+        """
         solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
-        return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved}
+        own = {"model": f"{type(self.model).__name__} {self.parts.version}".strip()} if self.parts.own else {}
+        return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved, **own}
 
     @property
     def circumstances(self) -> dict[str, Any]:
@@ -170,12 +171,14 @@ def open_run(
     weights' moving average if the run kept one. A solved σ is that of the opened weights, from training images: kept with the
     checkpoint at the end of training, else estimated here. data_root: where the data are now, if they were moved. fabric: all
     of several processes have the checkpoint that the first one reads. read_data: if False, read the data when first needed.
+    parts: those that it was trained with, if they are your own.
 
-    Raises RunError if `path` is no run, has no checkpoint or its data have changed, DataError if they are gone, RecipeError if
-    there is no such device.
+    Raises RunError if `path` is no run, has no checkpoint, needs parts of your own or its data have changed, DataError if they
+    are gone, RecipeError if there is no such device.
     """
     keep_freed_memory()
     run = Run.open(path)
+    require_own_parts(run, parts)
     recipe = load(run.recipe_path, kept=True)
     place = find_device(device)
     if data_root is not None:

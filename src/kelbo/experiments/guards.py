@@ -7,6 +7,7 @@ from pathlib import Path
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
+from kelbo.experiments.parts import Parts
 from kelbo.recipes.build import Outline
 from kelbo.recipes.files import continuing, differences, load
 from kelbo.recipes.schema import Recipe
@@ -43,6 +44,15 @@ def require_same_recipe(recipe: Recipe, out: Path) -> Recipe:
             "may be raised, under a constant schedule), or train the new one in another folder."
         )
     return recipe
+
+
+def require_own_parts(run: Run, parts: Parts) -> None:
+    """RunError if the run was trained with parts of the user's and these are the recipe's: that would be another model."""
+    if not parts.own and (model := run.own_model):
+        raise RunError(
+            f"{run.path} was trained with parts of your own (its model is a {model}), which its recipe does not describe. "
+            "Open it from Python with these parts: open_run(path, parts=...)."
+        )
 
 
 def require_same_data(run: Run, data: ImageSet) -> None:

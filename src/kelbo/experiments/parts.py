@@ -26,6 +26,7 @@ class Parts:
     optimizers  by the name of what each moves
     update      one step of training
     objective   what weighs the rate; gives None if the update has no such thing
+    version     of what is yours: part of every measurement's key, so change it when the same weights come to mean another model
     """
 
     data: Callable[[Recipe], ImageSet] = build.data
@@ -33,6 +34,12 @@ class Parts:
     optimizers: Callable[[Recipe, Model], dict[str, Optimizer]] = build.optimizers
     update: Callable[[Recipe, Fabric], Update] = build.update
     objective: Callable[[Recipe], Objective | None] = build.objective
+    version: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether something here is the user's, of which the recipe does not tell."""
+        return self != BUILD
 
 
 BUILD = Parts()

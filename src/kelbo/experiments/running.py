@@ -202,8 +202,8 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping
 
 
 def _described(state: TrainState, parts: Parts) -> dict[str, Any]:
-    """own: whether it is a model of the user's, of which the recipe does not tell."""
-    return {"class": type(state.network).__name__, "groups": state.network.groups, "own": parts is not BUILD}
+    """own: whether the run has parts of the user's, of which the recipe does not tell."""
+    return {"class": type(state.network).__name__, "groups": state.network.groups, "own": parts.own}
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:

@@ -10,6 +10,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import failing_together, once
 from kelbo.eager import plain_autograd
 from kelbo.experiments.guards import (
+    require_own_parts,
     require_same_data,
     require_same_precision,
     require_same_recipe,
@@ -49,8 +50,8 @@ def train(
     σ is not its error, say) as text, once; the run keeps them too. inspect is given the images, read before anything is made.
     parts: make model, data and update of the recipe.
 
-    Raises RunError (the folder exists; nothing to resume; another recipe), DataError, RecipeError, Divergence, and
-    Interrupted after a signal, once the present step is saved. Several processes raise one error, of the first to fail.
+    Raises RunError (the folder exists; nothing to resume; another recipe or other parts), DataError, RecipeError, Divergence,
+    and Interrupted after a signal, once the present step is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
@@ -73,6 +74,7 @@ def _train(
     require_whole_shares(recipe, fabric.world_size)
     if resume:
         recipe = require_same_recipe(recipe, out)
+        require_own_parts(Run.open(out), parts)
     else:
         once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
     data = parts.data(recipe)

@@ -59,25 +59,19 @@ class Shown:
             )
         return found
 
-    @property
-    def own_model(self) -> str | None:
-        """The class of a model that the recipe does not describe; None of one that it does."""
-        found = self.run.provenance().get("model")
-        return found["class"] if isinstance(found, dict) and found.get("own") else None
-
     def rows(self) -> list[Row]:
         """The journal up to the page's checkpoint: a run that trains on has later rows."""
         return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]
 
     def records(self) -> dict[str, Record]:
         """All evaluations by label: of the page's weights if there is one, else of the newest step."""
-        return records(self.run.measurements.newest("evaluation", weights=self.page.weights)) | {
-            self.parts["evaluation"].label: self.test
-        }
+        newest = self.run.measurements.newest("evaluation", weights=self.page.weights)
+        return records(newest, self.page.weights) | {self.parts["evaluation"].label: self.test}
 
     def scores(self) -> dict[str, Record]:
         """All scores by label, of the same weights as `records`."""
-        return records(one for one in self.run.measurements.newest(weights=self.page.weights) if "scores" in one.value)
+        newest = self.run.measurements.newest(weights=self.page.weights)
+        return records((one for one in newest if "scores" in one.value), self.page.weights)
 
 
 def shown(run: Run, page: Measurement | None = None) -> Shown:

@@ -25,7 +25,7 @@ class SigmaVerdict(NamedTuple):
 
 def trained(shown: Shown) -> str:
     """One sentence on what was trained, on what, for how long and, of a model that the recipe describes, for what."""
-    plan, data, own = shown.recipe.training, shown.data, shown.own_model
+    plan, data, own = shown.recipe.training, shown.data, shown.run.own_model
     noun, examples = examples_of(data)
     steps = f"{shown.step:,}" + (f" of {plan.steps:,}" if shown.step != plan.steps else "")
     what = f"The model {own} with {_latents(shown)}" if own else _built(shown)

@@ -153,27 +153,27 @@ class Measurements:
 
 def newest(found: Iterable[Measurement], weights: str | None = None) -> list[Measurement]:
     """See `Measurements.newest`; ordered by name and label."""
-
-    def rank(one: Measurement) -> tuple[bool, int, bool, str]:
-        of_these = weights is not None and one.weights == weights
-        return of_these, one.step, one.weights != "", one.circumstances.get("measured", "")
-
-    chosen: dict[tuple[str, str], Measurement] = {}
-    for one in found:
-        before = chosen.get((one.name, one.label))
-        if before is None or rank(before) <= rank(one):
-            chosen[one.name, one.label] = one
+    by_rank = sorted(found, key=lambda one: _rank(one, weights))
+    chosen = {(one.name, one.label): one for one in by_rank}
     return [chosen[place] for place in sorted(chosen)]
 
 
-def records(found: Iterable[Measurement]) -> dict[str, Record]:
-    """Measurements as records by label; those of one label, which are scores of the same codes, as one."""
-    by_label: dict[str, Record] = {}
-    for one in found:
-        before = by_label.setdefault(one.label, one.record)
-        if "scores" in one.value:
-            before["scores"] = {**before["scores"], **one.value["scores"]}
-    return by_label
+def records(found: Iterable[Measurement], weights: str | None = None) -> dict[str, Record]:
+    """Measurements as records by label: each the one of `weights` if there is one, else the newest.
+
+    Scores of one label are one record if they are of the same weights under the same settings; others are left out.
+    """
+    by_label: dict[str, tuple[Measurement, Record]] = {}
+    for one in sorted(found, key=lambda one: _rank(one, weights), reverse=True):
+        first, record = by_label.setdefault(one.label, (one, one.record))
+        if "scores" in one.value and (one.weights, one.settings) == (first.weights, first.settings):
+            record["scores"] = {**one.value["scores"], **record["scores"]}
+    return {label: record for label, (_, record) in sorted(by_label.items())}
+
+
+def _rank(one: Measurement, weights: str | None) -> tuple[bool, int, bool, str]:
+    of_these = weights is not None and one.weights == weights
+    return of_these, one.step, one.weights != "", one.circumstances.get("measured", "")
 
 
 def _group(name: str) -> str:

@@ -121,6 +121,12 @@ class Run:
     def provenance(self) -> dict[str, Any]:
         return read_json(self.provenance_path)
 
+    @property
+    def own_model(self) -> str | None:
+        """The class of its model if it was trained with parts of the user's, else None."""
+        told = self.provenance().get("model")
+        return str(told.get("class")) if isinstance(told, dict) and told.get("own") else None
+
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"
 
