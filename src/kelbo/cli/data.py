@@ -52,11 +52,7 @@ def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_
         "shape": list(image_set.shape),
         "levels": image_set.levels,
         "splits": {
-            split: {
-                "images": len(images),
-                "from": image_set.sources.get(split),
-                "fingerprint": images.fingerprint(),
-            }
+            split: {"images": len(images), "from": image_set.sources.get(split), "fingerprint": images.fingerprint()}
             for split, images in image_set.splits.items()
         },
         "refused": image_set.left_out,

@@ -15,7 +15,6 @@ Checkpoint = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 DataRoot = Annotated[
-    Path | None,
-    typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data."),
+    Path | None, typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data.")
 ]
 Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]

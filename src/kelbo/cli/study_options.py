@@ -22,8 +22,7 @@ Mode = Annotated[
     Literal["corrected", "as-published"], typer.Option(help="As it should be, or as the study's code did it.")
 ]
 Images = Annotated[
-    str | None,
-    typer.Option(help="Images of sigma-vae: mnist (default), svhn, cifar10, celeba, digits, folder:PATH."),
+    str | None, typer.Option(help="Images of sigma-vae: mnist (default), svhn, cifar10, celeba, digits, folder:PATH.")
 ]
 ImageSettings = Annotated[
     list[str] | None,
@@ -39,8 +38,7 @@ Precision = Annotated[
     str | None, typer.Option(help="Precision of sigma-vae's training: 32-true (default), bf16-mixed, …")
 ]
 Features = Annotated[
-    str | None,
-    typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
+    str | None, typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file.")
 ]
 Out = Annotated[Path | None, typer.Option(help="The study's folder. By default below runs/.")]
 How = Annotated[
@@ -49,7 +47,6 @@ How = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. By default as many as suit the machine.")]
 Training = Annotated[
-    bool,
-    typer.Option("--train/--no-train", help="--no-train only measures the lanes that are trained already."),
+    bool, typer.Option("--train/--no-train", help="--no-train only measures the lanes that are trained already.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]

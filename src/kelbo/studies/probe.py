@@ -10,21 +10,19 @@ from typing import NamedTuple
 import torch
 
 from kelbo.bound import Batch
-from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
-from kelbo.experiments.running import beginning
 from kelbo.machine import keep_freed_memory
 from kelbo.protocols import Model, flat
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
-from kelbo.seeds import generator, seeded
+from kelbo.seeds import generator
+from kelbo.sweeps.choice import one_lane
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.lane import Tell
 from kelbo.sweeps.queue import work_off, workers_here
-from kelbo.training import fit
 
 SECONDS = 1.2
 """that a probe of one kind of lane trains for, after its first step"""
@@ -74,14 +72,10 @@ def rates(recipes: Mapping[str, Recipe], *, tell: Tell) -> dict[str, Rate]:  # n
 def _rate(recipe: Recipe) -> Rate:
     data = like(recipe)
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
-    with seeded(0, "probe"):
-        state = beginning(recipe, data, fabric)
-    update = build.update(recipe, fabric)
-    order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
-    batches = (batch.as_intensities(data.levels) for batch in order)
+    state, step = one_lane(recipe, data, fabric)
     times = [time.perf_counter()]
     while len(times) < 3 or times[-1] - times[1] < SECONDS:  # the first step makes what the others reuse
-        fit(state, update, batches, state.step + 1)
+        step()
         float(next(state.network.parameters()).detach().flatten()[0])  # waits for the device
         times.append(time.perf_counter())
     trained = recipe.training.batch_size * (len(times) - 2) / (times[-1] - times[1])

@@ -85,7 +85,7 @@ def lanes_at_once(lanes: int, workers: int) -> float:
 def _tried(recipes: Sequence[Recipe], fabric: Fabric, threads: int) -> tuple[float, float]:
     """Steps per second of all lanes as one program, and of the first lane alone with this many threads."""
     data = build.data(recipes[0])
-    stacked, alone = _stacked(recipes, data, fabric), _alone(recipes[0], data, fabric)
+    stacked, alone = _stacked(recipes, data, fabric), one_lane(recipes[0], data, fabric)[1]
     stacked()
     alone()
     pairs = [(_speed(stacked, fabric), _speed(alone, fabric, threads)) for _ in range(ROUNDS)]
@@ -102,12 +102,12 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
     return Step(fabric, lanes, data.levels)
 
 
-def _alone(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Callable[[], object]:
-    """A function that takes a step of one lane, by the loop that trains a single run."""
+def one_lane(recipe: Recipe, data: ImageSet, fabric: Fabric) -> tuple[TrainState, Callable[[], object]]:
+    """A new lane, and a function that trains it for one step by the loop of a single run."""
     state, update = _state(recipe, data, fabric), build.update(recipe, fabric)
     order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
     batches = (batch.as_intensities(data.levels) for batch in order)
-    return lambda: fit(state, update, batches, state.step + 1)
+    return state, lambda: fit(state, update, batches, state.step + 1)
 
 
 def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
