@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kelbo.cli.options import DataRoot, Seed
+from kelbo.cli.options import DataRoot, Seed, SetSettings
 
 
 def baseline(
@@ -15,9 +15,7 @@ def baseline(
     name: Annotated[str, typer.Argument(help="A data set: shapes2d, shapes3d, mnist …", metavar="SET")],
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
     latents: Annotated[int, typer.Option(min=1, help="Codes per image; ignored by pixels.")] = 10,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, such as size=32.")
-    ] = None,
+    settings: SetSettings = None,
     as_published: Annotated[
         bool, typer.Option("--as-published", help="Fit and encode in two pixel layouts, as one study did.")
     ] = False,

@@ -8,15 +8,11 @@ from typing import Annotated
 
 import typer
 
-from kelbo.cli.options import DataRoot, Json
+from kelbo.cli.options import DataRoot, Json, SetSettings
 from kelbo.cli.places import require_picture
 
 app = typer.Typer(help="List the data sets; fetch, check or preview one.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SETTING=VALUE", help="A setting of the data set: size=32, crop=148, …"),
-]
 
 
 @app.command("list")
@@ -34,7 +30,7 @@ def list_sets() -> None:
 
 
 @app.command()
-def check(name: Name, data_root: DataRoot = None, settings: Settings = None, as_json: Json = False) -> None:
+def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, as_json: Json = False) -> None:
     """Read a data set as training would, and report its contents, or every picture that cannot be used."""
     from kelbo.data.decoding import PicturesRefused
     from kelbo.errors import DataCorrupt
@@ -99,7 +95,7 @@ def fetch(
 def preview(
     name: Name,
     data_root: DataRoot = None,
-    settings: Settings = None,
+    settings: SetSettings = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 100,
     split: Annotated[str, typer.Option(help="Which split: train, test, …")] = "train",
     out: Annotated[Path | None, typer.Option(help="PNG to write. By default NAME.png here.")] = None,

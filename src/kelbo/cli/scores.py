@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed, SetSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,9 +87,7 @@ def doctor(
 @features.command("train")
 def train_features(
     name: Annotated[str, typer.Argument(help="A data set with labels: mnist, cifar10, svhn …", metavar="SET")],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the set, such as size=32.")
-    ] = None,
+    settings: SetSettings = None,
     called: Annotated[
         str | None, typer.Option("--name", help="Its name for --features. By default the set's name.")
     ] = None,
