@@ -24,7 +24,7 @@ def quietly(_jobs: int) -> AbstractContextManager[Watch]:
 
 
 @contextmanager
-def going_on() -> Iterator[None]:
+def saying_how_to_continue() -> Iterator[None]:
     """Add to an interruption how the study is continued."""
     try:
         yield

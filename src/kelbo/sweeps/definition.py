@@ -104,7 +104,7 @@ def train_lanes(
     lanes are saved.
     """
     sweep = prepared.sweep
-    with sweep.held(), _going_on(sweep):
+    with sweep.held(), _saying_how_to_resume(sweep):
         if _lines(find_sweep(sweep.path).lanes) != _lines(prepared.lanes):
             raise RunError(
                 f"Another command has just created another sweep in {sweep.path}. Choose another folder.",
@@ -163,7 +163,7 @@ def _how_again(prepared: PreparedSweep, missing: int) -> tuple[str, tuple[Remedy
 
 
 @contextmanager
-def _going_on(sweep: Sweep) -> Iterator[None]:
+def _saying_how_to_resume(sweep: Sweep) -> Iterator[None]:
     """Add the folder to resume from to an interruption."""
     try:
         yield

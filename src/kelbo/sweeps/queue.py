@@ -114,9 +114,9 @@ class _Queue:
         busy_or_dead = wait([*busy, *(worker.process.sentinel for worker in busy.values())], timeout=0.2)
         for worker in busy.values():
             if worker.connection in busy_or_dead or worker.process.sentinel in busy_or_dead:
-                self._hear(worker)
+                self._receive(worker)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _receive(self, worker: _Worker) -> None:
         assert worker.task is not None
         try:
             while worker.task and worker.connection.poll():
@@ -155,7 +155,8 @@ class _Queue:
         process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, self.threads), daemon=False)
         devices = torch.cuda.device_count()
         own = {"OMP_NUM_THREADS": str(self.threads)}
-        with _environment(own | ({"CUDA_VISIBLE_DEVICES": _device(number % devices)} if devices else {})), _deaf():
+        own |= {"CUDA_VISIBLE_DEVICES": _device(number % devices)} if devices else {}
+        with _environment(own), _ignoring_interrupts():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -179,7 +180,7 @@ def _device(number: int) -> str:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _ignoring_interrupts() -> Iterator[None]:
     """Processes started inside the block ignore SIGINT: Ctrl-C reaches the whole terminal, and this process decides."""
     resource_tracker.ensure_running()  # else the first process to start launches it, which clears the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

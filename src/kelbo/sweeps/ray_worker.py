@@ -21,7 +21,7 @@ from kelbo.sweeps.worker import output_in
 
 TELL_EVERY = 0.25
 """seconds between two lines of one job; reports in between are merged into one"""
-HEARD = 2.0
+CONFIRMED = 2.0
 """seconds after which a job starts although nobody confirmed its announcement"""
 
 
@@ -62,7 +62,7 @@ def _say(lines: Any, name: str, begun: Line) -> None:
     """
     ray = importlib.import_module("ray")
     with suppress(ray.exceptions.RayError, TimeoutError):
-        lines.tell.remote(name, begun).future().result(timeout=HEARD)
+        lines.tell.remote(name, begun).future().result(timeout=CONFIRMED)
 
 
 def _value(job: Job, telling: _Telling) -> tuple[Any, Failure | None]:

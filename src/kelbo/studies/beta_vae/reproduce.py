@@ -18,7 +18,7 @@ from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.results import before, results_of
 from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirks
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
-from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
+from kelbo.studies.course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.study_lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
@@ -89,7 +89,7 @@ def reproduce(
     """
     plan = as_laid(plan, out)
     study = begin(plan, out, new=training, how=how)
-    with study.held(), going_on():
+    with study.held(), saying_how_to_continue():
         if estimated is not None:
             study.expect(estimated)
         shown = _asked_so_far(plan, study)

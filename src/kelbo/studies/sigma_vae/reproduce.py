@@ -12,7 +12,7 @@ from kelbo.experiments.guards import require_same_data
 from kelbo.machine import describe
 from kelbo.reports.sigma_vae.page import write_study_page
 from kelbo.runs.study_folder import Study
-from kelbo.studies.course import Say, Watching, going_on, measure, quietly, save_results, timed
+from kelbo.studies.course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.sigma_vae import features
@@ -126,7 +126,7 @@ def reproduce(
     """
     plan = as_laid(plan, out)
     study = begin(plan, out, new=training, how=how)
-    with study.held(), going_on():
+    with study.held(), saying_how_to_continue():
         if estimated is not None:
             study.expect(estimated)
         shown = _asked_so_far(_with_features(plan, study), study)
