@@ -97,6 +97,11 @@ def test_a_score_that_is_kept_is_not_computed_again(run, monkeypatch):
         score_run(open_run(run.path), ["latents"], again=True)
 
 
+def test_a_setting_does_not_hide_how_the_weights_were_opened(run):
+    with pytest.raises(ValueError, match="averaged"):
+        measure(open_run(run.path), "of mine", {"averaged": "no"}, dict)
+
+
 # ── a model of one's own ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

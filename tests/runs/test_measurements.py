@@ -1,6 +1,8 @@
 """Measurements in a run's folder: the laws of their keys, and what is left by writers that die."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -88,9 +90,10 @@ def test_wording_circumstances_and_value_are_not(change):
     assert replace(MEASURED, **change).key == MEASURED.key
 
 
-def test_a_setting_that_is_no_json_has_no_key():
+@pytest.mark.parametrize("value", [float("nan"), np.float32(1), {1: 2}, [{None: 2}], {1: 2, "a": 3}, {0}])
+def test_a_setting_that_is_no_json_has_no_key(value):
     with pytest.raises(ValueError, match="JSON"):
-        key_of("evaluation", {"beta": float("nan")}, "")
+        key_of("evaluation", {"beta": value}, "")
 
 
 def test_what_is_kept_is_found_by_its_name_settings_and_weights_alone(run):
@@ -147,6 +150,33 @@ def test_arrays_come_back_as_they_were(run):
     assert len(list(kept.place.parent.iterdir())) == 1  # those that were replaced are gone
 
 
+def test_writers_and_readers_of_one_key_do_not_disturb_each_other(run):
+    run.measurements.keep(MEASURED, {"images": np.zeros(3)})
+
+    def write(value):
+        return [run.measurements.keep(MEASURED, {"images": np.full(3, value % 2)}) for _ in range(15)]
+
+    def read(_):
+        return [run.measurements.find("evaluation", SETTINGS, MEASURED.weights).arrays()["images"] for _ in range(60)]
+
+    with ThreadPoolExecutor(6) as pool:
+        writers, readers = [pool.submit(write, n) for n in range(4)], [pool.submit(read, n) for n in range(2)]
+        assert all(len(set(found)) == 1 for reader in readers for found in reader.result())
+        assert all(writer.result() for writer in writers)
+
+
+def test_arrays_of_a_killed_writer_are_removed_when_they_are_old(run):
+    place = run.measurements.keep(MEASURED, {"images": np.zeros(3)}).place
+    fresh, old = (place.with_suffix(f".{once}.npz") for once in ("0", "1"))
+    for left in (fresh, old):
+        left.write_bytes(b"")
+    os.utime(old, (0, 0))
+    run.measurements.keep(MEASURED, {"images": np.ones(3)})
+    assert fresh.exists()
+    assert not old.exists()
+    assert len(list(place.parent.glob("*.npz"))) == 2
+
+
 @pytest.mark.parametrize("survived", ["write_json", "write_atomic"])
 def test_a_writer_that_dies_leaves_the_old_value_with_its_own_arrays(run, monkeypatch, survived):
     before = run.measurements.keep(MEASURED, {"images": np.zeros(3)})
@@ -172,7 +202,10 @@ def test_a_damaged_file_is_named_with_what_to_do(run, text):
     assert run.measurements.all("latents") == []
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK"), lambda path: path.write_bytes(b"PK\3\4")],
+)
 def test_damaged_arrays_are_named_too(run, damage):
     kept = run.measurements.keep(MEASURED, {"images": np.zeros(3)})
     (place,) = kept.place.parent.glob("*.npz")

@@ -36,11 +36,10 @@ def measure(
     JSON object that may hold arrays. again: compute even if there is one, and replace it. Of several processes (fabric) all
     compute, the first one looks and writes. Raises as compute does, and OSError if the folder cannot be written.
     """
-    store, settings, weights = (
-        experiment.run.measurements,
-        {**settings, **experiment.settings},
-        experiment.checkpoint.opened,
-    )
+    if taken := settings.keys() & experiment.settings.keys():
+        raise ValueError(f"Settings of {name} are named as the opened weights' own: {', '.join(sorted(taken))}.")
+    store, weights = experiment.run.measurements, experiment.checkpoint.opened
+    settings = {**settings, **experiment.settings}
     kept = None if again else from_first(fabric, lambda: store.find(name, settings, weights))
     if kept is not None:
         return kept

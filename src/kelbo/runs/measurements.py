@@ -1,7 +1,7 @@
 """What was measured of a run: each value under all that it depends on, so that none replaces one of other settings or weights.
 
 measurements/NAME/KEY.json        one measurement; KEY is a hash of its name, its settings and its weights
-measurements/NAME/KEY.HASH.npz    its arrays, if it has any; HASH is of the file itself
+measurements/NAME/KEY.ONCE.npz    its arrays, if it has any; ONCE is drawn for each file, so that no writer touches another's
 
 Folders of older versions have evaluations/, scores/ and distances.jsonl instead, which are read as measurements.
 """
@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -30,7 +34,10 @@ FORMAT = 1
 """part of every key; raised when a value comes to mean something else, so that older values are measured again"""
 
 PASSING = ("measured", "saved", "arrays")
-"""circumstances that do not concern a value: when it was measured, when its checkpoint was written, the hash of its arrays"""
+"""circumstances that do not concern a value: when it was measured, when its checkpoint was written, which arrays it has"""
+
+STALE = 3600
+"""seconds after which arrays that no measurement names are assumed to be of a killed or overtaken writer"""
 
 
 @dataclass(frozen=True)
@@ -84,17 +91,32 @@ class Measurement:
             return {}
         path = _arrays_path(self.place, self.circumstances["arrays"])
         try:
-            with np.load(path) as file:
+            with path.open("rb") as stream, np.load(stream) as file:
                 return {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, BadZipFile) as error:
+            now = _read(self.place)
+            if now.circumstances.get("arrays") != self.circumstances["arrays"]:
+                return now.arrays()  # it was measured again meanwhile
             raise Damaged(f"{path} cannot be read ({error}). Remove {self.place} and measure again.") from error
 
 
 def key_of(name: str, settings: Mapping[str, Any], weights: str) -> str:
     """32 hex digits of the SHA-256 of all that a value depends on. ValueError if the settings are no JSON."""
+    if not _has_words_as_keys(settings):
+        raise ValueError(f"The settings of {name} are no JSON: a key is not a string in {settings}.")
     whole = {"format": FORMAT, "name": name, "settings": settings, "weights": weights}
-    text = json.dumps(whole, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(whole, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except TypeError as error:
+        raise ValueError(f"The settings of {name} are no JSON: {error}.") from error
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _has_words_as_keys(value: Any) -> bool:
+    """Whether no key anywhere is of a type that JSON would write as a string, so that it would look like another."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _has_words_as_keys(inner) for key, inner in value.items())
+    return not isinstance(value, list | tuple) or all(map(_has_words_as_keys, value))
 
 
 class Measurements:
@@ -128,9 +150,8 @@ class Measurements:
         beside = {"measured": datetime.now(UTC).isoformat(), **measured.circumstances}
         before = read_json(path).get("circumstances", {}).get("arrays") if path.exists() else None
         if arrays:
-            content = _packed(arrays)
-            beside["arrays"] = hashlib.sha256(content).hexdigest()[:8]
-            write_atomic(_arrays_path(path, beside["arrays"]), content)
+            beside["arrays"] = secrets.token_hex(4)
+            write_atomic(_arrays_path(path, beside["arrays"]), _packed(arrays))
         write_json(
             path,
             {
@@ -143,9 +164,9 @@ class Measurements:
                 "value": measured.value,
             },
         )
-        if before not in (None, beside.get("arrays")):
-            _arrays_path(path, before).unlink(missing_ok=True)
-        return _read(path)
+        kept = _read(path)
+        _remove_arrays(path, {beside.get("arrays"), kept.circumstances.get("arrays")}, before)
+        return kept
 
     def _path(self, name: str, key: str) -> Path:
         return self.run / "measurements" / name / f"{key}.json"
@@ -180,8 +201,17 @@ def _group(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _arrays_path(path: Path, digest: str) -> Path:
-    return path.with_suffix(f".{digest}.npz")
+def _arrays_path(path: Path, once: str) -> Path:
+    return path.with_suffix(f".{once}.npz")
+
+
+def _remove_arrays(path: Path, used: Container[str | None], before: str | None) -> None:
+    """Remove the arrays that a measurement had before, and stale ones that it does not use."""
+    for left in path.parent.glob(f"{path.stem}.*.npz"):
+        once = left.suffixes[0][1:]
+        with suppress(FileNotFoundError):  # another writer removed it first
+            if once not in used and (once == before or time.time() - left.stat().st_mtime > STALE):
+                left.unlink()
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
