@@ -225,14 +225,16 @@ class Generator(nn.Module, ABC):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Inside the block: evaluation mode, no gradients, no autocast. Afterwards the mode is as it was."""
-        training = self.training
+        """Inside the block: evaluation mode, no gradients, no autocast. Afterwards each module's mode is as it was."""
+        modes = {module: module.training for module in self.modules()}
         self.eval()
         try:
             with torch.no_grad(), full_precision():
                 yield
         finally:
-            self.train(training)
+            self.train(modes[self])
+            for module, training in modes.items():
+                module.training = training
 
 
 class Model(Generator):

@@ -42,6 +42,18 @@ def test_buffers_are_copied_not_averaged():
     assert ema.weights["seen"] == 7
 
 
+def test_tied_weights_are_averaged_under_each_of_their_names():
+    model = Counted()
+    model.other = nn.Linear(3, 2)
+    model.other.weight = model.layer.weight
+    ema, before = Ema(model, decay=0.9), model.layer.weight.detach().clone()
+    with torch.no_grad():
+        model.layer.weight += 1
+    ema.update(model, 1000)
+    for name in ("layer.weight", "other.weight"):
+        torch.testing.assert_close(ema.weights[name], before + 0.1)
+
+
 @pytest.mark.parametrize("broken", [torch.inf, torch.nan])
 @pytest.mark.parametrize("place", ["layer.weight", "layer.bias", "seen"])
 def test_a_running_average_takes_in_nothing_that_is_not_finite(place, broken):

@@ -25,7 +25,8 @@ class Ema:
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after `step` steps, in one fused pass over all of them."""
         average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
-        now, names = model.state_dict(), [name for name, _ in model.named_parameters()]
+        # tied weights have several names, each with an average of its own
+        now, names = model.state_dict(), [name for name, _ in model.named_parameters(remove_duplicate=False)]
         finite = get_total_norm([value for value in now.values() if value.is_floating_point()]).isfinite()
         if finite.device.type == "cpu":
             if not finite:
