@@ -82,7 +82,8 @@ def evaluate(
 def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
     """The decoder's distribution, the σ that it predicts, its error, and the run's equivalent σ and β."""
     likelihood, variance = model.likelihood, float(scores.variance.mean())
-    bound = Bound(torch.tensor([[scores.rate.mean()]]), torch.tensor([scores.distortion.mean()]))
+    rates = [rate.mean() for rate in scores.rates.T]
+    bound = Bound(torch.tensor([rates]), torch.tensor([scores.distortion.mean()]))
     none = {"equivalent_sigma": None, "equivalent_beta": None}
     return {
         "likelihood": type(likelihood).__name__,

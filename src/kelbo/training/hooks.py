@@ -23,7 +23,7 @@ from kelbo.seeds import seeded
 from kelbo.training import checkpoint
 from kelbo.training.best import Validation
 from kelbo.training.state import TrainState
-from kelbo.training.update import Values
+from kelbo.training.update import Values, require_scalars
 
 Sink = Callable[[Row], None]
 """Takes a row of scalars: the journal, TensorBoard, a progress bar."""
@@ -42,8 +42,9 @@ def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
 class Scalars:
     """Means of the values of all steps, given to sinks after steps n, 2n, … and `last`; stops a run if a value is not finite.
 
-    n is `interval`, and a mean is over the steps since the last row: fewer than n after resuming in between. A step that is
-    validated has a row too, with the numbers of the validation images.
+    n is `interval`, and a mean is over the steps since the last row that have the value: fewer than n after resuming in
+    between. A value that none of them has is left out of the row; several processes must have a value at the same steps. A
+    step that is validated has a row too, with the numbers of the validation images.
 
     Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
@@ -62,19 +63,15 @@ class Scalars:
     guard: int = 10
 
     def __post_init__(self) -> None:
-        self.names: tuple[str, ...] = ()  # of the table's columns, as the first step has them
-        self.table = torch.zeros(0, 0, device=self.fabric.device)
+        self.names: list[str] = []  # of the table's columns
+        self.table = torch.zeros(min(self.interval, TABLE), 0, device=self.fabric.device)
+        self.present = torch.zeros(len(self.table), 0, dtype=torch.bool)  # which steps had which values
         self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
         self.since = time.perf_counter()
 
     def __call__(self, state: TrainState, values: Values) -> None:
-        if not self.names:
-            self.names = tuple(values)
-            self.table = torch.zeros(min(self.interval, TABLE), len(values), device=self.fabric.device)
-        if self.filled == len(self.table):
-            self.table = _doubled(self.table)
-        self.table[self.filled] = torch.stack([values[name].detach().float() for name in self.names])
+        self._enter(values)
         self._remember(state.objective_used)
         self.filled += 1
         # by the step, so that a resumed run has its rows at the same steps; the last row before the last checkpoint, after
@@ -85,6 +82,18 @@ class Scalars:
             self.check(state)
         if due:
             self._emit(state)
+
+    def _enter(self, values: Values) -> None:
+        require_scalars(values)
+        if new := [name for name in values if name not in self.names]:
+            self.names += new
+            self.table, self.present = _widened(self.table, len(new)), _widened(self.present, len(new))
+        if self.filled == len(self.table):
+            self.table, self.present = _doubled(self.table), _doubled(self.present)
+        absent = self.table.new_zeros(())
+        found = [values[name].detach().float() if name in values else absent for name in self.names]
+        self.table[self.filled] = torch.stack(found)
+        self.present[self.filled] = torch.tensor([name in values for name in self.names])
 
     def _remember(self, used: State) -> None:
         for name, value in used.items():
@@ -114,13 +123,14 @@ class Scalars:
             raise Divergence(f"At step {step} the {name} was {value}. {checkpoint.last_good(self.run)}")
 
     def _emit(self, state: TrainState) -> None:
-        means = self.table[: self.filled].cpu().double().mean(0)  # not all devices have float64
+        counts = self.present[: self.filled].sum(0)
+        means = self.table[: self.filled].cpu().double().sum(0) / counts  # not all devices have float64
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
         seconds = time.perf_counter() - self.since
         row: Row = {
             "step": state.step,
-            **self._bound(state, dict(zip(self.names, means.tolist(), strict=True))),
+            **self._bound(state, {name: means[i].item() for i, name in enumerate(self.names) if counts[i]}),
             **_learning_rates(state),
             "images_per_second": self.filled * self.batch_size / seconds,
             **self._balance(state),
@@ -159,8 +169,8 @@ class Scalars:
             readout["floored"] = float(floored.float().mean())
         if not model.has_rate or self.objective is None:
             return readout
-        beta = self._weight(self.objective)
-        return readout | {"beta": beta, **equivalents(variance, beta)}
+        beta = self._weight(self.objective, model.groups)
+        return readout if beta is None else readout | {"beta": beta, **equivalents(variance, beta)}
 
     def _present_sigma(self, model: Model) -> AbstractContextManager[None]:
         if model.likelihood.sigma_from != "solved":
@@ -168,24 +178,34 @@ class Scalars:
         with seeded(0, "evaluation"):
             return model.likelihood.settled(float(model.squared_errors(self.trained).mean()))
 
-    def _weight(self, objective: Objective) -> float:
+    def _weight(self, objective: Objective, groups: int) -> float | None:
         """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.
 
-        Of long intervals only 64 steps count, evenly spread from the first to the last.
+        Of long intervals only 64 steps count, evenly spread from the first to the last. None if the update does not return the
+        distortion and the rate of each group.
         """
-        columns = [self.names.index(name) for name in ("rate", "distortion")]
+        bound = [f"rate/{group}" for group in range(groups)] if groups > 1 else ["rate"]
+        bound.append("distortion")
+        if not set(bound) <= set(self.names):
+            return None
+        columns = [self.names.index(name) for name in bound]
+        steps = self.present[: self.filled, columns].all(1).nonzero().flatten()
         rows = self.table[: self.filled, columns].cpu()
         memories = {name: table[: self.filled].cpu() for name, table in self.memories.items()}
-        chosen = torch.linspace(0, self.filled - 1, min(self.filled, 64), dtype=torch.float64).round().long().tolist()
+        spread = torch.linspace(0, len(steps) - 1, min(len(steps), 64), dtype=torch.float64).round().long()
         weights = [
             weight_of_rate(
                 objective,
-                Bound(rate=rows[i : i + 1, :1], distortion=rows[i : i + 1, 1]),
+                Bound(rate=rows[i : i + 1, :-1], distortion=rows[i : i + 1, -1]),
                 {name: table[i] for name, table in memories.items()},
             )
-            for i in chosen
+            for i in steps[spread].tolist()
         ]
-        return sum(weights) / len(weights)
+        return sum(weights) / len(weights) if weights else None
+
+
+def _widened(table: Tensor, columns: int) -> Tensor:
+    return torch.cat([table, table.new_zeros(len(table), columns)], 1)
 
 
 def _doubled(table: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn.utils import get_total_norm
 from kelbo.bound import Batch, Bound
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.global_batch import over_processes
+from kelbo.errors import RecipeError
 from kelbo.protocols import Objective, State
 from kelbo.training.schedules import Schedule, set_learning_rate
 from kelbo.training.state import TrainState
@@ -19,7 +20,42 @@ Values = Mapping[str, Tensor]
 """What a step says of itself by name: scalars without gradients, on the model's device."""
 
 Update = Callable[[TrainState, Batch], Values]
-"""One optimiser step on a batch of intensities. It owns objective, optimisers, schedules and clipping, not the step number."""
+"""One optimiser step on a batch of intensities. It owns objective, optimisers, schedules and clipping, not the step number.
+
+What the rest must know of it are attributes, none of which it needs to have:
+
+objective    what weighs the rate, an Objective whose memory is the state's; None or absent if there is no such thing
+clip         the gradient norm that it clips to
+accumulate   into how many parts it splits a batch
+distributed  true if several processes move by one gradient: the update calls `state.model` and `fabric.backward`, or else
+             `reduce_gradients`
+"""
+
+RESERVED = (
+    "step",
+    "elbo",
+    "images_per_second",
+    "sigma",
+    "rmse",
+    "floored",
+    "beta",
+    "equivalent_sigma",
+    "equivalent_beta",
+)
+RESERVED_PREFIXES = ("learning_rate", "validation_")
+"""names of the columns that every run's rows have besides the values of its update"""
+
+
+def require_scalars(values: Values) -> None:
+    """RecipeError unless an update returned scalars, by names that a row of the journal has free."""
+    if not isinstance(values, Mapping) or not values:
+        raise RecipeError(f"An update must return at least one scalar by its name; it returned {values!r}.")
+    for name, value in values.items():
+        if not isinstance(value, Tensor) or value.ndim:
+            what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise RecipeError(f"An update must return tensors without dimensions; its {name!r} is of {what}.")
+        if name in RESERVED or name.startswith(RESERVED_PREFIXES):
+            raise RecipeError(f"An update cannot return a scalar {name!r}: rows have a column of that name. Rename it.")
 
 
 class LossUpdate:
@@ -30,6 +66,9 @@ class LossUpdate:
 
     Lanes of a sweep make the bound and go backward as one program; `begin`, `loss` and `apply` are what each has of its own.
     """
+
+    distributed = True
+    accumulate = 1
 
     def __init__(self, fabric: Fabric, objective: Objective, schedule: Schedule, clip: float | None = None) -> None:
         self.fabric, self.objective, self.schedule, self.clip = fabric, objective, schedule, clip
@@ -66,6 +105,11 @@ class LossUpdate:
         return torch.as_tensor(
             self.fabric.clip_gradients(state.model, state.optimizer, max_norm=self.clip, error_if_nonfinite=False)
         )
+
+
+def objective_of(update: Update) -> Objective | None:
+    """What weighs the rate in an update; None if there is no such thing."""
+    return getattr(update, "objective", None)
 
 
 def described(bound: Bound, loss: Tensor) -> dict[str, Tensor]:
