@@ -114,6 +114,7 @@ SURFACE = {
         "average_weights",
         "every",
         "fit",
+        "reduce_gradients",
     ],
     "kelbo.evaluation": [
         "PerExample",

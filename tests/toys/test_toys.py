@@ -274,14 +274,14 @@ def fabric():
 def test_no_players_gradient_leaks_into_another(fabric):
     recipe, parts = three_players.RECIPE, three_players.PARTS
     data = parts.data(recipe)
-    state = beginning(recipe, data, fabric, parts)
+    state, update = beginning(recipe, data, fabric, parts)
     batch = next(iter(Batches(data.train, 8, 0, fabric.device))).as_intensities(data.levels)
     with seeded(0, "latents"):
         losses, _ = three_players.judged(state.network, batch)
     moved = {name: [p for group in o.param_groups for p in group["params"]] for name, o in state.optimizers.items()}
     own = {name: torch.autograd.grad(losses[name], moved[name], retain_graph=True) for name in moved}
     with seeded(0, "latents"):
-        parts.update(recipe, fabric)(state, batch)
+        update(state, batch)
     for name, parameters in moved.items():
         assert all(torch.equal(p.grad, g) for p, g in zip(parameters, own[name], strict=True)), name
 

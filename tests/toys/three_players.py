@@ -12,7 +12,7 @@ from kelbo.models import VAE
 from kelbo.protocols import Likelihood
 from kelbo.recipes import build
 from kelbo.seeds import generator
-from kelbo.training import TrainState, Values
+from kelbo.training import TrainState, Values, reduce_gradients
 from kelbo.training.schedules import set_learning_rate
 
 LATENTS = 3
@@ -48,6 +48,8 @@ def optimizers(recipe, model):
 class ThreeLosses:
     """All gradients are taken before anybody moves, each player's of its own loss alone."""
 
+    distributed = True
+
     def __init__(self, recipe, fabric: Fabric) -> None:
         self.fabric, self.schedule = fabric, build.schedule(recipe)
 
@@ -62,6 +64,7 @@ class ThreeLosses:
             set_learning_rate(optimizer, self.schedule(state.step))
             for parameter, gradient in zip(moved[name], gradients[name], strict=True):
                 parameter.grad = gradient
+            reduce_gradients(self.fabric, moved[name])
             optimizer.step()
         return values | {f"loss/{name}": loss.detach() for name, loss in losses.items()}
 
@@ -87,4 +90,4 @@ def model(recipe, images, runs):
 
 
 RECIPE = recipe("three-players", "likelihood.kind=shared_gaussian", "training.ema=0.9")
-PARTS = Parts(data=pictures, model=model, optimizers=optimizers, update=ThreeLosses, objective=lambda _: None)
+PARTS = Parts(data=pictures, model=model, optimizers=optimizers, update=ThreeLosses)

@@ -91,10 +91,10 @@ def test_parts_see_their_own_conditions():
     seen = []
     recipe, fabric = tiny("likelihood.kind=bernoulli"), one_device()
     images = build.data(recipe)
-    state = beginning(recipe, images, fabric)
+    state, update = beginning(recipe, images, fabric)
     state.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     x, labels = torch.rand(32, *images.shape), torch.arange(32)
-    build.update(recipe, fabric)(state, Batch(x, {"labels": labels}))
+    update(state, Batch(x, {"labels": labels}))
     assert [len(part.x) for part in seen] == [8] * 4
     assert torch.equal(torch.cat([part.given["labels"] for part in seen]), labels)
 
@@ -104,9 +104,9 @@ def test_parts_of_unequal_size_are_refused():
     with pytest.raises(RecipeError, match="training.accumulate is 4, but the 2 examples"):
         require_whole_shares(tiny("training.batch_size=8"), 4)
     recipe, fabric = tiny(), one_device()
-    state = beginning(recipe, build.data(recipe), fabric)
+    state, update = beginning(recipe, build.data(recipe), fabric)
     with pytest.raises(RecipeError, match="training.accumulate is 4, but 6 examples"):
-        build.update(recipe, fabric)(state, Batch(torch.rand(6, 1, 16, 16)))
+        update(state, Batch(torch.rand(6, 1, 16, 16)))
 
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm2d(1), nn.InstanceNorm2d(1, track_running_stats=True)])

@@ -1,6 +1,8 @@
-"""One bound over several processes."""
+"""One bound over several processes, and one gradient."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -30,3 +32,18 @@ def shifted(bound: Bound, means: Tensor) -> Bound:
     """The bound moved so that its means are these; gradients stay its own."""
     shift = means - means_of(bound)
     return Bound(bound.rate + shift[:-1], bound.distortion + shift[-1])
+
+
+def reduce_gradients(fabric: Fabric, parameters: Iterable[Tensor]) -> None:
+    """Let the parameters' gradients be their means over all processes, by one exchange. Every process must call it.
+
+    For gradients that did not come through `fabric.backward` of a call of the wrapped model, which averages them itself. A
+    parameter without a gradient must have none in any process.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if fabric.world_size == 1 or not gradients:
+        return
+    joined = torch.cat([gradient.flatten() for gradient in gradients])
+    means = torch.as_tensor(fabric.all_reduce(joined, reduce_op="mean"))
+    for gradient, mean in zip(gradients, means.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))

@@ -35,6 +35,7 @@ from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import opened
 from kelbo.training.opened import CheckpointInfo, Which
+from kelbo.training.update import objective_of
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Experiment:
 
     def weigh(self, bound: Bound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
-        objective = self.parts.objective(self.recipe)
+        objective = objective_of(self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1)))
         return 1.0 if objective is None else weight_of_rate(objective, bound, self.checkpoint.memory)
 
     def rows(self) -> list[Row]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
+from kelbo.errors import RecipeError
 from kelbo.frozen import Frozen
-from kelbo.protocols import Model, Objective
+from kelbo.protocols import Likelihood, Model
 from kelbo.recipes import build
 from kelbo.recipes.build import Outline
 from kelbo.recipes.schema import Recipe
-from kelbo.training import Update
+from kelbo.training import LossUpdate, Update
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Parts:
     model       an untrained model of these images, with the models of the runs that the recipe names
     optimizers  by the name of what each moves
     update      one step of training
-    objective   what weighs the rate; gives None if the update has no such thing
     version     of what is yours: part of every measurement's key, so change it when the same weights come to mean another model
     """
 
@@ -33,7 +34,6 @@ class Parts:
     model: Callable[[Recipe, ImageSet | Outline, Mapping[str, Frozen]], Model] = build.model
     optimizers: Callable[[Recipe, Model], dict[str, Optimizer]] = build.optimizers
     update: Callable[[Recipe, Fabric], Update] = build.update
-    objective: Callable[[Recipe], Objective | None] = build.objective
     version: str = ""
 
     @property
@@ -44,3 +44,44 @@ class Parts:
 
 BUILD = Parts()
 """what recipes say"""
+
+
+def require_model(model: object) -> None:
+    """RecipeError unless it is a model that can be trained."""
+    if not isinstance(model, Model):
+        raise RecipeError(f"Parts.model must return a kelbo.protocols.Model; it returned {type(model).__name__}.")
+    if not isinstance(getattr(model, "likelihood", None), Likelihood):
+        raise RecipeError(f"The model {type(model).__name__} has no `likelihood`, a kelbo.protocols.Likelihood.")
+
+
+def require_step(recipe: Recipe, update: Update, optimizers: dict[str, Optimizer], processes: int) -> None:
+    """RecipeError unless the optimisers have usable names and rates, and the update does what the recipe asks of a step."""
+    if not isinstance(optimizers, dict) or not optimizers:
+        raise RecipeError("Parts.optimizers must return a dict: one optimiser or more, by the name of what each moves.")
+    for name, optimizer in optimizers.items():
+        if "/" in name:
+            raise RecipeError(f"The optimiser {name!r} has a / in its name, which is how names are joined. Rename it.")
+        if any(isinstance(group["lr"], Tensor) for group in optimizer.param_groups):
+            raise RecipeError(f"The learning rate of the optimiser {name!r} is a tensor. Give it a number.")
+    what, plan = getattr(update, "__name__", type(update).__name__), recipe.training
+    if not callable(update):
+        raise RecipeError(f"Parts.update must return a function of a state and a batch; it returned a {what}.")
+    if isinstance(update, LossUpdate) and len(optimizers) > 1:
+        raise RecipeError(
+            f"{what} has one loss and one optimiser; these are {', '.join(optimizers)}. Give Parts.update."
+        )
+    if plan.clip not in (None, getattr(update, "clip", None)):
+        raise RecipeError(
+            f"training.clip is {plan.clip}, but {what} does not clip to it. Leave training.clip out, or let the update clip, "
+            "and have that norm as its attribute `clip`."
+        )
+    if plan.accumulate != getattr(update, "accumulate", 1):
+        raise RecipeError(
+            f"training.accumulate is {plan.accumulate}, but {what} does not take batches in so many parts. Set it to 1, or let "
+            "the update do so, and have that number as its attribute `accumulate`."
+        )
+    if processes > 1 and not getattr(update, "distributed", False):
+        raise RecipeError(
+            f"{processes} processes would train {processes} different models: {what} does not say that it averages "
+            "gradients. Call kelbo.training.reduce_gradients before each optimiser's step, and set its `distributed` to True."
+        )

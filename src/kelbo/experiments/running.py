@@ -20,7 +20,7 @@ from kelbo.experiments.companions import copy_run, with_weights
 from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.experiment import Experiment, open_companions
 from kelbo.experiments.guards import require_splits
-from kelbo.experiments.parts import BUILD, Parts
+from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
 from kelbo.experiments.solved import save_sigma
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
@@ -49,6 +49,7 @@ from kelbo.training.accumulating import require_no_batch_statistics
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
+from kelbo.training.update import objective_of
 
 PICTURED = 10
 """test images whose reconstructions are followed over time"""
@@ -106,14 +107,13 @@ def running(
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
-        state = beginning(recipe, data, fabric, parts, frozen)
+        state, update = beginning(recipe, data, fabric, parts, frozen)
     if recipe.training.accumulate > 1:
         require_no_batch_statistics(state.network)
     if recipe.training.compile:
         compile_networks(state.network)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    update = parts.update(recipe, fabric)
     provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
     # the recipe and its images have been checked, so a folder may be made
     if not resume:
@@ -123,7 +123,7 @@ def running(
         if resume:
             _go_back(fabric, run, recipe, state)
         watching = _sinks(recipe, data, run, fabric, state, warn)
-        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], parts.objective(recipe))
+        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update))
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
@@ -169,16 +169,21 @@ def _create(out: Path, recipe: Recipe, provenance: dict[str, Any], others: Mappi
 
 def beginning(
     recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD, runs: Mapping[str, Frozen] = NO_RUNS
-) -> TrainState:
-    """The state before the first step. Weights are drawn from the seed that is in force around the call."""
-    # the model moves first, since some optimisers make their state where weights are
-    model = parts.model(recipe, data, runs).to(fabric.device)
-    made = parts.optimizers(recipe, model)
+) -> tuple[TrainState, Update]:
+    """The state before the first step, and what changes it. Weights are drawn from the seed that is in force around the call.
+
+    RecipeError if the parts do not go together.
+    """
+    model = parts.model(recipe, data, runs)
+    require_model(model)
+    model = model.to(fabric.device)  # before the optimisers, some of which make their state where weights are
+    made, update = parts.optimizers(recipe, model), parts.update(recipe, fabric)
+    require_step(recipe, update, made, fabric.world_size)
     wrapped, *optimizers = fabric.setup(model, *made.values())
     ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
-    objective = parts.objective(recipe)
+    objective = objective_of(update)
     memory = {} if objective is None else objective.initial()
-    return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema)
+    return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema), update
 
 
 def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping[str, Any]) -> dict[str, Any]:

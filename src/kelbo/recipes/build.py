@@ -185,7 +185,7 @@ def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
     """One step of training."""
     plan = recipe.training
     parts = fabric, objective(recipe), schedule(recipe), plan.clip
-    return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, parts=plan.accumulate)
+    return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, accumulate=plan.accumulate)
 
 
 def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:

@@ -112,7 +112,7 @@ def one_lane(recipe: Recipe, data: ImageSet, fabric: Fabric) -> tuple[TrainState
 
 def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
     with seeded(recipe.seed, "init"):
-        return beginning(recipe, data, fabric)
+        return beginning(recipe, data, fabric)[0]
 
 
 def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = None) -> float:

@@ -1,5 +1,6 @@
 """The one-screen loop and its hooks. Training knows the protocols only, no concrete model."""
 
+from kelbo.distributed.global_batch import reduce_gradients
 from kelbo.training.accumulating import AccumulatingUpdate
 from kelbo.training.ema import Ema
 from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
@@ -30,4 +31,5 @@ __all__ = [
     "average_weights",
     "every",
     "fit",
+    "reduce_gradients",
 ]

@@ -46,7 +46,7 @@ class Whole(NamedTuple):
 
 
 class AccumulatingUpdate(LossUpdate):
-    """A LossUpdate that takes each process's batch in `parts` equal parts, and so needs the memory of one.
+    """A LossUpdate that takes each process's batch in `accumulate` equal parts, and so needs the memory of one.
 
     The gradient is that of the whole batch, up to the order of summation, if the objective is a function of the mean bound, as
     it must be for several processes. The objective's memory advances once a step. If its loss is not the mean of its parts'
@@ -57,10 +57,10 @@ class AccumulatingUpdate(LossUpdate):
     """
 
     def __init__(
-        self, fabric: Fabric, objective: Objective, schedule: Schedule, clip: float | None = None, *, parts: int
+        self, fabric: Fabric, objective: Objective, schedule: Schedule, clip: float | None = None, *, accumulate: int
     ) -> None:
         super().__init__(fabric, objective, schedule, clip)
-        self.parts = parts
+        self.accumulate = accumulate
 
     def __call__(self, state: TrainState, batch: Batch) -> Values:
         self.begin(state)
@@ -83,11 +83,12 @@ class AccumulatingUpdate(LossUpdate):
     def _split(self, batch: Batch) -> list[Batch]:
         """Equal parts. RecipeError if there are none."""
         count = len(batch.x)
-        if count % self.parts:
+        if count % self.accumulate:
             raise RecipeError(
-                f"training.accumulate is {self.parts}, but {count} examples do not make {self.parts} equal parts."
+                f"training.accumulate is {self.accumulate}, but {count} examples do not make {self.accumulate} equal "
+                "parts."
             )
-        size = count // self.parts
+        size = count // self.accumulate
         given = {name: value.split(size) for name, value in batch.given.items()}
         return [Batch(x, {name: given[name][i] for name in given}) for i, x in enumerate(batch.x.split(size))]
 

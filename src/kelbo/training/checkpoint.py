@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,9 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     tensors = read_tensors(place / "training.safetensors")
     if header["format"] == 1:
         tensors, header["groups"] = _named(tensors), {"model": header["groups"]}
+    _require_same(run, "the optimisers", header["groups"], state.optimizers)
+    memory = [name.removeprefix("objective.") for name in tensors if name.startswith("objective.")]
+    _require_same(run, "an objective that remembers", memory, state.objective_state)
     for name, optimizer in state.optimizers.items():
         _unflatten(optimizer, name, tensors, header["groups"][name])
     state.objective_state = {
@@ -134,6 +137,12 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     state.step = header["step"]
     state.best = best_of(run, header)
     _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors"))
+
+
+def _require_same(run: Run, what: str, saved: Iterable[str], now: Iterable[str]) -> None:
+    saved, now = (", ".join(sorted(names)) or "nothing" for names in (saved, now))
+    if saved != now:
+        raise RunError(f"{run.path} was trained with {what} {saved}; now it is {now}. Resume it with the same parts.")
 
 
 def best_of(run: Run, header: dict[str, Any]) -> Best | None:

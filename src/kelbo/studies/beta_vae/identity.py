@@ -104,11 +104,11 @@ def _trained(recipe: Recipe, data: ImageSet) -> _Trained:
                 gradients[part] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 
     with seeded(recipe.seed, "init"):
-        state = beginning(recipe, data, fabric)
+        state, update = beginning(recipe, data, fabric)
     with drawing_from(Source(seed_for(recipe.seed, "latents", 0))):
         order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
         batches = (batch.as_intensities(data.levels) for batch in order)
-        fit(state, build.update(recipe, fabric), batches, recipe.training.steps, [watch])
+        fit(state, update, batches, recipe.training.steps, [watch])
     return _Trained(losses, gradients)
 
 
