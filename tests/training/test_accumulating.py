@@ -4,7 +4,6 @@ That its gradient is the whole batch's is a law of tests/parity/test_gradients_o
 """
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError, RunError
 from kelbo.experiments import train
 from kelbo.experiments.guards import require_whole_shares
+from kelbo.experiments.parts import Parts
 from kelbo.experiments.running import beginning
 from kelbo.recipes import build, change, find
 from kelbo.runs import Run
@@ -51,7 +51,7 @@ def with_layer(layer):
         made.encoder = nn.Sequential(layer, made.encoder)
         return made
 
-    return SimpleNamespace(**{**vars(build), "model": model})
+    return Parts(model=model)
 
 
 @pytest.mark.parametrize(
