@@ -70,10 +70,10 @@ class Second(Model):
 
 
 def model(recipe, images, runs):
-    alone = recipe.model_copy(update={"runs": {}})
-    return Second(runs["primary"], build.likelihood(recipe, images.levels)) if runs else build.model(alone, images)
+    return Second(runs["primary"], build.likelihood(recipe, images.levels))
 
 
 PRIMARY = recipe("first", "model.network.width=16", "model.latents=3", "likelihood.kind=shared_gaussian")
 RECIPE = recipe("second", "training.ema=0.9")
-PARTS = Parts(data=pictures, model=model)
+PRIMARY_PARTS = Parts(data=pictures)
+PARTS = Parts(data=pictures, model=model, companions={"primary": PRIMARY_PARTS})

@@ -41,7 +41,7 @@ def toy(request):
 
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory):
-    return train(frozen_second.PRIMARY, tmp_path_factory.mktemp("toys") / "primary", parts=frozen_second.PARTS)
+    return train(frozen_second.PRIMARY, tmp_path_factory.mktemp("toys") / "primary", parts=frozen_second.PRIMARY_PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ def test_another_first_run_is_refused_by_its_weights(own, trained_again, tmp_pat
 
 @pytest.fixture
 def trained_again(tmp_path):
-    return train(change(frozen_second.PRIMARY, ["seed=1"]), tmp_path / "another", parts=frozen_second.PARTS)
+    return train(change(frozen_second.PRIMARY, ["seed=1"]), tmp_path / "another", parts=frozen_second.PRIMARY_PARTS)
 
 
 def test_each_player_has_its_optimiser_and_its_columns(tmp_path):

@@ -194,18 +194,18 @@ def open_run(
     return Experiment(run, recipe, model.eval(), images, kept, sigma, parts)
 
 
-def open_companions(
-    recipe: Recipe, device: torch.device, parts: Parts, run: Run | None = None
-) -> dict[str, Experiment]:
-    """The runs that a recipe names: their copies in the folder of `run`, or the originals if it is None.
+def open_companions(recipe: Recipe, device: torch.device, parts: Parts, run: Run) -> dict[str, Experiment]:
+    """The copies, in the folder of `run`, of the runs that a recipe names.
 
-    RunError if one is no run or has other weights than the recipe asks for; Damaged if it is the copy that has.
+    RunError if one is absent or needs parts of your own; Damaged if it has other weights than the recipe asks for.
     """
     found = {}
     for name, spec in recipe.runs.items():
-        path = spec.path if run is None else run.companions / name
-        found[name] = open_run(path, device=str(device), read_data=False, parts=parts)
-        require_weights(name, path, spec.weights, found[name].checkpoint.opened, copied=run is not None)
+        path, asked = run.companions / name, spec.weights
+        average = asked is None or asked != opened.digest(Run.open(path))
+        own = parts.companions.get(name, BUILD)
+        found[name] = open_run(path, device=str(device), average=average, read_data=False, parts=own)
+        require_weights(name, path, asked, found[name].checkpoint.opened, copied=True)
     return found
 
 

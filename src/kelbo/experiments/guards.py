@@ -51,7 +51,7 @@ def require_own_parts(run: Run, parts: Parts) -> None:
     if not parts.own and (model := run.own_model):
         raise RunError(
             f"{run.path} was trained with parts of your own (its model is a {model}), which its recipe does not describe. "
-            "Open it from Python with these parts: open_run(path, parts=...)."
+            "Open it from Python with these parts: open_run(path, parts=...), or Parts.companions of a run that uses it."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -27,6 +27,7 @@ class Parts:
     model       an untrained model of these images, with the models of the runs that the recipe names
     optimizers  by the name of what each moves
     update      one step of training
+    companions  parts of the runs that the recipe names, by their names there; of each that is not here, the recipe's
     version     of what is yours: part of every measurement's key, so change it when the same weights come to mean another model
     """
 
@@ -34,6 +35,7 @@ class Parts:
     model: Callable[[Recipe, ImageSet | Outline, Mapping[str, Frozen]], Model] = build.model
     optimizers: Callable[[Recipe, Model], dict[str, Optimizer]] = build.optimizers
     update: Callable[[Recipe, Fabric], Update] = build.update
+    companions: Mapping[str, Parts] = field(default_factory=dict)
     version: str = ""
 
     @property

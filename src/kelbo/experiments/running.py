@@ -16,9 +16,9 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
-from kelbo.experiments.companions import copy_run, with_weights
+from kelbo.experiments.companions import with_weights
 from kelbo.experiments.diagnosis import cautions
-from kelbo.experiments.experiment import Experiment, open_companions
+from kelbo.experiments.experiment import open_companions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
 from kelbo.experiments.solved import save_sigma
@@ -99,11 +99,12 @@ def running(
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
     warn takes each warning, which the run keeps too. machine: further entries about it for the provenance. Inside the block
-    the latents' noise comes from the run's own source, which no other thread draws from. Raises RunError if the folder
+    the latents' noise comes from the run's own source, which no other thread draws from. The folder has copies of the runs that
+    the recipe names (see `copied_runs`). Raises RunError if the folder
     exists, or training cannot continue from it.
     """
     require_splits(data)
-    others = open_companions(recipe, fabric.device, parts, Run(out) if resume else None)
+    others = open_companions(recipe, fabric.device, parts, Run(out))
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
@@ -117,7 +118,7 @@ def running(
     provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
     # the recipe and its images have been checked, so a folder may be made
     if not resume:
-        once(fabric, lambda: _create(out, recipe, provenance, others))
+        once(fabric, lambda: Run.create(out, dump(recipe), provenance))
     run = Run.open(out)
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
@@ -157,14 +158,6 @@ def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Wa
     watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found)
     saving(run, "What the run warns of", watch.begin)
     return watch
-
-
-def _create(out: Path, recipe: Recipe, provenance: dict[str, Any], others: Mapping[str, Experiment]) -> None:
-    """Make the run's folder with the copies of other runs. Its recipe is written last, and makes it a run."""
-    Run.require_free(out)
-    for name, other in others.items():
-        copy_run(other.run, other.checkpoint.step, Run(out).companions / name)
-    Run.create(out, dump(recipe), provenance)
 
 
 def beginning(

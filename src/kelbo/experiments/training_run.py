@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import failing_together, once
 from kelbo.eager import plain_autograd
+from kelbo.experiments.companions import copied_runs
 from kelbo.experiments.guards import (
     require_own_parts,
     require_same_data,
@@ -81,7 +83,8 @@ def _train(
     if resume:
         require_same_data(Run.open(out), data)
     inspect(data)
-    with running(recipe, out, data, fabric, resume=resume, sinks=sinks, warn=warn, parts=parts) as it:
+    others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric)
+    with others, running(recipe, out, data, fabric, resume=resume, sinks=sinks, warn=warn, parts=parts) as it:
         steps = recipe.training.steps
         batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
         with StopOnSignal(fabric, it.checkpoints, steps) as stop:

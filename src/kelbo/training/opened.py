@@ -76,24 +76,29 @@ def load(
     which: the newest checkpoint, or the best on validation images. fabric: of several processes the first reads, and all have
     the same checkpoint. RunError if there is none or it cannot be read, Damaged if its weights do not fit the model.
     """
-    kept, weights, path = from_first(fabric, lambda: _of_one(run, which, lambda place: _read(place, which, average)))
+    kept, weights, path = from_first(fabric, lambda: of_one(run, which, lambda place: _read(place, which, average)))
     load_into(model.to(device), weights, path)
     return kept
 
 
 def digest(run: Run) -> str:
     """SHA-256 of the newest checkpoint's file of weights. RunError if there is none."""
-    return _of_one(run, "last", _digest)
+    return of_one(run, "last", _digest)
+
+
+def digests(run: Run, which: Which = "last") -> list[str]:
+    """SHA-256 of each file of weights in a checkpoint: of the last step's, and of their moving average if it has that."""
+    return of_one(run, which, lambda place: [_sha256(path) for path in _weights(place)])
 
 
 def best(run: Run) -> Best | None:
     """The best checkpoint on validation images; None if the run has none, or no checkpoint yet."""
     if not run.checkpoint_steps():
         return None
-    return _of_one(run, "last", lambda place: best_of(run, header_of(place)))
+    return of_one(run, "last", lambda place: best_of(run, header_of(place)))
 
 
-def _of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
+def of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
     """The result of `read` on a checkpoint's folder, all of it from that one folder."""
     for _ in range(TRIES):
         place = newest(run) if which == "last" else _best_place(run)
@@ -133,6 +138,11 @@ def _read(place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dic
     own = _sha256(averaged) if path == averaged else of_last
     kept = CheckpointInfo(header["step"], which, path == averaged, memory, saved, of_last, own)
     return kept, read_tensors(path), path
+
+
+def _weights(place: Path) -> list[Path]:
+    averaged = place / "ema.safetensors"
+    return [place / "weights.safetensors", *([averaged] if averaged.exists() else [])]
 
 
 def _digest(place: Path) -> str:
