@@ -64,6 +64,19 @@ def test_networks_are_compiled_in_training_only(monkeypatch):
     assert [function.__self__ for function in compiled] == [made.encoder, made.decoder]
 
 
+def test_networks_in_lists_and_dicts_are_compiled_and_a_model_without_any_is_refused(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    made = model(tiny("likelihood.kind=bernoulli"))
+    made.blocks = nn.ModuleDict({"coarse": nn.ModuleList([made.encoder]), "fine": made.decoder})
+    del made.encoder, made.decoder
+    compile_networks(made)
+    assert "forward" in vars(made.blocks["coarse"][0])
+    assert "forward" in vars(made.blocks["fine"])
+    del made.blocks
+    with pytest.raises(RecipeError, match="training.compile is true, but VAE has no networks"):
+        compile_networks(made)
+
+
 @pytest.mark.slow
 def test_a_network_that_draws_noise_is_refused_by_name():
     made = model(tiny("likelihood.kind=bernoulli")).train()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,17 +15,31 @@ from kelbo.protocols import Likelihood, Model, Prior
 def compile_networks(model: Model) -> None:
     """Compile each of the model's own modules but likelihood and prior; noise, KL and likelihood stay as written.
 
-    Evaluation mode runs as written, and the state dict keeps its names. RecipeError if PyTorch cannot compile on this machine;
-    later, at the first step, if a network cannot be compiled whole (one that draws noise, say).
+    Of a module that is never called, since it has no `forward` (a list of modules), those inside are compiled. Evaluation mode
+    runs as written, and the state dict keeps its names. RecipeError if PyTorch cannot compile on this machine, or there is
+    nothing to compile; later, at the first step, if a network cannot be compiled whole (one that draws noise, say).
     """
+    networks = dict(_called(model))
+    if not networks:
+        raise RecipeError(
+            f"training.compile is true, but {type(model).__name__} has no networks. Set training.compile to false."
+        )
     _translated(
         "PyTorch cannot compile on this machine",
         torch.compile(_trial, dynamic=False),
         torch.zeros(8, device=model.device),
     )
-    for name, network in model.named_children():
-        if not isinstance(network, Likelihood | Prior):
-            _compile(name, network)
+    for name, network in networks.items():
+        _compile(name, network)
+
+
+def _called(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The outermost modules inside of this one that can be called, by their names."""
+    for name, child in module.named_children():
+        if type(child).forward is nn.Module.forward:
+            yield from _called(child, f"{prefix}{name}.")
+        elif not isinstance(child, Likelihood | Prior):
+            yield f"{prefix}{name}", child
 
 
 def _compile(name: str, network: nn.Module) -> None:
