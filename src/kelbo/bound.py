@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -21,7 +21,7 @@ Temperature = float | Sequence[float]
 
 def temperatures(temperature: Temperature, groups: int) -> list[float]:
     """The temperature of each group. ValueError if there is one a group, but of another number of groups."""
-    each = [float(temperature)] * groups if isinstance(temperature, int | float) else [float(t) for t in temperature]
+    each = [float(t) for t in temperature] if isinstance(temperature, Iterable) else [float(temperature)] * groups
     if len(each) != groups:
         raise ValueError(f"A model of {groups} groups of latents takes as many temperatures, or one; got {len(each)}.")
     return each

@@ -66,10 +66,7 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def normalized(self) -> bool:
-        """Whether log_prob, in the present mode, is a distribution over x: False if its parameters depend on x.
-
-        Only nats of a normalised likelihood are reported as such.
-        """
+        """Whether log_prob, in the present mode, is a distribution over x, as bounds need; not if parameters depend on x."""
         return True
 
     def forget(self) -> bool:
@@ -179,12 +176,14 @@ class Prior(nn.Module, ABC):
 class Generator(nn.Module, ABC):
     """Draws examples from latents. It need not be able to read any.
 
-    event   shape of one example: (D,), (C, H, W) or (T, C, H, W)
-    groups  G, how many groups of latents it has
+    event       shape of one example: (D,), (C, H, W) or (T, C, H, W)
+    groups      G, how many groups of latents it has
+    conditions  names of what must be given
     """
 
     event: tuple[int, ...]
     groups: int = 1
+    conditions: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:

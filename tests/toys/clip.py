@@ -19,7 +19,7 @@ PAST, STEPS, WIDTH, LATENTS = 2, 3, 8, 2
 class Clips(Model):
     """given["past"] (B, 2, 1, 8, 8), intensities; x is the three frames after it, and z_t is read off frame t."""
 
-    groups, event = STEPS, (STEPS, 1, 8, 8)
+    groups, event, conditions = STEPS, (STEPS, 1, 8, 8), ("past",)
 
     def __init__(self, likelihood: Likelihood) -> None:
         super().__init__()

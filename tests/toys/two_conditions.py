@@ -42,6 +42,8 @@ class ByLabels(Prior):
 class TwoConditions(VAE):
     """given["labels"] (B, A) and given["picture"] (B, 1, h, w), both float32; the data say how large."""
 
+    conditions = ("labels", "picture")
+
     def __init__(self, likelihood: Likelihood, given: Mapping[str, tuple[int, ...]]) -> None:
         (labels,), seen = given["labels"], math.prod(given["picture"])
         encoder = nn.Sequential(nn.Linear(64 + seen, 16), nn.ReLU(), nn.Linear(16, 2 * LATENTS))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Batch, Given, Latents, Temperature
+from kelbo.errors import ScoreError
 from kelbo.protocols import NOTHING, Generator, Model, flat
 from kelbo.seeds import seeded
 
@@ -22,8 +23,9 @@ def sample(
 ) -> np.ndarray:
     """Draws of the prior decoded: what they look like, or with `noise` a draw of the full model p(x | z) p(z).
 
-    given: conditions, each (count, …).
+    given: conditions, each (count, …). ScoreError if one of the model's is missing, or they are for another count.
     """
+    _require_conditions(model, count, given)
     with model.evaluating(), seeded(seed, "pictures"):
         latents = model.sample(count, given, temperature=temperature)
         return _show(model, model.decode(latents, given, temperature=temperature), noise)
@@ -60,6 +62,16 @@ def interpolate(model: Model, first: Batch, last: Batch, steps: int) -> np.ndarr
         means = flat(model).posterior(Batch(torch.cat([first.x, last.x]), given)).mean
         weights = torch.linspace(0, 1, steps, device=means.device)[:, None]
         return _show(model, _decode(model, (torch.lerp(means[:1], means[1:], weights),), first.given), noise=False)
+
+
+def _require_conditions(model: Generator, count: int, given: Given) -> None:
+    if missing := [name for name in model.conditions if name not in given]:
+        raise ScoreError(
+            f"{type(model).__name__} draws under conditions, and these are not given: {', '.join(missing)}."
+        )
+    for name, value in given.items():
+        if len(value) != count:
+            raise ScoreError(f"{count} samples need as many conditions; {name!r} has {len(value)}.")
 
 
 def _decode(model: Model, latents: Latents, given: Given) -> Tensor:
