@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kelbo.units import intensities
+from kelbo.units import counted, intensities
 
 Given = Mapping[str, Tensor]
 """Conditions of a model besides x, by name, each (B, …): "labels", "picture", "past" …"""
@@ -23,14 +23,18 @@ def temperatures(temperature: Temperature, groups: int) -> list[float]:
     """The temperature of each group. ValueError if there is one a group, but of another number of groups."""
     each = [float(t) for t in temperature] if isinstance(temperature, Iterable) else [float(temperature)] * groups
     if len(each) != groups:
-        raise ValueError(f"A model of {groups} groups of latents takes as many temperatures, or one; got {len(each)}.")
+        raise ValueError(
+            f"A model of {counted(groups, 'group')} of latents takes one temperature, or one a group; got {len(each)}."
+        )
     return each
 
 
 def require_groups(latents: Latents, groups: int) -> None:
     """ValueError unless these are the first of a model's groups of latents, or all of them."""
     if not 1 <= len(latents) <= groups:
-        raise ValueError(f"This model decodes 1 to {groups} groups of latents; got {len(latents)}.")
+        raise ValueError(
+            f"This model has {counted(groups, 'group')} of latents and decodes the first or more; got {len(latents)}."
+        )
 
 
 class Batch(NamedTuple):

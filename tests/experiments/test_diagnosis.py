@@ -79,6 +79,20 @@ def test_a_collapse_is_a_rate_near_zero(rate, active, code, severity):
     assert (found.code, found.severity) == (code, severity)
 
 
+@pytest.mark.parametrize(("rates", "used"), [([1.0], 1), ([0.9 * d.COLLAPSED, 9.0], 2), ([0.02] * 9 + [0.001], 9)])
+def test_a_group_is_used_from_its_share_of_the_least_rate(rates, used):
+    found = d.groups(rates, None)
+    assert (found.code, found.fields["used"]) == ("groups-used", used)
+
+
+def test_many_groups_collapse_as_one_does():
+    assert d.groups([d.COLLAPSED / 11] * 10, None).code == "collapsed"
+
+
+def test_a_model_without_a_rate_is_not_taken_for_one_of_the_librarys():
+    assert "autoencoder" not in finding("no-rate", "fine").text
+
+
 def test_a_saturated_estimate_judges_the_prior_latent_by_latent():
     told = {"marginal": 20.0, "by_latent": 0.5, "cap": 7.0, "rate": 30.0, "images": 1_096}
     assert d.prior(information=7.0 - 1.1 * d.SATURATED, **told).code == "prior-far"

@@ -9,9 +9,12 @@ from tests.records import evaluations
 
 from kelbo.errors import Divergence, RunError
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.parts import Parts
+from kelbo.recipes import build
 from kelbo.recipes.files import change, load
 from kelbo.recipes.named import digits
 from kelbo.runs import Run
+from kelbo.training import LossUpdate
 
 TINY = [
     "data.size=16",
@@ -176,6 +179,24 @@ def test_divergence_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(
     run = Run.open(tmp_path / "run")
     assert run.checkpoint_steps() == [6]
     assert all(torch.isfinite(value).all() for value in weights(run).values())
+
+
+class Judged(LossUpdate):
+    """Gives a scalar of its own, which is not finite."""
+
+    def apply(self, state, bound, loss, memory):
+        return {**super().apply(state, bound, loss, memory), "accuracy": torch.tensor(float("nan"))}
+
+
+def judged(recipe, fabric):
+    plain = build.update(recipe, fabric)
+    return Judged(fabric, plain.objective, plain.schedule, plain.clip)
+
+
+def test_a_scalar_of_ones_own_that_is_not_finite_is_not_blamed_on_the_learning_rate(tmp_path):
+    with pytest.raises(Divergence, match="accuracy was nan") as diverged:
+        train(tiny("training.steps=3"), tmp_path / "run", parts=Parts(update=judged))
+    assert "learning_rate" not in str(diverged.value)
 
 
 def test_an_absurd_learning_rate_ends_in_a_message_not_in_a_checkpoint_of_nans(tmp_path):

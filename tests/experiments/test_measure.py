@@ -12,6 +12,7 @@ from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments import measure as measuring
 from kelbo.experiments.measure import measure
 from kelbo.experiments.parts import BUILD, Parts
+from kelbo.experiments.pictures import measure_page
 from kelbo.experiments.scoring import score_run
 from kelbo.models import VAE
 from kelbo.protocols import NOTHING
@@ -100,6 +101,13 @@ def test_a_score_that_is_kept_is_not_computed_again(run, monkeypatch):
 def test_a_setting_does_not_hide_how_the_weights_were_opened(run):
     with pytest.raises(ValueError, match="averaged"):
         measure(open_run(run.path), "of mine", {"averaged": "no"}, dict)
+
+
+def test_a_page_is_measured_beside_a_damaged_record_of_another_split(run):
+    evaluate_run(open_run(run.path), "train")
+    (record,) = run.measurements.all("evaluation")
+    record.place.write_text("{")
+    assert "evaluation" in measure_page(open_run(run.path)).value["parts"]
 
 
 # ── a model of one's own ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -184,12 +184,13 @@ def latents(rate: float, active: int, dims: int, source: str | None) -> Finding:
 
 
 def groups(rates: Sequence[float], source: str | None) -> Finding:
-    """Of the mean rate of each group of latents, nats per image."""
+    """Of the mean rate of each group of latents, nats per image. A used one has its share of the least rate, or more."""
     rate = sum(rates)
     if rate < COLLAPSED:
         return _collapsed(rate, source, None)
-    used = sum(one >= COLLAPSED for one in rates)
-    return finding("groups-used", "fine", used=used, groups=len(rates), least=COLLAPSED, rate=rate)
+    least = COLLAPSED / len(rates)
+    used = sum(one >= least for one in rates)
+    return finding("groups-used", "fine", used=used, groups=len(rates), least=least, rate=rate)
 
 
 def sigma(

@@ -61,7 +61,7 @@ def _latents_used(active: int, dims: int, rate: float) -> str:
 
 def _groups_used(used: int, groups: int, least: float, rate: float) -> str:
     return (
-        f"{used} of {counted(groups, 'group')} of latents have a rate of {least:g} nats or more; the rate is {rate:.2f} nats "
+        f"{used} of {counted(groups, 'group')} of latents have a rate of {least:.2g} nats or more; the rate is {rate:.2f} nats "
         "per image."
     )
 
@@ -208,7 +208,7 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "latents-inactive": _latents_inactive,
     "latents-used": _latents_used,
     "groups-used": _groups_used,
-    "no-rate": lambda: "A plain autoencoder: its code is a point and has no rate.",
+    "no-rate": lambda: "The model has no rate, so how much its latents tell of an image is not judged.",
     "prior-far": _prior_far,
     "prior-near": _prior,
     "sigma-floor": _sigma_floor,

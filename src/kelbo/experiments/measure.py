@@ -63,10 +63,27 @@ def evaluate_run(
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
-    """The evaluation of a run on a split (see `kelbo.evaluation.evaluate`), kept in its folder: see `measure`.
+    """The record of a run on a split (see `kelbo.evaluation.evaluate`), kept in its folder: see `measure`.
 
     again: evaluate even if the folder has this evaluation of these weights, made on another device, say.
     """
+    how = {"samples": samples, "dequantized": dequantized, "batch_size": batch_size, "seed": seed}
+    return evaluation_of(experiment, split, **how, again=again, fabric=fabric, advance=advance).record
+
+
+def evaluation_of(
+    experiment: Experiment,
+    split: str = "test",
+    *,
+    samples: int = 0,
+    dequantized: bool = False,
+    batch_size: int = BATCH,
+    seed: int = 0,
+    again: bool = False,
+    fabric: Fabric | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Measurement:
+    """The measurement of which `evaluate_run` gives the record."""
     images = split_of(experiment.data, split)
     how = {"dequantized": dequantized, "batch_size": batch_size, "seed": seed}
 
@@ -84,4 +101,4 @@ def evaluate_run(
     }
     label = "-".join([split, *(part for part, told in unusual.items() if told), *experiment.unusual])
     settings = {**of, "importance_samples": samples, **how}
-    return measure(experiment, "evaluation", settings, compute, label=label, again=again, fabric=fabric).record
+    return measure(experiment, "evaluation", settings, compute, label=label, again=again, fabric=fabric)

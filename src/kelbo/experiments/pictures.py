@@ -11,7 +11,7 @@ from kelbo import evaluation
 from kelbo.eager import plain_autograd
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
-from kelbo.experiments.measure import evaluate_run, measure
+from kelbo.experiments.measure import evaluation_of, measure
 from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
@@ -27,8 +27,7 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
     noise: samples are draws of the full model, not the decoder's mean.
     """
-    record = evaluate_run(experiment)
-    test = next(one for one in experiment.run.measurements.all("evaluation") if one.record == record)
+    test = evaluation_of(experiment)
     split = {"split": "test", "of": len(experiment.data.test)}
     fixed = {**split, "images": RECONSTRUCTED}
     pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))

@@ -87,7 +87,7 @@ def saving(run: Run, what: str, action: Callable[[], object]) -> None:
         action()
     except (OSError, SafetensorError) as error:
         raise NotSaved(
-            f"{what} could not be written to {run.path}: {error}. {_kept(run)} Make room and resume the run.",
+            f"{what} could not be written to {run.path}: {error}. {kept(run)} Make room and resume the run.",
             remedy=("resume",),
         ) from error
 
@@ -274,10 +274,11 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
 
 def last_good(run: Run) -> str:
     """For the error of a run that diverged: which checkpoint is left, and what to change."""
-    return f"{_kept(run)} Lower optimizer.learning_rate or set training.clip."
+    return f"{kept(run)} Lower optimizer.learning_rate or set training.clip."
 
 
-def _kept(run: Run) -> str:
+def kept(run: Run) -> str:
+    """For an error: which checkpoint is left."""
     steps = run.checkpoint_steps()
     if not steps:
         return "No checkpoint had been written yet."

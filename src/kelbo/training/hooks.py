@@ -28,6 +28,9 @@ from kelbo.training.update import Values, require_scalars
 Sink = Callable[[Row], None]
 """Takes a row of scalars: the journal, TensorBoard, a progress bar."""
 
+TRAINED_BY = ("loss", "rate", "distortion", "gradient_norm")
+"""scalars of `LossUpdate`, or terms of these: a smaller step may keep them finite"""
+
 TABLE = 1024
 """rows that the table of steps begins with; it doubles if an interval is longer"""
 
@@ -120,7 +123,9 @@ class Scalars:
                 if not math.isfinite(value)
             )
             step = state.step - self.filled + row + 1
-            raise Divergence(f"At step {step} the {name} was {value}. {checkpoint.last_good(self.run)}")
+            own = f"{checkpoint.kept(self.run)} It is a scalar of your own update: see how that computes it."
+            left = checkpoint.last_good(self.run) if name.partition("/")[0] in TRAINED_BY else own
+            raise Divergence(f"At step {step} the {name} was {value}. {left}")
 
     def _emit(self, state: TrainState) -> None:
         counts = self.present[: self.filled].sum(0)
