@@ -93,9 +93,9 @@ class Scalars:
             self.table, self.present = _widened(self.table, len(new)), _widened(self.present, len(new))
         if self.filled == len(self.table):
             self.table, self.present = _doubled(self.table), _doubled(self.present)
-        absent = self.table.new_zeros(())
-        found = [values[name].detach().float() if name in values else absent for name in self.names]
-        self.table[self.filled] = torch.stack(found)
+        table = self.table
+        found = [values[name].detach().float() if name in values else table.new_zeros(()) for name in self.names]
+        table[self.filled] = torch.stack(found)
         self.present[self.filled] = torch.tensor([name in values for name in self.names])
 
     def _remember(self, used: State) -> None:
