@@ -148,10 +148,10 @@ class Measurements:
         """Write a measurement, in place of one under the same key, and return it as it is read back."""
         path = self._path(measured.name, measured.key)
         beside = {"measured": datetime.now(UTC).isoformat(), **measured.circumstances}
-        before = read_json(path).get("circumstances", {}).get("arrays") if path.exists() else None
         if arrays:
             beside["arrays"] = secrets.token_hex(4)
             write_atomic(_arrays_path(path, beside["arrays"]), _packed(arrays))
+        before = read_json(path).get("circumstances", {}).get("arrays") if path.exists() else None
         write_json(
             path,
             {
@@ -165,7 +165,7 @@ class Measurements:
             },
         )
         kept = _read(path)
-        _remove_arrays(path, {beside.get("arrays"), kept.circumstances.get("arrays")}, before)
+        _remove_arrays(path, kept.circumstances.get("arrays"), {before, beside.get("arrays")})
         return kept
 
     def _path(self, name: str, key: str) -> Path:
@@ -205,12 +205,12 @@ def _arrays_path(path: Path, once: str) -> Path:
     return path.with_suffix(f".{once}.npz")
 
 
-def _remove_arrays(path: Path, used: Container[str | None], before: str | None) -> None:
-    """Remove the arrays that a measurement had before, and stale ones that it does not use."""
+def _remove_arrays(path: Path, used: str | None, replaced: Container[str | None]) -> None:
+    """Remove the arrays that were replaced, and stale ones, unless the measurement uses them."""
     for left in path.parent.glob(f"{path.stem}.*.npz"):
         once = left.suffixes[0][1:]
         with suppress(FileNotFoundError):  # another writer removed it first
-            if once not in used and (once == before or time.time() - left.stat().st_mtime > STALE):
+            if once != used and (once in replaced or time.time() - left.stat().st_mtime > STALE):
                 left.unlink()
 
 
