@@ -167,7 +167,7 @@ def test_any_weights_that_a_run_can_be_opened_with_may_be_asked_for(validated, t
 
 
 def test_a_run_of_ones_own_parts_is_opened_with_these(validated, tmp_path):
-    with pytest.raises(RunError, match="companions"):
+    with pytest.raises(RunError, match=rf"{validated.path} .*companions"):
         train(second(validated.path), tmp_path / "second", parts=PARTS)
     assert not (tmp_path / "second").exists()
 

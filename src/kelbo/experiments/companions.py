@@ -17,6 +17,8 @@ from safetensors.torch import save
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once
 from kelbo.errors import Damaged, NotSaved, RunError
+from kelbo.experiments.guards import require_own_parts
+from kelbo.experiments.parts import BUILD, Parts
 from kelbo.recipes.schema import Recipe, RunSpec
 from kelbo.runs import Run
 from kelbo.runs.writing import sync_folder, write_atomic
@@ -48,14 +50,20 @@ def with_weights(recipe: Recipe, found: Mapping[str, str]) -> Recipe:
 
 
 @contextmanager
-def copied_runs(recipe: Recipe, run: Run, fabric: Fabric) -> Iterator[None]:
+def copied_runs(recipe: Recipe, run: Run, fabric: Fabric, parts: Parts) -> Iterator[None]:
     """Copy the runs that a recipe names into the folder of a run that begins inside the block.
 
-    The copies are removed if it does not begin. RunError if one is no run or lacks the weights that the recipe asks for,
-    NotSaved if the disk refuses.
+    The copies are removed if it does not begin. RunError if one is no run, lacks the weights that the recipe asks for or
+    needs other parts, NotSaved if the disk refuses.
     """
+
+    def copy() -> None:
+        for name, spec in recipe.runs.items():
+            require_own_parts(Run.open(spec.path), parts.companions.get(name, BUILD))
+            _copy_run(name, spec, run.companions / name)
+
     try:
-        once(fabric, lambda: [_copy_run(name, spec, run.companions / name) for name, spec in recipe.runs.items()])
+        once(fabric, copy)
         yield
     finally:
         if recipe.runs and fabric.is_global_zero and not run.recipe_path.exists():

@@ -83,7 +83,7 @@ def _train(
     if resume:
         require_same_data(Run.open(out), data)
     inspect(data)
-    others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric)
+    others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric, parts)
     with others, running(recipe, out, data, fabric, resume=resume, sinks=sinks, warn=warn, parts=parts) as it:
         steps = recipe.training.steps
         batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
