@@ -1,6 +1,7 @@
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,3 +26,12 @@ def test_freed_memory_is_kept_unless_the_user_says_not_to(monkeypatch):
 def test_importing_kelbo_changes_nothing_of_the_process():
     code = "import sys; import kelbo; print('kelbo.machine' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_the_allocators_options_have_the_numbers_of_its_header(monkeypatch):
+    asked = []
+    monkeypatch.setattr("ctypes.CDLL", lambda _: SimpleNamespace(mallopt=lambda *pair: asked.append(pair) or 1))
+    keep_freed_memory.__wrapped__()
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # glibc's malloc.h
+    assert dict(asked) == {trim_threshold: 2**31 - 1, mmap_threshold: 2**31 - 1, top_pad: 64 * 2**20}

@@ -3,6 +3,8 @@ import torch
 
 from kelbo.bound import Bound
 from kelbo.objectives import Beta, Capacity, equivalents, weight_of_rate
+from kelbo.recipes import build, find
+from kelbo.recipes.schema import BetaSpec, CapacitySpec, ElboSpec
 
 
 def bound(batch=4, groups=2):
@@ -75,3 +77,9 @@ def test_mse_loss_with_beta_is_a_gaussian_whose_variance_is_beta():
     by_sigma = torch.autograd.grad((x - mean).square().sum() / (2 * beta) + rate.square().sum(), (mean, rate))
     for a, b in zip(by_beta, by_sigma, strict=True):
         torch.testing.assert_close(a, beta * b)
+
+
+@pytest.mark.parametrize("spec", [ElboSpec(), BetaSpec(), CapacitySpec()])
+def test_an_objectives_defaults_are_those_of_a_recipe(spec):
+    objective = build.objective(find("digits").model_copy(update={"objective": spec}))
+    assert objective == type(objective)()

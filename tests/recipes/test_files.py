@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from kelbo.errors import RecipeError
-from kelbo.recipes.files import change, differences, dump, load, parse
+from kelbo.recipes.files import change, differences, dump, load, parse, parse_text
 from kelbo.recipes.named import NAMED, digits, find
 
 
@@ -100,3 +100,12 @@ def test_settings_that_came_later_leave_the_fingerprints_of_older_recipes():
 
 def test_differences_name_path_and_both_values():
     assert differences(digits(), change(digits(), ["objective.beta=4"])) == ["objective.beta: 1.0 → 4.0"]
+
+
+@pytest.mark.parametrize(("kept", "split_seed"), [(True, "seed"), (False, 0)])
+def test_only_a_kept_recipe_without_a_split_seed_is_of_the_version_that_drew_by_the_runs_own(
+    kept, split_seed, tmp_path
+):
+    text = "\n".join(line for line in dump(find("digits")).splitlines() if not line.startswith("split_seed"))
+    assert parse_text(text, tmp_path, kept=kept).data.split_seed == split_seed
+    assert parse_text(dump(find("mnist-sigma")), tmp_path, kept=kept) == find("mnist-sigma")

@@ -93,3 +93,12 @@ def test_grey_becomes_rgb_and_out_of_range_is_clipped():
     picture = tile(np.array([[[[-1.0, 0.5, 7.0]]]]), columns=1)
     assert picture[0, :, 0].tolist() == [0, 128, 255]
     assert (picture == picture[..., :1]).all()
+
+
+def test_pictures_of_one_kind_are_listed_oldest_first(tmp_path):
+    run = Run.create(tmp_path / "run", "", {})
+    for step, name in ((500, "samples"), (20, "samples"), (20, "reconstructions")):
+        run.picture(step, name).parent.mkdir(exist_ok=True)
+        run.picture(step, name).touch()
+    assert run.pictures("samples") == [run.picture(20, "samples"), run.picture(500, "samples")]
+    assert [path.name for path in run.pictures("reconstructions")] == ["00000020-reconstructions.png"]

@@ -5,10 +5,12 @@ import signal
 import threading
 import time
 from multiprocessing import Pipe
+from types import SimpleNamespace
 
 import pytest
 
 from kelbo.errors import Interrupted
+from kelbo.sweeps import queue
 from kelbo.sweeps.jobs import Job
 from kelbo.sweeps.queue import work_off
 from kelbo.sweeps.worker import work
@@ -126,3 +128,16 @@ def test_after_a_second_signal_nothing_is_said_to_be_saved(queue_jobs, tmp_path)
     threading.Thread(target=stop).start()
     with pytest.raises(Interrupted, match=r"0 of 1\b.*last saved"):
         work_off([Job("a", queue_jobs.never_stop, (str(tmp_path),))], workers=1, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "expected"),
+    [({}, 6, (2, 3)), ({"workers": 5}, 6, (3, 2)), ({"workers": 1, "threads": 4}, 6, (1, 4)), ({}, 1, (2, 1))],
+)
+def test_processes_and_their_threads_are_those_asked_for_or_share_the_machine(asked, cores, expected, monkeypatch):
+    made = []
+    monkeypatch.setattr(queue, "workers_here", lambda _: 2)
+    monkeypatch.setattr(queue, "cores", lambda: cores)
+    monkeypatch.setattr(queue, "_Queue", lambda _, *counts: made.append(counts[:2]) or SimpleNamespace(run=list))
+    work_off([Job(f"{number}", print) for number in range(3)], **asked)
+    assert made == [expected]
