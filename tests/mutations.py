@@ -39,7 +39,7 @@ PROCESSES = [f"tests/parity/test_{name}.py" for name in ("gradients_of_processes
 RUNS = [f"tests/experiments/test_{name}.py" for name in ("experiment", "best_checkpoint", "rows_of_steps", "last_row")]
 TESTS = {
     BOTTOM: [*MODULES, "tests/models", "tests/networks"],
-    "distributed": ["tests/distributed", *PROCESSES],
+    "distributed": ["tests/distributed", *PROCESSES, "tests/experiments/test_failing_together.py"],
     "likelihoods": [*LIKELIHOODS, "tests/laws/test_likelihoods.py", "tests/laws/test_likelihood_cdfs.py"],
     "metrics": ["tests/metrics", "tests/laws/test_disentanglement.py", "tests/oracles/test_library_numbers.py"],
     "models": ["tests/models", "tests/oracles/test_linear_vae.py"],

@@ -109,3 +109,11 @@ def test_only_a_kept_recipe_without_a_split_seed_is_of_the_version_that_drew_by_
     text = "\n".join(line for line in dump(find("digits")).splitlines() if not line.startswith("split_seed"))
     assert parse_text(text, tmp_path, kept=kept).data.split_seed == split_seed
     assert parse_text(dump(find("mnist-sigma")), tmp_path, kept=kept) == find("mnist-sigma")
+
+
+@pytest.mark.parametrize(
+    ("settings", "drawn_by"), [([], 0), (["data.split_seed=3"], 3), (['data.split_seed="seed"'], 7)]
+)
+def test_test_images_are_drawn_by_a_seed_of_their_own_or_by_the_recipes(settings, drawn_by):
+    assert change(digits(), ["seed=7", *settings]).split_seed == drawn_by
+    assert change(find("mnist-sigma"), ["seed=7"]).split_seed == 0

@@ -1,5 +1,8 @@
 """The loop clips, follows its schedule, and its hooks write what happened."""
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -103,3 +106,10 @@ def test_no_memory_that_is_not_finite_is_ever_saved(tmp_path, optimizer):
     with pytest.raises(Divergence, match=r"step 4\b"):
         train(recipe, tmp_path / "run", hooks=[overflow])
     assert Run(tmp_path / "run").checkpoint_steps() == [2]
+
+
+def test_the_speed_of_a_row_is_that_since_the_row_before(tmp_path, monkeypatch):
+    clock = SimpleNamespace(perf_counter=itertools.count(step=2.0).__next__)  # each look at it takes two seconds
+    monkeypatch.setattr("kelbo.training.hooks.time", clock)
+    run = train(tiny("training.steps=4"), tmp_path / "run")
+    assert [row["images_per_second"] for row in run.journal.rows()] == [2 * 32 / 2.0] * 2
