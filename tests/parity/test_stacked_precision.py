@@ -57,7 +57,7 @@ def test_layers_of_stacked_lanes_compute_in_the_precision_of_the_recipe_as_those
     recipes = lanes_of(f"training.precision={precision}", network=network)
     fabric, data = Fabric(accelerator="cpu", devices=1, precision=precision), build.data(recipes[0])
     together, solo = (
-        kernels(step) for step in (choice._stacked(recipes, data, fabric), choice._alone(recipes[0], data, fabric))
+        kernels(step) for step in (choice._stacked(recipes, data, fabric), choice.one_lane(recipes[0], data, fabric)[1])
     )
     kinds = {"product"} if network == "higgins" else {"product", "convolution"}
     assert together == solo == {(kind, PRECISIONS[precision]) for kind in kinds}
