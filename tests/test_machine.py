@@ -34,4 +34,4 @@ def test_the_allocators_options_have_the_numbers_of_its_header(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", lambda _: SimpleNamespace(mallopt=lambda *pair: asked.append(pair) or 1))
     keep_freed_memory.__wrapped__()
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # glibc's malloc.h
-    assert dict(asked) == {trim_threshold: 2**31 - 1, mmap_threshold: 2**31 - 1, top_pad: 64 * 2**20}
+    assert dict(asked) == {trim_threshold: 2**31 - 1, mmap_threshold: 2**31 - 1, top_pad: 8 * 2**20}
