@@ -197,3 +197,12 @@ def test_a_job_of_the_queue_leaves_the_run_of_its_recipe_to_the_last_bit(tmp_pat
     )
     train_lane(recipe, tmp_path / "lane", tell=lambda _: None)
     same(Run.open(tmp_path / "lane"), *alone([recipe], tmp_path), share=0)
+
+
+def test_lanes_that_use_other_runs_are_not_stacked():
+    """Nor by themselves: one program would show every lane the first one's frozen models."""
+    recipe = change(BASE, ['runs.primary.path="elsewhere"'])
+    with pytest.raises(RecipeError, match=r"runs\.primary") as refused:
+        stackable([recipe])
+    assert refused.value.remedy == ("how",)
+    assert groups([recipe, BASE]) == [[0], [1]]

@@ -32,7 +32,7 @@ OWN = (
 def stackable(recipes: Sequence[Recipe]) -> None:
     """RecipeError with the first setting that prevents these recipes from being stacked."""
     for recipe in recipes:
-        require_whole_eager_steps(recipe)
+        require_one_program(recipe)
     for other in recipes[1:]:
         for path, one, another in _differing(recipes[0].model_dump(mode="json"), other.model_dump(mode="json")):
             free = any(f"{path}.".startswith(f"{own}.") for own in OWN)
@@ -46,8 +46,16 @@ def stackable(recipes: Sequence[Recipe]) -> None:
                 )
 
 
-def require_whole_eager_steps(recipe: Recipe) -> None:
-    """RecipeError if a recipe sets how its steps are computed, which one program of all lanes does in its own way."""
+def require_one_program(recipe: Recipe) -> None:
+    """RecipeError if one program of all lanes cannot do what a recipe says.
+
+    It computes steps in its own way, and would show every lane the frozen models of the first one.
+    """
+    if recipe.runs:
+        raise RecipeError(
+            f"Lanes that use other runs (runs.{next(iter(recipe.runs))}) cannot be stacked; train these with the queue.",
+            remedy=("how",),
+        )
     for name in LATER:
         if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
             raise RecipeError(
