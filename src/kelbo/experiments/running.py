@@ -100,8 +100,7 @@ def running(
 
     warn takes each warning, which the run keeps too. machine: further entries about it for the provenance. Inside the block
     the latents' noise comes from the run's own source, which no other thread draws from. The folder has copies of the runs that
-    the recipe names (see `copied_runs`). Raises RunError if the folder
-    exists, or training cannot continue from it.
+    the recipe names (see `copied_runs`). Raises RunError if the folder exists, or training cannot continue from it.
     """
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out))
