@@ -26,6 +26,7 @@ SURFACE = {
     "kelbo.networks": [
         "BurgessDecoder",
         "BurgessEncoder",
+        "GivenEncoder",
         "HigginsDecoder",
         "HigginsEncoder",
         "RybkinDecoder",

@@ -37,6 +37,14 @@ def require_groups(latents: Latents, groups: int) -> None:
         )
 
 
+def require_given(conditions: Sequence[str], given: Given) -> None:
+    """ValueError unless each of a model's conditions is given."""
+    if missing := [name for name in conditions if name not in given]:
+        raise ValueError(
+            f"This model is given {', '.join(conditions)} beside each example; {', '.join(missing)} is missing."
+        )
+
+
 class Batch(NamedTuple):
     """B examples and their conditions.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from kelbo.data.conditions import Condition
 from kelbo.data.factors import FactorImages
 from kelbo.data.images import Images, QuantizedImages, SubsetImages, picture_shape
 from kelbo.data.splits import sources_line
@@ -22,7 +23,8 @@ from kelbo.seeds import generator
 class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
 
-    labels holds, per split, int64 classes (N,) if the set has them; attributes int8 0 or 1 (N, A), whose A columns are named by
+    labels holds, per split, int64 classes (N,) if the set has them, which class_names names; condition says what a model is
+    given of them (see `kelbo.data.conditions`). attributes holds, per split, int8 0 or 1 (N, A), whose A columns are named by
     attribute_names. whole, for a set with factors, is every image in the order of their indices; the splits are subsets of it
     and share its pixels. sources says where each split comes from: a folder, a file, a draw. names holds, per split, each
     image's path within the set ("cats/1.png"), for sets of encoded pictures; used says how many of its files were used and
@@ -36,6 +38,8 @@ class ImageSet:
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     attribute_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    condition: Condition | None = None
     whole: FactorImages | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -127,7 +127,7 @@ def _copied(pixels: np.ndarray, device: torch.device, chunk_bytes: int = 64 * 2*
     return out
 
 
-class _Derived(Images):
+class Derived(Images):
     """Another set's examples, changed when they are taken; no pixel is copied."""
 
     def __init__(self, parent: Images) -> None:
@@ -151,7 +151,7 @@ class _Derived(Images):
         return self.parent.nbytes
 
 
-class SubsetImages(_Derived):
+class SubsetImages(Derived):
     """Some images of another set, in a given order; no pixel is copied."""
 
     def __init__(self, parent: Images, index: Tensor) -> None:
@@ -173,7 +173,7 @@ class SubsetImages(_Derived):
         return SubsetImages(self.parent.to(device), self.index.to(device))
 
 
-class QuantizedImages(_Derived):
+class QuantizedImages(Derived):
     """The `bits` most significant bits of 256-level images, shifted when they are taken; no pixel is copied."""
 
     def __init__(self, parent: Images, bits: int) -> None:
@@ -191,7 +191,7 @@ class QuantizedImages(_Derived):
         return QuantizedImages(self.parent.to(device), self.bits)
 
 
-class GivenImages(_Derived):
+class GivenImages(Derived):
     """Another set's examples, each with what a model is told beside its pixels; no pixel is copied.
 
     given: by name, tensors (N, …). Raises DataCorrupt if one has another N.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
@@ -19,7 +20,8 @@ def outline_of(run: Run) -> Outline | None:
     match run.provenance().get("data"):
         case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels), **rest}:
             given = {condition: tuple(its) for condition, its in rest.get("given", {}).items()}
-            return Outline(name, tuple(shape), levels, given)
+            told = rest.get("condition")
+            return Outline(name, tuple(shape), levels, given, Condition.from_json(told) if told else None)
         case _:
             return None
 

@@ -189,6 +189,7 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping
             "shape": list(data.shape),
             "levels": data.levels,
             **({"given": {name: list(shape) for name, shape in data.given.items()}} if data.given else {}),
+            **({"condition": data.condition.as_json()} if data.condition else {}),
             "splits": {
                 name: {"images": len(images), "from": data.sources.get(name), "fingerprint": images.fingerprint()}
                 for name, images in data.splits.items()

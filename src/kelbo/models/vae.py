@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_given, require_groups, temperatures
 from kelbo.latents import DiagonalGaussian, StandardNormal
 from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior
 
@@ -15,6 +15,8 @@ class VAE(Model, FlatLatent):
 
     encoder: (B, C, H, W) → (B, 2K); decoder: (B, K) → (B, likelihood.output_channels(C), H, W). Networks run in whatever
     precision is set around them; posterior, KL and likelihood always in float32. prior: standard normal by default.
+    conditions: names of what is given, A numbers in all; the encoder takes them (B, A) as its second argument, the decoder
+    beside the latents (B, K + A), as in the conditional VAE (Sohn et al., 2015) whose prior is the same under every condition.
     """
 
     def __init__(
@@ -25,14 +27,21 @@ class VAE(Model, FlatLatent):
         event: tuple[int, ...],
         latent_dims: int,
         prior: Prior | None = None,
+        conditions: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.event, self.latent_dims = event, latent_dims
         self.prior = prior or StandardNormal(latent_dims)
+        self.conditions = conditions
 
     def posterior(self, batch: Batch) -> DiagonalGaussian:
-        return DiagonalGaussian.from_parameters(self.encoder(batch.x))
+        return DiagonalGaussian.from_parameters(self.encoder(batch.x, *self._told(batch.given)))
+
+    def _told(self, given: Given) -> tuple[Tensor, ...]:
+        """The conditions as one tensor (B, A), if the model has any."""
+        require_given(self.conditions, given)
+        return (torch.cat([given[name].flatten(1) for name in self.conditions], 1),) if self.conditions else ()
 
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
         return self._reading(self.posterior(batch), batch, target, draw)
@@ -66,7 +75,7 @@ class VAE(Model, FlatLatent):
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
         require_groups(latents, self.groups)
-        return self.decoder(latents[0]).float()
+        return self.decoder(torch.cat([latents[0], *self._told(given)], 1) if self.conditions else latents[0]).float()
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
         (one,) = temperatures(temperature, self.groups)

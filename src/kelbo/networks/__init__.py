@@ -6,12 +6,14 @@ from kelbo.networks.conv import (
     RybkinDecoder,
     RybkinEncoder,
 )
+from kelbo.networks.given_encoder import GivenEncoder
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
 from kelbo.networks.sizes import burgess_fits, near, rybkin_fits
 
 __all__ = [
     "BurgessDecoder",
     "BurgessEncoder",
+    "GivenEncoder",
     "HigginsDecoder",
     "HigginsEncoder",
     "RybkinDecoder",

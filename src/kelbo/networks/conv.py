@@ -3,6 +3,7 @@
 `Burgess*` is the network of "Understanding disentangling in β-VAE" (Burgess et al., 2018, appendix A.1); the number of stride-2
 layers depends on the size, four at its 64×64. `Rybkin*` is the 28×28 network of the σ-VAE release (Rybkin et al., 2021), whose
 decoder has no activation after its first linear layer; sides may be any multiples of 4. `sizes.py` defines which sizes fit.
+`given` is how many numbers an encoder's head takes beside the last convolution's features: see `GivenEncoder`.
 
 Feature maps are kept channels-last, the fastest layout for convolutions on CPUs and GPUs.
 """
@@ -23,7 +24,7 @@ Shape = tuple[int, int, int]
 class BurgessEncoder(nn.Module):
     """Images (B, C, H, W) to posterior parameters (B, 2K): 4×4 convolutions of stride 2, two linear layers of `hidden`."""
 
-    def __init__(self, shape: Shape, latents: int, channels: int = 32, hidden: int = 256) -> None:
+    def __init__(self, shape: Shape, latents: int, channels: int = 32, hidden: int = 256, given: int = 0) -> None:
         super().__init__()
         count = halvings(*shape[1:])
         final = (shape[1] >> count) * (shape[2] >> count)
@@ -32,7 +33,7 @@ class BurgessEncoder(nn.Module):
             self.features += nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(inplace=True))
         self.head = Layers(
             nn.Flatten(),
-            nn.Linear(channels * final, hidden),
+            nn.Linear(channels * final + given, hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
@@ -75,7 +76,7 @@ class BurgessDecoder(nn.Module):
 class RybkinEncoder(nn.Module):
     """Images (B, C, H, W) to posterior parameters (B, 2K): convolutions 3×3 (32), 4×4 (64), 5×5 (128). 4 divides H and W."""
 
-    def __init__(self, shape: Shape, latents: int, channels: int = 32) -> None:
+    def __init__(self, shape: Shape, latents: int, channels: int = 32, given: int = 0) -> None:
         super().__init__()
         self.features = Layers(
             nn.Conv2d(shape[0], channels, 3, stride=1, padding=1),
@@ -85,7 +86,8 @@ class RybkinEncoder(nn.Module):
             nn.Conv2d(2 * channels, 4 * channels, 5, stride=2, padding=2),
             nn.ReLU(inplace=True),
         )
-        self.head = Layers(nn.Flatten(), nn.Linear(4 * channels * (shape[1] // 4) * (shape[2] // 4), 2 * latents))
+        final = 4 * channels * (shape[1] // 4) * (shape[2] // 4)
+        self.head = Layers(nn.Flatten(), nn.Linear(final + given, 2 * latents))
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fully connected encoder and decoder of the β-VAE paper (Higgins et al., 2017, table 1: 2D shapes)."""
+"""Fully connected encoder and decoder of the β-VAE paper (Higgins et al., 2017, table 1), for examples of any shape."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from torch import Tensor, nn
 
 from kelbo.networks.layers import Layers
 
-Shape = tuple[int, int, int]
-
 
 class HigginsEncoder(Layers):
-    """Images (B, C, H, W) to posterior parameters (B, 2K): two hidden layers of `width`, ReLU."""
+    """Examples (B, *shape) to posterior parameters (B, 2K): two hidden layers of `width`, ReLU.
 
-    def __init__(self, shape: Shape, latents: int, width: int = 1200) -> None:
+    given: how many numbers it is told beside each: see `GivenEncoder`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], latents: int, width: int = 1200, given: int = 0) -> None:
         super().__init__(
             nn.Flatten(),
-            nn.Linear(math.prod(shape), width),
+            nn.Linear(math.prod(shape) + given, width),
             nn.ReLU(inplace=True),
             nn.Linear(width, width),
             nn.ReLU(inplace=True),
@@ -26,9 +27,9 @@ class HigginsEncoder(Layers):
 
 
 class HigginsDecoder(nn.Module):
-    """Latents (B, K) to likelihood parameters (B, P, H, W): three hidden layers of `width`, tanh, a linear output."""
+    """Latents (B, K) to likelihood parameters (B, P, *shape[1:]): three hidden layers of `width`, tanh, a linear output."""
 
-    def __init__(self, shape: Shape, latents: int, output_channels: int, width: int = 1200) -> None:
+    def __init__(self, shape: tuple[int, ...], latents: int, output_channels: int, width: int = 1200) -> None:
         super().__init__()
         self.output_shape = (output_channels, *shape[1:])
         self.layers = Layers(

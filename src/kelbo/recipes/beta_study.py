@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data_specs as d
-from kelbo.recipes import schema as s
+from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.schema import Recipe
 
 Role = Literal["dsprites", "3dshapes", "mpi3d", "cifar10", "cifar100"]

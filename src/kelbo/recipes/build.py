@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from kelbo import likelihoods, models, networks, objectives
+from kelbo.data.conditions import Condition
+from kelbo.data.given import conditioned
 from kelbo.data.image_set import ImageSet, quantized
 from kelbo.data.images import Images, picture_shape
 from kelbo.distributed.fabric import Fabric
@@ -36,6 +38,8 @@ def data(recipe: Recipe) -> ImageSet:
         raise
     except ValueError as error:  # an option that does not fit these images
         raise RecipeError(f"data: {error}") from error
+    if recipe.model.given is not None:
+        image_set = conditioned(image_set, recipe.model.given)
     if recipe.data.bits < 8:
         if image_set.levels != 256:
             raise RecipeError(
@@ -50,12 +54,16 @@ def data(recipe: Recipe) -> ImageSet:
 
 
 class Outline(NamedTuple):
-    """What a model needs to know of images before it sees any. given: the shape of each condition by name."""
+    """What a model needs to know of images before it sees any.
+
+    given: the shape of each condition by name; condition: what one of the recipe's means.
+    """
 
     name: str
     shape: tuple[int, ...]
     levels: int
     given: Mapping[str, tuple[int, ...]] = {}
+    condition: Condition | None = None
 
 
 NO_RUNS: Mapping[str, Frozen] = {}
@@ -72,23 +80,31 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
     require_float32_default()
     decoder = likelihood(recipe, images.levels)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
-    return KINDS[recipe.model.kind](encoder, network, decoder, images.shape, recipe.model.latents)
+    conditions = () if recipe.model.given is None else tuple(images.given)
+    return KINDS[recipe.model.kind](
+        encoder, network, decoder, images.shape, recipe.model.latents, conditions=conditions
+    )
 
 
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
     spec, latents, shape = recipe.model.network, recipe.model.latents, picture_shape(images.shape)
+    given = 0 if recipe.model.given is None else sum(map(math.prod, images.given.values()))
+    codes = latents + given  # what a decoder takes
     match spec:
         case s.HigginsSpec():
-            encoder = networks.HigginsEncoder(shape, latents, spec.width)
-            return encoder, networks.HigginsDecoder(shape, latents, output_channels, spec.width)
+            encoder = networks.HigginsEncoder(shape, latents, spec.width, given)
+            encoder = networks.GivenEncoder(nn.Flatten(), encoder) if given else encoder
+            return encoder, networks.HigginsDecoder(shape, codes, output_channels, spec.width)
         case s.BurgessSpec():
             _check_size(spec.kind, images, networks.burgess_fits)
-            encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden)
-            return encoder, networks.BurgessDecoder(shape, latents, output_channels, spec.channels, spec.hidden)
+            encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden, given)
+            encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
+            return encoder, networks.BurgessDecoder(shape, codes, output_channels, spec.channels, spec.hidden)
         case s.RybkinSpec():
             _check_size(spec.kind, images, networks.rybkin_fits)
-            encoder = networks.RybkinEncoder(shape, latents, spec.channels)
-            return encoder, networks.RybkinDecoder(latents, output_channels, spec.channels, shape[1:])
+            encoder = networks.RybkinEncoder(shape, latents, spec.channels, given)
+            encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
+            return encoder, networks.RybkinDecoder(codes, output_channels, spec.channels, shape[1:])
 
 
 def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int], bool]) -> None:

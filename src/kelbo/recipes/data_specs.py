@@ -8,15 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kelbo.recipes.spec import Spec
 
 Side = Annotated[int, Field(ge=4)]
 Sides = Side | tuple[Side, Side]
 """Pixels of a square, or height and width."""
-
-
-class Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ImagesSpec(Spec):

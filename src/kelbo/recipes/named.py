@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data_specs as d
-from kelbo.recipes import schema as s
+from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
 

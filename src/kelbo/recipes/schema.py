@@ -13,146 +13,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kelbo.recipes.data_specs import SETS as SETS
-from kelbo.recipes.data_specs import DataSpec, Spec, outside_fingerprint, split_seed_of
-
-# ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class HigginsSpec(Spec):
-    kind: Literal["higgins"] = "higgins"
-    width: int = Field(default=1200, ge=1)
-
-
-class BurgessSpec(Spec):
-    kind: Literal["burgess"] = "burgess"
-    channels: int = Field(default=32, ge=1)
-    hidden: int = Field(default=256, ge=1)
-
-
-class RybkinSpec(Spec):
-    kind: Literal["rybkin"] = "rybkin"
-    channels: int = Field(default=32, ge=1)
-
-
-NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec, Field(discriminator="kind")]
-
-
-class FlatSpec(Spec):
-    latents: int = Field(default=10, ge=1)
-    """latent dimensions"""
-    network: NetworkSpec = BurgessSpec()
-
-
-class VaeSpec(FlatSpec):
-    kind: Literal["vae"] = "vae"
-
-
-class AutoencoderSpec(FlatSpec):
-    kind: Literal["autoencoder"] = "autoencoder"
-    """the baseline without noise, rate and bound"""
-
-
-ModelSpec = Annotated[VaeSpec | AutoencoderSpec, Field(discriminator="kind")]
-
-
-# ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class LocationSpec(Spec):
-    mean_activation: Literal["identity", "sigmoid"] = "sigmoid"
-    """from the decoder's output to the mean"""
-
-
-class FixedGaussianSpec(LocationSpec):
-    kind: Literal["fixed_gaussian"] = "fixed_gaussian"
-    sigma: float = Field(default=1.0, gt=0)
-    """intensities in [0, 1]"""
-
-
-class SharedGaussianSpec(LocationSpec):
-    kind: Literal["shared_gaussian"] = "shared_gaussian"
-
-
-class AnalyticSpec(LocationSpec):
-    detach: bool = False
-    """stop the gradient through the analytic σ"""
-    momentum: float = Field(default=0.99, ge=0, lt=1)
-    """of the running training-set estimate of σ² that evaluation uses"""
-    as_published: bool = False
-    """the release's soft-clipped σ of the evaluation batch itself: flatters the numbers"""
-
-
-class OptimalGaussianSpec(AnalyticSpec):
-    kind: Literal["optimal_gaussian"] = "optimal_gaussian"
-    """one σ for the batch"""
-
-
-class PerImageGaussianSpec(AnalyticSpec):
-    kind: Literal["per_image_gaussian"] = "per_image_gaussian"
-
-
-class PerPixelGaussianSpec(LocationSpec):
-    kind: Literal["per_pixel_gaussian"] = "per_pixel_gaussian"
-
-
-class AveragedSquaredErrorSpec(LocationSpec):
-    kind: Literal["mse_vae"] = "mse_vae"
-    """the baseline that averages squared errors over pixels and batch: a Gaussian of σ² = B·D/2"""
-
-
-class LaplaceSpec(LocationSpec):
-    kind: Literal["laplace"] = "laplace"
-    scale: float | None = Field(default=None, gt=0)
-    """intensities; null learns it"""
-
-
-class StudentTSpec(LocationSpec):
-    kind: Literal["student_t"] = "student_t"
-
-
-class BernoulliSpec(Spec):
-    kind: Literal["bernoulli"] = "bernoulli"
-
-
-class ContinuousBernoulliSpec(Spec):
-    kind: Literal["continuous_bernoulli"] = "continuous_bernoulli"
-
-
-class CategoricalSpec(Spec):
-    kind: Literal["categorical"] = "categorical"
-
-
-class BitwiseCategoricalSpec(Spec):
-    kind: Literal["bitwise_categorical"] = "bitwise_categorical"
-
-
-class LogisticSpec(Spec):
-    kind: Literal["logistic"] = "logistic"
-
-
-class LogisticMixtureSpec(Spec):
-    kind: Literal["logistic_mixture"] = "logistic_mixture"
-    components: int = Field(default=10, ge=1)
-
-
-LikelihoodSpec = Annotated[
-    FixedGaussianSpec
-    | SharedGaussianSpec
-    | OptimalGaussianSpec
-    | PerImageGaussianSpec
-    | PerPixelGaussianSpec
-    | AveragedSquaredErrorSpec
-    | LaplaceSpec
-    | StudentTSpec
-    | BernoulliSpec
-    | ContinuousBernoulliSpec
-    | CategoricalSpec
-    | BitwiseCategoricalSpec
-    | LogisticSpec
-    | LogisticMixtureSpec,
-    Field(discriminator="kind"),
-]
+from kelbo.recipes.data_specs import SETS as SETS, DataSpec, outside_fingerprint, split_seed_of
+from kelbo.recipes.likelihood_specs import (
+    AnalyticSpec as AnalyticSpec,
+    AveragedSquaredErrorSpec as AveragedSquaredErrorSpec,
+    BernoulliSpec as BernoulliSpec,
+    BitwiseCategoricalSpec as BitwiseCategoricalSpec,
+    CategoricalSpec as CategoricalSpec,
+    ContinuousBernoulliSpec as ContinuousBernoulliSpec,
+    FixedGaussianSpec as FixedGaussianSpec,
+    LaplaceSpec as LaplaceSpec,
+    LikelihoodSpec as LikelihoodSpec,
+    LocationSpec as LocationSpec,
+    LogisticMixtureSpec as LogisticMixtureSpec,
+    LogisticSpec as LogisticSpec,
+    OptimalGaussianSpec as OptimalGaussianSpec,
+    PerImageGaussianSpec as PerImageGaussianSpec,
+    PerPixelGaussianSpec as PerPixelGaussianSpec,
+    SharedGaussianSpec as SharedGaussianSpec,
+    StudentTSpec as StudentTSpec,
+)
+from kelbo.recipes.model_specs import (
+    AutoencoderSpec as AutoencoderSpec,
+    BurgessSpec as BurgessSpec,
+    FlatSpec as FlatSpec,
+    HigginsSpec as HigginsSpec,
+    ModelSpec as ModelSpec,
+    NetworkSpec as NetworkSpec,
+    RybkinSpec as RybkinSpec,
+    VaeSpec as VaeSpec,
+)
+from kelbo.recipes.spec import Spec
 
 # ── objective ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -247,6 +138,9 @@ LATER = ("accumulate", "compile")
 """settings of training that fingerprints leave out at their defaults, since there were runs before there were these"""
 
 
+LATER_OF_MODELS = ("given",)
+"""settings of models, likewise"""
+
 RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
 
 
@@ -285,6 +179,7 @@ class Recipe(Spec):
             "name": True,
             "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
+            "model": {name for name in LATER_OF_MODELS if getattr(self.model, name) is None},
             "training": {
                 name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default
             },

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kelbo.errors import RecipeError
-from kelbo.recipes import data_specs as d
-from kelbo.recipes import schema as s
+from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.schema import Recipe
 
 Role = Literal["mnist", "svhn", "cifar10", "celeba"]

@@ -6,8 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study
 from kelbo.reports.cells import Cell, Group, Row, StudyTable
 from kelbo.reports.claims import sentence

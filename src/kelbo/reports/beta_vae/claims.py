@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kelbo.reports.beta_vae import claims_2d as on_2d
-from kelbo.reports.beta_vae import claims_images as images
-from kelbo.reports.beta_vae import claims_metric as metric
-from kelbo.reports.beta_vae import claims_rgb as rgb
+from kelbo.reports.beta_vae import (
+    claims_2d as on_2d,
+    claims_images as images,
+    claims_metric as metric,
+    claims_rgb as rgb,
+)
 from kelbo.reports.beta_vae.results import Study
 from kelbo.reports.claims import Verdict
 

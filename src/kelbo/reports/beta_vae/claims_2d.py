@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import Study, named
 from kelbo.reports.claims import Claim, Verdict, against_printed, deviation_ratio, listed, paired, student

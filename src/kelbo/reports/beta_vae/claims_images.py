@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study
 from kelbo.reports.claims import Claim, Estimate, Verdict, paired, student, welch

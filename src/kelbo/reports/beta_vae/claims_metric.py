@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.claims_2d import FOUR, MLP, POINTS
 from kelbo.reports.beta_vae.claims_rgb import CONV
 from kelbo.reports.beta_vae.gathered import verdict

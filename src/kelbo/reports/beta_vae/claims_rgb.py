@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.claims_2d import FOUR, MLP
 from kelbo.reports.beta_vae.gathered import verdict
 from kelbo.reports.beta_vae.results import NAMES, Study, named

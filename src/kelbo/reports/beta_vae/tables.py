@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kelbo.reports.beta_vae import numbers as n
-from kelbo.reports.beta_vae import printed as papers
+from kelbo.reports.beta_vae import numbers as n, printed as papers
 from kelbo.reports.beta_vae.architectures import table_4
 from kelbo.reports.beta_vae.cells import OF_PERCENT, absent, scored
 from kelbo.reports.beta_vae.results import NAMES, Entry, Study, named

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kelbo.reports.claims import Verdict
-from kelbo.reports.sigma_vae import claims_balance as balance
-from kelbo.reports.sigma_vae import claims_samples as samples
+from kelbo.reports.sigma_vae import claims_balance as balance, claims_samples as samples
 from kelbo.reports.sigma_vae.results import Study
 
 CLAIMS: tuple[Callable[[Study], Verdict], ...] = (

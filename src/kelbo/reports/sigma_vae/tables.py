@@ -9,8 +9,7 @@ from typing import Any
 from kelbo.reports.cells import Cell, Group, Row, StudyTable, some, with_deviation
 from kelbo.reports.claims import percent, sentence
 from kelbo.reports.numbers import plain
-from kelbo.reports.sigma_vae import printed as paper
-from kelbo.reports.sigma_vae import results as r
+from kelbo.reports.sigma_vae import printed as paper, results as r
 from kelbo.reports.sigma_vae.judging import PRINTED_SETS, absence, lost
 from kelbo.reports.sigma_vae.measured import calibration, flattery
 from kelbo.reports.sigma_vae.results import GAUSSIAN, GRID, OF_THE_PAPER, SIGMA_VAES, Kind, Study

@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import RecipeError
-from kelbo.recipes import build
-from kelbo.recipes import sigma_study as study
+from kelbo.recipes import build, sigma_study as study
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of

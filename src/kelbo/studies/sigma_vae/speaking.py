@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from kelbo.evaluation.bounds import PerExample
 from kelbo.experiments import Experiment
-from kelbo.recipes import build
-from kelbo.recipes import schema as s
+from kelbo.recipes import build, schema as s
 
 
 def equivalent_sigma(experiment: Experiment) -> float:

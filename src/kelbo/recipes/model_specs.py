@@ -1,0 +1,48 @@
+"""A recipe's model: its networks, latents and what it is told beside the examples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kelbo.recipes.spec import Spec
+
+
+class HigginsSpec(Spec):
+    kind: Literal["higgins"] = "higgins"
+    width: int = Field(default=1200, ge=1)
+
+
+class BurgessSpec(Spec):
+    kind: Literal["burgess"] = "burgess"
+    channels: int = Field(default=32, ge=1)
+    hidden: int = Field(default=256, ge=1)
+
+
+class RybkinSpec(Spec):
+    kind: Literal["rybkin"] = "rybkin"
+    channels: int = Field(default=32, ge=1)
+
+
+NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec, Field(discriminator="kind")]
+
+
+class FlatSpec(Spec):
+    latents: int = Field(default=10, ge=1)
+    """latent dimensions"""
+    network: NetworkSpec = BurgessSpec()
+    given: Annotated[str, Field(pattern="^(labels|(attributes|factors)(:[^:]+)?)$")] | None = None
+    """what the model is told beside each example: labels, attributes or attributes:Smiling,Male, factors or factors:shape"""
+
+
+class VaeSpec(FlatSpec):
+    kind: Literal["vae"] = "vae"
+
+
+class AutoencoderSpec(FlatSpec):
+    kind: Literal["autoencoder"] = "autoencoder"
+    """the baseline without noise, rate and bound"""
+
+
+ModelSpec = Annotated[VaeSpec | AutoencoderSpec, Field(discriminator="kind")]
