@@ -11,8 +11,7 @@ import torch
 from kelbo.data import dsprites as module
 from kelbo.data.dsprites import FILE, _read, dsprites
 from kelbo.data.factors import Factors
-from kelbo.data.shapes2d import FACTORS as OFFICIAL
-from kelbo.data.shapes2d import render
+from kelbo.data.shapes2d import FACTORS as OFFICIAL, render
 from kelbo.errors import DataCorrupt, DataMissing
 
 FACTORS = Factors(OFFICIAL.names, (3, 2, 4, 4, 4))

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data import mpi3d as module
-from kelbo.data import unpacked
+from kelbo.data import mpi3d as module, unpacked
 from kelbo.data.factors import Factors
-from kelbo.data.mpi3d import FACTORS as OFFICIAL
-from kelbo.data.mpi3d import _read, mpi3d
+from kelbo.data.mpi3d import FACTORS as OFFICIAL, _read, mpi3d
 from kelbo.errors import DataCorrupt, DataError, DataMissing
 
 FACTORS = Factors(OFFICIAL.names, (2, 2, 2, 3, 3, 2, 2))

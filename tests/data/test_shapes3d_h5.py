@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from kelbo.data import shapes3d_h5 as module
-from kelbo.data import unpacked
+from kelbo.data import shapes3d_h5 as module, unpacked
 from kelbo.data.factors import Factors
-from kelbo.data.shapes3d_h5 import FACTORS as OFFICIAL
-from kelbo.data.shapes3d_h5 import FILE, _read, shapes3d_h5
+from kelbo.data.shapes3d_h5 import FACTORS as OFFICIAL, FILE, _read, shapes3d_h5
 from kelbo.errors import DataCorrupt, DataError, DataMissing
 
 FACTORS = Factors(OFFICIAL.names, (2, 3, 2, 3, 4, 2))

@@ -8,8 +8,7 @@ import pytest
 from tests.records import evaluations
 
 from kelbo.errors import RunError
-from kelbo.experiments import evaluate_run, open_run, train
-from kelbo.experiments import measure as measuring
+from kelbo.experiments import evaluate_run, measure as measuring, open_run, train
 from kelbo.experiments.measure import measure
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.pictures import measure_page

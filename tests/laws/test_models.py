@@ -30,14 +30,17 @@ def of_toy(toy):
     return make
 
 
-def of_recipe(kind, network, likelihood):
+def of_recipe(kind, network, likelihood, given=None):
     small = {"higgins": "width=8", "burgess": "channels=4", "rybkin": "channels=4"}[network]
     settings = [f"model.kind={kind}", f"model.network.kind={network}", f"model.network.{small}", "model.latents=3"]
 
     def make():
-        recipe = change(two_groups.RECIPE, [*settings, f"likelihood.kind={likelihood}"])
+        told = [f"model.given={given}"] if given else []
+        recipe = change(two_groups.RECIPE, [*settings, *told, f"likelihood.kind={likelihood}"])
         levels = torch.randint(0, 256, (EXAMPLES, 1, 8, 8), generator=torch.Generator().manual_seed(0))
-        return build.model(recipe, Outline("noise", (1, 8, 8), 256)), Batch(levels.to(torch.uint8))
+        rows = {given: torch.eye(EXAMPLES)} if given else {}
+        shapes = {name: tuple(value.shape[1:]) for name, value in rows.items()}
+        return build.model(recipe, Outline("noise", (1, 8, 8), 256, shapes)), Batch(levels.to(torch.uint8), rows)
 
     return make
 
@@ -45,6 +48,7 @@ def of_recipe(kind, network, likelihood):
 MODELS = {
     **{toy.__name__.rpartition(".")[2]: of_toy(toy) for toy in TOYS},
     **{f"vae-{n}-{one}": of_recipe("vae", n, one) for n in NETWORKS for one in LIKELIHOODS},
+    **{f"conditional-{n}": of_recipe("vae", n, "optimal_gaussian", "labels") for n in NETWORKS},
     "autoencoder": of_recipe("autoencoder", "higgins", "optimal_gaussian"),
 }
 

@@ -10,8 +10,7 @@ import pytest
 from tests.records import as_older, rewrite
 
 from kelbo.errors import Damaged
-from kelbo.runs import Measurement, Run
-from kelbo.runs import measurements as store
+from kelbo.runs import Measurement, Run, measurements as store
 from kelbo.runs.measurements import OTHER_SSIM, key_of, newest, records
 
 SETTINGS = {

@@ -6,12 +6,9 @@ import re
 import pytest
 
 from kelbo.recipes import change
-from kelbo.studies.beta_vae import baselines
-from kelbo.studies.beta_vae import plan as beta_plan
-from kelbo.studies.beta_vae import reproduce as beta_vae
+from kelbo.studies.beta_vae import baselines, plan as beta_plan, reproduce as beta_vae
 from kelbo.studies.beta_vae.budget import BUDGETS
-from kelbo.studies.sigma_vae import plan as sigma_plan
-from kelbo.studies.sigma_vae import reproduce as sigma_vae
+from kelbo.studies.sigma_vae import plan as sigma_plan, reproduce as sigma_vae
 from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.study_lanes import lay_out
 from kelbo.sweeps.definition import prepare_sweep

@@ -14,8 +14,7 @@ from tests.reports.test_scores_of_a_run import small_network, with_factors
 from tests.sweeps.test_table import BATCHES, only
 
 from kelbo.evaluation import latent_scores as latents
-from kelbo.evaluation.disentanglement import SCORES as SCORES_OF_CODES
-from kelbo.evaluation.disentanglement import Options
+from kelbo.evaluation.disentanglement import SCORES as SCORES_OF_CODES, Options
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.feature_networks import open_for
 from kelbo.experiments.scoring import score_run

@@ -10,8 +10,7 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from kelbo.reports.beta_vae import figures as charted
-from kelbo.reports.beta_vae import images, quirks
+from kelbo.reports.beta_vae import figures as charted, images, quirks
 from kelbo.reports.beta_vae.charts import palette
 from kelbo.reports.beta_vae.figures import figures
 from kelbo.reports.beta_vae.results import Study

@@ -17,8 +17,7 @@ from kelbo.experiments import open_run, train
 from kelbo.models.linear import flattened
 from kelbo.recipes import change, parse
 from kelbo.reports import study_figures
-from kelbo.reports.beta_vae import figures as charted
-from kelbo.reports.beta_vae import images, quirks
+from kelbo.reports.beta_vae import figures as charted, images, quirks
 from kelbo.reports.beta_vae.figures import figures
 from kelbo.reports.beta_vae.images import mixed_up, planes, seen, strips, traversals, traversed
 from kelbo.reports.beta_vae.results import Study

@@ -20,8 +20,7 @@ from kelbo.recipes import change, parse
 from kelbo.reports import study_figures
 from kelbo.reports.figures import DARK, LIGHT
 from kelbo.reports.page_pictures import of_figure
-from kelbo.reports.sigma_vae import figures as charted
-from kelbo.reports.sigma_vae import images
+from kelbo.reports.sigma_vae import figures as charted, images
 from kelbo.reports.sigma_vae.figures import figures
 from kelbo.reports.sigma_vae.images import (
     SHOWN,

@@ -12,8 +12,7 @@ from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.runs.study_folder import Study
 from kelbo.studies import course, study_lanes
-from kelbo.studies.sigma_vae import features
-from kelbo.studies.sigma_vae import reproduce as module
+from kelbo.studies.sigma_vae import features, reproduce as module
 from kelbo.studies.sigma_vae.lanes import entries_of
 from kelbo.studies.sigma_vae.reproduce import begin, expected, reproduce
 from kelbo.studies.sigma_vae.wanted import asked_for
