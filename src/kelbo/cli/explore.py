@@ -1,39 +1,14 @@
-"""`kelbo sample`, `reconstruct`, `traverse`: pictures from a run."""
+"""`kelbo reconstruct`, `traverse`, `interpolate`, `encode`: what a run makes of images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Picture, RunPath, Seed
-from kelbo.cli.places import require_picture
-
-if TYPE_CHECKING:
-    import numpy as np
-
-Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
-
-
-def sample(
-    run: RunPath,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
-    noise: Noise = False,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = "last",
-    device: Device = None,
-    data_root: DataRoot = None,
-    out: Picture = None,
-) -> None:
-    """Draw images from the prior."""
-    from kelbo import evaluation
-    from kelbo.experiments import open_run
-
-    require_picture(out)
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False)
-    images = evaluation.sample(experiment.model, count, given=experiment.conditions(count), noise=noise, seed=seed)
-    _save(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Noise, Picture, RunPath, Seed
+from kelbo.cli.places import require_picture, save_pictures
 
 
 def reconstruct(
@@ -57,7 +32,7 @@ def reconstruct(
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     shown = experiment.pictured(count, split)
     images = evaluation.reconstruct(experiment.model, shown, noise=noise, seed=seed)
-    _save(
+    save_pictures(
         out or experiment.run.picture(experiment.step, "reconstruct"),
         np.concatenate([shown.x.cpu().numpy(), images]),
         columns=len(images),
@@ -85,7 +60,9 @@ def traverse(
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     rows = evaluation.traverse(experiment.model, x, latents, values)
     typer.echo(f"rows from the top, latents by their rate: {', '.join(map(str, latents))}")
-    _save(out or experiment.run.picture(experiment.step, "traverse"), rows.reshape(-1, *rows.shape[2:]), columns=steps)
+    save_pictures(
+        out or experiment.run.picture(experiment.step, "traverse"), rows.reshape(-1, *rows.shape[2:]), columns=steps
+    )
 
 
 def interpolate(
@@ -105,7 +82,7 @@ def interpolate(
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     images = evaluation.interpolate(experiment.model, experiment.image(first), experiment.image(last), steps)
-    _save(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)
+    save_pictures(out or experiment.run.picture(experiment.step, "interpolate"), images, columns=steps)
 
 
 def encode(
@@ -137,10 +114,3 @@ def encode(
         labels, paths = experiment.data.labels.get(split), experiment.data.names.get(split)
     write_codes(out, means, scales, labels=labels, factors=factors, paths=paths)
     typer.echo(f"{out}: {counted(len(means), 'image')}, {counted(means.shape[1], 'latent')}")
-
-
-def _save(path: Path, images: np.ndarray, columns: int) -> None:
-    from kelbo.runs import save_grid
-
-    save_grid(path, images, columns)
-    typer.echo(path)

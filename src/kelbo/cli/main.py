@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, scores, sweep, train
+from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, sample, scores, sweep, train
 from kelbo.cli.launching import prints
 from kelbo.cli.remedies import options
 from kelbo.errors import KelboError, message
@@ -23,7 +23,7 @@ app.command()(measure.evaluate)
 app.command()(scores.score)
 app.command()(scores.doctor)
 app.command()(baselines.baseline)
-app.command()(explore.sample)
+app.command()(sample.sample)
 app.command()(explore.reconstruct)
 app.command()(explore.traverse)
 app.command()(explore.interpolate)

@@ -18,6 +18,7 @@ DataRoot = Annotated[
     Path | None, typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data.")
 ]
 Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]
+Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
 SetSettings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SETTING=VALUE", help="A setting of the data set: size=32, crop=148, …"),

@@ -1,8 +1,14 @@
-"""Check before the work whether a file can be written where the user wants it."""
+"""Check before the work whether a file can be written where the user wants it, and write pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def require_file(path: Path | None, *endings: str) -> None:
@@ -25,3 +31,11 @@ def require_file(path: Path | None, *endings: str) -> None:
 def require_picture(path: Path | None) -> None:
     """As `require_file`, for a PNG; a name without an ending is allowed."""
     require_file(path, ".png", "")
+
+
+def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:
+    """Write intensities (N, *event) as a grid of so many columns, and print the path."""
+    from kelbo.runs import save_grid
+
+    save_grid(path, images, columns)
+    typer.echo(path)
