@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from kelbo.cli import baselines, data, explore, measure, recipe, reproduce, runs, sample, scores, sweep, train
+from kelbo.cli import (
+    baselines,
+    data,
+    encode,
+    explore,
+    measure,
+    recipe,
+    reproduce,
+    runs,
+    sample,
+    scores,
+    sweep,
+    train,
+    walks,
+)
 from kelbo.cli.launching import prints
 from kelbo.cli.remedies import options
 from kelbo.errors import KelboError, message
@@ -25,9 +39,9 @@ app.command()(scores.doctor)
 app.command()(baselines.baseline)
 app.command()(sample.sample)
 app.command()(explore.reconstruct)
-app.command()(explore.traverse)
-app.command()(explore.interpolate)
-app.command()(explore.encode)
+app.command()(walks.traverse)
+app.command()(walks.interpolate)
+app.command()(encode.encode)
 app.command()(measure.report)
 app.command()(reproduce.reproduce)
 app.add_typer(sweep.app, name="sweep")
