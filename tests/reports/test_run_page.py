@@ -92,6 +92,15 @@ def test_figures_come_in_both_themes(tiny_page):
     assert all("prefers-color-scheme: dark" in attributes["media"] for attributes in dark)
 
 
+def test_a_conditional_models_page_has_a_labelled_row_a_class_and_examples_under_each(trained):
+    experiment = trained("model.given=labels")
+    page = Page(page_of(experiment).read_text())
+    assert written(experiment) >= {"samples", "transfers"}
+    assert "100 samples from the prior under 10 conditions, the decoder’s mean" in page.alternatives
+    assert "8 test images, each decoded under 10 conditions" in page.alternatives
+    assert "The same code under other labels" in page.text
+
+
 @pytest.mark.usefixtures("unrendered")
 def test_a_record_of_an_older_definition_is_measured_anew_for_the_page(trained):
     experiment = trained()

@@ -18,6 +18,14 @@ DataRoot = Annotated[
     Path | None, typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data.")
 ]
 Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]
+Given = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VALUES",
+        help="Condition to decode under: a class (3), or attributes or factors (Smiling=1,Male=0). A value that is not "
+        "named stays the image's own; for samples it is that of a test image.",
+    ),
+]
 Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
 SetSettings = Annotated[
     list[str] | None,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Noise, Picture, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, RunPath, Seed
 from kelbo.cli.places import require_picture, save_pictures
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kelbo.experiments import Experiment
 
 
 def sample(
     run: RunPath,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
+    given: Given = None,
     noise: Noise = False,
     seed: Seed = 0,
     checkpoint: Checkpoint = "last",
@@ -20,11 +26,37 @@ def sample(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Draw images from the prior."""
+    """Draw images from the prior; of a model that is given a class, a row a class with the same draws in each row."""
     from kelbo import evaluation
     from kelbo.experiments import open_run
+    from kelbo.experiments.conditional import conditional
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False)
-    images = evaluation.sample(experiment.model, count, given=experiment.conditions(count), noise=noise, seed=seed)
-    save_pictures(out or experiment.run.picture(experiment.step, "sample"), images, columns=round(count**0.5))
+    place = out or experiment.run.picture(experiment.step, "sample")
+    if given is None and experiment.condition is not None and (few := conditional(experiment).combinations()):
+        save_pictures(place, *_rows(experiment, few, count, noise, seed))
+        return
+    if given is None:
+        told = experiment.conditions(count)
+        if told:
+            typer.echo(f"under the {', '.join(told)} of test images")
+    else:
+        of = conditional(experiment, given)
+        told = of.draws(chosen := of.chosen(given), count)
+        if others := of.others(chosen):
+            typer.echo(f"{others}: as of test images")
+    images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
+    save_pictures(place, images, columns=round(count**0.5))
+
+
+def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int) -> tuple[np.ndarray, int]:
+    """At least `count` images, as many under each of a few conditions, and how many there are in a row."""
+    from kelbo import evaluation
+    from kelbo.experiments.conditional import conditional
+
+    of, columns = conditional(experiment), -(-count // len(few))
+    given = [of.draws(chosen, columns) for chosen in few]
+    images = evaluation.sample_rows(experiment.model, given, columns, noise=noise, seed=seed)
+    typer.echo(f"rows from the top: {'; '.join(map(of.condition.say, few))}")
+    return images.reshape(-1, *images.shape[2:]), columns

@@ -18,6 +18,10 @@ BINARY = ("0", "1")
 """the values of a variable that takes one column, 0 or 1, instead of one column a value"""
 
 
+Chosen = Mapping[int, int]
+"""Values of some variables of a condition, by the variable's place."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """One thing that is known of every example. values: what it can be, in words."""
@@ -76,40 +80,65 @@ class Condition:
         """Every combination of values, the last variable's fastest."""
         return itertools.product(*(range(len(variable.values)) for variable in self.variables))
 
+    def given(self, values: Tensor) -> dict[str, Tensor]:
+        """What a model is given under values (integers, (N, V)), on their device."""
+        return {self.name: self.encode(values)}
+
     def words(self, values: Sequence[int]) -> str:
         """Values (V,) for people: "3", or "Smiling=1, Male=0"."""
-        names = [variable.values[value] for variable, value in zip(self.variables, values, strict=True)]
-        if len(names) == 1 and self.name == "labels":
-            return names[0]
-        return ", ".join(f"{variable.name}={name}" for variable, name in zip(self.variables, names, strict=True))
+        return self.say(dict(enumerate(values)))
+
+    def say(self, chosen: Chosen) -> str:
+        """The values of some variables for people, as `words` has those of all."""
+        if self.name == "labels":
+            return ", ".join(self.variables[place].values[value] for place, value in chosen.items())
+        named = [(self.variables[place], value) for place, value in chosen.items()]
+        return ", ".join(f"{variable.name}={variable.values[value]}" for variable, value in named)
 
     def parse(self, text: str, rest: Sequence[int] | None = None) -> tuple[int, ...]:
         """The values (V,) that a text names: "3" of labels, else "Smiling=1,Male=0".
 
-        rest: the values of variables that are not named; DataError if there are such and no rest, if a name or a value does
-        not exist (with the nearest that does), or if one is named twice.
+        rest: the values of variables that are not named; DataError if there are such and no rest, or as `chosen` raises it.
         """
-        named: dict[str, int] = {}
-        for part in text.split(","):
-            name, equals, value = (word.strip() for word in part.partition("="))
-            if not equals and len(self.variables) == 1:
-                name, value = self.variables[0].name, name
-            variable = next((one for one in self.variables if one.name == name), None)
-            if variable is None or not value:
-                example = self.words([0] * len(self.variables)).replace(" ", "")
-                near = nearest(name, [one.name for one in self.variables])
-                raise DataError(
-                    f"{part.strip()!r} names no value of this model's {self.name}: {near}. Write {example}."
-                )
-            if name in named:
-                raise DataError(f"{text!r} names {name} twice.")
-            named[name] = variable.value(value)
-        if rest is None and (missing := [one.name for one in self.variables if one.name not in named]):
+        named = self.chosen(text)
+        if rest is None and (missing := [one.name for at, one in enumerate(self.variables) if at not in named]):
             raise DataError(f"{text!r} does not say {', '.join(missing)}, which this model is given too.")
-        return tuple(
-            named.get(variable.name, rest[column] if rest is not None else 0)
-            for column, variable in enumerate(self.variables)
-        )
+        return tuple(named[at] if rest is None else named.get(at, rest[at]) for at in range(len(self.variables)))
+
+    def chosen(self, text: str) -> dict[int, int]:
+        """The values that a text names, "3" of labels, else "Smiling=1,Male=0" or only some of these, by variable.
+
+        DataError if a name or a value does not exist (with the nearest that does), or if one is named twice.
+        """
+        named: dict[int, int] = {}
+        names = [one.name for one in self.variables]
+        for part in [text] if self._is_value(text) else text.split(","):
+            name, equals, value = (word.strip() for word in part.partition("="))
+            if len(names) == 1 and (not equals or name not in names):
+                name, value = names[0], part.strip()
+            if name not in names or not value:
+                example = self.words([0] * len(names)).replace(", ", ",")
+                raise DataError(
+                    f"{part.strip()!r} names no value of this model's {self.name}: {nearest(name, names)}. Write {example}."
+                )
+            place = names.index(name)
+            if place in named:
+                raise DataError(f"{text!r} names {name} twice.")
+            named[place] = self.variables[place].value(value)
+        return named
+
+    def _is_value(self, text: str) -> bool:
+        """Whether the whole text is the value of the only variable: a class may have commas in its name."""
+        return len(self.variables) == 1 and text.strip() in self.variables[0].values
+
+    def each_value(self, most: int = 12, rows: int = 48) -> list[dict[int, int]]:
+        """Each value of each variable alone, to show it: of many values, `most` evenly spread; the first `rows` of all."""
+        found = []
+        for place, variable in enumerate(self.variables):
+            last, count = len(variable.values) - 1, min(most, len(variable.values))
+            values = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
+            found += [{place: value} for value in values]
+        return found[:rows]
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.encode import encode
-from kelbo.evaluation.samples import interpolate, reconstruct, sample, traverse
+from kelbo.evaluation.samples import interpolate, reconstruct, sample, sample_rows, traverse
 from kelbo.evaluation.suite import evaluate, speaks_of
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "per_example",
     "reconstruct",
     "sample",
+    "sample_rows",
     "speaks_of",
     "traverse",
 ]

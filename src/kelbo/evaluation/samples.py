@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,10 +33,27 @@ def sample(
         return _show(model, model.decode(latents, given, temperature=temperature), noise)
 
 
-def reconstruct(model: Model, batch: Batch, *, noise: bool = False, seed: int = 0) -> np.ndarray:
-    """Intensities (B, *event) encoded to the posterior's mean and decoded again."""
+def reconstruct(
+    model: Model, batch: Batch, *, under: Given | None = None, noise: bool = False, seed: int = 0
+) -> np.ndarray:
+    """Intensities (B, *event) encoded to the posterior's mean and decoded again.
+
+    under: other conditions, each (B, …), to decode under; examples are encoded under their own.
+    """
     with model.evaluating(), seeded(seed, "pictures"):
-        return _show(model, model.read(batch, draw=False).output, noise)
+        reading = model.read(batch, draw=False)
+        output = reading.output if under is None else model.decode(reading.latents, under)
+        return _show(model, output, noise)
+
+
+def sample_rows(
+    model: Generator, rows: Sequence[Given], columns: int, *, noise: bool = False, seed: int = 0
+) -> np.ndarray:
+    """The same `columns` draws of the noise under each row's conditions: (R, columns, *event).
+
+    rows: conditions, each (columns, …). If the prior is the same under every condition, each column is one z.
+    """
+    return np.stack([sample(model, columns, given=given, noise=noise, seed=seed) for given in rows])
 
 
 def traverse(model: Model, one: Batch, latents: list[int], values: list[float]) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kelbo.bound import Batch, Bound
 from kelbo.data.batches import batch_at, given_at
+from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import plain_autograd
@@ -124,6 +125,12 @@ class Experiment:
         """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
         images = split_of(self.data, split)
         return batch_at(images, images.spread_index(count).to(images.device), self.device).as_intensities(images.levels)
+
+    @property
+    def condition(self) -> Condition | None:
+        """The meaning of what its model is given; None if it is given nothing, or something that has no words."""
+        outline = outline_of(self.run)
+        return outline.condition if outline else None
 
     def conditions(self, count: int, split: str = "test") -> dict[str, Tensor]:
         """What is given of `count` examples spread evenly over a split, of them again if there are fewer; {} if nothing."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kelbo import evaluation
+from kelbo.data.conditions import Chosen
 from kelbo.eager import plain_autograd
+from kelbo.experiments.conditional import Conditional, conditional
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
 from kelbo.experiments.measure import evaluation_of, measure
@@ -17,6 +19,8 @@ from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
 
 RECONSTRUCTED, SAMPLES = 10, 60
+DRAWN, TRANSFERRED, CHANGES = 10, 8, 12
+"""draws in each row of samples of a conditional model; examples that are decoded under others' conditions, and how many"""
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
 """latents that are moved (those with the highest rate), how far (prior standard deviations), in how many steps"""
 
@@ -34,6 +38,7 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     parts = [test, pairs, _samples(experiment, noise)]
     if latents := test.value["latents"]:
         parts.append(_traversals(experiment, split, latents["rate_per_latent"]))
+    parts += _transfers(experiment, split)
     parts += measure_factors(experiment)
     keys = {"parts": {part.name: part.key for part in parts}}
     return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
@@ -46,13 +51,58 @@ def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
 
 
 def _samples(experiment: Experiment, noise: bool) -> Measurement:
-    """Draws of the prior, each under the conditions of a test example if the model is told any."""
+    """Draws of the prior; of a model that is given values that have words, the same draws in a row for each value.
+
+    Conditions that are not shown, and those without words, are those of test examples.
+    """
+    settings: dict[str, Any] = {"images": SAMPLES, "noise": noise, "seed": 0}
+    shown = _shown(experiment)
+    if shown:
+        settings |= {"images": DRAWN * len(shown.changes), "rows": shown.labels}
 
     def compute() -> dict[str, Any]:
-        given = experiment.conditions(SAMPLES)
-        return {"images": _levels(evaluation.sample(experiment.model, SAMPLES, given=given, noise=noise))}
+        if not shown:
+            given = experiment.conditions(SAMPLES)
+            return {"images": _levels(evaluation.sample(experiment.model, SAMPLES, given=given, noise=noise))}
+        rows = [shown.of.draws(change, DRAWN) for change in shown.changes]
+        made = evaluation.sample_rows(experiment.model, rows, DRAWN, noise=noise)
+        return {"images": _levels(made.reshape(-1, *made.shape[2:]))}
 
-    return measure(experiment, "samples", {"images": SAMPLES, "noise": noise, "seed": 0}, compute)
+    return measure(experiment, "samples", settings, compute)
+
+
+def _transfers(experiment: Experiment, split: dict[str, Any]) -> list[Measurement]:
+    """Test examples decoded under other conditions than their own; [] if the model is given nothing that has words."""
+    shown = _shown(experiment, CHANGES)
+    if not shown:
+        return []
+
+    def compute() -> dict[str, Any]:
+        batch = experiment.pictured(TRANSFERRED)
+        of, model = shown.of, experiment.model
+        own = [of.condition.words(values) for values in of.values(batch.given).tolist()]
+        made = [evaluation.reconstruct(model, batch, under=of.changed(batch, change)) for change in shown.changes]
+        return {"own": own, "images": _levels(batch.x.cpu().numpy()), "made": np.stack([*map(_levels, made)], 1)}
+
+    of = {**split, "images": TRANSFERRED, "columns": shown.labels}
+    return [measure(experiment, "transfers", of, compute)]
+
+
+class _Shown(NamedTuple):
+    """The conditions that pictures show, and how they are called."""
+
+    of: Conditional
+    changes: list[Chosen]
+    labels: list[str]
+
+
+def _shown(experiment: Experiment, most: int = 48) -> _Shown | None:
+    """Each value of what a model is given, up to `most` in all; None if it is given nothing that has words."""
+    if experiment.condition is None:
+        return None
+    of = conditional(experiment)
+    changes = of.condition.each_value(rows=most)
+    return _Shown(of, changes, [*map(of.condition.say, changes)])
 
 
 def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float]) -> Measurement:

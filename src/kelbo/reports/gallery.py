@@ -13,6 +13,7 @@ from kelbo.reports.figures import LIGHT, Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
 from kelbo.reports.shown import Shown
+from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
 from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record
@@ -65,11 +66,25 @@ def reconstructions(found: Mapping[str, np.ndarray]) -> Labelled:
     return Labelled(picture, [("original", ""), ("recon\u00adstructed", "")])
 
 
-def samples(shown: Shown) -> Picture:
-    """Images decoded from the prior: the decoder's mean, or draws of the full model."""
-    images = intensities(shown.parts["samples"].arrays()["images"])
+def samples(shown: Shown) -> Picture | Labelled:
+    """Images decoded from the prior: the decoder's mean, or draws of the full model; a labelled row for each condition."""
+    measured = shown.parts["samples"]
+    images = intensities(measured.arrays()["images"])
     kind = "draws of the full model" if shown.noise else "the decoder’s mean"
-    return of_images("samples", f"{len(images)} samples from the prior, {kind}", images, SAMPLE_COLUMNS)
+    rows = measured.settings.get("rows", [])
+    columns = len(images) // len(rows) if rows else SAMPLE_COLUMNS
+    under = f" under {counted(len(rows), 'condition')}" if rows else ""
+    picture = of_images("samples", f"{len(images)} samples from the prior{under}, {kind}", images, columns)
+    return Labelled(picture, [(row, "") for row in rows]) if rows else picture
+
+
+def transfers(measured: Measurement) -> Labelled:
+    """Test images, each beside what the decoder makes of its code under other conditions."""
+    found, labels = measured.arrays(), measured.settings["columns"]
+    images = intensities(np.concatenate([found["images"][:, None], found["made"]], 1))
+    alt = f"{counted(len(images), 'test image')}, each decoded under {counted(len(labels), 'condition')}"
+    picture = of_images("transfers", alt, images.reshape(-1, *images.shape[2:]), 1 + len(labels))
+    return Labelled(picture, [(own, "") for own in measured.value["own"]], columns=("original", *labels))
 
 
 def traversals(shown: Shown) -> Labelled:

@@ -46,6 +46,7 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
         **_followed(of),
         has_rate=of.has_rate,
         noise=of.noise,
+        condition=_condition(of),
         cards=cards(test, _with_bits(of)),
         table=comparison(records, of.step),
         recipe=run.recipe_path.read_text(),
@@ -73,6 +74,7 @@ def _parts(of: Shown) -> dict[str, Any]:
     return {
         "reconstructions": gallery.reconstructions(of.parts["reconstructions"].arrays()),
         "samples": gallery.samples(of),
+        "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "latents": test["latents"]["dims"] if test["latents"] else None,
         "factor_sweeps": factor_sweeps(of.parts["factor-sweeps"]) if "factor-sweeps" in of.parts else None,
@@ -90,6 +92,12 @@ def _followed(of: Shown) -> dict[str, str]:
     """How many images the rows of the journal are read on: `probe` of the test split, `trained_on` of the training split."""
     counts = followed(of.data["splits"])
     return {"probe": counted(counts[0], "fixed test image"), "trained_on": counted(counts[1], "fixed training image")}
+
+
+def _condition(of: Shown) -> dict[str, Any] | None:
+    """What the model is given that has words, by its name, and whether that is several things."""
+    told = of.data.get("condition")
+    return told and {"name": told["name"], "several": len(told["variables"]) > 1}
 
 
 def _pictures(parts: Any) -> Iterator[Picture]:
