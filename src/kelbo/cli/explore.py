@@ -32,12 +32,10 @@ def reconstruct(
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     shown = experiment.pictured(count, split)
-    conditions = [None]
+    rows = [evaluation.reconstruct(experiment.model, shown, noise=noise, seed=seed)]
     if given is not None:
         of = conditional(experiment, given)
-        conditions.append(of.changed(shown, of.chosen(given)))
-    rows = [
-        evaluation.reconstruct(experiment.model, shown, under=under, noise=noise, seed=seed) for under in conditions
-    ]
+        under = of.changed(shown, of.chosen(given))
+        rows.append(evaluation.reconstruct(experiment.model, shown, under=under, noise=noise, seed=seed))
     path = out or experiment.run.picture(experiment.step, "reconstruct")
     save_pictures(path, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))

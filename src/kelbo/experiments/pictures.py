@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ class _Shown(NamedTuple):
     """The conditions that pictures show, and how they are called."""
 
     of: Conditional
-    changes: list[Chosen]
+    changes: Sequence[Chosen]
     labels: list[str]
 
 
