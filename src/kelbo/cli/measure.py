@@ -119,8 +119,8 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
         error = value["standard_error"]
         table.add_row(name, f"{value['mean']:.3f}", "–" if error is None else f"{error:.3f}", value["unit"])
 
-    for name in ("elbo", "rate", "distortion", "importance_weighted"):
-        if value := record[name]:
+    for name in ("elbo", "rate", "distortion", "importance_weighted", "marginal"):
+        if value := record.get(name):
             add(name.replace("_", " "), value)
     if record["bits_per_dim"] is not None:
         table.add_row("bits per dim", f"{record['bits_per_dim']:.4f}", "", "bits/dim")

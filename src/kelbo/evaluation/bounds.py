@@ -12,6 +12,7 @@ from torch import Tensor
 from kelbo.bound import Batch
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
+from kelbo.evaluation.marginal import Alternatives, log_marginal
 from kelbo.evaluation.over_batches import over_batches
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
 from kelbo.protocols import Model
@@ -32,6 +33,7 @@ class PerExample:
                         than SSIM's window
     variance            mean over dimensions of the variance that the decoder predicts, (N,)
     floored             share of the dimensions whose σ lies on its floor, (N,), or None if it has none
+    marginal            bound on log p(x) by the sum over what could be given, nats, (N,), or None if it was not asked for
     """
 
     distortion: np.ndarray
@@ -43,6 +45,7 @@ class PerExample:
     ssim: np.ndarray | None
     variance: np.ndarray
     floored: np.ndarray | None
+    marginal: np.ndarray | None = None
 
     @property
     def rate(self) -> np.ndarray:
@@ -50,7 +53,7 @@ class PerExample:
         return self.rates.sum(1)
 
 
-OPTIONAL = ("dimension_rates", "means", "ssim", "floored")
+OPTIONAL = ("dimension_rates", "means", "ssim", "floored", "marginal")
 
 
 def per_example(
@@ -61,17 +64,19 @@ def per_example(
     samples: int,
     dequantized: bool,
     seed: int,
+    over: Alternatives | None = None,
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> PerExample:
     """Evaluate `images` in their order. fabric and advance: see `over_batches`.
 
+    over: what a conditional model could be given, for the bound on log p(x), with as many draws under each (at least one).
     samples: draws of the importance-weighted bound, 0 for none. dequantized: score levels plus uniform noise on the scale
     [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image.
     """
 
     def of(batch: Batch) -> dict[str, np.ndarray]:
-        return _batch(model, batch, images.levels, samples, dequantized)
+        return _batch(model, batch, images.levels, samples, dequantized, over)
 
     with model.evaluating():
         parts = over_batches(of, images, batch_size, model.device, seed=seed, fabric=fabric, advance=advance)
@@ -79,7 +84,9 @@ def per_example(
     return PerExample(**{**dict.fromkeys(OPTIONAL), **columns})
 
 
-def _batch(model: Model, levels: Batch, count: int, samples: int, dequantized: bool) -> dict[str, np.ndarray]:
+def _batch(
+    model: Model, levels: Batch, count: int, samples: int, dequantized: bool, over: Alternatives | None
+) -> dict[str, np.ndarray]:
     """Of one batch of `count` levels, each (B, …)."""
     batch, target, constant = levels.as_intensities(count), None, 0.0
     if dequantized:
@@ -100,6 +107,8 @@ def _batch(model: Model, levels: Batch, count: int, samples: int, dequantized: b
         values |= {"dimension_rates": at_means.rates, "means": at_means.latents[0]}
     if (floored := model.likelihood.floored(at_means.output)) is not None:
         values["floored"] = floored.flatten(1).cpu().double().mean(1)
+    if over is not None:
+        values["marginal"] = log_marginal(model, batch, over, max(1, samples), target) - constant
     arrays = {name: value.cpu().double().numpy() for name, value in values.items()}
     return arrays | _likeness(batch.x.cpu().numpy(), reconstructions.cpu().numpy())
 

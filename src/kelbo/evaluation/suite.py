@@ -14,6 +14,7 @@ from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import UnitError
 from kelbo.evaluation.bounds import PerExample, per_example
+from kelbo.evaluation.marginal import Alternatives
 from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
@@ -32,11 +33,14 @@ def evaluate(
     dequantized: bool = False,
     batch_size: int = 256,
     seed: int = 0,
+    over: Alternatives | None = None,
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
     """ELBO, rate, distortion and, if they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
 
+    The bounds of a model that is given something are of log p(x | given); "bounds" says so. over: all that it could be given,
+    for a bound on log p(x) too ("marginal").
     weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β alone: the
     ELBO's is always 1). fabric, advance: see `over_batches`; each process
     returns the whole record. UnitError if a mass function should be dequantised.
@@ -49,19 +53,24 @@ def evaluate(
             remedy=("dequantize",),
         )
     how = {"batch_size": batch_size, "samples": samples, "dequantized": dequantized, "seed": seed}
-    scores = per_example(model, images, **how, fabric=fabric, advance=advance)
+    over = over if model.has_rate else None
+    scores = per_example(model, images, **how, over=over, fabric=fabric, advance=advance)
     reason = no_bits_per_dim(model, images.levels, dequantized)
     unit = _unit(model, images.levels, dequantized)
+    bounds = f"log p(x | {', '.join(model.conditions)})" if model.conditions and model.has_rate else None
+    of_bounds = f"{unit}, of {bounds}" if bounds else unit
     elbo = -(scores.distortion + scores.rate)
     weighted = None
     if samples and model.has_rate:
-        weighted = _with_error(importance_weighted_bound(scores.log_weights), unit) | {"samples": samples}
+        weighted = _with_error(importance_weighted_bound(scores.log_weights), of_bounds) | {"samples": samples}
     return {
-        "elbo": _with_error(elbo, unit) if model.has_rate else None,
+        **({"bounds": bounds} if bounds else {}),
+        "elbo": _with_error(elbo, of_bounds) if model.has_rate else None,
         "rate": _with_error(scores.rate, "nats per image") if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
+        **_marginal(scores, over, unit, max(1, samples)),
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
         "bits_per_dim_reason": reason,
         "reconstruction": _reconstruction(scores),
@@ -77,6 +86,15 @@ def evaluate(
             "seed": seed,
         },
     }
+
+
+def _marginal(scores: PerExample, over: Alternatives | None, unit: str, samples: int) -> Record:
+    """The bound on log p(x) of a conditional model, if it was asked for; p(y): where the weights of the sum are from."""
+    if over is None or scores.marginal is None:
+        return {}
+    bound = _with_error(scores.marginal, f"{unit}, of log p(x)")
+    how = {"samples": samples, "combinations": len(over.rows), "p(y)": "frequencies in the training split"}
+    return {"marginal": bound | how}
 
 
 def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:

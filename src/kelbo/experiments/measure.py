@@ -11,6 +11,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
 from kelbo.eager import plain_autograd
 from kelbo.evaluation import evaluate
+from kelbo.evaluation.marginal import alternatives
 from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
 from kelbo.recipes.sets import split_of
@@ -89,7 +90,8 @@ def evaluation_of(
 
     def compute() -> Record:
         weigh, found = experiment.weigh, {"fabric": fabric, "advance": advance}
-        record = evaluate(experiment.model, images, weigh=weigh, samples=samples, **how, **found)
+        over = alternatives(experiment.data.condition, experiment.data.train)
+        record = evaluate(experiment.model, images, weigh=weigh, samples=samples, over=over, **how, **found)
         return {name: value for name, value in record.items() if name != "settings"}
 
     of = {"split": split, "images": len(images), "shape": list(images.shape), "levels": images.levels}

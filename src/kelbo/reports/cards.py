@@ -46,7 +46,9 @@ def bits_card(record: Record) -> Card:
     """bits/dim with its standard error, or why the record has none."""
     if record["bits_per_dim"] is None:
         return Card("Bits/dim", "none", note=_sentence(record["bits_per_dim_reason"]))
-    note = "an upper bound, of dequantised intensities" if record["settings"]["dequantized"] else "an upper bound"
+    of = "dequantised intensities" if record["settings"]["dequantized"] else ""
+    given = f"−{record['bounds']}" if "bounds" in record else ""
+    note = ", of ".join(filter(None, ["an upper bound", given, of]))
     return Card("Bits/dim", *bits_with_error(record), "bits", note)
 
 

@@ -48,6 +48,7 @@ def comparison(records: dict[str, Record], step: int) -> RecordTable:
         _measured("Rate", found, lambda record: record["rate"]),
         _measured("Distortion", found, lambda record: record["distortion"]),
         _measured("Importance-weighted bound", found, lambda record: record["importance_weighted"]),
+        _measured("Bound by the sum over conditions", found, lambda record: record.get("marginal")),
         RecordRow("Bits/dim", "bits", [_bits(record) for record in found]),
         _measured("PSNR", found, lambda record: record["reconstruction"]["psnr"]),
         _ssim(found),
@@ -124,7 +125,9 @@ def _checkpoint(record: Record, step: int) -> RecordCell:
 def _bits(record: Record) -> RecordCell:
     if record["bits_per_dim"] is None:
         return RecordCell("none")
-    return RecordCell(*bits_with_error(record), "dequantised" if record["settings"]["dequantized"] else "")
+    dequantized = "dequantised" if record["settings"]["dequantized"] else ""
+    given = f"of {record['bounds']}" if "bounds" in record else ""
+    return RecordCell(*bits_with_error(record), "; ".join(filter(None, [dequantized, given])))
 
 
 def _sigma_images(record: Record) -> RecordCell:

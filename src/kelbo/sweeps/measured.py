@@ -99,6 +99,7 @@ def _of_evaluation(measured: Measurement) -> Iterator[Number]:
         return Number(quantity, finite_or_none(value), unit, source, measured.facts["step"], conditions)
 
     entries = {name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")}
+    entries |= {"marginal": record.get("marginal")}  # of conditional models alone
     entries |= {name: record["reconstruction"][name] for name in ("psnr", "ssim")}
     for quantity, entry in entries.items():
         if entry is not None:
@@ -106,7 +107,8 @@ def _of_evaluation(measured: Measurement) -> Iterator[Number]:
     if record["reconstruction"].get("ssim_reason") == OTHER_SSIM:
         yield number("ssim", None, "mean over images")._replace(conditions={LEFT_OUT: OTHER_SSIM})
     if record["bits_per_dim"] is not None:
-        yield number("bits_per_dim", record["bits_per_dim"], "bits/dim")
+        given = f", of {record['bounds']}" if "bounds" in record else ""
+        yield number("bits_per_dim", record["bits_per_dim"], f"bits/dim{given}")
     if record["latents"] is not None:
         yield number("active_units", record["latents"]["active_units"], "latents")
     for quantity, unit in DECODER.items():
