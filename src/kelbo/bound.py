@@ -48,15 +48,16 @@ def require_given(conditions: Sequence[str], given: Given) -> None:
 class Batch(NamedTuple):
     """B examples and their conditions.
 
-    x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `as_intensities`)
+    x      (B, *event): float32 intensities for a model; uint8 levels as they come from data (see `as_intensities`); of
+           tables, float32 numbers in the columns' own units
     given  conditions, each (B, …); a plain dict, since `torch.vmap` takes no other mapping
     """
 
     x: Tensor
     given: Given = {}  # noqa: RUF012  never written to
 
-    def as_intensities(self, levels: int) -> Batch:
-        """The batch as a model takes it: integer levels 0 … levels-1 become intensities in [0, 1]."""
+    def as_intensities(self, levels: int | None) -> Batch:
+        """The batch as a model takes it: integer levels 0 … levels-1 become intensities in [0, 1]; None: real numbers stay."""
         return Batch(intensities(self.x, levels), self.given)
 
 

@@ -30,14 +30,13 @@ class Likelihood(nn.Module, ABC):
     """p(x | z): a distribution over images whose parameters are a decoder's output.
 
     Images x are (B, C, *event), intensities in [0, 1]; the decoder's output is (B, output_channels(C), *event). A flat vector
-    of D pixels is C = D with an empty event. Answers are float32 whatever comes in: call them outside of autocast.
+    of D numbers is C = D with an empty event. Answers are float32 whatever comes in: call them outside of autocast.
 
     kind     "mass": x are integer levels seen as intensities, and the sum of exp(log_prob) over all images is 1;
              "density": the integral over the support is 1.
     support  "levels" for a mass; "real" (each pixel any real number) or "unit" (each in [0, 1]) for a density.
 
-    A likelihood's own learned parameters have no dimensions, so that an optimiser can tell them from weights and leave
-    them out of weight decay.
+    A likelihood's own learned parameters have no dimensions, so that weight decay can leave them out.
     """
 
     def __init__(self) -> None:
@@ -111,6 +110,11 @@ class Likelihood(nn.Module, ABC):
         """`mean` and `variance` at once, for likelihoods that compute one on the way to the other."""
         return self.mean(output), self.variance(output)
 
+    def standardised(self, x: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Errors x - mean and variances in σ's unit, of the dimensions that have one: of tables these are not x's own."""
+        mean, variance = self.moments(output)
+        return x - mean, variance
+
     @abstractmethod
     def sample(self, output: Tensor) -> Tensor:
         """One draw per example, shape (B, C, *event), intensities."""
@@ -119,10 +123,9 @@ class Likelihood(nn.Module, ABC):
     def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
         """P(X <= x | z) of each pixel, shape (B, C, *event), in the distribution of `mean`, `variance` and `sample`.
 
-        strict: P(X < x | z) instead, which differs for a mass only. Uniform draws between the two of each pixel are
-        uniform over all pixels if the likelihood is right (the randomised probability integral transform:
-        Smith, 1985; Czado et al., 2009). If the channels of a pixel depend on one another, each one's CDF is given
-        the observed ones before it. For measurement: gradients are not supported.
+        strict: P(X < x | z) instead, which differs for a mass only. Uniform draws between the two of each pixel are uniform
+        over all pixels if the likelihood is right (randomised probability integral transform: Czado et al., 2009). If
+        channels depend on one another, each one's CDF is given the observed ones before it. No gradients are supported.
         """
 
 
@@ -239,8 +242,7 @@ class Generator(nn.Module, ABC):
 class Model(Generator):
     """A latent-variable model: a generator that also reads examples and gives their bound.
 
-    has_rate is False if the code is a point, so that a KL does not exist (a plain autoencoder): its bound is no bound, and
-    evaluation reports none.
+    has_rate is False if the code is a point (a plain autoencoder): its bound is no bound, and evaluation reports none.
     """
 
     likelihood: Likelihood
@@ -271,11 +273,11 @@ class Model(Generator):
         return self.likelihood.mean(output)
 
     def squared_errors(self, batch: Batch) -> Tensor:
-        """The squared error of each example at one draw of the latents, mean over its dimensions, (B,)."""
+        """The squared error of each example at one draw of the latents, in σ's unit, mean over its dimensions, (B,)."""
         likelihood = self.likelihood
         # a reading scores its examples too, for which a likelihood that solves for σ needs one: any will do
         with likelihood.settled(1.0) if likelihood.sigma_from == "solved" else nullcontext():
-            return (batch.x - self.mean(self.read(batch).output)).square().flatten(1).mean(1)
+            return likelihood.standardised(batch.x, self.read(batch).output)[0].square().flatten(1).mean(1)
 
 
 class FlatLatent(ABC):

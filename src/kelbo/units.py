@@ -9,11 +9,14 @@ bounds the nats of the integers from above. An affine map takes the model's dens
 
 - support "real":  v = (y - ½) / (L-1), so that the middle of each level's bin is the intensity the model was trained on;
 - support "unit":  v = y / L, so that v stays inside [0, 1).
+
+The rows of a table are real numbers, each column in its own unit: they have no levels, and models get them as they are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pages convert units without PyTorch
@@ -25,9 +28,17 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def intensities(levels: Tensor, count: int = 256) -> Tensor:
-    """From integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1]."""
-    return levels.float() / (count - 1)
+def noun_of(event: Sequence[int]) -> str:
+    """What an example of this shape is called: "row" of a vector (D,), "image" of all else."""
+    return "row" if len(event) == 1 else "image"
+
+
+def intensities(levels: Tensor, count: int | None = 256) -> Tensor:
+    """From integer levels 0 … count-1 (any shape, any integer type) to float32 intensities in [0, 1].
+
+    Without a count they are real numbers in a unit of their own, and stay as they are, in float32.
+    """
+    return levels.float() if count is None else levels.float() / (count - 1)
 
 
 def levels(intensities: Tensor, count: int = 256) -> Tensor:

@@ -26,6 +26,12 @@ KINDS = {
 SETTINGS = {
     "AveragedSquaredError": {"batch_size": 4},
     "Categorical": {"levels": 16},
+    "Columnwise": {
+        "inner": FixedGaussian(),
+        "mean": torch.tensor([0.5, 0.0, 0.2]),
+        "scale": torch.tensor([0.2, 1.0, 3.0]),
+        "binary": (False, True, False),
+    },
     "Framewise": {"inner": FixedGaussian()},
 }
 
@@ -47,8 +53,9 @@ def case(request):
     torch.manual_seed(0)
     likelihood = KINDS[request.param](**SETTINGS.get(request.param, {}))
     levels = likelihood.levels or 16
-    x = torch.randint(0, levels, (4, 3, 5, 5)) / (levels - 1)
-    output = torch.randn(4, likelihood.output_channels(3), 5, 5)
+    event = () if request.param == "Columnwise" else (5, 5)
+    x = torch.randint(0, levels, (4, 3, *event)) / (levels - 1)
+    output = torch.randn(4, likelihood.output_channels(3), *event)
     likelihood.train().log_prob(x, output)
     likelihood.eval().checked_modes.clear()
     return likelihood, x, output

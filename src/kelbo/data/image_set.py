@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.factors import FactorImages
 from kelbo.data.images import Images, QuantizedImages, SubsetImages, picture_shape
 from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
+from kelbo.units import counted, noun_of
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,10 @@ class ImageSet:
     given of them (see `kelbo.data.conditions`). attributes holds, per split, int8 0 or 1 (N, A), whose A columns are named by
     attribute_names. whole, for a set with factors, is every image in the order of their indices; the splits are subsets of it
     and share its pixels. sources says where each split comes from: a folder, a file, a draw. names holds, per split, each
-    image's path within the set ("cats/1.png"), for sets of encoded pictures; used says how many of its files were used and
-    left out, and left_out names each picture that was skipped and why. note is one line on where the pixels come from and how
-    the splits were made; reports print it.
+    image's path within the set ("cats/1.png"), for sets of encoded pictures. columns describes the columns of a table, and
+    index names, per split, its rows (N,). used says how many of its files were used and left out, and left_out names each
+    picture that was skipped and why. note is one line on where the pixels come from and how the splits were made; reports print
+    it.
     """
 
     name: str
@@ -43,6 +46,8 @@ class ImageSet:
     whole: FactorImages | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: Columns | None = None
+    index: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     used: str = ""
 
@@ -64,7 +69,7 @@ class ImageSet:
         return picture_shape(self.shape)
 
     @property
-    def levels(self) -> int:
+    def levels(self) -> int | None:
         return self.train.levels
 
     @property
@@ -74,21 +79,28 @@ class ImageSet:
         return {name: tuple(value.shape[1:]) for name, value in first.items()}
 
 
-def hold_out(images: Images, fraction: float, seed: int) -> dict[str, SubsetImages]:
+def hold_out(images: Images, fraction: float, seed: int, validation: float = 0.0) -> dict[str, SubsetImages]:
     """Splits "train" and "test" of a set without splits: a seeded draw of `fraction` is held out.
 
-    At least one image is held out; each split keeps the images' own order. Raises ValueError if fraction is not in
-    (0, 1) and DataCorrupt if nothing is left to train on.
+    validation: another fraction, of a split of that name; the test images are the same with and without it. At least one
+    image is held out for each; each split keeps the images' own order. Raises ValueError if the fractions leave nothing
+    and DataCorrupt if too few images do.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"The fraction to hold out must be above 0 and below 1; got {fraction}.")
+    if not (fraction > 0 and validation >= 0 and fraction + validation < 1):
+        raise ValueError(
+            f"The fraction to hold out must be above 0 and below 1{', both together' if validation else ''}; "
+            f"got {fraction}{f' and {validation} for validation' if validation else ''}."
+        )
     if len(images) < 2:
-        raise DataCorrupt("There is 1 image; 2 or more are needed to hold one out.")
+        raise DataCorrupt(f"There is 1 {noun_of(images.shape)}; 2 or more are needed to hold one out.")
     order = torch.randperm(len(images), generator=generator(seed, "split"))
     held = max(1, round(fraction * len(images)))
+    kept = held + (max(1, round(validation * len(images))) if validation else 0)
+    parts = {"train": order[kept:], "validation": order[held:kept], "test": order[:held]}
     return {
-        "train": SubsetImages(images, order[held:].sort().values),
-        "test": SubsetImages(images, order[:held].sort().values),
+        split: SubsetImages(images, index.sort().values)
+        for split, index in parts.items()
+        if validation or split != "validation"
     }
 
 
@@ -111,17 +123,21 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
 
 def describe_splits(image_set: ImageSet) -> str:
     """One line with the splits, how many images each has, where each comes from, and how many files were left out."""
-    parts = [
-        f"{len(images):,} {split} images" + (f" ({source})" if (source := image_set.sources.get(split)) else "")
-        for split, images in image_set.splits.items()
-    ]
+
+    def told(split: str, images: Images) -> str:
+        source = image_set.sources.get(split)
+        return counted(len(images), f"{split} {noun_of(images.shape)}") + (f" ({source})" if source else "")
+
+    parts = [told(split, images) for split, images in image_set.splits.items()]
     return f"{image_set.name}: {', '.join(parts)}" + (f"; {image_set.used}" if image_set.used else "")
 
 
-def drawn(fraction: float, seed: int, of: str | None = None) -> dict[str, str]:
+def drawn(fraction: float, seed: int, of: str | None = None, validation: float = 0.0) -> dict[str, str]:
     """The sources of the splits that `hold_out` makes. of: what they are drawn from, if not from everything."""
     whence = f" of {of}" if of else ""
-    return {"train": f"the rest{whence}", "test": f"{fraction:g}{whence} held out by seed {seed}"}
+    parts = {"validation": validation, "test": fraction} if validation else {"test": fraction}
+    held = {split: f"{part:g}{whence} held out by seed {seed}" for split, part in parts.items()}
+    return {"train": f"the rest{whence}", **held}
 
 
 def quantized(image_set: ImageSet, bits: int) -> ImageSet:

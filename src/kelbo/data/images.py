@@ -1,4 +1,4 @@
-"""Images as integer levels, wherever they are stored.
+"""Images as integer levels, or rows of real numbers, wherever they are stored.
 
 Pixels are read only by `take`, so an array in memory, a memory-mapped file, a GPU tensor and bit-packed frames are
 interchangeable in a training loop.
@@ -19,17 +19,20 @@ from kelbo.units import quantize
 
 
 class Images(ABC):
-    """N examples of one shape, (C, H, W) if they are images, with integer levels 0 … levels-1."""
+    """N examples of one shape, (C, H, W) if they are images, with integer levels 0 … levels-1.
+
+    levels is None of rows of a table, (D,): they are real numbers, float32, each column in its own unit.
+    """
 
     shape: tuple[int, ...]
-    levels: int
+    levels: int | None
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def take(self, index: Tensor) -> Tensor:
-        """Examples at `index` (int64, (B,)) as uint8 (B, *shape), on the images' own device."""
+        """Examples at `index` (int64, (B,)) as uint8 (float32 without levels) (B, *shape), on the images' own device."""
 
     def given_at(self, index: Tensor) -> dict[str, Tensor]:
         """What a model is told of the examples at `index` beside their pixels, each (B, …); {} if nothing."""
@@ -52,6 +55,13 @@ class Images(ABC):
     def dims(self) -> int:
         """The number of dimensions of one example, C·H·W of an image."""
         return int(np.prod(self.shape))
+
+    @property
+    def pixel_levels(self) -> int:
+        """The levels of a pixel. DataError if the examples are rows of real numbers."""
+        if self.levels is None:
+            raise DataError(f"This needs images of integer levels; these are rows of real numbers, {self.shape}.")
+        return self.levels
 
     def fingerprint(self, count: int = 4096) -> str:
         """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images, with conditions."""
@@ -80,14 +90,16 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 class ArrayImages(Images):
-    """Examples in one uint8 array (N, *shape): in memory, memory-mapped, or on a device."""
+    """Examples in one array (N, *shape), uint8, or float32 without levels: in memory, memory-mapped, or on a device."""
 
-    def __init__(self, pixels: np.ndarray | Tensor, levels: int = 256) -> None:
+    def __init__(self, pixels: np.ndarray | Tensor, levels: int | None = 256) -> None:
         if pixels.ndim < 2 or len(pixels) == 0:
             raise DataCorrupt(
                 f"Examples must be a non-empty array (N, C, H, W) or (N, *shape); got shape {tuple(pixels.shape)}."
             )
-        if pixels.dtype not in (np.uint8, torch.uint8):
+        if levels is None and pixels.dtype not in (np.float32, torch.float32):
+            raise DataCorrupt(f"Examples without levels must be float32 numbers; got {pixels.dtype}.")
+        if levels is not None and pixels.dtype not in (np.uint8, torch.uint8):
             raise DataCorrupt(f"Images must be uint8 levels; got {pixels.dtype}.")
         self.pixels = pixels
         self.shape = tuple(map(int, pixels.shape[1:]))
@@ -119,7 +131,7 @@ class ArrayImages(Images):
 
 def _copied(pixels: np.ndarray, device: torch.device, chunk_bytes: int = 64 * 2**20) -> Tensor:
     """The array as a contiguous tensor on `device`, read chunk by chunk: a mapped file is never completely in memory."""
-    out = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+    out = torch.empty(pixels.shape, dtype=torch.from_numpy(pixels[:0].copy()).dtype, device=device)
     rows = max(1, chunk_bytes * len(pixels) // max(1, pixels.nbytes))
     for start in range(0, len(pixels), rows):
         # a copy, since torch warns about read-only arrays
@@ -156,7 +168,7 @@ class SubsetImages(Derived):
 
     def __init__(self, parent: Images, index: Tensor) -> None:
         if len(index) == 0:
-            raise DataCorrupt("A split of the data is empty: there are too few images to hold any out.")
+            raise DataCorrupt(f"A split of the data is empty: {len(parent)} examples are too few to hold any out.")
         super().__init__(parent)
         self.index = index
 

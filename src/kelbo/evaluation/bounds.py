@@ -28,7 +28,9 @@ class PerExample:
     dimension_rates     KL of each latent, nats, (N, K), if the model has one flat vector of K; else None
     means               posterior means, (N, K), likewise
     log_weights         nats, (N, S); S = 0 if no importance-weighted bound was asked for
-    squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,)
+    squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,); of a table, over its
+                        columns of real numbers, in their standard deviations
+    column_errors       x less the same reconstruction of each column, in its own unit, (N, D), of a table; else None
     ssim                the same reconstruction, (N,), a clip's mean over frames; None if examples are no images, or smaller
                         than SSIM's window
     variance            mean over dimensions of the variance that the decoder predicts, (N,)
@@ -46,6 +48,7 @@ class PerExample:
     variance: np.ndarray
     floored: np.ndarray | None
     marginal: np.ndarray | None = None
+    column_errors: np.ndarray | None = None
 
     @property
     def rate(self) -> np.ndarray:
@@ -53,7 +56,7 @@ class PerExample:
         return self.rates.sum(1)
 
 
-OPTIONAL = ("dimension_rates", "means", "ssim", "floored", "marginal")
+OPTIONAL = ("dimension_rates", "means", "ssim", "floored", "marginal", "column_errors")
 
 
 def per_example(
@@ -85,11 +88,11 @@ def per_example(
 
 
 def _batch(
-    model: Model, levels: Batch, count: int, samples: int, dequantized: bool, over: Alternatives | None
+    model: Model, levels: Batch, count: int | None, samples: int, dequantized: bool, over: Alternatives | None
 ) -> dict[str, np.ndarray]:
-    """Of one batch of `count` levels, each (B, …)."""
+    """Of one batch of `count` levels, or of real numbers if None; each (B, …)."""
     batch, target, constant = levels.as_intensities(count), None, 0.0
-    if dequantized:
+    if dequantized and count is not None:
         noise = torch.rand(levels.x.shape, device=levels.x.device)
         target, per_dim = dequantize(levels.x, noise, model.likelihood.support, count)
         constant = per_dim * levels.x[0].numel()
@@ -109,8 +112,12 @@ def _batch(
         values["floored"] = floored.flatten(1).cpu().double().mean(1)
     if over is not None:
         values["marginal"] = log_marginal(model, batch, over, max(1, samples), target) - constant
-    arrays = {name: value.cpu().double().numpy() for name, value in values.items()}
-    return arrays | _likeness(batch.x.cpu().numpy(), reconstructions.cpu().numpy())
+    found = _likeness(batch.x.cpu().numpy(), reconstructions.cpu().numpy())
+    if count is None:
+        errors, variance = model.likelihood.standardised(batch.x, at_means.output)
+        values |= {"variance": variance.mean(1), "column_errors": batch.x - reconstructions}
+        found = {"squared_error": errors.cpu().double().square().mean(1).numpy()}
+    return {name: value.cpu().double().numpy() for name, value in values.items()} | found
 
 
 def _likeness(x: np.ndarray, reconstructions: np.ndarray) -> dict[str, np.ndarray]:

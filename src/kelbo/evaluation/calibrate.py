@@ -29,8 +29,9 @@ def calibration(
     """The decoder's calibration on `count` images of a split, spread evenly over it.
 
     Latents are drawn from q(z | x) once for each image. Probability integral transforms: of a density at dequantised
-    pixels (uniform within the level's bin, so that a σ below a grey level is not penalised for the levels), of a mass
-    randomised. Standard errors and counts are of images, since errors of one image's pixels depend on one another.
+    pixels (uniform within the level's bin, so that a σ below a grey level is not penalised for the levels) or a table's
+    numbers as they are, of a mass randomised. Standard errors and counts are of images, since errors of one image's pixels
+    depend on one another.
 
     Returns JSON: the PIT's histogram and its distances from uniform, the coverage of central intervals, and expected
     beside observed squared error by predicted variance (only the reason if no variance is positive).
@@ -57,31 +58,35 @@ def calibration(
 
 
 def _transforms(
-    model: Model, shown: Batch, levels: int, number: int, seed: int
+    model: Model, shown: Batch, levels: int | None, number: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """PIT, predicted variance and error of some pixels of each image, (B, pixels) each."""
     batch, likelihood = shown.x, model.likelihood
     x, _ = seen = shown.as_intensities(levels)
     output = model.read(seen).output
     target, below = x, None
-    if likelihood.kind == "density":
+    if likelihood.kind == "density" and levels is not None:
         target, _ = dequantize(batch, torch.rand(batch.shape, device=batch.device), likelihood.support, levels)
     else:
         below = likelihood.cdf(x, output, strict=True)
-    values = {
-        "cdf": likelihood.cdf(target, output),
-        "variance": likelihood.variance(output),
-        "error": x - likelihood.mean(output),
-    }
-    dims = x[0].numel()
-    draw = torch.arange(dims).expand(len(x), -1)
-    if dims > PIXELS:
-        draw = torch.randint(dims, (len(x), PIXELS), generator=generator(seed, "evaluation", number))
-    taken = {name: _taken(value, draw) for name, value in values.items()}
+    error, variance = likelihood.standardised(x, output)
+    pick = generator(seed, "evaluation", number)
+    draw = _some(x, pick)
     u = integral_transform(
-        taken["cdf"].clip(0, 1), None if below is None else _taken(below, draw).clip(0, 1), seed=number
+        _taken(likelihood.cdf(target, output), draw).clip(0, 1),
+        None if below is None else _taken(below, draw).clip(0, 1),
+        seed=number,
     )
-    return u, taken["variance"], taken["error"]
+    draw = draw if error.shape == x.shape else _some(error, pick)
+    return u, _taken(variance, draw), _taken(error, draw)
+
+
+def _some(values: Tensor, pick: torch.Generator) -> Tensor:
+    """Which of each example's values are looked at, (B, pixels): all, or as many as a histogram needs."""
+    dims = values[0].numel()
+    if dims <= PIXELS:
+        return torch.arange(dims).expand(len(values), -1)
+    return torch.randint(dims, (len(values), PIXELS), generator=pick)
 
 
 def _taken(values: Tensor, index: Tensor) -> np.ndarray:

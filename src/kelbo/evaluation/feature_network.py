@@ -212,7 +212,7 @@ def features_of(
     one at a time. Raises ScoreError as the network does, and if there are no images.
     """
     if isinstance(images, Images):
-        parts = (network(batch.x, images.levels) for batch in passes(images, batch_size, network.device))
+        parts = (network(batch.x, images.pixel_levels) for batch in passes(images, batch_size, network.device))
     else:
         parts = (network(torch.as_tensor(batch)) for batch in images)
     arrays = [part.cpu().numpy() for part in parts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
-from kelbo.units import bits_per_dim, psnr
+from kelbo.units import bits_per_dim, noun_of, psnr
 
 Record = dict[str, Any]
 
@@ -29,6 +29,7 @@ def evaluate(
     images: Images,
     *,
     weigh: Callable[[Bound], float] = lambda _: 1.0,
+    columns: Sequence[str] = (),
     samples: int = 0,
     dequantized: bool = False,
     batch_size: int = 256,
@@ -39,24 +40,19 @@ def evaluate(
 ) -> Record:
     """ELBO, rate, distortion and, if they exist, importance-weighted bound, bits/dim, PSNR, SSIM, active units.
 
-    The bounds of a model that is given something are of log p(x | given); "bounds" says so. over: all that it could be given,
-    for a bound on log p(x) too ("marginal").
-    weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β alone: the
-    ELBO's is always 1). fabric, advance: see `over_batches`; each process
-    returns the whole record. UnitError if a mass function should be dequantised.
+    Of a table's rows, the error of each column in place of PSNR and SSIM; columns: their names. The bounds of a model that is
+    given something are of log p(x | given); "bounds" says so. over: all that it could be given, for a bound on log p(x) too
+    ("marginal"). weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β
+    alone: the ELBO's is always 1). fabric, advance: see `over_batches`; each process returns the whole record. UnitError if a
+    mass function or real numbers should be dequantised.
     """
-    likelihood = model.likelihood
-    if dequantized and likelihood.kind == "mass":
-        raise UnitError(
-            f"{type(likelihood).__name__} is a mass function: it scores the integer levels themselves. "
-            "Do not dequantize; bits/dim is reported anyway.",
-            remedy=("dequantize",),
-        )
+    if dequantized:
+        _require_levels(model, images)
     how = {"batch_size": batch_size, "samples": samples, "dequantized": dequantized, "seed": seed}
     over = over if model.has_rate else None
     scores = per_example(model, images, **how, over=over, fabric=fabric, advance=advance)
     reason = no_bits_per_dim(model, images.levels, dequantized)
-    unit = _unit(model, images.levels, dequantized)
+    unit, noun = _unit(model, images, dequantized), noun_of(images.shape)
     bounds = f"log p(x | {', '.join(model.conditions)})" if model.conditions and model.has_rate else None
     of_bounds = f"{unit}, of {bounds}" if bounds else unit
     elbo = -(scores.distortion + scores.rate)
@@ -66,14 +62,14 @@ def evaluate(
     return {
         **({"bounds": bounds} if bounds else {}),
         "elbo": _with_error(elbo, of_bounds) if model.has_rate else None,
-        "rate": _with_error(scores.rate, "nats per image") if model.has_rate else None,
+        "rate": _with_error(scores.rate, f"nats per {noun}") if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
         **_marginal(scores, over, unit, max(1, samples)),
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
         "bits_per_dim_reason": reason,
-        "reconstruction": _reconstruction(scores),
+        "reconstruction": _reconstruction(scores) if images.levels else _columns(scores, images, columns),
         "latents": _latents(scores) if model.has_rate else None,
         "decoder": _decoder(model, images.levels, scores, weigh),
         "settings": {
@@ -97,7 +93,23 @@ def _marginal(scores: PerExample, over: Alternatives | None, unit: str, samples:
     return {"marginal": bound | how}
 
 
-def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
+def _require_levels(model: Model, images: Images) -> None:
+    """UnitError unless a density scores integer levels, to which noise could be added."""
+    likelihood = model.likelihood
+    if likelihood.kind == "mass":
+        raise UnitError(
+            f"{type(likelihood).__name__} is a mass function: it scores the integer levels themselves. "
+            "Do not dequantize; bits/dim is reported anyway.",
+            remedy=("dequantize",),
+        )
+    if images.levels is None:
+        raise UnitError(
+            "These rows are real numbers in units of their own: they have no levels to dequantize. Leave that out.",
+            remedy=("dequantize",),
+        )
+
+
+def _decoder(model: Model, levels: int | None, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
     """The decoder's distribution, the σ that it predicts, its error, and the run's equivalent σ and β."""
     likelihood, variance = model.likelihood, float(scores.variance.mean())
     rates = [rate.mean() for rate in scores.rates.T]
@@ -114,14 +126,18 @@ def _decoder(model: Model, levels: int, scores: PerExample, weigh: Callable[[Bou
     }
 
 
-def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
-    """Why this model has no bits/dim on images of `levels` levels; None if it has."""
+def no_bits_per_dim(model: Model, levels: int | None, dequantized: bool) -> str | None:
+    """Why this model has no bits/dim on images of `levels` levels (None: on real numbers); None if it has."""
     likelihood = model.likelihood
     name = type(likelihood).__name__
     if not model.has_rate:
         return "a plain autoencoder has no rate, so no bound"
     if not _normalized(model):
         return f"{name} fits its σ to the very images it scores: that is no distribution over images"
+    if levels is None:
+        return (
+            "the columns of a table are real numbers in units of their own, which no number of bits describes exactly"
+        )
     if likelihood.kind == "density" and not dequantized:
         return f"{name} is a density over real intensities; evaluate it dequantized to get bits/dim"
     if likelihood.kind == "mass" and not speaks_of(likelihood, levels):
@@ -129,9 +145,9 @@ def no_bits_per_dim(model: Model, levels: int, dequantized: bool) -> str | None:
     return None
 
 
-def speaks_of(likelihood: Likelihood, levels: int) -> bool:
+def speaks_of(likelihood: Likelihood, levels: int | None) -> bool:
     """Whether every one of an image's `levels` is a level of this mass function."""
-    return likelihood.levels is not None and (likelihood.levels - 1) % (levels - 1) == 0
+    return likelihood.levels is not None and levels is not None and (likelihood.levels - 1) % (levels - 1) == 0
 
 
 def _normalized(model: Model) -> bool:
@@ -139,17 +155,18 @@ def _normalized(model: Model) -> bool:
         return model.likelihood.normalized
 
 
-def _unit(model: Model, levels: int, dequantized: bool) -> str:
+def _unit(model: Model, images: Images, dequantized: bool) -> str:
+    levels = images.levels
     scale = f", density on the 0–{levels} scale" if dequantized else ""
     flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
     likelihood = model.likelihood
     foreign = likelihood.kind == "mass" and not speaks_of(likelihood, levels)
     wrong = f"; no bound: a mass over {likelihood.levels} levels scored images of {levels}" if foreign else ""
-    return f"nats per image{scale}{flattered}{wrong}"
+    return f"nats per {noun_of(images.shape)}{scale}{flattered}{wrong}"
 
 
 def _with_error(values: np.ndarray, unit: str) -> Record:
-    """unit: of both. The standard error is None for a single image."""
+    """unit: of both. The standard error is None for a single example."""
     mean, error = mean_and_error(values)
     return {"mean": mean, "standard_error": finite_or_none(error), "unit": unit}
 
@@ -167,6 +184,35 @@ def _reconstruction(scores: PerExample) -> Record:
         "ssim": ssim,
         "ssim_reason": reason,
     }
+
+
+def _columns(scores: PerExample, images: Images, names: Sequence[str]) -> Record:
+    """The error of each column of a table's reconstruction from the posterior's mean, in its own unit.
+
+    explained: the share of the column's variance on these rows that the reconstruction explains, R² = 1 - mean squared error /
+    variance; None if the column is constant in them.
+    """
+    errors = scores.column_errors
+    if errors is None:
+        raise ValueError("Only rows of real numbers have errors by column.")
+    x = np.concatenate([batch.numpy() for batch in _split(images)]).astype(np.float64)
+    mse, variance = np.square(errors).mean(0), x.var(0)
+    names = names or [f"x{column}" for column in range(images.dims)]
+    reason = "only pictures, whose values lie in [0, 1], have one"
+    return {
+        "psnr": None,
+        "psnr_reason": reason,
+        "ssim": None,
+        "ssim_reason": reason,
+        "columns": {
+            name: {"rmse": math.sqrt(error), "explained": 1 - error / spread if spread > 0 else None}
+            for name, error, spread in zip(names, mse.tolist(), variance.tolist(), strict=True)
+        },
+    }
+
+
+def _split(images: Images) -> list[torch.Tensor]:
+    return [images.take(part.to(images.device)).cpu() for part in torch.arange(len(images)).split(65536)]
 
 
 def _latents(scores: PerExample) -> Record | None:

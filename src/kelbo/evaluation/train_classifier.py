@@ -87,7 +87,7 @@ def _fit(
     network.train()
     for step, batch in zip(range(steps), batches, strict=False):
         target = labels[batches.index(step).cpu()].to(device)
-        loss = loss_of(network(PREPARATION(batch.x, images.levels)), target)
+        loss = loss_of(network(PREPARATION(batch.x, images.pixel_levels)), target)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -105,7 +105,7 @@ def accuracy(network: nn.Module, images: Images, labels: np.ndarray, device: tor
     hits, place = 0, 0
     with torch.no_grad():
         for batch in passes(images, 1000, device):
-            logits = network(PREPARATION(batch.x, images.levels)).cpu()
+            logits = network(PREPARATION(batch.x, images.pixel_levels)).cpu()
             guess = (logits > 0) if labels.ndim == 2 else logits.argmax(1)
             hits += int((guess.numpy() == labels[place : place + len(guess)]).sum())
             place += len(guess)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
@@ -18,10 +19,17 @@ from kelbo.runs import Run
 def outline_of(run: Run) -> Outline | None:
     """The outline of the images that a run was trained on, by its provenance; None if that does not name them."""
     match run.provenance().get("data"):
-        case {"name": str(name), "shape": [int(), *_] as shape, "levels": int(levels), **rest}:
+        case {"name": str(name), "shape": [int(), *_] as shape, "levels": int() | None as levels, **rest}:
             given = {condition: tuple(its) for condition, its in rest.get("given", {}).items()}
-            told = rest.get("condition")
-            return Outline(name, tuple(shape), levels, given, Condition.from_json(told) if told else None)
+            told, columns = rest.get("condition"), rest.get("columns")
+            return Outline(
+                name,
+                tuple(shape),
+                levels,
+                given,
+                Condition.from_json(told) if told else None,
+                Columns.from_json(columns) if columns else None,
+            )
         case _:
             return None
 

@@ -89,9 +89,15 @@ def evaluation_of(
     how = {"dequantized": dequantized, "batch_size": batch_size, "seed": seed}
 
     def compute() -> Record:
-        weigh, found = experiment.weigh, {"fabric": fabric, "advance": advance}
-        over = alternatives(experiment.data.condition, experiment.data.train)
-        record = evaluate(experiment.model, images, weigh=weigh, samples=samples, over=over, **how, **found)
+        data = experiment.data
+        found = {
+            "weigh": experiment.weigh,
+            "columns": data.columns.names if data.columns else (),
+            "over": alternatives(data.condition, data.train),
+            "fabric": fabric,
+            "advance": advance,
+        }
+        record = evaluate(experiment.model, images, samples=samples, **how, **found)
         return {name: value for name, value in record.items() if name != "settings"}
 
     of = {"split": split, "images": len(images), "shape": list(images.shape), "levels": images.levels}

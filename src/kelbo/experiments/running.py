@@ -66,14 +66,15 @@ class Running:
     batches: Batches
     scalars: Scalars
     checkpoints: Checkpoints
-    pictures: Hook
+    pictures: Hook | None
+    """none of tables, whose rows are no pictures"""
     source: Source
     """where the latents' noise comes from"""
     save_sigma: Callable[[], None]
 
     @property
     def hooks(self) -> list[Hook]:
-        return [average_weights, self.scalars, self.checkpoints, self.pictures]
+        return [average_weights, self.scalars, self.checkpoints, *([self.pictures] if self.pictures else [])]
 
     def finish(self) -> None:
         """The last row and the last checkpoint, which makes the run finished, with its σ. Raises as the hooks do."""
@@ -127,7 +128,7 @@ def running(
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
-        hooks = scalars, checkpoints, every(plan.pictures_every, pictured)
+        hooks = scalars, checkpoints, None if data.levels is None else every(plan.pictures_every, pictured)
         try:
             yield Running(recipe, run, state, update, batches, *hooks, noise, last)
         finally:
@@ -190,6 +191,7 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping
             "levels": data.levels,
             **({"given": {name: list(shape) for name, shape in data.given.items()}} if data.given else {}),
             **({"condition": data.condition.as_json()} if data.condition else {}),
+            **({"columns": data.columns.as_json()} if data.columns else {}),
             "splits": {
                 name: {"images": len(images), "from": data.sources.get(name), "fingerprint": images.fingerprint()}
                 for name, images in data.splits.items()

@@ -3,6 +3,7 @@
 from kelbo.likelihoods.analytic_gaussian import OptimalGaussian, PerImageGaussian
 from kelbo.likelihoods.bernoulli import Bernoulli
 from kelbo.likelihoods.categorical import BitwiseCategorical, Categorical
+from kelbo.likelihoods.columnwise import Columnwise
 from kelbo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from kelbo.likelihoods.frames import Framewise
 from kelbo.likelihoods.gaussian import AveragedSquaredError, FixedGaussian, PerPixelGaussian, SharedGaussian
@@ -16,6 +17,7 @@ __all__ = [
     "Bernoulli",
     "BitwiseCategorical",
     "Categorical",
+    "Columnwise",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",

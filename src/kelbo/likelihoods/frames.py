@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Literal, cast
+from typing import cast
 
 from torch import Tensor
 
 from kelbo.likelihoods.analytic_gaussian import AnalyticGaussian
-from kelbo.protocols import Likelihood, SigmaFrom
+from kelbo.likelihoods.wrapped import Wrapped
 
 
-class Framewise(Likelihood):
+class Framewise(Wrapped):
     """p(x | z) = Π_t p(x_t | z): the frames of a clip are independent given the latents, each with the distribution `inner`.
 
     Shapes: clips x are (B, T, C, *event), the decoder's output is (B, T, output_channels(C), *event), with C channels a frame.
@@ -19,49 +18,9 @@ class Framewise(Likelihood):
     what it computes for each image it computes for each frame. Kind, support, σ and the rest are those of `inner`.
     """
 
-    def __init__(self, inner: Likelihood) -> None:
-        super().__init__()
-        self.inner = inner
-
-    # the base class fixes these three for a class; here they depend on the instance
-
-    @property
-    def kind(self) -> Literal["density", "mass"]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.inner.kind
-
-    @property
-    def support(self) -> Literal["levels", "real", "unit"]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.inner.support
-
-    @property
-    def sigma_from(self) -> SigmaFrom | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.inner.sigma_from
-
-    @property
-    def sigma_floor(self) -> float | None:
-        return self.inner.sigma_floor
-
-    @property
-    def levels(self) -> int | None:
-        return self.inner.levels
-
-    @property
-    def normalized(self) -> bool:
-        return self.inner.normalized
-
-    def forget(self) -> bool:
-        return self.inner.forget()
-
-    def settle(self, variance: float) -> None:
-        self.inner.settle(variance)
-
     def solve(self, x: Tensor, output: Tensor) -> Tensor:
         """σ² of a whole step's clips, where `inner` solves for it."""
         return cast(AnalyticGaussian, self.inner).solve(folded(x), folded(output))
-
-    def sharing(self, variance: Tensor) -> AbstractContextManager[None]:
-        """As `inner` has it."""
-        return cast(AnalyticGaussian, self.inner).sharing(variance)
 
     def output_channels(self, channels: int) -> int:
         """How many channels the decoder must give for each frame of `channels` channels."""

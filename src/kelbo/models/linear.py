@@ -37,11 +37,11 @@ FILE, FORMAT = "linear encoder", 1
 ICA_EXAMPLES = 2**16
 """the most images that ICA's rotation is fitted to"""
 
-Rows = Callable[[Tensor, int], Tensor]
-"""from levels (B, C, H, W) and their number L to rows (B, D), float32"""
+Rows = Callable[[Tensor, int | None], Tensor]
+"""from levels (B, C, H, W) and their number L (None: real numbers) to rows (B, D), float32"""
 
 
-def flattened(batch: Tensor, levels: int) -> Tensor:
+def flattened(batch: Tensor, levels: int | None) -> Tensor:
     """Levels (B, C, H, W) as rows of intensities in [0, 1], (B, C·H·W) float32, channel by channel."""
     return intensities(batch.flatten(1), levels)
 

@@ -9,6 +9,7 @@ from kelbo.networks.conv import (
 from kelbo.networks.given_encoder import GivenEncoder
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
 from kelbo.networks.sizes import burgess_fits, near, rybkin_fits
+from kelbo.networks.standardise import Standardise
 
 __all__ = [
     "BurgessDecoder",
@@ -18,6 +19,7 @@ __all__ = [
     "HigginsEncoder",
     "RybkinDecoder",
     "RybkinEncoder",
+    "Standardise",
     "burgess_fits",
     "near",
     "rybkin_fits",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from kelbo import likelihoods, models, networks, objectives
+from kelbo import models, networks, objectives
+from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.given import conditioned
 from kelbo.data.image_set import ImageSet, quantized
@@ -18,11 +19,14 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError, RecipeError
 from kelbo.frozen import Frozen
 from kelbo.machine import require_float32_default
-from kelbo.protocols import Likelihood, Model, Objective
+from kelbo.protocols import Model, Objective
 from kelbo.recipes import schema as s
+from kelbo.recipes.data_specs import ImagesSpec
+from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
 from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule
+from kelbo.units import counted
 
 if TYPE_CHECKING:
     from kelbo.models.linear import LinearEncoder, Rows
@@ -40,7 +44,7 @@ def data(recipe: Recipe) -> ImageSet:
         raise RecipeError(f"data: {error}") from error
     if recipe.model.given is not None:
         image_set = conditioned(image_set, recipe.model.given)
-    if recipe.data.bits < 8:
+    if isinstance(recipe.data, ImagesSpec) and recipe.data.bits < 8:
         if image_set.levels != 256:
             raise RecipeError(
                 f"data.bits is {recipe.data.bits}, but {image_set.name} has {image_set.levels} levels, not the 256 of "
@@ -56,14 +60,16 @@ def data(recipe: Recipe) -> ImageSet:
 class Outline(NamedTuple):
     """What a model needs to know of images before it sees any.
 
-    given: the shape of each condition by name; condition: what one of the recipe's means.
+    given: the shape of each condition by name; condition: what one of the recipe's means; columns: of a table, which has no
+    levels.
     """
 
     name: str
     shape: tuple[int, ...]
-    levels: int
+    levels: int | None
     given: Mapping[str, tuple[int, ...]] = {}
     condition: Condition | None = None
+    columns: Columns | None = None
 
 
 NO_RUNS: Mapping[str, Frozen] = {}
@@ -78,7 +84,7 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
     if unused := runs.keys() | recipe.runs.keys():
         raise RecipeError(f"model.kind {recipe.model.kind!r} uses no other run; leave out runs.{sorted(unused)[0]}.")
     require_float32_default()
-    decoder = likelihood(recipe, images.levels)
+    decoder = decoder_of(recipe, images)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     conditions = () if recipe.model.given is None else tuple(images.given)
     return KINDS[recipe.model.kind](
@@ -87,9 +93,12 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
 
 
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
-    spec, latents, shape = recipe.model.network, recipe.model.latents, picture_shape(images.shape)
+    spec, latents = recipe.model.network, recipe.model.latents
     given = 0 if recipe.model.given is None else sum(map(math.prod, images.given.values()))
     codes = latents + given  # what a decoder takes
+    if images.columns:
+        return _network_of_rows(recipe, images, images.columns, output_channels, given)
+    shape = picture_shape(images.shape)
     match spec:
         case s.HigginsSpec():
             encoder = networks.HigginsEncoder(shape, latents, spec.width, given)
@@ -105,6 +114,23 @@ def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -
             encoder = networks.RybkinEncoder(shape, latents, spec.channels, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.RybkinDecoder(codes, output_channels, spec.channels, shape[1:])
+
+
+def _network_of_rows(
+    recipe: Recipe, images: ImageSet | Outline, columns: Columns, output_channels: int, given: int
+) -> tuple[nn.Module, nn.Module]:
+    spec, latents = recipe.model.network, recipe.model.latents
+    if not isinstance(spec, s.HigginsSpec):
+        raise RecipeError(
+            f"model.network.kind {spec.kind!r} needs images, and {images.name} holds rows of "
+            f"{counted(len(columns.names), 'column')}. Choose higgins, whose layers take any numbers."
+        )
+    first, encoder = (
+        networks.Standardise(*units_of(columns)),
+        networks.HigginsEncoder(images.shape, latents, spec.width, given),
+    )
+    encoder = networks.GivenEncoder(first, encoder) if given else nn.Sequential(first, encoder)
+    return encoder, networks.HigginsDecoder(images.shape, latents + given, output_channels, spec.width)
 
 
 def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int], bool]) -> None:
@@ -127,56 +153,6 @@ def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Ro
     if kind not in KINDS:
         raise RecipeError(f"There is no baseline {kind!r}. Choose one of {', '.join(KINDS)}.")
     return fit_linear(kind, images, None if kind == "pixels" else latents, seed=seed, rows=rows or flattened)
-
-
-# ── likelihood ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def likelihood(recipe: Recipe, levels: int) -> Likelihood:
-    """The decoder's distribution for images of `levels` levels. RecipeError if it has no such levels."""
-    match spec := recipe.likelihood:
-        case s.FixedGaussianSpec():
-            return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
-        case s.SharedGaussianSpec():
-            return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
-        case s.OptimalGaussianSpec() | s.PerImageGaussianSpec():
-            whole = spec.kind == "optimal_gaussian"
-            return (likelihoods.OptimalGaussian if whole else likelihoods.PerImageGaussian)(
-                detach=spec.detach,
-                momentum=spec.momentum,
-                as_published=spec.as_published,
-                mean_activation=spec.mean_activation,
-            )
-        case s.PerPixelGaussianSpec():
-            return likelihoods.PerPixelGaussian(mean_activation=spec.mean_activation)
-        case s.AveragedSquaredErrorSpec():
-            return likelihoods.AveragedSquaredError(recipe.training.batch_size, mean_activation=spec.mean_activation)
-        case s.LaplaceSpec():
-            return likelihoods.Laplace(spec.scale, mean_activation=spec.mean_activation)
-        case s.StudentTSpec():
-            return likelihoods.StudentT(mean_activation=spec.mean_activation)
-        case s.BernoulliSpec():
-            return likelihoods.Bernoulli()
-        case s.ContinuousBernoulliSpec():
-            return likelihoods.ContinuousBernoulli()
-        case s.CategoricalSpec():
-            return likelihoods.Categorical(levels)
-        case s.BitwiseCategoricalSpec():
-            return likelihoods.BitwiseCategorical(_bits(recipe, levels))
-        case s.LogisticSpec():
-            return likelihoods.DiscretizedLogistic(_bits(recipe, levels))
-        case s.LogisticMixtureSpec():
-            return likelihoods.DiscretizedLogisticMixture(spec.components, _bits(recipe, levels))
-
-
-def _bits(recipe: Recipe, levels: int) -> int:
-    bits = round(math.log2(levels))
-    if 2**bits != levels:
-        raise RecipeError(
-            f"likelihood.kind {recipe.likelihood.kind!r} needs images of 2, 4, … 256 levels; these have {levels}. "
-            "Choose categorical, or a density."
-        )
-    return bits
 
 
 # ── objective and optimiser ───────────────────────────────────────────────────────────────────────────────────────────

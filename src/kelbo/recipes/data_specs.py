@@ -17,17 +17,23 @@ Sides = Side | tuple[Side, Side]
 """Pixels of a square, or height and width."""
 
 
-class ImagesSpec(Spec):
-    bits: int = Field(default=8, ge=1, le=8)
-    """keep the most significant bits of 8-bit pixels"""
+class ExamplesSpec(Spec):
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """fraction held out for testing, if the set has no test split"""
+
+
+class ImagesSpec(ExamplesSpec):
+    bits: int = Field(default=8, ge=1, le=8)
+    """keep the most significant bits of 8-bit pixels"""
+
+
+SplitSeed = Annotated[int, Field(ge=0)] | Literal["seed"]
 
 
 class DrawnSpec(ImagesSpec):
     """images that have no test split, or may have none: test images are then drawn"""
 
-    split_seed: Annotated[int, Field(ge=0)] | Literal["seed"] = 0
+    split_seed: SplitSeed = 0
     """of that draw, the same for all seeds of a recipe; "seed" is the recipe's own, so that each seed has other test images"""
 
 
@@ -103,6 +109,32 @@ class ArraysSpec(DrawnSpec):
     """the order of its axes: number, height, width, channels; auto refuses a shape that can be read in several ways"""
     levels: int | None = Field(default=None, ge=2, le=256)
     """how many levels a pixel has; by default 2 of bool arrays, else 256"""
+
+
+class TableSpec(ExamplesSpec):
+    kind: Literal["table"] = "table"
+    root: Path
+    """a table of numbers: a .npy or .npz file, a .csv or .tsv with a header, or a .parquet file"""
+    key: str | None = None
+    """which array of an .npz is trained on; by default the one that is named train, or the only table"""
+    validation_key: str | None = None
+    """which array is the validation split, if names do not show it"""
+    test_key: str | None = None
+    """which array is the test split, if names do not show it; of a single table, test rows are drawn"""
+    columns: tuple[str, ...] | None = None
+    """which columns, in this order; by default all others than the next three settings name"""
+    without: tuple[str, ...] = ()
+    """columns that are left out"""
+    index: str | None = None
+    """the column that names the rows; it is no part of them"""
+    label_column: str | None = None
+    """the column of classes, integers or words, for model.given=labels; it is no part of the rows"""
+    binary: Literal["auto", "ignore"] = "auto"
+    """auto takes columns of exactly 0 and 1 as binary; ignore takes all as real numbers"""
+    validation: float = Field(default=0.0, ge=0, lt=1)
+    """fraction held out as the validation split, which finds the best checkpoint, beside the test rows"""
+    split_seed: SplitSeed = 0
+    """of the draw of test and validation rows, the same for all seeds of a recipe; "seed" is the recipe's own"""
 
 
 class FittedSpec(PictureFilesSpec, DrawnSpec):
@@ -181,6 +213,7 @@ DataSpec = Annotated[
     | CelebaSpec
     | FreySpec
     | ArraysSpec
+    | TableSpec
     | PicturesSpec
     | HubSpec
     | DspritesSpec
@@ -221,6 +254,7 @@ SETS: dict[str, tuple[str, str]] = {
     "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
     "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
     "array": ("yours", "a .npy (memory-mapped) or .npz file, or a folder of them: data.root"),
+    "table": ("yours", "rows of numbers in a .csv, .tsv, .parquet, .npy or .npz file: data.root"),
     "folder": ("yours", "pictures in a folder or zip (PNG, JPEG, TIFF, …): data.root"),
     "hub": ("yours, or of the Hugging Face hub", "data.dataset names it, or data.root its folder; needs the extra hub"),
 }

@@ -24,6 +24,7 @@ from kelbo.data.shapes2d import shapes2d
 from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
+from kelbo.data.tables import table
 from kelbo.errors import RecipeError
 from kelbo.recipes import data_specs as d
 
@@ -46,6 +47,8 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             return frey(data_root(spec.root), spec.held_out)
         case d.ArraysSpec():
             return arrays(spec.root, **_options(spec), split_seed=split_seed)
+        case d.TableSpec():
+            return table(spec.root, **_options(spec), split_seed=split_seed)
         case d.PicturesSpec():
             return folder(spec.root, **_options(spec), split_seed=split_seed, cache=cache_root())
         case d.HubSpec():
@@ -61,7 +64,7 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole, sources=sources)
 
 
-def _options(spec: d.ImagesSpec, *without: str) -> dict[str, Any]:
+def _options(spec: d.ExamplesSpec, *without: str) -> dict[str, Any]:
     """A data set's settings as its reader takes them, by the same names; `image_data` gives the others in its own way."""
     without = ("kind", "bits", "root", "split_seed", *without)
     return {name: getattr(spec, name) for name in type(spec).model_fields if name not in without}

@@ -20,7 +20,7 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
     """
     if name not in SETS:
         raise RecipeError(f"There is no data set {name!r}. Choose one of {', '.join(SETS)}.")
-    if name in ("array", "folder") and root is None:
+    if name in ("array", "folder", "table") and root is None:
         raise RecipeError(f"The set {name!r} needs its path: data.root.", remedy=("data_root",))
     place = [f"root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     # from the set with the fewest settings, so that no setting of another set stays

@@ -33,7 +33,7 @@ class Step:
     device.
     """
 
-    def __init__(self, fabric: Fabric, lanes: Sequence[StackedLane], levels: int) -> None:
+    def __init__(self, fabric: Fabric, lanes: Sequence[StackedLane], levels: int | None) -> None:
         self.fabric, self.lanes, self.levels = fabric, lanes, levels
         self.stack = Stack([lane.state.network for lane in lanes])
         self.generators = [lane.source.on(fabric.device) for lane in lanes]

@@ -166,8 +166,8 @@ class Scalars:
         model = state.network
         with model.evaluating(), self._present_sigma(model), seeded(0, "pictures"):
             output = model.read(self.probe).output
-            expected, spread = model.likelihood.moments(output)
-            variance, error = float(spread.mean()), float((expected - self.probe.x).square().mean())
+            errors, variances = model.likelihood.standardised(self.probe.x, output)
+            variance, error = float(variances.mean()), float(errors.square().mean())
             floored = model.likelihood.floored(output)
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
         if floored is not None:

@@ -200,7 +200,7 @@ def mixed_up(study: Study, lanes: Lanes, quirk: Entry, name: str) -> Labelled:
         seen(images, STRIP),
         STRIP,
     )
-    brightest = images.levels - 1
+    brightest = images.pixel_levels - 1
     return Labelled(
         picture,
         [
@@ -218,7 +218,7 @@ def seen(images: Images, count: int) -> Array:
     first times the levels, so that the order is seen, then as they are.
     """
     draws = torch.randint(len(images), (count,), generator=generator(0, "pictures")).to(images.device)
-    levels, brightest = images.take(draws), images.levels - 1
+    levels, brightest = images.take(draws), images.pixel_levels - 1
     fitted = levels.permute(0, 2, 3, 1).flatten(1).cpu() / brightest
     given = intensities(levels, images.levels).flatten(1).cpu()
     channels, height, width = images.shape

@@ -42,6 +42,6 @@ def drawn_as_published(kind: str, images: Images, seed: int) -> Tensor:
     return torch.randint(len(images), (EXAMPLES[kind, channels],), generator=draws).sort().values
 
 
-def levels_by_pixel(batch: Tensor, levels: int) -> Tensor:  # noqa: ARG001  the study's code does not scale
+def levels_by_pixel(batch: Tensor, levels: int | None) -> Tensor:  # noqa: ARG001  the study's code does not scale
     """Levels (B, C, H, W) as rows of levels, pixel by pixel: (B, H·W·C) float32."""
     return batch.permute(0, 2, 3, 1).flatten(1).float()

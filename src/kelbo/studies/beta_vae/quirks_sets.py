@@ -77,7 +77,7 @@ def _codes_by_way(
     if "published" in ways:
         found["published"] = baseline_as_published(kind, train, latents, seed=seed).encode(encoded)
         # codes are affine in the pixels, and the score sees differences: so much for the scale
-        found["order alone"] = found["published"] * (encoded.levels - 1)
+        found["order alone"] = found["published"] * (encoded.pixel_levels - 1)
     drawn = drawn_as_published(kind, train, seed)
     found["one layout"] = baseline(kind, _kept(train, drawn), latents, seed=seed).encode(encoded)
     if "many images" in ways:
