@@ -38,6 +38,7 @@ Remedy = Literal[
     "retry_diverged",
     "seeds",
     "settings",
+    "start",
     "training",
     "workers",
 ]

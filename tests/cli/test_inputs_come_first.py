@@ -37,6 +37,8 @@ def left(folder):
         ["train", "digits", "--out", "file/below"],
         ["train", "digits", "--out", "r", "--set", "likelihood.kind=logistic"],
         ["train", "mnist-sigma", "--out", "r", "--data-root", "nowhere"],
+        ["train", "digits", "--out", "r", "--from", "nowhere"],
+        ["sweep", "digits", "--out", "s", "--set", "start.path=nowhere", *OVER],
         ["sweep", "digits", "--out", "file", *OVER],
         ["sweep", "digits", "--out", "file/below", *OVER],
         ["sweep", "mnist-sigma", "--out", "s", "--data-root", "nowhere", *OVER],

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from kelbo.cli.bars import LiveBar
 from kelbo.data.image_set import ImageSet, describe_splits
+from kelbo.experiments.starting import Taken
 from kelbo.runs import Run
 from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState, Values
@@ -60,6 +61,11 @@ class Progress(LiveBar):
     def see(self, data: ImageSet) -> None:
         """The first line: the splits, how many images each has, and where each comes from."""
         self.says(describe_splits(data))
+
+    def took(self, taken: Taken) -> None:
+        """What was taken of another run's weights, and what was not."""
+        for line in taken.lines():
+            self.says(line)
 
     def warn(self, text: str) -> None:
         """One warning, as a separate paragraph; above the bar if there is one."""

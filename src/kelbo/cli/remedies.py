@@ -19,6 +19,7 @@ OPTIONS: dict[Remedy, str] = {
     "retry_diverged": "--retry-diverged",
     "seeds": "--seeds N,M",
     "settings": "--set PATH=VALUE",
+    "start": "--from-checkpoint last",
     "training": "--train",
     "workers": "--workers N",
 }

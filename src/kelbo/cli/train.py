@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,16 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin from a run's weights; without RECIPE, with its recipe too."),
+    ] = None,
+    begin_at: Annotated[
+        Literal["last", "best"] | None,
+        typer.Option(
+            "--from-checkpoint", help="That run's last checkpoint (the default), or its best on validation images."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the newest checkpoint in --out, or begin.")
     ] = False,
@@ -32,7 +42,8 @@ def train(
     num_nodes: Nodes = None,
 ) -> None:
     """Train a model and keep everything about it in a folder."""
-    chosen = _recipe(recipe, out, settings or [], steps, seed, data_root, resume)
+    starts = _starts(begin, begin_at)
+    chosen = changed(_recipe(recipe, out, begin, resume), [*starts, *(settings or [])], steps, seed, data_root)
     from kelbo.cli.progress import Progress
     from kelbo.experiments import train as run_training
     from kelbo.runs import Run
@@ -53,32 +64,47 @@ def train(
             hooks=[progress.advance],
             warn=progress.warn,
             inspect=progress.see,
+            begun=progress.took,
         )
     if fabric.is_global_zero:
         progress.summary(run)
 
 
-def _recipe(
-    name: str | None,
-    out: Path | None,
-    settings: list[str],
-    steps: int | None,
-    seed: int | None,
-    data_root: Path | None,
-    resume: bool,
-) -> Recipe:
+def _recipe(name: str | None, out: Path | None, begin: Path | None, resume: bool) -> Recipe:
+    """The recipe before any change: a named one, or that of the run to resume or to begin from."""
     from kelbo.errors import RecipeError
+    from kelbo.experiments.guards import require_own_parts
+    from kelbo.experiments.parts import BUILD
     from kelbo.recipes.files import load
     from kelbo.recipes.named import find
     from kelbo.runs import Run
 
     if name:
-        recipe = find(name)
-    elif resume and out:
-        recipe = load(Run.open(out).recipe_path, kept=True)
-    else:
-        raise RecipeError("Say what to train: `kelbo train RECIPE`, or `kelbo train --resume --out RUN`.")
-    return changed(recipe, settings, steps, seed, data_root)
+        return find(name)
+    if resume and out and (begin is None or Run(out).recipe_path.exists()):
+        return load(Run.open(out).recipe_path, kept=True)
+    if begin and out:
+        source = Run.open(begin)
+        require_own_parts(source, BUILD)
+        return load(source.recipe_path, kept=True)
+    if begin:
+        raise RecipeError("Say where the new run is kept: `kelbo train --from RUN --out NEW`.")
+    raise RecipeError(
+        "Say what to train: `kelbo train RECIPE`, `kelbo train --from RUN --out NEW`, or `kelbo train --resume --out RUN`."
+    )
+
+
+def _starts(begin: Path | None, begin_at: str | None) -> list[str]:
+    """What --from and --from-checkpoint set in a recipe. RecipeError for the second without the first."""
+    from kelbo.errors import RecipeError
+
+    if begin is None:
+        if begin_at is not None:
+            raise RecipeError("--from-checkpoint says which checkpoint of --from RUN to begin from. Name that run.")
+        return []
+    # absolute and quoted, as data.root; another start in the recipe is replaced
+    place = f"start.path={json.dumps(str(begin.resolve()))}"
+    return ["start=none", place, *([f"start.checkpoint={begin_at}"] if begin_at else [])]
 
 
 def changed(recipe: Recipe, settings: list[str], steps: int | None, seed: int | None, data_root: Path | None) -> Recipe:

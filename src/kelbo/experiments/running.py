@@ -22,6 +22,7 @@ from kelbo.experiments.experiment import open_companions
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
 from kelbo.experiments.solved import save_sigma
+from kelbo.experiments.starting import Start, Taken, with_start
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
@@ -71,6 +72,8 @@ class Running:
     source: Source
     """where the latents' noise comes from"""
     save_sigma: Callable[[], None]
+    taken: Taken | None = None
+    """what was taken of the run that this one begins from"""
 
     @property
     def hooks(self) -> list[Hook]:
@@ -96,19 +99,23 @@ def running(
     warn: Warn = lambda _: None,
     machine: Mapping[str, Any] | None = None,
     parts: Parts = BUILD,
+    start: Start | None = None,
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
     warn takes each warning, which the run keeps too. machine: further entries about it for the provenance. Inside the block
     the latents' noise comes from the run's own source, which no other thread draws from. The folder has copies of the runs that
-    the recipe names (see `copied_runs`). Raises RunError if the folder exists, or training cannot continue from it.
+    the recipe names (see `copied_runs`). start: see `read_start`. Raises RunError if the folder exists, training cannot
+    continue from it, or nothing of `start` fits.
     """
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out))
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
+    recipe = with_start(recipe, start)
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
-        state, update = beginning(recipe, data, fabric, parts, frozen)
+        state, update = beginning(recipe, data, fabric, parts, frozen, start)
+    taken = None if start is None else start.compared(state.network)
     if recipe.training.accumulate > 1:
         require_no_batch_statistics(state.network)
     if recipe.training.compile:
@@ -116,6 +123,7 @@ def running(
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
     provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
+    provenance |= {} if taken is None else {"start": taken.as_json()}
     # the recipe and its images have been checked, so a folder may be made
     if not resume:
         once(fabric, lambda: Run.create(out, dump(recipe), provenance))
@@ -130,7 +138,7 @@ def running(
         last = partial(save_sigma, run, state, batches.images, fabric)
         hooks = scalars, checkpoints, None if data.levels is None else every(plan.pictures_every, pictured)
         try:
-            yield Running(recipe, run, state, update, batches, *hooks, noise, last)
+            yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
         finally:
             for sink in watching:
                 if isinstance(sink, TensorBoard):
@@ -161,15 +169,23 @@ def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Wa
 
 
 def beginning(
-    recipe: Recipe, data: ImageSet, fabric: Fabric, parts: Parts = BUILD, runs: Mapping[str, Frozen] = NO_RUNS
+    recipe: Recipe,
+    data: ImageSet,
+    fabric: Fabric,
+    parts: Parts = BUILD,
+    runs: Mapping[str, Frozen] = NO_RUNS,
+    start: Start | None = None,
 ) -> tuple[TrainState, Update]:
-    """The state before the first step, and what changes it. Weights are drawn from the seed that is in force around the call.
+    """The state before the first step, and what changes it. Weights are drawn from the seed that is in force around the call,
+    and then replaced by those of `start` that fit.
 
-    RecipeError if the parts do not go together.
+    RecipeError if the parts do not go together, RunError if nothing of `start` fits.
     """
     model = parts.model(recipe, data, runs)
     require_model(model)
     model = model.to(fabric.device)  # before the optimisers, some of which make their state where weights are
+    if start is not None:
+        start.give(model)
     made, update = parts.optimizers(recipe, model), parts.update(recipe, fabric)
     require_step(recipe, update, made, fabric.world_size)
     wrapped, *optimizers = fabric.setup(model, *made.values())

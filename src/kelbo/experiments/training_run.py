@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
@@ -20,6 +21,7 @@ from kelbo.experiments.guards import (
 )
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.running import running
+from kelbo.experiments.starting import Taken, read_start, require_another_run
 from kelbo.experiments.watch import Warn
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes.schema import Recipe
@@ -29,6 +31,8 @@ from kelbo.training.hooks import Sink
 
 Inspect = Callable[[ImageSet], None]
 """Looks at the images that a run is about to be trained on."""
+Begun = Callable[[Taken], None]
+"""Looks at what a run has taken of another one's weights."""
 
 
 @plain_autograd()
@@ -42,6 +46,7 @@ def train(
     hooks: Sequence[Hook] = (),
     warn: Warn = lambda _: None,
     inspect: Inspect = lambda _: None,
+    begun: Begun = lambda _: None,
     parts: Parts = BUILD,
 ) -> Run:
     """Train `recipe` in the folder `out` and return the run.
@@ -50,14 +55,16 @@ def train(
     training.steps. fabric: where to train, in the recipe's precision; by default one device, the best available. sinks take
     each row of scalars and hooks are called after each step, besides the run's own. warn takes each warning (that the decoder's
     σ is not its error, say) as text, once; the run keeps them too. inspect is given the images, read before anything is made.
+    begun is given what was taken of the run that the recipe begins from (start), which the provenance keeps too.
     parts: make model, data and update of the recipe.
 
-    Raises RunError (the folder exists; nothing to resume; another recipe or other parts), DataError, RecipeError, Divergence,
-    and Interrupted after a signal, once the present step is saved. Several processes raise one error, of the first to fail.
+    Raises RunError (the folder exists; nothing to resume; another recipe or other parts; the run to begin from is absent or
+    does not fit), DataError, RecipeError, Divergence, and Interrupted after a signal, once the present step is saved. Several
+    processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
-        return _train(recipe, out, resume, fabric, sinks, hooks, warn, inspect, parts)
+        return _train(recipe, out, resume, fabric, sinks, hooks, warn, inspect, begun, parts)
 
 
 def _train(
@@ -69,22 +76,28 @@ def _train(
     hooks: Sequence[Hook],
     warn: Warn,
     inspect: Inspect,
+    begun: Begun,
     parts: Parts,
 ) -> Run:
     keep_freed_memory()
     require_same_precision(recipe, fabric)
     require_whole_shares(recipe, fabric.world_size)
+    require_another_run(recipe, out)
     if resume:
         recipe = require_same_recipe(recipe, out)
         require_own_parts(Run.open(out), parts)
     else:
         once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
+    start = read_start(recipe, out, fabric, resume=resume)
     data = parts.data(recipe)
     if resume:
         require_same_data(Run.open(out), data)
     inspect(data)
     others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric, parts)
-    with others, running(recipe, out, data, fabric, resume=resume, sinks=sinks, warn=warn, parts=parts) as it:
+    more: dict[str, Any] = {"sinks": sinks, "warn": warn, "parts": parts, "start": start}
+    with others, running(recipe, out, data, fabric, resume=resume, **more) as it:
+        if it.taken is not None:
+            begun(it.taken)
         steps = recipe.training.steps
         batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
         with StopOnSignal(fabric, it.checkpoints, steps) as stop:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from kelbo.errors import RecipeError
 from kelbo.recipes.data_specs import DrawnSpec
-from kelbo.recipes.schema import Recipe
+from kelbo.recipes.schema import Recipe, StartSpec
 
 Table = dict[str, Any]
 
@@ -72,6 +72,8 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         place = table
         if keys[0] == "runs" and len(keys) > 2:  # the only table whose names are the user's
             table["runs"].setdefault(keys[1], {})
+        if keys[0] == "start" and len(keys) > 1 and not isinstance(table["start"], dict):
+            table["start"] = {}
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)
             if not isinstance(inner, dict):
@@ -85,8 +87,11 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 def differences(before: Recipe, after: Recipe) -> list[str]:
     """What differs between two recipes except for where data and other runs are, as "path: old → new"."""
-    elsewhere = {"data": {"root"}, "runs": {"__all__": {"path"}}}
-    old, new = (dict(_flat(r.model_dump(mode="json", exclude=elsewhere))) for r in (before, after))
+    elsewhere: dict[str, Any] = {"data": {"root"}, "runs": {"__all__": {"path"}}}
+    if before.start and after.start and before.start.weights == after.start.weights:
+        elsewhere["start"] = {"path"}
+    tables = (r.model_dump(mode="json", exclude=elsewhere) for r in (before, after))
+    old, new = (dict(_flat(table | {"start": table["start"] or {}})) for table in tables)
     return [
         f"{path}: {old.get(path, 'absent')} → {new.get(path, 'absent')}"
         for path in sorted(old.keys() | new.keys())
@@ -98,17 +103,25 @@ def continuing(recipe: Recipe, before: Recipe) -> Recipe:
     """The recipe for continuing what `before` began: if that draws test images by its own seed, so does this.
 
     An earlier version always drew them so, and the command that continues such a run does not name that setting, nor the
-    weights of other runs.
+    weights of other runs, nor those that it began from.
     """
     known = {name: spec.weights for name, spec in before.runs.items()}
     runs = {
         name: spec if spec.weights else spec.model_copy(update={"weights": known.get(name)})
         for name, spec in recipe.runs.items()
     }
-    recipe = recipe.model_copy(update={"runs": runs})
+    recipe = recipe.model_copy(update={"runs": runs, "start": _start_of(recipe, before)})
     if _split_seed(before) != "seed" or _split_seed(recipe) != 0:
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split_seed": "seed"})})
+
+
+def _start_of(recipe: Recipe, before: Recipe) -> StartSpec | None:
+    """What a recipe begins from, with the hash that `before` has if both name one folder."""
+    start, known = recipe.start, before.start
+    if start is None or known is None or start.weights or start.path.resolve() != known.path.resolve():
+        return start
+    return start.model_copy(update={"weights": known.weights})
 
 
 def _split_seed(recipe: Recipe) -> int | str | None:

@@ -151,6 +151,21 @@ class RunSpec(Spec):
     """SHA-256 of the file of weights that it must have; null takes what it has, and the run's recipe keeps that"""
 
 
+class StartSpec(Spec):
+    path: Path
+    """folder of a trained run from whose weights this one begins; it is not needed any more once a checkpoint is written"""
+    checkpoint: Literal["last", "best"] = "last"
+    """the run's newest checkpoint, or the best on its validation images"""
+    weights: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the file of weights that it must have, of the moving average or of the last step; null takes the moving
+    average if there is one, and the run's recipe keeps what was taken"""
+
+    @property
+    def outside_fingerprint(self) -> set[str]:
+        """Settings that a fingerprint leaves out: where the weights were found, once it is known which they are."""
+        return set() if self.weights is None else {"path", "checkpoint"}
+
+
 class Recipe(Spec):
     """Everything that a run depends on but the machine; two runs of one recipe on one CPU are equal."""
 
@@ -164,6 +179,8 @@ class Recipe(Spec):
     training: TrainingSpec
     runs: dict[RunName, RunSpec] = Field(default_factory=dict)
     """other runs whose models this one uses, by the name that its model has for each; their weights are not trained"""
+    start: StartSpec | None = None
+    """the run from whose weights this one begins, as far as they fit; null draws all of them"""
     seed: int = Field(default=0, ge=0)
 
     @property
@@ -179,6 +196,7 @@ class Recipe(Spec):
             "name": True,
             "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
+            "start": True if self.start is None else self.start.outside_fingerprint,
             "model": {name for name in LATER_OF_MODELS if getattr(self.model, name) is None},
             "training": {
                 name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ def _provenance(of: Shown) -> dict[str, dict[str, str]]:
             "recipe’s fingerprint": known["recipe"],
             "seed": known["seed"],
             "begun": date(datetime.fromisoformat(known["begun"])),
+            **_start(known.get("start")),
             "checkpoint": f"{WHICH[of.page.settings['checkpoint']]}, {date(saved)}",
             "step": f"{of.step:,}",
         },
@@ -141,6 +142,15 @@ def _provenance(of: Shown) -> dict[str, dict[str, str]]:
         "Hardware": {key: _words(value) for key, value in hardware.items()},
         "Versions": {key: _words(value) for key, value in machine.items()},
     }
+
+
+def _start(told: Mapping[str, Any] | None) -> dict[str, str]:
+    """The run from whose weights this one began, if there is one."""
+    if told is None:
+        return {}
+    name, counts = Path(told["path"]).name, told["counts"]
+    taken, total = counts["taken"], counts["taken"] + counts["absent"] + counts["unlike"]
+    return {"begun from": f"{name}, step {told['step']:,}, {told['weights']}: {taken} of {counted(total, 'tensor')}"}
 
 
 def _words(value: Any) -> str:

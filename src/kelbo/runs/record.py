@@ -1,7 +1,7 @@
 """A run is a folder. This is the only place that joins its paths.
 
 recipe.toml          what was run, every default resolved
-provenance.json      versions, hardware, seed, the data's fingerprint, when
+provenance.json      versions, hardware, seed, the data's fingerprint, when, what was taken of the run that it began from
 journal.jsonl        scalars over time
 warnings.json        the warnings of its training, if there were any
 events/              the same for TensorBoard

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kelbo.errors import Interrupted, Remedy, RunError, SweepFailed
+from kelbo.experiments.starting import read_start, with_start
 from kelbo.recipes.files import continuing, differences, dump, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
-from kelbo.sweeps.grid import Lane, grid
+from kelbo.sweeps.grid import Lane, axis, grid
 from kelbo.sweeps.jobs import Job, Outcome, Watch, ignore_reports
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.queue import work_off
@@ -52,10 +53,14 @@ def prepare_sweep(
 ) -> PreparedSweep:
     """A sweep's folder for these lanes (see `grid`): made in a new or empty folder, or with resume opened as it was made.
 
-    RunError if the folder holds something else, or with resume another sweep. RecipeError: see `grid`.
+    All lanes begin from one state of the run that the recipe begins from, unless that is varied. RunError if the folder holds
+    something else, or with resume another sweep, or there is no such run. RecipeError: see `grid`.
     """
     before = find_sweep(out) if resume and Sweep(out).definition_path.exists() else None
-    recipe = recipe if before is None else continuing(recipe, recipe_of(before.sweep))
+    if before is not None:
+        recipe = continuing(recipe, recipe_of(before.sweep))
+    elif not any(axis(text).path.startswith("start") for text in over):
+        recipe = with_start(recipe, read_start(recipe, out))
     lanes = grid(recipe, over, seeds)
     definition = {
         "recipe": dump(recipe),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kelbo.experiments.guards import require_splits
+from kelbo.experiments.starting import read_start
 from kelbo.experiments.training_run import Inspect
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
@@ -21,8 +22,9 @@ def require_inputs(
     """Raise what would stop a new sweep of these recipes in the folder `out`. Nothing is written.
 
     Each data set is read and given to `inspect`, and each model that lanes train on it is built once. Data on another cluster
-    are not read here. RunError if `out` is not empty or cannot be made. RecipeError if lanes that should be stacked differ too
-    much, or a model does not fit the images. DataError if images are missing or broken.
+    are not read here. RunError if `out` is not empty or cannot be made, or nothing fits of a run that lanes begin from.
+    RecipeError if lanes that should be stacked differ too much, or a model does not fit the images. DataError if images are
+    missing or broken.
     """
     Sweep.require_free(out)
     options.require_sound()
@@ -39,8 +41,10 @@ def require_inputs(
         require_splits(data)
         inspect(data)
         with seeded(0, "init"):
-            for same in _parted(of_set, {"model", "likelihood"}):
-                build.model(same[0], data)
+            for same in _parted(of_set, {"model", "likelihood", "start"}):
+                model, start = build.model(same[0], data), read_start(same[0], out)
+                if start is not None:
+                    start.compared(model)
 
 
 def _parted(recipes: Sequence[Recipe], settings: set[str]) -> list[list[Recipe]]:

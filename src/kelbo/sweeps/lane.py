@@ -10,6 +10,7 @@ from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.distributed.fabric import Fabric
 from kelbo.experiments import train
 from kelbo.experiments.guards import require_same_recipe
+from kelbo.experiments.starting import Taken
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
@@ -42,9 +43,12 @@ def train_lane(recipe: Recipe, folder: Path, *, tell: Tell, hooks: Sequence[Hook
     def inspect(data: ImageSet) -> None:  # into the lane's log too
         print(describe_splits(data), flush=True)
 
+    def took(taken: Taken) -> None:  # likewise
+        print("\n".join(taken.lines()), flush=True)
+
     fabric = Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     hooks = [every(10, step), *hooks]
-    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=hooks, warn=warn, inspect=inspect)
+    train(recipe, folder, resume=begun, fabric=fabric, sinks=[row], hooks=hooks, warn=warn, inspect=inspect, begun=took)
 
 
 def finished(recipe: Recipe, folder: Path) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.signals import Signals
@@ -17,6 +18,7 @@ from kelbo.eager import plain_autograd
 from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunError
 from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
 from kelbo.experiments.running import Running, running
+from kelbo.experiments.starting import read_start
 from kelbo.machine import keep_freed_memory
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
@@ -141,6 +143,7 @@ class _Together:
             recipe = require_same_recipe(recipe, folder)
             if finished(recipe, folder):
                 return self._end(name)
+        start = read_start(recipe, folder, self.fabric, resume=resume)
         data = pool.of(recipe)
         if resume:
             require_same_data(Run.open(folder), data)
@@ -149,7 +152,8 @@ class _Together:
         def tell(report: dict) -> None:
             self.watch(name, {"steps": recipe.training.steps, **report})
 
-        run = running(recipe, folder, data, self.fabric, resume=resume, sinks=[tell], machine={"stacked lanes": lanes})
+        how: dict[str, Any] = {"sinks": [tell], "machine": {"stacked lanes": lanes}, "start": start}
+        run = running(recipe, folder, data, self.fabric, resume=resume, **how)
         self.members.append(_Member(name, runs.enter_context(run), tell))
         return None
 

@@ -76,9 +76,16 @@ def load(
     which: the newest checkpoint, or the best on validation images. fabric: of several processes the first reads, and all have
     the same checkpoint. RunError if there is none or it cannot be read, Damaged if its weights do not fit the model.
     """
-    kept, weights, path = from_first(fabric, lambda: of_one(run, which, lambda place: _read(place, which, average)))
+    kept, weights, path = read(run, average, fabric, which)
     load_into(model.to(device), weights, path)
     return kept
+
+
+def read(
+    run: Run, average: bool = True, fabric: Fabric | None = None, which: Which = "last"
+) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:
+    """A checkpoint's weights by name on the CPU, what else it holds, and their file. Arguments and errors as of `load`."""
+    return from_first(fabric, lambda: of_one(run, which, lambda place: _read(place, which, average)))
 
 
 def digest(run: Run) -> str:
