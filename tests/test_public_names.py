@@ -72,6 +72,7 @@ SURFACE = {
         "dci",
         "explicitness",
         "factor_score",
+        "factor_shares",
         "frechet_distance",
         "frechet_of",
         "importance_weighted_bound",

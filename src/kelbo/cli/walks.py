@@ -20,17 +20,23 @@ def traverse(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Vary one latent at a time: one row per latent, the most used first."""
+    """Vary one latent at a time: one row per latent, by the factor that moves it or else the most used first."""
     from kelbo import evaluation
     from kelbo.experiments import open_run
+    from kelbo.experiments.latent_order import factor_of, ordered
+    from kelbo.experiments.moved_latents import measure_shares
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     x = experiment.image(image)
-    latents = experiment.latents_by_rate()
+    measured = measure_shares(experiment)
+    shares = measured and measured.value
+    latents, moved = ordered(experiment.latents_by_rate(), shares), factor_of(shares)
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     rows = evaluation.traverse(experiment.model, x, latents, values)
-    typer.echo(f"rows from the top, latents by their rate: {', '.join(map(str, latents))}")
+    told = [f"{k} ({moved[k].factor} {100 * moved[k].share:.0f} %)" if k in moved else str(k) for k in latents]
+    order = "the factor that moves each most, and its share" if shares else "their rate"
+    typer.echo(f"rows from the top, latents by {order}: {', '.join(told)}")
     save_pictures(
         out or experiment.run.picture(experiment.step, "traverse"), rows.reshape(-1, *rows.shape[2:]), columns=steps
     )

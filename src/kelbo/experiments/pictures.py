@@ -14,7 +14,9 @@ from kelbo.eager import plain_autograd
 from kelbo.experiments.conditional import Conditional, conditional
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
+from kelbo.experiments.latent_order import ordered
 from kelbo.experiments.measure import evaluation_of, measure
+from kelbo.experiments.moved_latents import measure_shares
 from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
@@ -38,7 +40,9 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))
     parts = [test, pairs, _samples(experiment, noise)]
     if latents := test.value["latents"]:
-        parts.append(_traversals(experiment, split, latents["rate_per_latent"]))
+        shares = measure_shares(experiment)
+        parts += [shares] if shares else []
+        parts.append(_traversals(experiment, split, latents["rate_per_latent"], shares))
     parts += _transfers(experiment, split)
     parts += measure_factors(experiment)
     keys = {"parts": {part.name: part.key for part in parts}}
@@ -106,9 +110,11 @@ def _shown(experiment: Experiment, most: int = 48) -> _Shown | None:
     return _Shown(of, changes, [*map(of.condition.say, changes)])
 
 
-def _traversals(experiment: Experiment, split: dict[str, Any], rates: list[float]) -> Measurement:
-    """The first test image with one latent at a time moved; the latents of the most rate, the most used first."""
-    latents = np.argsort(-np.array(rates), kind="stable")[:TRAVERSED].tolist()
+def _traversals(
+    experiment: Experiment, split: dict[str, Any], rates: list[float], shares: Measurement | None
+) -> Measurement:
+    """The first test image with one latent at a time moved; the latents of the most rate, in the order of `ordered`."""
+    latents = ordered(np.argsort(-np.array(rates), kind="stable")[:TRAVERSED].tolist(), shares and shares.value)
     values = np.linspace(-SPAN, SPAN, STEPS).tolist()
 
     def compute() -> dict[str, Any]:

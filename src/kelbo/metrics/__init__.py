@@ -13,6 +13,7 @@ from kelbo.metrics.calibration import (
 )
 from kelbo.metrics.dci import Dci, dci
 from kelbo.metrics.factor_score import FactorScore, factor_score
+from kelbo.metrics.factor_shares import factor_shares
 from kelbo.metrics.frechet import FeatureMoments, Frechet, frechet_distance, frechet_of
 from kelbo.metrics.infomec import InfoMec, infomec
 from kelbo.metrics.irs import Irs, irs
@@ -60,6 +61,7 @@ __all__ = [
     "dci",
     "explicitness",
     "factor_score",
+    "factor_shares",
     "frechet_distance",
     "frechet_of",
     "importance_weighted_bound",

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kelbo.experiments.latent_order import Moved, factor_of
 from kelbo.reports.figures import LIGHT, Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
+from kelbo.reports.score_figures import readable
 from kelbo.reports.shown import Shown
 from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
@@ -88,7 +90,7 @@ def transfers(measured: Measurement) -> Labelled:
 
 
 def traversals(shown: Shown) -> Labelled:
-    """The first test image with one latent at a time moved, the most used first."""
+    """The first test image with one latent at a time moved, beside each row the factor that moves it most, or its rate."""
     measured, rates = shown.parts["traversals"], shown.test["latents"]["rate_per_latent"]
     latents, values = measured.settings["latents"], measured.settings["values"]
     images = intensities(measured.arrays()["images"])
@@ -98,8 +100,15 @@ def traversals(shown: Shown) -> Labelled:
         images.reshape(-1, *images.shape[2:]),
         len(values),
     )
-    rows = [(f"z {k}", f"{plain(rates[k], 2)} nats") for k in latents]
+    moved = factor_of(shown.parts["factor-shares"].value if "factor-shares" in shown.parts else None)
+    rows = [_latent(k, rates[k], moved.get(k)) for k in latents]
     return Labelled(picture, rows, columns=tuple(f"{value:+g}".replace("-", "−") if value else "0" for value in values))
+
+
+def _latent(index: int, rate: float, moved: Moved | None) -> tuple[str, str]:
+    """A row's label and what is said about it."""
+    name, nats = f"z {index}", f"{plain(rate, 2)} nats"
+    return (f"{readable(moved.factor)} {100 * moved.share:.0f} %", f"{name}, {nats}") if moved else (name, nats)
 
 
 def rates(record: Record) -> Picture:

@@ -76,6 +76,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         "samples": gallery.samples(of),
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
+        "factor_shares": "factor-shares" in of.parts,
         "latents": test["latents"]["dims"] if test["latents"] else None,
         "factor_sweeps": factor_sweeps(of.parts["factor-sweeps"]) if "factor-sweeps" in of.parts else None,
         "factor_codes": codes_of_sweeps(of.parts["factor-codes"]) if "factor-codes" in of.parts else None,
