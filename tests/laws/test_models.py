@@ -16,7 +16,7 @@ from kelbo.sweeps.stacked_models import Stack
 
 EXAMPLES = 4
 TOYS = (two_groups, three_players, clip, frozen_second, discrete, two_conditions, vectors)
-NETWORKS = ("higgins", "burgess", "rybkin")
+NETWORKS = ("higgins", "burgess", "rybkin", "residual")
 LIKELIHOODS = ("optimal_gaussian", "per_pixel_gaussian", "logistic_mixture")
 
 
@@ -31,7 +31,7 @@ def of_toy(toy):
 
 
 def of_recipe(kind, network, likelihood, given=None):
-    small = {"higgins": "width=8", "burgess": "channels=4", "rybkin": "channels=4"}[network]
+    small = {"higgins": "width=8", "burgess": "channels=4", "rybkin": "channels=4", "residual": "width=8"}[network]
     settings = [f"model.kind={kind}", f"model.network.kind={network}", f"model.network.{small}", "model.latents=3"]
 
     def make():

@@ -20,6 +20,10 @@ CASES = [
     (networks.RybkinEncoder, rybkin_decoder, (3, 28, 28)),
     (networks.RybkinEncoder, rybkin_decoder, (3, 48, 64)),
     (networks.RybkinEncoder, rybkin_decoder, (1, 12, 4)),
+    *[
+        (networks.ResidualEncoder, networks.ResidualDecoder, shape)
+        for shape in [(3, 64, 64), (1, 8, 8), (3, 28, 20), (1, 4, 16)]
+    ],
     (networks.HigginsEncoder, networks.HigginsDecoder, (1, 8, 8)),
     (networks.HigginsEncoder, networks.HigginsDecoder, (3, 20, 28)),
 ]
@@ -66,8 +70,9 @@ def test_networks_say_which_sizes_their_strides_allow_and_take_just_these():
     for height in range(4, 41):
         for width in (16, 28, 30):
             shape = (1, height, width)
-            takes = {networks.burgess_fits: True, networks.rybkin_fits: True}
-            for fits, make in ((networks.burgess_fits, burgess), (networks.rybkin_fits, rybkin)):
+            makers = {networks.burgess_fits: burgess, networks.rybkin_fits: rybkin, networks.patches_fit: residual}
+            takes = dict.fromkeys(makers, True)
+            for fits, make in makers.items():
                 try:
                     takes[fits] = make(shape)(torch.zeros(1, *shape)).shape == (1, 1, *shape[1:])
                 except (RuntimeError, ValueError):
@@ -82,6 +87,11 @@ def burgess(shape):
 
 def rybkin(shape):
     encoder, decoder = networks.RybkinEncoder(shape, 1, 1), networks.RybkinDecoder(1, 1, 1, shape[1:])
+    return lambda x: decoder(encoder(x)[:, :1])
+
+
+def residual(shape):
+    encoder, decoder = networks.ResidualEncoder(shape, 1, 1, 2), networks.ResidualDecoder(shape, 1, 1, 1, 2)
     return lambda x: decoder(encoder(x)[:, :1])
 
 

@@ -24,6 +24,7 @@ SMALL = [
 ]
 NETWORKS = {
     "higgins": ["model.network.width=24"],
+    "residual": ["model.network.kind=residual", "model.network.channels=2", "model.network.width=16"],
     "burgess": ["data.size=16", "model.network.kind=burgess", "model.network.channels=4", "model.network.hidden=16"],
 }
 LANES = (
@@ -72,6 +73,7 @@ def same(run, other, share=1e-5):
         ("higgins", "optimal_gaussian", "adagrad"),
         ("burgess", "shared_gaussian", "adamw"),
         ("burgess", "optimal_gaussian", "adam"),
+        ("residual", "optimal_gaussian", "adam"),
     ],
 )
 def test_every_lane_equals_its_run_alone(network, likelihood, optimizer, tmp_path):

@@ -52,15 +52,16 @@ def test_a_learned_sigma_is_trained_but_never_decayed():
         ("burgess", (1, 48, 60), "48×56, 48×64"),
         ("burgess", (1, 25, 24), "24×24"),
         ("rybkin", (1, 30, 28), "28×28, 32×28"),
+        ("residual", (1, 30, 28), "28×28, 32×28"),
     ],
 )
-def test_a_network_refuses_images_that_it_cannot_halve_and_names_the_sizes_that_would_do(kind, image_shape, near):
+def test_a_network_refuses_images_that_it_cannot_divide_and_names_the_sizes_that_would_do(kind, image_shape, near):
     recipe = change(digits(), [f"model.network.kind={kind}"])
     with pytest.raises(RecipeError, match=rf"model.network.kind '{kind}'.*{near}"):
         build.model(recipe, images(image_shape))
 
 
-@pytest.mark.parametrize("kind", ["burgess", "rybkin", "higgins"])
+@pytest.mark.parametrize("kind", ["burgess", "rybkin", "residual", "higgins"])
 def test_every_network_takes_images_that_are_not_square(kind):
     recipe = change(digits(), [f"model.network.kind={kind}"])
     image_set = images((3, 24, 40))

@@ -8,7 +8,8 @@ from kelbo.networks.conv import (
 )
 from kelbo.networks.given_encoder import GivenEncoder
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
-from kelbo.networks.sizes import burgess_fits, near, rybkin_fits
+from kelbo.networks.residual import ResidualDecoder, ResidualEncoder
+from kelbo.networks.sizes import burgess_fits, near, patches_fit, rybkin_fits
 from kelbo.networks.standardise import Standardise
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "GivenEncoder",
     "HigginsDecoder",
     "HigginsEncoder",
+    "ResidualDecoder",
+    "ResidualEncoder",
     "RybkinDecoder",
     "RybkinEncoder",
     "Standardise",
     "burgess_fits",
     "near",
+    "patches_fit",
     "rybkin_fits",
 ]

@@ -1,8 +1,11 @@
-"""The image sizes that the convolutional networks take: those that their stride-2 layers halve without a remainder."""
+"""The image sizes that networks take: those that stride-2 layers halve, or patches fill, without a remainder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+PATCH = 4
+"""pixels of a side of a patch"""
 
 Fits = Callable[[int, int], bool]
 """Whether a network takes images of this height and width."""
@@ -33,6 +36,11 @@ def burgess_fits(height: int, width: int) -> bool:
 def rybkin_fits(height: int, width: int) -> bool:
     """Whether both sides are multiples of 4, since the network halves them twice."""
     return min(height, width) >= 4 and height % 4 == width % 4 == 0
+
+
+def patches_fit(height: int, width: int) -> bool:
+    """Whether both sides are multiples of 4, since the residual network cuts them into patches."""
+    return min(height, width) >= PATCH and height % PATCH == width % PATCH == 0
 
 
 def near(fits: Fits, height: int, width: int, count: int = 3) -> list[tuple[int, int]]:

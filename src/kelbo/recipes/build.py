@@ -114,6 +114,11 @@ def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -
             encoder = networks.RybkinEncoder(shape, latents, spec.channels, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.RybkinDecoder(codes, output_channels, spec.channels, shape[1:])
+        case s.ResidualSpec():
+            _check_size(spec.kind, images, networks.patches_fit, "cuts both sides into patches of 4 pixels")
+            encoder = networks.ResidualEncoder(shape, latents, spec.channels, spec.width, given)
+            encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
+            return encoder, networks.ResidualDecoder(shape, codes, output_channels, spec.channels, spec.width)
 
 
 def _network_of_rows(
@@ -133,13 +138,18 @@ def _network_of_rows(
     return encoder, networks.HigginsDecoder(images.shape, latents + given, output_channels, spec.width)
 
 
-def _check_size(kind: str, images: ImageSet | Outline, fits: Callable[[int, int], bool]) -> None:
+def _check_size(
+    kind: str,
+    images: ImageSet | Outline,
+    fits: Callable[[int, int], bool],
+    does: str = "halves both sides several times",
+) -> None:
     _, height, width = picture_shape(images.shape)
     if not fits(height, width):
         sizes = ", ".join(f"{h}×{w}" for h, w in networks.near(fits, height, width))
         raise RecipeError(
-            f"model.network.kind {kind!r} halves both sides several times, which {height}×{width} images of {images.name} do "
-            f"not allow. Sizes that do: {sizes}; data.size=[height,width] resizes pictures. Higgins takes any size."
+            f"model.network.kind {kind!r} {does}, which {height}×{width} images of {images.name} do not "
+            f"allow. Sizes that do: {sizes}; data.size=[height,width] resizes pictures. Higgins takes any size."
         )
 
 

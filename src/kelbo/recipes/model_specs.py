@@ -25,7 +25,14 @@ class RybkinSpec(Spec):
     channels: int = Field(default=32, ge=1)
 
 
-NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec, Field(discriminator="kind")]
+class ResidualSpec(Spec):
+    kind: Literal["residual"] = "residual"
+    channels: int = Field(default=16, ge=1)
+    """numbers of each patch of 4×4 pixels"""
+    width: int = Field(default=256, ge=1)
+
+
+NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec | ResidualSpec, Field(discriminator="kind")]
 
 
 class FlatSpec(Spec):

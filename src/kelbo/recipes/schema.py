@@ -40,6 +40,7 @@ from kelbo.recipes.model_specs import (
     HigginsSpec as HigginsSpec,
     ModelSpec as ModelSpec,
     NetworkSpec as NetworkSpec,
+    ResidualSpec as ResidualSpec,
     RybkinSpec as RybkinSpec,
     VaeSpec as VaeSpec,
 )
