@@ -23,7 +23,7 @@ SURFACE = {
         "SharedGaussian",
         "StudentT",
     ],
-    "kelbo.latents": ["DiagonalGaussian", "StandardNormal"],
+    "kelbo.latents": ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal"],
     "kelbo.networks": [
         "BurgessDecoder",
         "BurgessEncoder",

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Literal
 
 Remedy = Literal[
+    "again",
     "checkpoint",
     "cpus",
     "data_root",
@@ -34,6 +35,7 @@ Remedy = Literal[
     "on",
     "out",
     "over",
+    "prior",
     "resume",
     "retry_diverged",
     "seeds",

@@ -12,6 +12,7 @@ from kelbo.cli import (
     encode,
     explore,
     measure,
+    prior,
     recipe,
     reproduce,
     runs,
@@ -47,6 +48,7 @@ app.command()(reproduce.reproduce)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(scores.features, name="features")
+app.add_typer(prior.app, name="prior")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, RunPath, Seed
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
 
 Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
@@ -29,6 +29,7 @@ def evaluate(
     classifier: ClassifierName = "logistic",
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
     seed: Seed = 0,
+    prior: FittedPriorName = None,
     checkpoint: Checkpoint = "last",
     again: Annotated[bool, typer.Option("--again", help="Measure again what is kept for these weights.")] = False,
     device: Device = None,
@@ -57,6 +58,7 @@ def evaluate(
             device=str(fabric.device) if fabric else device,
             data_root=data_root,
             fabric=fabric,
+            prior=prior,
         )
         network = (
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
@@ -90,6 +92,7 @@ def report(
     kept: Annotated[
         bool, typer.Option("--kept", help="Write the page of the last measurement from the folder alone.")
     ] = False,
+    prior: FittedPriorName = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
@@ -105,7 +108,7 @@ def report(
     from kelbo.experiments import open_run
     from kelbo.experiments.pictures import measure_page
 
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, prior=prior)
     typer.echo(write_page(opened, measure_page(experiment, noise=noise)))
 
 
@@ -113,11 +116,15 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from kelbo.runs.measurements import CLOSED
+
     table = Table("", "mean", "± standard error", "unit", title=f"{run}, {split} split")
 
     def add(name: str, value: Any) -> None:
         error = value["standard_error"]
-        table.add_row(name, f"{value['mean']:.3f}", "–" if error is None else f"{error:.3f}", value["unit"])
+        estimate = value.get("estimate", CLOSED)
+        unit = value["unit"] + ("" if estimate == CLOSED else f"; {estimate}")
+        table.add_row(name, f"{value['mean']:.3f}", "–" if error is None else f"{error:.3f}", unit)
 
     for name in ("elbo", "rate", "distortion", "importance_weighted", "marginal"):
         if value := record.get(name):

@@ -31,3 +31,7 @@ SetSettings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SETTING=VALUE", help="A setting of the data set: size=32, crop=148, …"),
 ]
+FittedPriorName = Annotated[
+    str | None,
+    typer.Option("--prior", metavar="NAME", help="A prior fitted with `kelbo prior fit`, in place of the model's own."),
+]

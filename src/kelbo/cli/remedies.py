@@ -5,6 +5,7 @@ from __future__ import annotations
 from kelbo.errors import Remedy, remedy
 
 OPTIONS: dict[Remedy, str] = {
+    "again": "--again",
     "checkpoint": "--checkpoint last",
     "cpus": "--cpus-per-lane N",
     "data_root": "--data-root PATH",
@@ -15,6 +16,7 @@ OPTIONS: dict[Remedy, str] = {
     "on": "--on ray",
     "out": "--out PATH",
     "over": "--over PATH=A,B",
+    "prior": "--prior NAME",
     "resume": "--resume",
     "retry_diverged": "--retry-diverged",
     "seeds": "--seeds N,M",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Given, Noise, Picture, RunPath, Seed
 from kelbo.cli.places import require_picture, save_pictures
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def sample(
     given: Given = None,
     noise: Noise = False,
     seed: Seed = 0,
+    prior: FittedPriorName = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
@@ -32,7 +33,7 @@ def sample(
     from kelbo.experiments.conditional import conditional
 
     require_picture(out)
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False, prior=prior)
     place = out or experiment.run.picture(experiment.step, "sample")
     if given is None and experiment.condition is not None and (few := conditional(experiment).combinations()):
         save_pictures(place, *_rows(experiment, few, count, noise, seed))

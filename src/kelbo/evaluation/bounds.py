@@ -15,7 +15,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.evaluation.marginal import Alternatives, log_marginal
 from kelbo.evaluation.over_batches import over_batches
 from kelbo.metrics import SSIM_WINDOW, squared_error, ssim
-from kelbo.protocols import Model
+from kelbo.protocols import FlatLatent, Model
 from kelbo.units import dequantize
 
 
@@ -25,8 +25,9 @@ class PerExample:
 
     distortion          nats, (N,), with one draw of the latents
     rates               of each group, nats, (N, G), with the same draw
-    dimension_rates     KL of each latent, nats, (N, K), if the model has one flat vector of K; else None
-    means               posterior means, (N, K), likewise
+    dimension_rates     KL of each latent, nats, (N, K), if the model has one flat vector of K and its prior a KL in closed form
+                        of each; else None
+    means               posterior means, (N, K), if the model has one flat vector of K; else None
     log_weights         nats, (N, S); S = 0 if no importance-weighted bound was asked for
     squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,); of a table, over its
                         columns of real numbers, in their standard deviations
@@ -106,8 +107,10 @@ def _batch(
         else batch.x.new_zeros(len(batch.x), 0),
         "variance": variance.flatten(1).mean(1),
     }
+    if isinstance(model, FlatLatent):
+        values["means"] = at_means.latents[0]
     if at_means.rates is not None:
-        values |= {"dimension_rates": at_means.rates, "means": at_means.latents[0]}
+        values["dimension_rates"] = at_means.rates
     if (floored := model.likelihood.floored(at_means.output)) is not None:
         values["floored"] = floored.flatten(1).cpu().double().mean(1)
     if over is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +18,10 @@ from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
+from kelbo.runs.measurements import CLOSED, ONE_DRAW, Record
 from kelbo.units import bits_per_dim, noun_of, psnr
 
-Record = dict[str, Any]
+NO_RATE_PER_LATENT = "the prior does not factorise, so the rate is not a sum over latents"
 
 
 def evaluate(
@@ -62,7 +62,7 @@ def evaluate(
     return {
         **({"bounds": bounds} if bounds else {}),
         "elbo": _with_error(elbo, of_bounds) if model.has_rate else None,
-        "rate": _with_error(scores.rate, f"nats per {noun}") if model.has_rate else None,
+        "rate": _rate(scores, noun) if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
@@ -171,6 +171,12 @@ def _with_error(values: np.ndarray, unit: str) -> Record:
     return {"mean": mean, "standard_error": finite_or_none(error), "unit": unit}
 
 
+def _rate(scores: PerExample, noun: str) -> Record:
+    """estimate: whether an image's is the KL itself, or log q(z | x) - log p(z) at its draw of z, whose expectation that is."""
+    closed = scores.dimension_rates is not None
+    return _with_error(scores.rate, f"nats per {noun}") | {"estimate": CLOSED if closed else ONE_DRAW}
+
+
 def _reconstruction(scores: PerExample) -> Record:
     """Of the reconstruction from the posterior's mean."""
     decibels = np.array([psnr(error) for error in scores.squared_error])
@@ -217,12 +223,14 @@ def _split(images: Images) -> list[torch.Tensor]:
 
 def _latents(scores: PerExample) -> Record | None:
     """Of a model with one flat vector; None of others. One image cannot show which latents are active: they are None then."""
-    if scores.means is None or scores.dimension_rates is None:
+    if scores.means is None:
         return None
     active = active_units(scores.means) if len(scores.means) > 1 else None
     return {
         "dims": scores.means.shape[1],
         "active_units": None if active is None else int(active.sum()),
         "active": None if active is None else active.tolist(),
-        "rate_per_latent": scores.dimension_rates.mean(0).tolist(),
+        "spread_per_latent": scores.means.std(0).tolist(),
+        "rate_per_latent": None if scores.dimension_rates is None else scores.dimension_rates.mean(0).tolist(),
+        "rate_per_latent_reason": None if scores.dimension_rates is not None else NO_RATE_PER_LATENT,
     }

@@ -23,6 +23,7 @@ from kelbo.evaluation.sigma import SolvedSigma
 from kelbo.experiments.companions import require_weights
 from kelbo.experiments.guards import outline_of, require_own_parts, require_same_data
 from kelbo.experiments.parts import BUILD, Parts
+from kelbo.experiments.prior_files import FittedPrior, open_prior
 from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
 from kelbo.machine import keep_freed_memory, versions
@@ -44,7 +45,8 @@ class Experiment:
     """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
 
     checkpoint: the one that the weights are from. All of it was read when the run was opened, so that a run that
-    trains on changes nothing here. sigma: the model's, if its decoder solves for it. images: reads the data.
+    trains on changes nothing here. sigma: the model's, if its decoder solves for it. images: reads the data. prior: the
+    fitted one that the model has in place of its own, if it was opened with one.
     """
 
     run: Run
@@ -54,6 +56,7 @@ class Experiment:
     checkpoint: CheckpointInfo
     sigma: SolvedSigma | None = None
     parts: Parts = BUILD
+    prior: FittedPrior | None = None
 
     @property
     def data(self) -> ImageSet:
@@ -78,7 +81,8 @@ class Experiment:
     def unusual(self) -> list[str]:
         """How the weights were opened in short, if it is not the usual way; part of a measurement's label."""
         last = self.recipe.training.ema is not None and not self.averaged
-        return ["best"] * (self.checkpoint.which == "best") + ["last-step"] * last
+        fitted = [] if self.prior is None else [f"prior-{self.prior.name}"]
+        return ["best"] * (self.checkpoint.which == "best") + ["last-step"] * last + fitted
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -88,7 +92,8 @@ class Experiment:
         """
         solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
         own = {"model": f"{type(self.model).__name__} {self.parts.version}".strip()} if self.parts.own else {}
-        return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved, **own}
+        fitted = {} if self.prior is None else {"prior": self.prior.key}
+        return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved, **own, **fitted}
 
     @property
     def circumstances(self) -> dict[str, Any]:
@@ -150,14 +155,16 @@ class Experiment:
         return batch_at(images, torch.tensor([index], device=images.device), self.device).as_intensities(images.levels)
 
     def latents_by_rate(self) -> list[int]:
-        """Latents from the most to the least used, by their mean rate over up to 1,024 test images.
+        """Latents from the most to the least used, by their mean rate over up to 1,024 test images; [] if codes are points.
 
-        ScoreError if the model has no flat vector of latents.
+        If the prior gives no latent a rate of its own, it is by how far their posterior means move. ScoreError if the model
+        has no flat vector of latents.
         """
         flat(self.model)
         with self.model.evaluating():
-            rates = self.model.read(self.pictured(1024), draw=False).rates
-        return [] if rates is None else rates.mean(0).argsort(descending=True).tolist()
+            reading = self.model.read(self.pictured(1024), draw=False)
+        use = reading.latents[0].var(0) if reading.rates is None else reading.rates.mean(0)
+        return use.argsort(descending=True).tolist() if self.model.has_rate else []
 
 
 @plain_autograd()
@@ -171,6 +178,7 @@ def open_run(
     checkpoint: Which = "last",
     read_data: bool = True,
     parts: Parts = BUILD,
+    prior: str | None = None,
 ) -> Experiment:
     """Bring back the run in `path` from a checkpoint. The run may be in training: everything is read from one checkpoint.
 
@@ -179,10 +187,12 @@ def open_run(
     weights' moving average if the run kept one. A solved σ is that of the opened weights, from training images: kept with the
     checkpoint at the end of training, else estimated here. data_root: where the data are now, if they were moved. fabric: all
     of several processes have the checkpoint that the first one reads. read_data: if False, read the data when first needed.
-    parts: those that it was trained with, if they are your own.
+    parts: those that it was trained with, if they are your own. prior: the name of a fitted one (see `fit_prior`), which the
+    model has in place of its own: its rate, its bounds and its samples are then with that prior.
 
-    Raises RunError if `path` is no run, has no checkpoint, needs parts of your own or its data have changed, DataError if they
-    are gone, RecipeError if there is no such device.
+    Raises RunError if `path` is no run, has no checkpoint, needs parts of your own, its data have changed or it has no such
+    prior for these weights, DataError if the data are gone, RecipeError if there is no such device, ScoreError if the model
+    has no one vector of latents for the prior.
     """
     keep_freed_memory()
     run = Run.open(path)
@@ -198,7 +208,10 @@ def open_run(
         model = parts.model(recipe, seen, {name: Frozen(other.model) for name, other in others.items()})
     kept = opened.load(run, model, place, average, fabric, checkpoint)
     sigma = apply_sigma(run, model, kept, lambda: images().train, fabric)
-    return Experiment(run, recipe, model.eval(), images, kept, sigma, parts)
+    fitted = None if prior is None else open_prior(run, prior, kept.opened, fabric)
+    if fitted is not None:
+        flat(model).prior = fitted.prior.to(place)
+    return Experiment(run, recipe, model.eval(), images, kept, sigma, parts, fitted)
 
 
 def open_companions(recipe: Recipe, device: torch.device, parts: Parts, run: Run) -> dict[str, Experiment]:

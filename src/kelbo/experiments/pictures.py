@@ -42,7 +42,7 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     if latents := test.value["latents"]:
         shares = measure_shares(experiment)
         parts += [shares] if shares else []
-        parts.append(_traversals(experiment, split, latents["rate_per_latent"], shares))
+        parts.append(_traversals(experiment, split, latents["rate_per_latent"] or latents["spread_per_latent"], shares))
     parts += _transfers(experiment, split)
     parts += measure_factors(experiment)
     keys = {"parts": {part.name: part.key for part in parts}}
@@ -111,10 +111,13 @@ def _shown(experiment: Experiment, most: int = 48) -> _Shown | None:
 
 
 def _traversals(
-    experiment: Experiment, split: dict[str, Any], rates: list[float], shares: Measurement | None
+    experiment: Experiment, split: dict[str, Any], use: list[float], shares: Measurement | None
 ) -> Measurement:
-    """The first test image with one latent at a time moved; the latents of the most rate, in the order of `ordered`."""
-    latents = ordered(np.argsort(-np.array(rates), kind="stable")[:TRAVERSED].tolist(), shares and shares.value)
+    """The first test image with one latent at a time moved; the most used ones, in the order of `ordered`.
+
+    use: the rate of each, or how far it moves.
+    """
+    latents = ordered(np.argsort(-np.array(use), kind="stable")[:TRAVERSED].tolist(), shares and shares.value)
     values = np.linspace(-SPAN, SPAN, STEPS).tolist()
 
     def compute() -> dict[str, Any]:

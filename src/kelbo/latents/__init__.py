@@ -1,6 +1,8 @@
 """Posteriors q(z | x) and priors p(z)."""
 
 from kelbo.latents.diagonal_gaussian import DiagonalGaussian
+from kelbo.latents.flow import FlowPrior
+from kelbo.latents.mixture import MixturePrior, PriorByClass
 from kelbo.latents.priors import StandardNormal
 
-__all__ = ["DiagonalGaussian", "StandardNormal"]
+__all__ = ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
 from kelbo.reports.wording import calibration
-from kelbo.runs.measurements import Record
+from kelbo.runs.measurements import ONE_DRAW, Record
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
 NO_VECTOR = "Units are counted of a model with one vector of latents."
@@ -31,7 +31,7 @@ def cards(record: Record, bits: Record) -> list[Card]:
     made = record["reconstruction"]
     return [
         _elbo(record),
-        _measured(record, "Rate", record["rate"], "what the latents carry", NO_BOUND),
+        _measured(record, "Rate", record["rate"], _carried(record), NO_BOUND),
         _measured(record, "Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
         _measured(record, "PSNR", made["psnr"], "of reconstructions", made.get("psnr_reason")),
@@ -58,6 +58,13 @@ def _measured(record: Record, title: str, value: Record | None, note: str, reaso
     mean, error = with_error(value["mean"], error_of(record, value))
     unit, *rest = re.split("[,;] ", value["unit"], maxsplit=1)
     return Card(title, mean, error, "" if unit == "mean over images" else unit, "; ".join([note, *rest]))
+
+
+def _carried(record: Record) -> str:
+    drawn = (
+        "what the latents carry; log q(z|x) − log p(z) at one draw an image, since this prior has no KL in closed form"
+    )
+    return drawn if (record["rate"] or {}).get("estimate") == ONE_DRAW else "what the latents carry"
 
 
 def _elbo(record: Record) -> Card:

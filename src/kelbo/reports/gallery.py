@@ -101,14 +101,16 @@ def traversals(shown: Shown) -> Labelled:
         len(values),
     )
     moved = factor_of(shown.parts["factor-shares"].value if "factor-shares" in shown.parts else None)
-    rows = [_latent(k, rates[k], moved.get(k)) for k in latents]
+    rows = [_latent(k, rates and rates[k], moved.get(k)) for k in latents]
     return Labelled(picture, rows, columns=tuple(f"{value:+g}".replace("-", "−") if value else "0" for value in values))
 
 
-def _latent(index: int, rate: float, moved: Moved | None) -> tuple[str, str]:
+def _latent(index: int, rate: float | None, moved: Moved | None) -> tuple[str, str]:
     """A row's label and what is said about it."""
-    name, nats = f"z {index}", f"{plain(rate, 2)} nats"
-    return (f"{readable(moved.factor)} {100 * moved.share:.0f} %", f"{name}, {nats}") if moved else (name, nats)
+    name, nats = f"z {index}", "" if rate is None else f"{plain(rate, 2)} nats"
+    if moved is None:
+        return name, nats
+    return f"{readable(moved.factor)} {100 * moved.share:.0f} %", ", ".join(filter(None, [name, nats]))
 
 
 def rates(record: Record) -> Picture:

@@ -47,6 +47,7 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
         has_rate=of.has_rate,
         noise=of.noise,
         condition=_condition(of),
+        fitted_prior=of.fitted_prior,
         cards=cards(test, _with_bits(of)),
         table=comparison(records, of.step),
         recipe=run.recipe_path.read_text(),
@@ -62,7 +63,7 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
 
 def _with_bits(of: Shown) -> Record:
     """The first record on the test split of the page's weights that has bits/dim; the usual test record if none has."""
-    keys = ("step", "weights", "sigma_images", "split")
+    keys = ("step", "weights", "sigma_images", "split", "prior")
     wanted = [of.test["settings"].get(key) for key in keys]
     candidates = [of.test, *(record for _, record in sorted(of.records().items()))]
     alike = [record for record in candidates if [record["settings"].get(key) for key in keys] == wanted]
@@ -80,7 +81,8 @@ def _parts(of: Shown) -> dict[str, Any]:
         "latents": test["latents"]["dims"] if test["latents"] else None,
         "factor_sweeps": factor_sweeps(of.parts["factor-sweeps"]) if "factor-sweeps" in of.parts else None,
         "factor_codes": codes_of_sweeps(of.parts["factor-codes"]) if "factor-codes" in of.parts else None,
-        "rates": gallery.rates(test) if test["latents"] else None,
+        "rates": gallery.rates(test) if test["latents"] and test["latents"]["rate_per_latent"] else None,
+        "no_rates": test["latents"] and test["latents"].get("rate_per_latent_reason"),
         "group_rates": gallery.group_rates(test),
         "curves": gallery.training_curves(of.rows(), of.has_rate),
         "scores": score_groups(scores, of),

@@ -41,6 +41,11 @@ class Shown:
         return self.page.settings["noise"]
 
     @property
+    def fitted_prior(self) -> str | None:
+        """The name of the fitted prior that the model had in place of its own, if it had one."""
+        return self.page.settings["prior"].partition(" ")[0] if "prior" in self.page.settings else None
+
+    @property
     def test(self) -> Record:
         """The record of the usual evaluation on the test split."""
         return self.parts["evaluation"].record

@@ -30,6 +30,9 @@ from kelbo.runs.writing import read_json, write_atomic, write_json
 Record = dict[str, Any]
 """a measurement's value, with its facts as its "settings"."""
 
+CLOSED, ONE_DRAW = "closed form", "Monte Carlo, one draw"
+"""estimates of an evaluation's rate: how each image's is computed; older records do not say"""
+
 FORMAT = 1
 """part of every key; raised when a value comes to mean something else, so that older values are measured again"""
 

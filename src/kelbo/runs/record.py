@@ -9,6 +9,7 @@ checkpoints/STEP/    weights.safetensors, ema.safetensors, training.safetensors,
                      sigma.json of a decoder that solves for its σ
 pictures/            reconstructions and samples over time
 measurements/        what was measured of it: see `measurements.py`
+priors/              fitted to its codes after training: NAME.safetensors each, valid for the weights whose hash it has
 frozen/NAME/         recipe and weights of another run whose model this one uses, a small run of its own
 report.html, report/ the page and its pictures
 """
@@ -16,6 +17,7 @@ report.html, report/ the page and its pictures
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +96,16 @@ class Run:
     def companions(self) -> Path:
         """Copies of the runs whose models this one uses, each by its name."""
         return self.path / "frozen"
+
+    def prior(self, name: str) -> Path:
+        """The file of a fitted prior. RunError if the name is none: letters, digits, dots, dashes and underscores."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise RunError(f"A prior's name has letters, digits, dots, dashes and underscores; got {name!r}.")
+        return self.path / "priors" / f"{name}.safetensors"
+
+    def prior_names(self) -> list[str]:
+        """Of the fitted priors, in order."""
+        return sorted(path.stem for path in (self.path / "priors").glob("[!.]*.safetensors"))
 
     @property
     def events(self) -> Path:

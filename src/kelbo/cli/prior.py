@@ -1,0 +1,102 @@
+"""`kelbo prior`: priors fitted to a trained run's codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
+
+if TYPE_CHECKING:
+    from kelbo.experiments.prior_files import FittedPrior
+
+app = typer.Typer(help="Fit a prior to a trained run's codes, or list those that it has.", no_args_is_help=True)
+
+
+@app.command()
+def fit(
+    run: RunPath,
+    kind: Annotated[Literal["mixture", "flow"], typer.Option(help="A mixture of Gaussians, or a normalising flow.")],
+    name: Annotated[str | None, typer.Option(help="Its name in the run. By default its kind.")] = None,
+    components: Annotated[
+        int | None, typer.Option(min=1, help="Of a mixture. By default 50, or 10 for each value of a condition.")
+    ] = None,
+    covariance: Annotated[Literal["full", "diag"], typer.Option(help="Of a mixture's components.")] = "full",
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="Of each image's posterior, for a mixture. By default enough for 100,000.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of a flow, at most. By default 4,000.")] = None,
+    seed: Seed = 0,
+    again: Annotated[bool, typer.Option("--again", help="Replace the prior of that name.")] = False,
+    checkpoint: Checkpoint = "last",
+    device: Device = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a prior to draws of the training images' posteriors. It is kept in the run's folder, for these weights."""
+    from kelbo.cli.bars import counting
+    from kelbo.experiments import open_run
+    from kelbo.experiments.fitted_priors import fit_prior
+    from kelbo.experiments.prior_files import require_free_name
+    from kelbo.runs import Run
+
+    require_free_name(Run.open(run), name or kind, again)
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
+    how = {"components": components, "covariance": covariance, "draws": draws, "seed": seed}
+    how |= {} if steps is None else {"steps": steps}
+    with counting("encoding", len(experiment.data.train), quiet=as_json) as encoding:
+        fitted = fit_prior(experiment, kind, name=name, **how, again=again, encoding=encoding)
+    _show([fitted], as_json, None)
+    if not as_json:
+        if fitted.about["held_out"]["mean"] < fitted.about["held_out"]["standard_normal"]:
+            typer.echo(
+                "held-out codes are less likely than under N(0, I): take fewer components, or more draws", err=True
+            )
+        typer.echo(f"{run}: evaluate, sample and report take it as --prior {fitted.name}")
+
+
+@app.command("list")
+def list_priors(run: RunPath, as_json: Json = False) -> None:
+    """List the priors that were fitted to a run, and whether they are of its present weights."""
+    from kelbo.experiments.prior_files import read_prior
+    from kelbo.runs import Run
+    from kelbo.training.opened import best, digests
+
+    opened = Run.open(run)
+    found = [read_prior(opened, name) for name in opened.prior_names()]
+    weights = (digests(opened) + (digests(opened, "best") if best(opened) else [])) if found else []
+    if not found and not as_json:
+        typer.echo(f"{run} has no fitted prior; `kelbo prior fit {run} --kind mixture` fits one")
+        return
+    _show(found, as_json, weights)
+
+
+def _show(found: list[FittedPrior], as_json: bool, weights: list[str] | None) -> None:
+    """weights: hashes of those that the run has now, if priors may be of others."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        entries = [{"name": one.name, "digest": one.digest, **one.about} for one in found]
+        typer.echo(json.dumps({"priors": entries}, indent=2, allow_nan=False))
+        return
+    table = Table("prior", "kind", "settings", "held-out log density", "N(0, I)", "of weights", box=None)
+    for one in found:
+        told, held = one.about, one.about["held_out"]
+        error = "" if held["standard_error"] is None else f" ± {held['standard_error']:.3f}"
+        old = weights is not None and told["weights"] not in weights
+        of = f"step {told['checkpoint']['step']:,}" + (", which the run no longer has" if old else "")
+        worth = f"{held['mean']:.3f}{error} nats"
+        table.add_row(one.name, told["prior"], _words(told), worth, f"{held['standard_normal']:.3f}", of)
+    Console().print(table)
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    its = told["settings"]
+    if told["prior"] == "flow":
+        return f"step {its['step']:,} of {its['steps']:,}"
+    apart = " for each value of " + ", ".join(told["conditions"]) if told["conditions"] else ""
+    return f"{its['components']} {its['covariance']}{apart}" + ("" if its["converged"] else ", not converged")
