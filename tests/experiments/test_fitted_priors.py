@@ -25,7 +25,14 @@ from kelbo.seeds import seeded
 
 SMALL = [
     *("model.network.width=24", "model.latents=4", "likelihood.kind=fixed_gaussian", "likelihood.sigma=0.05"),
-    *("training.steps=60", "training.batch_size=64", "optimizer.learning_rate=3e-3", "objective.kind=elbo"),
+    *(
+        "training.steps=60",
+        "training.batch_size=64",
+        "optimizer.learning_rate=3e-3",
+        "objective.beta=0.02",
+        "objective.warmup=0",
+    ),
+    "optimizer.weight_decay=0",
     *("training.log_every=60", "training.pictures_every=1000", "training.checkpoint_every=1000"),
 ]
 FEW = {"components": 3, "draws": 4}
@@ -65,7 +72,7 @@ def test_a_prior_is_one_file_that_says_what_it_is_of(fitted):
     assert b"pickle" not in fitted.prior("mixture").read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["mixture", "flow"])
+@pytest.mark.parametrize("kind", ["mixture", pytest.param("flow", marks=pytest.mark.slow)])
 def test_the_same_fit_gives_the_same_file(fitted, kind):
     before = read_prior(fitted, kind)
     how = FEW if kind == "mixture" else {"steps": 20}
@@ -126,6 +133,7 @@ def test_the_rate_has_no_parts_by_latent_under_a_mixture(fitted):
     assert sorted(open_run(fitted.path, prior="mixture").latents_by_rate()) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_page_tells_its_prior_and_why_there_are_no_bars(fitted, unrendered):
     opened = open_run(fitted.path, prior="flow")
     html = page_of(opened).read_text()
@@ -245,6 +253,7 @@ def test_a_damaged_prior_is_named(copy, tmp_path):
     assert not proof.exists()
 
 
+@pytest.mark.slow
 def test_codes_of_a_point_are_taken_as_they_are(tmp_path):
     run = train(change(find("digits"), [*SMALL, "model.kind=autoencoder", "training.steps=5"]), tmp_path / "ae")
     posteriors = posteriors_of(open_run(run.path))
@@ -255,6 +264,7 @@ def test_codes_of_a_point_are_taken_as_they_are(tmp_path):
     assert evaluate_run(opened)["rate"] is None
 
 
+@pytest.mark.slow
 def test_the_command_line_fits_lists_and_uses_priors(copy, capsys, monkeypatch, tmp_path):
     from kelbo.cli.main import main
 

@@ -44,7 +44,10 @@ PRIORS = {
 }
 
 
-@pytest.fixture(params=PRIORS)
+FLOWS = ("flow", "conditional-flow")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in FLOWS else name for name in PRIORS])
 def made(request):
     """Of some number of dimensions: a prior, and what is given of `count` draws."""
 
