@@ -131,6 +131,7 @@ SURFACE = {
         "per_example",
         "reconstruct",
         "sample",
+        "sample_rows",
         "speaks_of",
         "traverse",
     ],
