@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kelbo.cli.options import DataRoot, Json, SetSettings
 from kelbo.cli.places import require_picture
+
+if TYPE_CHECKING:
+    from kelbo.data.image_set import ImageSet
 
 app = typer.Typer(help="List the data sets; fetch, check or preview one.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
@@ -21,11 +24,12 @@ def list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from kelbo.recipes.data_specs import GIVEN
     from kelbo.recipes.schema import SETS
 
-    table = Table("name", "images", "where from", box=None)
+    table = Table("name", "images", "model.given", "where from", box=None)
     for name, (images, source) in SETS.items():
-        table.add_row(name, images, source)
+        table.add_row(name, images, GIVEN.get(name, ""), source)
     Console().print(table)
 
 
@@ -33,6 +37,7 @@ def list_sets() -> None:
 def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, as_json: Json = False) -> None:
     """Read a data set as training would, and report its contents, or every picture that cannot be used."""
     from kelbo.data.decoding import PicturesRefused
+    from kelbo.data.given import offered
     from kelbo.errors import DataCorrupt
     from kelbo.recipes.sets import read
 
@@ -51,6 +56,7 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
             split: {"images": len(images), "from": image_set.sources.get(split), "fingerprint": images.fingerprint()}
             for split, images in image_set.splits.items()
         },
+        "given": [condition.as_json() for condition in offered(image_set)],
         "refused": image_set.left_out,
     }
     if as_json:
@@ -63,8 +69,19 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
     for split, values in answer["splits"].items():
         source = f" ({values['from']})" if values["from"] else ""
         typer.echo(f"  {split}: {counted(values['images'], 'image')}{source}, fingerprint {values['fingerprint']}")
+    _say_given(image_set)
     for reason in image_set.left_out:
         typer.echo(f"  left out: {reason}")
+
+
+def _say_given(image_set: ImageSet) -> None:
+    """What a model could be given of a set's examples."""
+    from kelbo.data.given import offered
+
+    for condition in offered(image_set):
+        typer.echo(f"  model.given={condition.name}: {condition.summary}")
+    if image_set.unlabelled:
+        typer.echo(f"  no labels: {image_set.unlabelled}")
 
 
 @app.command()
@@ -111,3 +128,4 @@ def preview(
     path = out or Path(f"{name}.png")
     save_grid(path, intensities(images, image_set.levels).numpy(), columns=max(1, round(len(images) ** 0.5)))
     typer.echo(path)
+    _say_given(image_set)

@@ -96,6 +96,43 @@ def not_read_beside(path: Path, keys: Mapping[str, str | None]) -> str:
     return f"; {', '.join(unread)} beside it not read ({what_to_do})" if unread else ""
 
 
+def label_arrays(
+    path: Path, keys: Mapping[str, str | None], counts: Mapping[str, int], asked: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The key of the array with each split's classes; {} if names do not show one for each split.
+
+    keys, counts: of the images, by split. asked: keys of classes that the user names. An array of classes has one integer, bool
+    or word an image; it is the only such array, or, of several splits, the only one whose name stands for that of the images.
+    DataCorrupt if one that is asked for is no such array; ValueError if one is asked for of a single array.
+    """
+    if path.suffix == NPY and not path.is_dir():
+        if told := [key for key in asked.values() if key is not None]:
+            raise ValueError(f"{path} is a single array; the key {told[0]!r} is for .npz files and folders.")
+        return {}
+    headers, found = _headers(path), {}
+    for split, key in keys.items():
+        shapes = (counts[split],), (counts[split], 1)
+        fitting = [name for name, (shape, dtype) in headers.items() if shape in shapes and dtype.kind in "iubU"]
+        one = asked.get("train" if split == "all" else split)
+        if one is not None:
+            _require_key(path, one, headers)
+            if one not in fitting:
+                what = f"it is {headers[one][1]} {headers[one][0]}"
+                raise DataCorrupt(f"{path}[{one!r}] should hold a class for each of {counts[split]:,} images; {what}.")
+            fitting = [one]
+        elif len(keys) > 1:
+            fitting = [name for name in fitting if (said := named(name)) and said.split == _split_of(str(key), split)]
+        if len(fitting) == 1:
+            found[split] = fitting[0]
+    return found if found.keys() == keys.keys() else {}
+
+
+def _split_of(key: str, split: str) -> str:
+    """The split that an array's own name stands for: the test images of a set may be in one that is named validation."""
+    said = named(key)
+    return said.split if said else split
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images, or a folder of .npy files.")

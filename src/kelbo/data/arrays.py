@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kelbo.data.array_files import chosen_arrays, is_read, load_array, not_read_beside
+from kelbo.data.array_files import chosen_arrays, is_read, label_arrays, load_array, not_read_beside
 from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
-from kelbo.data.image_set import ImageSet, drawn, hold_out
+from kelbo.data.classes import of_values
+from kelbo.data.image_set import ImageSet, divided, drawn
 from kelbo.data.images import ArrayImages
 from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
@@ -24,6 +26,9 @@ def arrays(
     key: str | None = None,
     test_key: str | None = None,
     validation_key: str | None = None,
+    labels_key: str | None = None,
+    validation_labels_key: str | None = None,
+    test_labels_key: str | None = None,
     layout: Layout = "auto",
     levels: int | None = None,
     held_out: float = 0.1,
@@ -38,6 +43,8 @@ def arrays(
 
     key:      which array of an `.npz`, or which file; by default the split "train", or the only one that can be images
     test_key, validation_key: those of the splits "test" and "validation", if the names do not tell
+    labels_key, test_labels_key, validation_labels_key: arrays of the images' classes, one integer, bool or word an image; by
+              default those whose names show it (y_train and y_test), or the only array that can be
     layout:   "auto" takes the one axis of length 1, 3 or 4 for the channels, and raises DataCorrupt if the shape can be
               read in several ways: (32, 32, 3) may be 32 grey images or one colour picture
     levels:   how many levels a pixel has; by default 2 for bool, else 256
@@ -59,13 +66,17 @@ def arrays(
     for split, (_, source) in loaded.items():
         if (images[split].shape, images[split].levels) != (first.shape, first.levels):
             raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
+    asked = {"train": labels_key, "validation": validation_labels_key, "test": test_labels_key}
+    labelled = label_arrays(path, keys, {split: len(some) for split, some in images.items()}, asked)
+    classes = of_values({split: load_array(path, name)[0].reshape(-1) for split, name in labelled.items()})
+    known = {"labels": classes.labels, "class_names": classes.names}
     how = f"layout {its_layout}, {first.levels} levels"
     if "all" not in images:
         note = f"{path}, {how}, {sources_line(sources)}{not_read_beside(path, keys)}"
-        return ImageSet(path.stem, images, note, sources=sources)
-    sources = drawn(held_out, split_seed, sources.get("all"))
-    note = f"{loaded['all'][1]}, {how}, {sources['test']}{not_read_beside(path, keys)}"
-    return ImageSet(path.stem, hold_out(first, held_out, split_seed), note, sources=sources)
+        return ImageSet(path.stem, images, note, sources=sources, **known)
+    note = f"{loaded['all'][1]}, {how}, {drawn(held_out, split_seed, sources.get('all'))['test']}{not_read_beside(path, keys)}"
+    found = divided(ImageSet(path.stem, images, note, sources=sources, **known), held_out, split_seed)
+    return replace(found, note=note)
 
 
 def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:

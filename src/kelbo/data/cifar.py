@@ -10,7 +10,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -36,6 +36,8 @@ class _Layout:
     archive: str
     folder: str
     members: Mapping[str, tuple[str, ...]]
+    about: str = ""
+    """the file that names the classes, if it is read"""
 
     @property
     def files(self) -> list[str]:
@@ -55,8 +57,10 @@ CIFAR100 = _Layout(
     archive="cifar-100-python.tar.gz",
     folder="cifar-100-python",
     members={"train": ("train",), "test": ("test",)},
+    about="meta",
 )
 CIFAR100_CLASSES = {"fine": 100, "coarse": 20}
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def cifar10(root: Path | str) -> ImageSet:
@@ -66,11 +70,11 @@ def cifar10(root: Path | str) -> ImageSet:
     are read. Raises DataMissing if neither exists, DataCorrupt (naming the file) if one is damaged, asks to run
     code, or holds other shapes, types or labels.
     """
-    return _image_set(CIFAR10, Path(root), "labels", 10)
+    return replace(_image_set(CIFAR10, Path(root), "labels", 10), class_names=CIFAR10_CLASSES)
 
 
 def cifar100(root: Path | str, labels: Literal["fine", "coarse"] = "fine") -> ImageSet:
-    """CIFAR-100 as `cifar10` returns it, with its 100 fine or 20 coarse labels.
+    """CIFAR-100 as `cifar10` returns it, with its 100 fine or 20 coarse labels, named if its file `meta` is there.
 
     root: a folder holding `cifar-100-python.tar.gz` or the folder `cifar-100-python`.
     """
@@ -81,6 +85,7 @@ def cifar100(root: Path | str, labels: Literal["fine", "coarse"] = "fine") -> Im
 
 def _image_set(layout: _Layout, root: Path, key: str, classes: int) -> ImageSet:
     source, members = _members(layout, root)
+    names = _class_names(members.pop(layout.about, None), f"{source}/{layout.about}", f"{key[:-1]}_names", classes)
     batches = {file: _batch(f"{source}/{file}", members.pop(file), key, classes) for file in layout.files}
     splits, labels = {}, {}
     for split, files in layout.members.items():
@@ -89,7 +94,15 @@ def _image_set(layout: _Layout, root: Path, key: str, classes: int) -> ImageSet:
     counts = " + ".join(f"{len(images):,}" for images in splits.values())
     note = f"{layout.title}'s official batches and splits, {counts} images"
     sources = {split: f"{', '.join(files)} in {source}" for split, files in layout.members.items()}
-    return ImageSet(name=layout.name, splits=splits, note=note, labels=labels, sources=sources)
+    return ImageSet(layout.name, splits, note, labels, class_names=names, sources=sources)
+
+
+def _class_names(pickled: bytes | None, source: str, key: str, classes: int) -> tuple[str, ...]:
+    """The classes' names in the file about the set; () without it, and then classes are called by their numbers."""
+    found = [] if pickled is None else load_table(pickled, source).get(key)
+    if found and (not isinstance(found, list) or len(found) != classes):
+        raise DataCorrupt(f"{source}: {key!r} should be a list of {classes} names.")
+    return tuple(name.decode("latin1") if isinstance(name, bytes) else str(name) for name in found or ())
 
 
 def _members(layout: _Layout, root: Path) -> tuple[Path, dict[str, bytes]]:
@@ -97,7 +110,8 @@ def _members(layout: _Layout, root: Path) -> tuple[Path, dict[str, bytes]]:
     archive, folder = root / layout.archive, root / layout.folder
     present = [file for file in layout.files if (folder / file).is_file()]
     if len(present) == len(layout.files):
-        return folder, {file: (folder / file).read_bytes() for file in layout.files}
+        files = [*layout.files, *([layout.about] if layout.about and (folder / layout.about).is_file() else [])]
+        return folder, {file: (folder / file).read_bytes() for file in files}
     if archive.is_file():
         return archive, _unpacked(archive, layout)
     lacking = [str(folder / file) for file in layout.files if present and file not in present]
@@ -105,7 +119,7 @@ def _members(layout: _Layout, root: Path) -> tuple[Path, dict[str, bytes]]:
 
 
 def _unpacked(archive: Path, layout: _Layout) -> dict[str, bytes]:
-    wanted = {PurePosixPath(layout.folder, file): file for file in layout.files}
+    wanted = {PurePosixPath(layout.folder, file): file for file in (*layout.files, layout.about) if file}
     found: dict[str, bytes] = {}
     try:
         with gzip.open(archive) as unzipped:
@@ -121,7 +135,7 @@ def _unpacked(archive: Path, layout: _Layout) -> dict[str, bytes]:
         raise DataCorrupt(
             f"{archive} cannot be unpacked ({error}): it is cut off or damaged; fetch it again."
         ) from error
-    lacking = [str(path) for path, file in wanted.items() if file not in found]
+    lacking = [str(path) for path, file in wanted.items() if file not in found and file != layout.about]
     if lacking:
         raise DataCorrupt(f"{archive} lacks {', '.join(lacking)}; fetch the official archive.")
     return found

@@ -62,6 +62,14 @@ class Condition:
         """How many rows there can be."""
         return math.prod(len(variable.values) for variable in self.variables)
 
+    @property
+    def summary(self) -> str:
+        """The variables and how many values each has, for people; of one alone, its values."""
+        if len(self.variables) == 1:
+            return shortened(self.variables[0].values)
+        counts = [one.name if one.values == BINARY else f"{one.name} ({len(one.values)})" for one in self.variables]
+        return shortened(counts)
+
     def encode(self, values: Tensor) -> Tensor:
         """Values (integers, (N, V)) as rows, float32 (N, A), on their device."""
         parts = []
@@ -155,5 +163,9 @@ class Condition:
 def nearest(word: str, words: Sequence[str], most: int = 12) -> str:
     """What is near a word that does not exist, and what there is."""
     near = get_close_matches(word, words, 3, cutoff=0.6)
-    listed = ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
-    return f"the nearest is {', '.join(near)}" if near else f"there is {listed}"
+    return f"the nearest is {', '.join(near)}" if near else f"there is {shortened(words, most)}"
+
+
+def shortened(words: Sequence[str], most: int = 12) -> str:
+    """A list of words for people, of many only the first."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from kelbo.data.classes import of_folders
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
 from kelbo.data.encoded_pictures import Crop, Deep, Filter, Mode, Sides, check_options
 from kelbo.data.formats import EXAMPLES
@@ -14,6 +16,7 @@ from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.listing import Listing, listed, used_and_left_out
 from kelbo.data.opening import decoding_strictly
+from kelbo.data.picture_table import described
 from kelbo.data.splits import Splits
 from kelbo.data.zipped import zipped
 from kelbo.errors import DataMissing
@@ -31,6 +34,7 @@ def folder(
     splits: Splits = "auto",
     held_out: float = 0.1,
     split_seed: int = 0,
+    attributes_file: Path | None = None,
     cache: Path | None = None,
 ) -> ImageSet:
     """All pictures of a folder and its sub-folders, or of a `.zip`, sorted by path, as uint8 (N, 3 or 1, H, W).
@@ -52,6 +56,8 @@ def folder(
     unreadable: "refuse", or "skip" pictures that cannot be used; the note then counts them and names the first, and
             `left_out` names all
     splits: "auto"; "named" leaves out what is in no split's folder; "ignore" draws a test split whatever the folders' names
+    attributes_file: a table of what is known of each picture: see `kelbo.data.picture_table`. Without it the innermost folder
+            around each picture that is named as no split is its class, if every picture has one and there are several
     cache:  folder in which sets of 5,000 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
     Raises DataMissing if there are no pictures; PicturesRefused, listing each with its reason, if some cannot be
@@ -79,7 +85,14 @@ def folder(
     note = f"{root}, {counts}{note_of(reasons)}, {plan.note}"
     images = {split: part.images for split, part in decoded.items()}
     found = ImageSet(name, images, note, names=names, left_out=reasons, used=counts, sources=division.sources)
-    return divided(found, held_out, split_seed)
+    return divided(_with_classes(found, root, attributes_file), held_out, split_seed)
+
+
+def _with_classes(found: ImageSet, root: Path, attributes_file: Path | None) -> ImageSet:
+    """The set with the classes that its folders are, or with what the file says of each picture."""
+    classes = of_folders(found.names)
+    found = replace(found, labels=classes.labels, class_names=classes.names, unlabelled=classes.why_none)
+    return found if attributes_file is None else described(found, root, attributes_file)
 
 
 @contextmanager

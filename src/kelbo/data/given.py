@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,10 @@ from kelbo.data.factors import FactorImages
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Derived, Images, SubsetImages
 from kelbo.errors import DataCorrupt, DataError
+from kelbo.units import counted
+
+TOLD = 5
+"""conditions that a message names"""
 
 
 class ConditionedImages(Derived):
@@ -51,11 +55,24 @@ def conditioned(image_set: ImageSet, asked: str) -> ImageSet:
             raise DataError(f"{image_set.name} has no factors, so no model can be given them. {_has(image_set)}")
         return _factors(image_set, image_set.whole, chosen)
     condition, values = _labels(image_set) if kind == "labels" else _attributes(image_set, chosen)
+    untested = _require_trained(image_set, condition, values)
     splits = {
         split: ConditionedImages(images, condition, torch.from_numpy(values[split]).to(images.device))
         for split, images in image_set.splits.items()
     }
-    return replace(image_set, splits=splits, condition=condition)
+    return replace(image_set, splits=splits, condition=condition, untested=untested)
+
+
+def offered(image_set: ImageSet) -> list[Condition]:
+    """All that a model could be given of this set's examples."""
+    conditions = []
+    if image_set.labels and not _without_class(image_set):
+        conditions.append(_labels(image_set)[0])
+    if image_set.attributes:
+        conditions.append(_attributes(image_set, None)[0])
+    if (whole := image_set.whole) is not None:
+        conditions.append(_factor_condition(whole, range(len(whole.factors.names))))
+    return conditions
 
 
 Known = tuple[Condition, dict[str, np.ndarray]]
@@ -63,11 +80,54 @@ Known = tuple[Condition, dict[str, np.ndarray]]
 
 
 def _labels(image_set: ImageSet) -> Known:
+    """The classes that some example has."""
     _require(image_set, "labels", image_set.labels)
-    highest = max(int(values.max()) for values in image_set.labels.values())
-    names = image_set.class_names or tuple(map(str, range(highest + 1)))
-    values = {split: found.astype(np.int16)[:, None] for split, found in image_set.labels.items()}
-    return Condition("labels", (Variable("label", names),)), values
+    if lacking := _without_class(image_set):
+        raise DataError(
+            f"{counted(lacking, 'image')} of {image_set.name} have no class (-1), so no model can be given it."
+        )
+    present = np.unique(np.concatenate([*image_set.labels.values()]))
+    names = image_set.class_names or tuple(map(str, range(int(present.max()) + 1)))
+    values = {
+        split: np.searchsorted(present, found).astype(np.int16)[:, None] for split, found in image_set.labels.items()
+    }
+    return Condition("labels", (Variable("label", tuple(names[label] for label in present.tolist())),)), values
+
+
+def _without_class(image_set: ImageSet) -> int:
+    """How many images have the label -1, which sets of the hub use for none."""
+    return sum(int((found < 0).sum()) for found in image_set.labels.values())
+
+
+def _require_trained(image_set: ImageSet, condition: Condition, values: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """The values that training examples have and test examples do not, in words.
+
+    DataError if another split has values that training lacks, which a model cannot learn.
+    """
+    untested: list[str] = []
+    for column in range(len(condition.variables)):
+        trained = {*np.unique(values["train"][:, column]).tolist()}
+        for split in values.keys() - {"train"}:
+            found, counts = np.unique(values[split][:, column], return_counts=True)
+            lacking = {
+                value: count for value, count in zip(found.tolist(), counts, strict=True) if value not in trained
+            }
+            if lacking:
+                raise _untrained(image_set, split, {condition.say({column: value}): n for value, n in lacking.items()})
+            if split == "test":
+                untested += [condition.say({column: value}) for value in sorted(trained - {*found.tolist()})]
+    return tuple(untested)
+
+
+def _untrained(image_set: ImageSet, split: str, lacking: Mapping[str, int]) -> DataError:
+    named = ", ".join(f"{words} ({counted(int(count), 'image')})" for words, count in [*lacking.items()][:TOLD])
+    more = f" and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
+    drawn = "held out" in image_set.sources.get(split, "")
+    what = "Choose another data.split_seed or data.held_out, add" if drawn else "Add"
+    return DataError(
+        f"{image_set.name} has images in its split {split} under conditions that no training image has: {named}{more}. A model "
+        f"cannot learn these. {what} training images of them, or remove these."
+    )
 
 
 def _attributes(image_set: ImageSet, chosen: list[str] | None) -> Known:
@@ -81,15 +141,19 @@ def _attributes(image_set: ImageSet, chosen: list[str] | None) -> Known:
 def _factors(image_set: ImageSet, whole: FactorImages, chosen: list[str] | None) -> ImageSet:
     factors = whole.factors
     columns = [_position("factor", name, factors.names) for name in chosen or factors.names]
-    variables = []
-    for column in columns:
-        labels = factors.values[column] if factors.values else tuple(map(str, range(factors.sizes[column])))
-        variables.append(Variable(factors.names[column], labels))
-    condition = Condition("factors", tuple(variables))
+    condition = _factor_condition(whole, columns)
     values = factors.of(torch.arange(len(whole)))[:, columns].short()
     every = ConditionedImages(whole.images, condition, values)
     splits = {split: SubsetImages(every, _index(image_set, split)) for split in image_set.splits}
     return replace(image_set, splits=splits, whole=replace(whole, images=every), condition=condition)
+
+
+def _factor_condition(whole: FactorImages, columns: Iterable[int]) -> Condition:
+    factors, variables = whole.factors, []
+    for column in columns:
+        labels = factors.values[column] if factors.values else tuple(map(str, range(factors.sizes[column])))
+        variables.append(Variable(factors.names[column], labels))
+    return Condition("factors", tuple(variables))
 
 
 def _index(image_set: ImageSet, split: str) -> Tensor:
@@ -103,7 +167,8 @@ def _index(image_set: ImageSet, split: str) -> Tensor:
 def _require(image_set: ImageSet, what: str, known: Mapping[str, np.ndarray]) -> None:
     if lacking := [split for split in image_set.splits if split not in known]:
         where = "" if len(lacking) == len(image_set.splits) else f" in its split {', '.join(lacking)}"
-        raise DataError(f"{image_set.name} has no {what}{where}, so no model can be given them. {_has(image_set)}")
+        why = f" ({image_set.unlabelled})" if what == "labels" and image_set.unlabelled else ""
+        raise DataError(f"{image_set.name} has no {what}{where}{why}, so no model can be given them. {_has(image_set)}")
 
 
 def _has(image_set: ImageSet) -> str:

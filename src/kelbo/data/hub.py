@@ -41,7 +41,8 @@ def hub(
     held_out: float = 0.1,
     split_seed: int = 0,
 ) -> ImageSet:
-    """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels if one column of it holds classes.
+    """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels if one column of it holds classes, and bool columns
+    as attributes.
 
     dataset: a name on the hub ("ylecun/mnist"), or as a Path a parquet file or a folder of parquet files or pictures.
     Its splits that are named as such (train, validation or val, test, …) are the splits; the note names others, which
@@ -71,15 +72,30 @@ def hub(
         decoded = decode(pictures, plan, unreadable=unreadable)
     require_two(decoded, str(dataset))
     labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
-    labels = {split: values[decoded[split].kept(len(values))] for split, values in labels.items()}
+    attributes = _attributes(found)
+    labels, attributes = (
+        {split: values[decoded[split].kept(len(values))] for split, values in known.items()}
+        for known in (labels, attributes)
+    )
     names, reasons, rows = paths_kept(pictures, decoded), refused(decoded), sum(map(len, pictures.values()))
     used = f"{rows - len(reasons):,} of {rows:,} rows used" + (
         f", splits not read: {', '.join(not_read)}" if not_read else ""
     )
     note = f"{dataset}{f' {config}' if config else ''}, column {column!r}, {used}{note_of(reasons)}, {plan.note}"
     images = {split: part.images for split, part in decoded.items()}
+    first = next(iter(found.values()))
     whole = ImageSet(
-        Path(dataset).name, images, note, labels, names=names, left_out=reasons, used=used, sources=sources
+        Path(dataset).name,
+        images,
+        note,
+        labels,
+        attributes,
+        attribute_names=tuple(_bool_columns(first)) if attributes else (),
+        class_names=tuple(first.features[classes].names) if classes else (),
+        names=names,
+        left_out=reasons,
+        used=used,
+        sources=sources,
     )
     return divided(whole, held_out, split_seed)
 
@@ -178,6 +194,19 @@ def _class_column(part: Dataset) -> str | None:
     datasets = _library()
     columns = [column for column, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)]
     return columns[0] if len(columns) == 1 else None
+
+
+def _bool_columns(part: Dataset) -> list[str]:
+    return [name for name, feature in part.features.items() if getattr(feature, "dtype", None) == "bool"]
+
+
+def _attributes(found: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
+    """The columns of bools of each split, int8 (N, A); {} if there are none, or some value is missing."""
+    columns = _bool_columns(next(iter(found.values())))
+    values = {split: [part[column][:] for column in columns] for split, part in found.items()}
+    if not columns or any(None in column for some in values.values() for column in some):
+        return {}
+    return {split: np.array(some, np.int8).T for split, some in values.items()}
 
 
 def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> list[EncodedPicture]:

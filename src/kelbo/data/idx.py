@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,18 @@ from kelbo.errors import DataCorrupt
 CLASSES = 10
 PREFIXES = {"train": "train", "test": "t10k"}
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 UNSIGNED_BYTE = 0x08
 CHUNK = 2**24
 
@@ -38,7 +51,8 @@ def mnist(root: Path | str, pad: int | None = None) -> ImageSet:
 
 def fashion_mnist(root: Path | str, pad: int | None = None) -> ImageSet:
     """Fashion-MNIST as `mnist` returns MNIST; its files are looked for in fashion-mnist/, FashionMNIST/raw/ or root."""
-    return _image_set("fashion-mnist", "Fashion-MNIST", Path(root), ("fashion-mnist", "FashionMNIST/raw", "."), pad)
+    found = _image_set("fashion-mnist", "Fashion-MNIST", Path(root), ("fashion-mnist", "FashionMNIST/raw", "."), pad)
+    return replace(found, class_names=FASHION)
 
 
 def _image_set(name: str, title: str, root: Path, places: tuple[str, ...], pad: int | None) -> ImageSet:

@@ -25,14 +25,15 @@ from kelbo.units import counted, noun_of
 class ImageSet:
     """A data set: its splits by name ("train", "test", …), and what is known of each image.
 
-    labels holds, per split, int64 classes (N,) if the set has them, which class_names names; condition says what a model is
-    given of them (see `kelbo.data.conditions`). attributes holds, per split, int8 0 or 1 (N, A), whose A columns are named by
-    attribute_names. whole, for a set with factors, is every image in the order of their indices; the splits are subsets of it
-    and share its pixels. sources says where each split comes from: a folder, a file, a draw. names holds, per split, each
-    image's path within the set ("cats/1.png"), for sets of encoded pictures. columns describes the columns of a table, and
-    index names, per split, its rows (N,). used says how many of its files were used and left out, and left_out names each
-    picture that was skipped and why. note is one line on where the pixels come from and how the splits were made; reports print
-    it.
+    labels holds, per split, int64 classes (N,) if the set has them, which class_names names; unlabelled says why it has none,
+    if that needs saying. attributes holds, per split, int8 0 or 1 (N, A), whose A columns are named by attribute_names.
+    condition says what a model is given of these (see `kelbo.data.conditions`), and untested which values of it training images
+    have and test images do not. whole, for a set with factors, is every image
+    in the order of their indices; the splits are subsets of it and share its pixels. sources says where each split comes from:
+    a folder, a file, a draw. names holds, per split, each image's path within the set ("cats/1.png"), for sets of encoded
+    pictures. columns describes the columns of a table, and index names, per split, its rows (N,). used says how many of its
+    files were used and left out, and left_out names each picture that was skipped and why. note is one line on where the pixels
+    come from and how the splits were made; reports print it.
     """
 
     name: str
@@ -42,7 +43,9 @@ class ImageSet:
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     attribute_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    unlabelled: str = ""
     condition: Condition | None = None
+    untested: tuple[str, ...] = ()
     whole: FactorImages | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -117,8 +120,9 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
     def taken(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {split: known["all"][part.index.numpy()] for split, part in parts.items()} if known else {}
 
-    note, labels, names = f"{whole.note}, {sources['test']}", taken(whole.labels), taken(whole.names)
-    return replace(whole, splits=parts, note=note, labels=labels, names=names, sources=sources)
+    note = f"{whole.note}, {sources['test']}"
+    known = {name: taken(getattr(whole, name)) for name in ("labels", "attributes", "names")}
+    return replace(whole, splits=parts, note=note, sources=sources, **known)
 
 
 def describe_splits(image_set: ImageSet) -> str:

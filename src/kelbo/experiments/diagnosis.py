@@ -92,17 +92,19 @@ def fit(ratio: float) -> Literal["narrow", "fits", "wide"]:
 # ── before the first step ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cautions(recipe: Recipe, shape: tuple[int, ...]) -> list[Finding]:
-    """What to know about a recipe before it is trained on images of this shape."""
+def cautions(recipe: Recipe, shape: tuple[int, ...], untested: Sequence[str] = ()) -> list[Finding]:
+    """What to know about a recipe before it is trained on images of this shape. untested: conditions without a test image."""
+    found = [finding("untested", "warning", conditions=list(untested))] if untested else []
     if recipe.model.kind == "autoencoder" or not isinstance(recipe.likelihood, s.AveragedSquaredErrorSpec):
-        return []
+        return found
     batch, dims, objective = recipe.training.batch_size, math.prod(shape), recipe.objective
     weight = (
         None if isinstance(objective, s.CapacitySpec) else objective.beta if isinstance(objective, s.BetaSpec) else 1.0
     )
     beta = None if weight is None else weight * batch * dims / 2
     heavy = beta is not None and beta > HEAVY_BETA
-    return [finding("averaged-squared-error", "warning", batch=batch, dims=dims, beta=beta, collapse_expected=heavy)]
+    heavier = {"batch": batch, "dims": dims, "beta": beta, "collapse_expected": heavy}
+    return [*found, finding("averaged-squared-error", "warning", **heavier)]
 
 
 # ── while it trains ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from kelbo.units import counted
@@ -31,6 +31,11 @@ def finding(code: str, severity: Severity, **fields: Any) -> Finding:
 
 def _at(step: int | None) -> str:
     return "The" if step is None else f"At step {step} the"
+
+
+def _untested(conditions: Sequence[str]) -> str:
+    named = ", ".join(conditions[:5]) + (f" and {len(conditions) - 5} more" if len(conditions) > 5 else "")
+    return f"No test image is under {named}: what the model makes of that is learned and never measured."
 
 
 # ── latents ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,6 +221,7 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "sigma-wide": _sigma_wide,
     "sigma-fits": _sigma_fits,
     "averaged-squared-error": _averaged,
+    "untested": _untested,
     "pixels-miscalibrated": _pixels_miscalibrated,
     "pixels-calibrated": _pixels_calibrated,
     "data-dark": _data_dark,

@@ -162,7 +162,7 @@ def _some(images: Images, count: int, fabric: Fabric) -> Batch:
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
     model = state.network
-    found = cautions(recipe, data.shape)
+    found = cautions(recipe, data.shape, data.untested)
     watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found)
     saving(run, "What the run warns of", watch.begin)
     return watch

@@ -105,6 +105,12 @@ class ArraysSpec(DrawnSpec):
     """which array is the validation split, if names do not show it"""
     test_key: str | None = None
     """which array is the test split, if names do not show it; of a single array, test images are drawn"""
+    labels_key: str | None = None
+    """which array holds the training images' classes, if names do not show it (y_train beside x_train)"""
+    validation_labels_key: str | None = None
+    """which array holds the validation images' classes, likewise"""
+    test_labels_key: str | None = None
+    """which array holds the test images' classes, likewise"""
     layout: Literal["auto", "NHW", "HWN", "NHWC", "NCHW", "HWCN", "CHWN"] = "auto"
     """the order of its axes: number, height, width, channels; auto refuses a shape that can be read in several ways"""
     levels: int | None = Field(default=None, ge=2, le=256)
@@ -155,6 +161,9 @@ class PicturesSpec(FittedSpec):
     """a folder of pictures, searched through, or a .zip of them"""
     splits: Literal["auto", "named", "ignore"] = "auto"
     """auto takes folders named train, val, test and the like; named leaves out what lies in none; ignore draws test images"""
+    attributes_file: Path | None = None
+    """a .csv or .parquet with a row a picture: its file's name, then attributes of 0 and 1, or one column of classes; by
+    default the folders around pictures are their classes"""
 
 
 class HubSpec(FittedSpec):
@@ -232,9 +241,18 @@ def split_seed_of(data: DataSpec, seed: int) -> int:
     return seed if asked == "seed" else asked
 
 
+LATER_OF_DATA = ("labels_key", "validation_labels_key", "test_labels_key")
+"""settings that fingerprints leave out at their defaults, since there were runs before there were these"""
+
+
+PLACES = {"root", "attributes_file"}
+"""settings that say where files lie"""
+
+
 def outside_fingerprint(data: DataSpec) -> set[str]:
     """Settings that a fingerprint leaves out: the files' place, and a draw by the recipe's own seed, once the rule."""
-    return {"root"} | ({"split_seed"} if getattr(data, "split_seed", None) == "seed" else set())
+    seeded = {"split_seed"} if getattr(data, "split_seed", None) == "seed" else set()
+    return PLACES | seeded | {name for name in LATER_OF_DATA if getattr(data, name, None) is None}
 
 
 # what `kelbo data list` shows of each kind: its images, and their source
@@ -257,4 +275,19 @@ SETS: dict[str, tuple[str, str]] = {
     "table": ("yours", "rows of numbers in a .csv, .tsv, .parquet, .npy or .npz file: data.root"),
     "folder": ("yours", "pictures in a folder or zip (PNG, JPEG, TIFF, …): data.root"),
     "hub": ("yours, or of the Hugging Face hub", "data.dataset names it, or data.root its folder; needs the extra hub"),
+}
+
+# what a model can be given of each kind (`model.given`), as `kelbo data list` shows it
+GIVEN: dict[str, str] = {
+    **dict.fromkeys(("digits", "mnist", "svhn"), "labels (10 digits)"),
+    "fashion-mnist": "labels (10 clothes)",
+    "cifar10": "labels (10 things)",
+    "cifar100": "labels (100 things)",
+    "celeba": "attributes (40)",
+    **dict.fromkeys(("dsprites", "shapes2d"), "factors (5)"),
+    **dict.fromkeys(("3dshapes", "shapes3d"), "factors (6)"),
+    **dict.fromkeys(("mpi3d", "arm"), "factors (7)"),
+    "array": "labels (a key)",
+    "folder": "labels (folders), or a table's",
+    "hub": "labels, attributes (columns)",
 }

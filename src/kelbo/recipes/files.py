@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from kelbo.errors import RecipeError
-from kelbo.recipes.data_specs import DrawnSpec
+from kelbo.recipes.data_specs import PLACES, DrawnSpec
 from kelbo.recipes.schema import Recipe, StartSpec
 
 Table = dict[str, Any]
@@ -87,7 +87,7 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 def differences(before: Recipe, after: Recipe) -> list[str]:
     """What differs between two recipes except for where data and other runs are, as "path: old → new"."""
-    elsewhere: dict[str, Any] = {"data": {"root"}, "runs": {"__all__": {"path"}}}
+    elsewhere: dict[str, Any] = {"data": PLACES, "runs": {"__all__": {"path"}}}
     if before.start and after.start and before.start.weights == after.start.weights:
         elsewhere["start"] = {"path"}
     tables = (r.model_dump(mode="json", exclude=elsewhere) for r in (before, after))
