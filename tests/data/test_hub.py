@@ -67,6 +67,26 @@ def test_pictures_are_brought_to_size_as_those_of_a_folder_are(parquet):
     np.testing.assert_array_equal(every(image_set.train)[0, ..., 0], np.asarray(source))
 
 
+def test_classes_have_their_names_and_columns_of_bools_are_attributes(datasets, tmp_path):
+    features = {
+        "image": datasets.Image(),
+        "label": datasets.ClassLabel(names=["cat", "dog"]),
+        "fat": datasets.Value("bool"),
+    }
+    rows = {
+        "image": [{"bytes": png(pixels), "path": None} for pixels in PIXELS],
+        "label": [0] * len(PIXELS),
+        "fat": [i % 2 == 0 for i in range(len(PIXELS))],
+    }
+    path = tmp_path / "pets.parquet"
+    datasets.Dataset.from_dict(rows, features=datasets.Features(features)).to_parquet(str(path))
+    found = hub(path, None)
+    assert found.class_names == ("cat", "dog")
+    assert found.attribute_names == ("fat",)
+    for split, images in found.splits.items():
+        assert found.attributes[split][:, 0].tolist() == [int(i % 2 == 0) for i in images.index.tolist()]
+
+
 def test_a_single_parquet_file_is_split_by_a_seeded_draw(datasets, tmp_path):
     file = tmp_path / "pets.parquet"
     table(datasets).to_parquet(file)
