@@ -74,7 +74,7 @@ def test_classes_have_their_names_and_columns_of_bools_are_attributes(datasets, 
         "fat": datasets.Value("bool"),
     }
     rows = {
-        "image": [{"bytes": png(pixels), "path": None} for pixels in PIXELS],
+        "image": [png(pixels) for pixels in PIXELS],
         "label": [0] * len(PIXELS),
         "fat": [i % 2 == 0 for i in range(len(PIXELS))],
     }
