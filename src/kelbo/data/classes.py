@@ -48,6 +48,7 @@ def of_folders(paths: Mapping[str, np.ndarray]) -> Classes:
     if outside:
         return Classes({}, why_none=f"{len(outside):,} of its pictures lie in no class's folder, {outside[0]} first")
     found = of_values(classes)
-    if len(found.names) < 2:
-        return Classes({}, why_none=f"all its pictures lie in folders named {found.names[0]}, which is one class")
-    return found
+    first, *others = found.names
+    return (
+        found if others else Classes({}, why_none=f"all its pictures lie in folders named {first}, which is one class")
+    )

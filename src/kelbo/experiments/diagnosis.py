@@ -92,9 +92,9 @@ def fit(ratio: float) -> Literal["narrow", "fits", "wide"]:
 # ── before the first step ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cautions(recipe: Recipe, shape: tuple[int, ...], untested: Sequence[str] = ()) -> list[Finding]:
+def cautions(recipe: Recipe, shape: tuple[int, ...], untested: str = "") -> list[Finding]:
     """What to know about a recipe before it is trained on images of this shape. untested: conditions without a test image."""
-    found = [finding("untested", "warning", conditions=list(untested))] if untested else []
+    found = [finding("untested", "warning", conditions=untested)] if untested else []
     if recipe.model.kind == "autoencoder" or not isinstance(recipe.likelihood, s.AveragedSquaredErrorSpec):
         return found
     batch, dims, objective = recipe.training.batch_size, math.prod(shape), recipe.objective

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from kelbo.units import counted
@@ -33,9 +33,8 @@ def _at(step: int | None) -> str:
     return "The" if step is None else f"At step {step} the"
 
 
-def _untested(conditions: Sequence[str]) -> str:
-    named = ", ".join(conditions[:5]) + (f" and {len(conditions) - 5} more" if len(conditions) > 5 else "")
-    return f"No test image is under {named}: what the model makes of that is learned and never measured."
+def _untested(conditions: str) -> str:
+    return f"No test image is under {conditions}: what the model makes of that is learned and never measured."
 
 
 # ── latents ───────────────────────────────────────────────────────────────────────────────────────────────────────────

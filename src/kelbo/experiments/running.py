@@ -12,6 +12,7 @@ from typing import Any
 
 from kelbo.bound import Batch
 from kelbo.data.batches import Batches, batch_at
+from kelbo.data.conditions import shortened
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
@@ -162,7 +163,7 @@ def _some(images: Images, count: int, fabric: Fabric) -> Batch:
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
     model = state.network
-    found = cautions(recipe, data.shape, data.untested)
+    found = cautions(recipe, data.shape, shortened(data.untested, 5))
     watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found)
     saving(run, "What the run warns of", watch.begin)
     return watch
