@@ -136,7 +136,7 @@ SURFACE = {
         "traverse",
     ],
     "kelbo.recipes": ["NAMED", "Recipe", "change", "differences", "dump", "find", "load", "parse"],
-    "kelbo.experiments": ["Experiment", "evaluate_run", "open_run", "train"],
+    "kelbo.experiments": ["Experiment", "evaluate_run", "open_run", "read_pictures", "train"],
 }
 
 

@@ -30,6 +30,7 @@ Remedy = Literal[
     "data_root",
     "dequantize",
     "features",
+    "given",
     "gpus",
     "how",
     "on",

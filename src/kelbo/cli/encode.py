@@ -7,34 +7,48 @@ from typing import Annotated
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, RunPath
+from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, PictureFiles, RunPath
+from kelbo.cli.own_files import read_files, require_files
 
 
 def encode(
     run: RunPath,
     out: Annotated[Path, typer.Option(help="File to write: .npz, or .parquet with the extra `parquet`.")],
+    pictures: PictureFiles = None,
     split: Annotated[
-        str, typer.Option(help="Which split: test, train, …; all: every image of a set with factors, and its factors.")
-    ] = "test",
+        str | None,
+        typer.Option(
+            help="Which split: test (by default), train, …; all: every image of a set with factors, and its factors."
+        ),
+    ] = None,
+    given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Write the posterior's means and standard deviations for every image of a split, in order, with its file and class."""
+    """Write the posterior's means and standard deviations for every image of a split, or for pictures, with file and class."""
     from kelbo import evaluation
     from kelbo.cli.code_files import require_writable, write_codes
+    from kelbo.errors import RecipeError
     from kelbo.experiments import open_run
     from kelbo.experiments.scoring import factor_codes
     from kelbo.recipes.sets import split_of
     from kelbo.units import counted
 
     require_writable(out)
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
+    if pictures and split:
+        raise RecipeError(f"Name pictures or a split, not both; got {pictures[0]} and --split {split}.")
+    require_files(given, bool(pictures))
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=not pictures)
     labels = factors = paths = None
-    if split == "all":
+    if pictures:
+        read = read_files(experiment, pictures, given)
+        (means, scales), paths = evaluation.encode(experiment.model, read.images), read.names
+    elif split == "all":
         codes, whole = factor_codes(experiment), experiment.data.whole
         means, scales, factors = codes.means, codes.scales, whole.factors if whole else None
     else:
+        split = split or "test"
         means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
         labels, paths = experiment.data.labels.get(split), experiment.data.names.get(split)
     write_codes(out, means, scales, labels=labels, factors=factors, paths=paths)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, PictureFiles, RunPath, Seed
+from kelbo.cli.own_files import read_files
 from kelbo.cli.places import require_picture, save_pictures
+
+if TYPE_CHECKING:
+    from kelbo.bound import Batch
+    from kelbo.experiments import Experiment
+
+MOST = 64
+"""pictures of the user's that are shown unless another number is asked for"""
 
 
 def reconstruct(
     run: RunPath,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 10,
-    split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
+    pictures: PictureFiles = None,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, help="How many images. By default 10, or all pictures up to 64."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Which split: test (by default), train, …")] = None,
     given: Given = None,
     noise: Noise = False,
     seed: Seed = 0,
@@ -22,20 +35,37 @@ def reconstruct(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Encode and decode images: originals above, reconstructions below; under another condition in a third row."""
+    """Encode and decode images: originals above, reconstructions below; under another condition in a third row.
+
+    Of picture files, --given says what they show.
+    """
     import numpy as np
 
     from kelbo import evaluation
+    from kelbo.errors import RecipeError
     from kelbo.experiments import open_run
     from kelbo.experiments.conditional import conditional
 
     require_picture(out)
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
-    shown = experiment.pictured(count, split)
+    if pictures and split:
+        raise RecipeError(f"Name pictures or a split, not both; got {pictures[0]} and --split {split}.")
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=not pictures)
+    if pictures:
+        shown, given = _of_files(experiment, pictures, count or MOST, given), None
+    else:
+        shown = experiment.pictured(count or 10, split or "test")
     rows = [evaluation.reconstruct(experiment.model, shown, noise=noise, seed=seed)]
     if given is not None:
         of = conditional(experiment, given)
         under = of.changed(shown, of.chosen(given))
         rows.append(evaluation.reconstruct(experiment.model, shown, under=under, noise=noise, seed=seed))
-    path = out or experiment.run.picture(experiment.step, "reconstruct")
+    path = out or experiment.run.picture(experiment.step, "reconstruct-own" if pictures else "reconstruct")
     save_pictures(path, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))
+
+
+def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: str | None) -> Batch:
+    """Pictures as a batch; of many, some that are spread evenly."""
+    images = read_files(experiment, pictures, given).images
+    if len(images) > most:
+        typer.echo(f"{most} of {len(images):,} pictures are shown (--count)")
+    return experiment.batch_of(images, images.spread_index(most))

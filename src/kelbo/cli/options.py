@@ -26,6 +26,18 @@ Given = Annotated[
         "named stays the image's own; for samples it is that of a test image.",
     ),
 ]
+PictureFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PICTURE]...", help="Picture files, or folders and zips of them, in place of the run's images."
+    ),
+]
+GivenOfFiles = Annotated[
+    str | None,
+    typer.Option(
+        "--given", metavar="VALUES", help="Of a conditional model: what picture files show (3; Smiling=1,Male=0)."
+    ),
+]
 Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
 SetSettings = Annotated[
     list[str] | None,

@@ -11,6 +11,7 @@ OPTIONS: dict[Remedy, str] = {
     "data_root": "--data-root PATH",
     "dequantize": "--dequantize",
     "features": "--features NAME",
+    "given": "--given VALUES",
     "gpus": "--gpus-per-lane N",
     "how": "--how queue",
     "on": "--on ray",

@@ -72,7 +72,8 @@ def celeba(
     names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
     with _listing(folder) as listing, decoding_strictly():
         pictures, others = _listed(listing, partition, folder)
-        plan = Preprocessing(pillow_size(size), _box([*pictures.values()], crop), resize, "rgb", depth)
+        frame = _frame([*pictures.values()], crop)
+        plan = Preprocessing(pillow_size(size), box_of(frame, crop), resize, "rgb", depth)
         parts = {split: [name for name, part in partition.items() if part == i] for i, split in enumerate(SPLITS)}
         parts = {split: listed for split, listed in parts.items() if listed}
         found = {split: [pictures[name] for name in listed] for split, listed in parts.items()}
@@ -91,6 +92,7 @@ def celeba(
         names=kept,
         left_out=reasons,
         used=counts,
+        frame=frame,
         sources={split: f"partition {SPLITS.index(split)}" for split in parts},
     )
 
@@ -201,16 +203,20 @@ def _listed(
     return {name: found[name] for name in partition}, others
 
 
-def _box(pictures: Sequence[EncodedPicture], crop: int | Box) -> Box:
-    """The crop as a box, for pictures of the same size as the first."""
-    if isinstance(crop, tuple):
-        return crop
+def _frame(pictures: Sequence[EncodedPicture], crop: int | Box) -> Size:
+    """The pictures' size, which is that of the first. DataCorrupt if a square to crop is larger."""
     first, image = first_readable(pictures, "rgb", "scale")
-    width, height = image.size
-    if crop > min(width, height):
+    if not isinstance(crop, tuple) and crop > min(image.size):
         raise DataCorrupt(
             f"{first.name} is {by(image.size)} pixels, too small for the crop {crop}, which is meant for the official "
-            f"{by(OFFICIAL)}. Name a smaller crop: {round(148 * width / OFFICIAL[0])} keeps the same part of the face."
+            f"{by(OFFICIAL)}. Name a smaller crop: {round(148 * image.width / OFFICIAL[0])} keeps the same part of the face."
         )
-    left, top = (width - crop) // 2, round((height - crop) * 4 / 7)
+    return image.size
+
+
+def box_of(frame: Size, crop: int | Box) -> Box:
+    """The crop as a box in pictures of this size."""
+    if isinstance(crop, tuple):
+        return crop
+    left, top = (frame[0] - crop) // 2, round((frame[1] - crop) * 4 / 7)
     return left, top, left + crop, top + crop

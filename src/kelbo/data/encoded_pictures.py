@@ -91,6 +91,8 @@ def from_file(file: Path, path: str) -> EncodedPicture:
 
 
 def _unread(file: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and not file.is_symlink():
+        return f"There is no file {file}."
     why = f"a link to {file.readlink()}, which does not exist" if file.is_symlink() and not file.exists() else error
     return f"{file} cannot be read as a picture ({why}). Remove or replace it."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,15 +69,14 @@ def folder(
     root = Path(path)
     check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
-    is_zip = root.suffix.lower() == ".zip" and not root.is_dir()
-    with _zip(root) if is_zip else _folder(root) as listing, decoding_strictly():
+    with listing_of(root) as listing, decoding_strictly():
         division = divide(
             [picture.path for picture in listing.pictures], str(root), folders=listing.folders, splits=splits
         )
         parts = {split: [listing.pictures[place] for place in places] for split, places in division.parts.items()}
         plan = plan_for(next(iter(parts.values())), size, crop, resize, mode, depth)
         decoded = decode(parts, plan, unreadable=unreadable, cache=cache)
-    name = root.resolve().stem if is_zip else root.resolve().name
+    name = root.resolve().stem if is_zip(root) else root.resolve().name
     names, reasons = paths_kept(parts, decoded), refused(decoded)
     require_two(decoded, str(root))
     left_out = Counter(listing.left_out) + Counter({"in no split": division.left_out, "refused": len(reasons)})
@@ -93,6 +92,15 @@ def _with_classes(found: ImageSet, root: Path, attributes_file: Path | None) -> 
     classes = of_folders(found.names)
     found = replace(found, labels=classes.labels, class_names=classes.names, unlabelled=classes.why_none)
     return found if attributes_file is None else described(found, root, attributes_file)
+
+
+def is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and not path.is_dir()
+
+
+def listing_of(root: Path) -> AbstractContextManager[Listing]:
+    """The pictures of a folder or a zip, which can be read inside the block. Raises DataMissing if there are none."""
+    return _zip(root) if is_zip(root) else _folder(root)
 
 
 @contextmanager

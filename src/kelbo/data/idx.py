@@ -62,7 +62,7 @@ def _image_set(name: str, title: str, root: Path, places: tuple[str, ...], pad: 
     for split, prefix in PREFIXES.items():
         pixels, classes = _pair(files[f"{prefix}-{IMAGES}"], files[f"{prefix}-{LABELS}"])
         if pad is not None and pixels.shape[1:] != (pad, pad):
-            pixels, padded = _padded(pixels, pad), f", padded with zeros to {pad}×{pad}"
+            pixels, padded = pad_with_zeros(pixels, pad), f", padded with zeros to {pad}×{pad}"
         splits[split] = ArrayImages(pixels[:, None])
         labels[split], sources[split] = classes, str(files[f"{prefix}-{IMAGES}"])
     note = f"{title}'s official IDX files and splits{padded}"
@@ -91,7 +91,7 @@ def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
     return pixels, classes.astype(np.int64)
 
 
-def _padded(pixels: np.ndarray, side: int) -> np.ndarray:
+def pad_with_zeros(pixels: np.ndarray, side: int) -> np.ndarray:
     """(N, H, W) to (N, side, side); an odd remainder is added below and to the right."""
     rests = [side - have for have in pixels.shape[1:]]
     if min(rests) < 0:

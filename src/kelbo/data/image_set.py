@@ -28,12 +28,12 @@ class ImageSet:
     labels holds, per split, int64 classes (N,) if the set has them, which class_names names; unlabelled says why it has none,
     if that needs saying. attributes holds, per split, int8 0 or 1 (N, A), whose A columns are named by attribute_names.
     condition says what a model is given of these (see `kelbo.data.conditions`), and untested which values of it training images
-    have and test images do not. whole, for a set with factors, is every image
-    in the order of their indices; the splits are subsets of it and share its pixels. sources says where each split comes from:
-    a folder, a file, a draw. names holds, per split, each image's path within the set ("cats/1.png"), for sets of encoded
-    pictures. columns describes the columns of a table, and index names, per split, its rows (N,). used says how many of its
-    files were used and left out, and left_out names each picture that was skipped and why. note is one line on where the pixels
-    come from and how the splits were made; reports print it.
+    have and test images do not. whole, for a set with factors, is every image in the order of their indices; the splits are
+    subsets of it and share its pixels. sources says where each split comes from: a folder, a file, a draw. names holds, per
+    split, each image's path within the set ("cats/1.png"), for sets of encoded pictures. columns describes the columns of a
+    table, and index names, per split, its rows (N,). frame is the width and height that all encoded pictures have before they
+    are cropped, if that is one size. used says how many of its files were used and left out, and left_out names each picture
+    that was skipped and why. note is one line on where the pixels come from and how the splits were made; reports print it.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ImageSet:
     names: Mapping[str, np.ndarray] = field(default_factory=dict)
     columns: Columns | None = None
     index: Mapping[str, np.ndarray] = field(default_factory=dict)
+    frame: tuple[int, int] | None = None
     left_out: tuple[str, ...] = ()
     used: str = ""
 

@@ -52,12 +52,17 @@ def decoding_strictly() -> Iterator[None]:
 
 def planned(picture: EncodedPicture, plan: Preprocessing) -> Image.Image:
     """The picture, decoded, cropped and resized. Raises Refused if it cannot be read or does not fit the plan."""
-    image = cropped(opened(picture, plan.mode, plan.depth), picture.name, plan.crop, plan.size)
+    return fitted(opened(picture, plan.mode, plan.depth), picture.name, plan)
+
+
+def fitted(image: Image.Image, name: str, plan: Preprocessing) -> Image.Image:
+    """The image cropped and resized. Raises Refused if it does not fit the plan."""
+    image = cropped(image, name, plan.crop, plan.size)
     if image.size == plan.size:
         return image
     if plan.resize is None:
         raise Refused(
-            f"{picture.name} is {by(image.size)} pixels; {by(plan.size)} are expected (width × height). Name a size and a "
+            f"{name} is {by(image.size)} pixels; {by(plan.size)} are expected (width × height). Name a size and a "
             "resize filter."
         )
     return image.resize(plan.size, FILTERS[plan.resize])

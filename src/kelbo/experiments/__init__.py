@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kelbo.experiments.experiment import Experiment, open_run
     from kelbo.experiments.measure import evaluate_run
+    from kelbo.experiments.own_pictures import read_pictures
     from kelbo.experiments.training_run import train
 
-__all__ = ["Experiment", "evaluate_run", "open_run", "train"]
+__all__ = ["Experiment", "evaluate_run", "open_run", "read_pictures", "train"]
 
-_HOMES = {"Experiment": "experiment", "open_run": "experiment", "evaluate_run": "measure", "train": "training_run"}
+_HOMES = {
+    "Experiment": "experiment",
+    "open_run": "experiment",
+    "evaluate_run": "measure",
+    "read_pictures": "own_pictures",
+    "train": "training_run",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from kelbo.bound import Batch, Bound
 from kelbo.data.batches import batch_at, given_at
 from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric, find_device
 from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
@@ -129,7 +130,12 @@ class Experiment:
     def pictured(self, count: int, split: str = "test") -> Batch:
         """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
         images = split_of(self.data, split)
-        return batch_at(images, images.spread_index(count).to(images.device), self.device).as_intensities(images.levels)
+        return self.batch_of(images, images.spread_index(count))
+
+    def batch_of(self, images: Images, index: Tensor | None = None) -> Batch:
+        """Images, all of them or those at `index`, as intensities on the model's device, with what is given of them."""
+        index = torch.arange(len(images)) if index is None else index
+        return batch_at(images, index.to(images.device), self.device).as_intensities(images.levels)
 
     @property
     def condition(self) -> Condition | None:
@@ -152,18 +158,20 @@ class Experiment:
         images = split_of(self.data, "test")
         if index >= len(images):
             raise RecipeError(f"The test split has {len(images)} images, the last is {len(images) - 1}; got {index}.")
-        return batch_at(images, torch.tensor([index], device=images.device), self.device).as_intensities(images.levels)
+        return self.batch_of(images, torch.tensor([index]))
 
-    def latents_by_rate(self) -> list[int]:
-        """Latents from the most to the least used, by their mean rate over up to 1,024 test images; [] if codes are points.
+    def latents_by_rate(self, batch: Batch | None = None) -> list[int]:
+        """Latents from the most to the least used, by their mean rate over a batch; [] if codes are points.
 
-        If the prior gives no latent a rate of its own, it is by how far their posterior means move. ScoreError if the model
-        has no flat vector of latents.
+        If the prior gives no latent a rate of its own, it is by how far their posterior means move, or, of one image, are from
+        0. batch: by default up to 1,024 test images. ScoreError if the model has no flat vector of latents.
         """
         flat(self.model)
         with self.model.evaluating():
-            reading = self.model.read(self.pictured(1024), draw=False)
-        use = reading.latents[0].var(0) if reading.rates is None else reading.rates.mean(0)
+            reading = self.model.read(self.pictured(1024) if batch is None else batch, draw=False)
+        means = reading.latents[0]
+        moves = means.var(0) if len(means) > 1 else means[0].abs()
+        use = moves if reading.rates is None else reading.rates.mean(0)
         return use.argsort(descending=True).tolist() if self.model.has_rate else []
 
 

@@ -206,6 +206,7 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping
             "note": data.note,
             "shape": list(data.shape),
             "levels": data.levels,
+            **({"frame": list(data.frame)} if data.frame else {}),
             **({"given": {name: list(shape) for name, shape in data.given.items()}} if data.given else {}),
             **({"condition": data.condition.as_json()} if data.condition else {}),
             **({"columns": data.columns.as_json()} if data.columns else {}),

@@ -8,16 +8,18 @@ from typing import Any
 from kelbo.data.arm import arm
 from kelbo.data.arrays import arrays
 from kelbo.data.cache import cache_root
-from kelbo.data.celeba import celeba
+from kelbo.data.celeba import OFFICIAL, box_of, celeba
 from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
 from kelbo.data.dsprites import dsprites
+from kelbo.data.encoded_pictures import Preprocessing, Size
 from kelbo.data.factors import FactorImages
 from kelbo.data.folder import folder
 from kelbo.data.frey import frey
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
 from kelbo.data.image_set import ImageSet, drawn, hold_out
+from kelbo.data.likeness import Likeness
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
@@ -25,7 +27,7 @@ from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
 from kelbo.data.tables import table
-from kelbo.errors import RecipeError
+from kelbo.errors import DataError, RecipeError
 from kelbo.recipes import data_specs as d
 
 
@@ -62,6 +64,37 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             splits = hold_out(whole.images, spec.held_out, split_seed)
             sources = drawn(spec.held_out, split_seed)
             return ImageSet(spec.kind, splits, f"{note}; a seeded draw is held out", whole=whole, sources=sources)
+
+
+def likeness_of(spec: d.DataSpec, shape: tuple[int, ...], levels: int | None, frame: Size | None) -> Likeness:
+    """How any picture becomes an image like those of a data set that is not read, of which this is known.
+
+    shape, levels: of its images before `bits`. frame: see `ImageSet.frame`. DataError if its examples are no images, or have
+    other channels than grey or RGB.
+    """
+    if len(shape) != 3 or levels is None:
+        raise DataError(
+            f"The run was trained on examples of the shape {shape}, which are no images: it takes no pictures."
+        )
+    if shape[0] not in (1, 3):
+        raise DataError(f"The run's images have {shape[0]} channels; picture files give 1 (grey) or 3 (RGB).")
+    mode, size = ("grey" if shape[0] == 1 else "rgb"), (shape[2], shape[1])
+    match spec:
+        case d.PicturesSpec() | d.HubSpec():
+            resize = None if spec.size is None else spec.resize
+            return Likeness(Preprocessing(size, spec.crop, resize, spec.mode, spec.depth))
+        case d.CelebaSpec():
+            frame = frame or OFFICIAL
+            return Likeness(Preprocessing(size, box_of(frame, spec.crop), spec.resize, "rgb", spec.depth), frame)
+        case d.DigitsSpec():
+            return Likeness(Preprocessing((8, 8), "whole", "box", "grey"), (8, 8), levels, repeat=spec.size // 8)
+        case d.MnistSpec():
+            pad = None if spec.pad == 28 else spec.pad
+            return Likeness(Preprocessing((28, 28), "whole", "lanczos", "grey"), (28, 28), levels, pad=pad)
+        case d.SvhnSpec():
+            return Likeness(Preprocessing(size, "whole", "bilinear", "rgb"), (32, 32), levels)
+        case _:
+            return Likeness(Preprocessing(size, "whole", "lanczos", mode), size, levels)
 
 
 def _options(spec: d.ExamplesSpec, *without: str) -> dict[str, Any]:

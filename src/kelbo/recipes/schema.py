@@ -180,9 +180,9 @@ class Recipe(Spec):
     training: TrainingSpec
     runs: dict[RunName, RunSpec] = Field(default_factory=dict)
     """other runs whose models this one uses, by the name that its model has for each; their weights are not trained"""
+    seed: int = Field(default=0, ge=0)
     start: StartSpec | None = None
     """the run from whose weights this one begins, as far as they fit; null draws all of them"""
-    seed: int = Field(default=0, ge=0)
 
     @property
     def split_seed(self) -> int:
