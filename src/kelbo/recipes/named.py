@@ -36,6 +36,24 @@ def mnist_sigma() -> Recipe:
     )
 
 
+def mnist_conditional() -> Recipe:
+    """VAE on black-and-white MNIST that is told each digit's class, its rate held at 10 nats: four minutes on two cores.
+
+    At that rate the codes of each class lie near the prior, so that draws of it are digits of the class that is given.
+    """
+    return Recipe(
+        name="mnist-conditional",
+        data=d.MnistSpec(kind="mnist", bits=1),
+        model=s.VaeSpec(latents=16, network=s.HigginsSpec(width=400), given="labels"),
+        likelihood=s.BernoulliSpec(),
+        objective=s.CapacitySpec(gamma=4.0, capacity=10.0, steps=12_000),
+        schedule=s.CosineSpec(),
+        training=s.TrainingSpec(
+            steps=16_000, batch_size=128, log_every=100, checkpoint_every=2000, pictures_every=2000
+        ),
+    )
+
+
 def fashion_sigma() -> Recipe:
     """σ-VAE on Fashion-MNIST, as mnist-sigma."""
     recipe = mnist_sigma()
@@ -122,6 +140,7 @@ def folder_sigma() -> Recipe:
 NAMED: dict[str, Callable[[], Recipe]] = {
     "digits": digits,
     "mnist-sigma": mnist_sigma,
+    "mnist-conditional": mnist_conditional,
     "fashion-sigma": fashion_sigma,
     "svhn-sigma": svhn_sigma,
     "cifar10-sigma": cifar10_sigma,
