@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -152,3 +153,22 @@ def unrendered(monkeypatch):
 
     for name in ("as_png", "as_svg"):
         monkeypatch.setattr(page_pictures, name, lambda *_: b"")
+
+
+@pytest.fixture
+def kelbo(monkeypatch, capsys):
+    """The command line in the tests' own process; returns (exit code, standard output, standard error)."""
+
+    from kelbo.cli.main import main
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kelbo", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -16,6 +16,7 @@ The rows of a table are real numbers, each column in its own unit: they have no 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,19 @@ def counted(count: int, noun: str) -> str:
 def noun_of(event: Sequence[int]) -> str:
     """What an example of this shape is called: "row" of a vector (D,), "image" of all else."""
     return "row" if len(event) == 1 else "image"
+
+
+def of_rows(text: str) -> str:
+    """A sentence about images and their pixels as one about rows and their numbers. Not for names that a user gave."""
+    for image, row in (
+        ("[Aa]n image", "a row"),
+        ("images", "rows"),
+        ("image", "row"),
+        ("pixels", "numbers"),
+        ("pixel", "number"),
+    ):
+        text = re.sub(rf"\b{image}\b", row, text)
+    return text
 
 
 def intensities(levels: Tensor, count: int | None = 256) -> Tensor:

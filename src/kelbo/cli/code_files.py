@@ -26,14 +26,15 @@ def write_codes(
     labels: np.ndarray | None = None,
     factors: Factors | None = None,
     paths: np.ndarray | None = None,
+    index: np.ndarray | None = None,
 ) -> None:
     """Write codes (N, K) and the labels or factors of their images as .npz or .parquet, atomically.
 
     scales: standard deviations, if the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
-    order of their indices. paths: of the images' files within the set (N,), whose folders name classes. The .npz holds
-    `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths` and `classes`, those that exist; `kelbo score`
-    reads it. The table has columns mean_0 …, scale_0 …, `label`, one per factor, `path` and `class`. RecipeError for
-    another ending, or for .parquet without pyarrow.
+    order of their indices. paths: of the images' files within the set (N,), whose folders name classes. index: names of a
+    table's rows (N,). The .npz holds `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths`, `classes` and
+    `index`, those that exist; `kelbo score` reads it. The table has columns mean_0 …, scale_0 …, `label`, one per factor,
+    `path`, `class` and `index`. RecipeError for another ending, or for .parquet without pyarrow.
     """
     arrays = {"means": means}
     if scales is not None:
@@ -46,6 +47,8 @@ def write_codes(
         arrays["paths"] = np.asarray(paths, np.str_)
         classes = np.array([class_of(each) for each in arrays["paths"].tolist()], np.str_)
         arrays |= {"classes": classes} if classes.any() else {}
+    if index is not None:
+        arrays["index"] = index
     require_writable(path)
     buffer = io.BytesIO()
     if path.suffix == ".npz":
@@ -72,7 +75,8 @@ def _columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     columns |= {"label": arrays["labels"]} if "labels" in arrays else {}
     if "factors" in arrays:
         columns |= {str(name): column for name, column in zip(arrays["names"], arrays["factors"].T, strict=True)}
-    return columns | {name: arrays[key] for name, key in (("path", "paths"), ("class", "classes")) if key in arrays}
+    last = {"path": "paths", "class": "classes", "index": "index"}
+    return columns | {name: arrays[key] for name, key in last.items() if key in arrays}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

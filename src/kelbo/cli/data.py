@@ -52,6 +52,7 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
         "note": image_set.note,
         "shape": list(image_set.shape),
         "levels": image_set.levels,
+        **({"columns": image_set.columns.as_json()} if image_set.columns else {}),
         "splits": {
             split: {"images": len(images), "from": image_set.sources.get(split), "fingerprint": images.fingerprint()}
             for split, images in image_set.splits.items()
@@ -62,14 +63,18 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
-    from kelbo.units import counted
+    from kelbo.units import counted, noun_of
 
-    channels, height, width = image_set.shape
-    typer.echo(f"{image_set.name}: {channels} × {height} × {width}, {image_set.levels} levels; {image_set.note}")
+    noun, size = noun_of(image_set.shape), " × ".join(map(str, image_set.shape))
+    what = f"{size}, {image_set.levels} levels" if image_set.levels else f"rows of {size} real numbers"
+    typer.echo(f"{image_set.name}: {what}; {image_set.note}")
     for split, values in answer["splits"].items():
         source = f" ({values['from']})" if values["from"] else ""
-        typer.echo(f"  {split}: {counted(values['images'], 'image')}{source}, fingerprint {values['fingerprint']}")
+        typer.echo(f"  {split}: {counted(values['images'], noun)}{source}, fingerprint {values['fingerprint']}")
     _say_given(image_set)
+    if columns := image_set.columns:
+        for name, binary, mean, scale in zip(columns.names, columns.binary, columns.mean, columns.scale, strict=True):
+            typer.echo(f"  column {name}: {'binary' if binary else f'mean {mean:.4g}, standard deviation {scale:.4g}'}")
     for reason in image_set.left_out:
         typer.echo(f"  left out: {reason}")
 
@@ -118,12 +123,14 @@ def preview(
     out: Annotated[Path | None, typer.Option(help="PNG to write. By default NAME.png here.")] = None,
 ) -> None:
     """Write a grid of a set's images, spread evenly over a split."""
+    from kelbo.data.images import picture_shape
     from kelbo.recipes.sets import read, split_of
     from kelbo.runs import save_grid
     from kelbo.units import intensities
 
     require_picture(out)
     image_set = read(name, data_root, settings)
+    picture_shape(image_set.shape)  # rows are no pictures
     images = split_of(image_set, split).spread(count)
     path = out or Path(f"{name}.png")
     save_grid(path, intensities(images, image_set.levels).numpy(), columns=max(1, round(len(images) ** 0.5)))

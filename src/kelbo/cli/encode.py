@@ -26,21 +26,24 @@ def encode(
     device: Device = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Write the posterior's means and standard deviations for every image of a split, or for pictures, with file and class."""
+    """Write the posterior's means and standard deviations for every image of a split, or for pictures, with file and class.
+
+    Of a table: for every row, with its name.
+    """
     from kelbo import evaluation
     from kelbo.cli.code_files import require_writable, write_codes
     from kelbo.errors import RecipeError
     from kelbo.experiments import open_run
     from kelbo.experiments.scoring import factor_codes
     from kelbo.recipes.sets import split_of
-    from kelbo.units import counted
+    from kelbo.units import counted, noun_of
 
     require_writable(out)
     if pictures and split:
         raise RecipeError(f"Name pictures or a split, not both; got {pictures[0]} and --split {split}.")
     require_files(given, bool(pictures))
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=not pictures)
-    labels = factors = paths = None
+    labels = factors = paths = index = None
     if pictures:
         read = read_files(experiment, pictures, given)
         (means, scales), paths = evaluation.encode(experiment.model, read.images), read.names
@@ -51,5 +54,7 @@ def encode(
         split = split or "test"
         means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))
         labels, paths = experiment.data.labels.get(split), experiment.data.names.get(split)
-    write_codes(out, means, scales, labels=labels, factors=factors, paths=paths)
-    typer.echo(f"{out}: {counted(len(means), 'image')}, {counted(means.shape[1], 'latent')}")
+        index = experiment.data.index.get(split)
+    write_codes(out, means, scales, labels=labels, factors=factors, paths=paths, index=index)
+    noun = noun_of(experiment.model.event)
+    typer.echo(f"{out}: {counted(len(means), noun)}, {counted(means.shape[1], 'latent')}")

@@ -10,8 +10,11 @@ import typer
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, PictureFiles, RunPath, Seed
 from kelbo.cli.own_files import read_files
 from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kelbo.bound import Batch
     from kelbo.experiments import Experiment
 
@@ -37,7 +40,7 @@ def reconstruct(
 ) -> None:
     """Encode and decode images: originals above, reconstructions below; under another condition in a third row.
 
-    Of picture files, --given says what they show.
+    Of picture files, --given says what they show. Of a table, one CSV: each row's columns, then their reconstructions.
     """
     import numpy as np
 
@@ -59,8 +62,25 @@ def reconstruct(
         of = conditional(experiment, given)
         under = of.changed(shown, of.chosen(given))
         rows.append(evaluation.reconstruct(experiment.model, shown, under=under, noise=noise, seed=seed))
+    if names := column_names(experiment):
+        _save_rows(out, experiment, split or "test", [shown.x.cpu().numpy(), *rows], names)
+        return
     path = out or experiment.run.picture(experiment.step, "reconstruct-own" if pictures else "reconstruct")
     save_pictures(path, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))
+
+
+def _save_rows(
+    out: Path | None, experiment: Experiment, split: str, parts: list[np.ndarray], names: tuple[str, ...]
+) -> None:
+    """Rows (N, D) and what was made of them, side by side, with the rows' index."""
+    import numpy as np
+
+    from kelbo.recipes.sets import split_of
+
+    index = experiment.data.index[split][split_of(experiment.data, split).spread_index(len(parts[0])).numpy()]
+    ends = ("", "_reconstructed", "_given")[: len(parts)]
+    headers = [f"{name}{end}" for end in ends for name in names]
+    save_rows(out, experiment, "reconstruct", np.concatenate(parts, 1), {"index": index}, headers)
 
 
 def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: str | None) -> Batch:

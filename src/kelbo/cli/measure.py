@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, RunPath, Seed
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
 Codes = Annotated[int | None, typer.Option(min=100, help="Images of a set with factors to encode. By default all.")]
@@ -117,6 +120,7 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     from rich.table import Table
 
     from kelbo.runs.measurements import CLOSED
+    from kelbo.units import noun_of
 
     table = Table("", "mean", "± standard error", "unit", title=f"{run}, {split} split")
 
@@ -133,19 +137,33 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
         table.add_row("bits per dim", f"{record['bits_per_dim']:.4f}", "", "bits/dim")
     else:
         table.add_row("bits per dim", "none", "", record["bits_per_dim_reason"])
-    for name, value in record["reconstruction"].items():
-        if isinstance(value, dict):
+    for name in ("psnr", "ssim"):
+        if value := record["reconstruction"][name]:
             add(name.upper(), value)
     if latents := record["latents"]:
         active = latents["active_units"]
         table.add_row("active units", "–" if active is None else str(active), "", f"of {latents['dims']} latents")
     decoder = record["decoder"]
     images = record["settings"].get("sigma_images")
-    source = f"; from {images:,} training images" if images else ""
-    table.add_row(
-        "decoder's σ", f"{decoder['sigma']:.4f}", "", f"intensity; its error is {decoder['rmse']:.4f}{source}"
-    )
+    noun, size = noun_of(record["settings"]["shape"]), "intensity"
+    if record["settings"]["levels"] is None:
+        size = "standard deviations of the columns"
+    source = f"; from {images:,} training {noun}s" if images else ""
+    table.add_row("decoder's σ", f"{decoder['sigma']:.4f}", "", f"{size}; its error is {decoder['rmse']:.4f}{source}")
     if decoder["equivalent_beta"] is not None:
         beta = f"{decoder['equivalent_beta']:.3g}"
         table.add_row("equivalent β", beta, "", "weight of the rate beside ½ squared error")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if columns := record["reconstruction"].get("columns"):
+        console.print(_columns(columns))
+
+
+def _columns(columns: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table("column", "RMSE, its own unit", "variance explained", title="reconstructions of each column")
+    for name, found in columns.items():
+        explained = found["explained"]
+        table.add_row(name, f"{found['rmse']:.4g}", "–" if explained is None else f"{100 * explained:.1f} %")
+    return table

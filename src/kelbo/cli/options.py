@@ -17,7 +17,10 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 DataRoot = Annotated[
     Path | None, typer.Option(help="The data's official files, folder or array. By default $KELBO_DATA, ./data.")
 ]
-Picture = Annotated[Path | None, typer.Option("--out", help="PNG to write. By default beside the run's pictures.")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--out", help="PNG to write; CSV for rows of a table. By default beside the run's pictures."),
+]
 Given = Annotated[
     str | None,
     typer.Option(

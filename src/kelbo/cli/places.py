@@ -29,13 +29,16 @@ def require_file(path: Path | None, *endings: str) -> None:
 
 
 def require_picture(path: Path | None) -> None:
-    """As `require_file`, for a PNG; a name without an ending is allowed."""
-    require_file(path, ".png", "")
+    """As `require_file`, for a PNG, or a CSV of a run that makes rows; a name without an ending is allowed."""
+    require_file(path, ".png", ".csv", "")
 
 
 def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:
-    """Write intensities (N, *event) as a grid of so many columns, and print the path."""
+    """Write intensities (N, *event) as a grid of so many columns, and print the path. RecipeError if it is a CSV's."""
+    from kelbo.errors import RecipeError
     from kelbo.runs import save_grid
 
+    if path.suffix.lower() == ".csv":
+        raise RecipeError(f"--out must end in .png, since this run makes images; got {path}.")
     save_grid(path, images, columns)
     typer.echo(path)

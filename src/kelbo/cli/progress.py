@@ -16,7 +16,7 @@ from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState, Values
 from kelbo.training.best import JUDGED_BY
 from kelbo.training.opened import best
-from kelbo.units import counted
+from kelbo.units import counted, noun_of
 
 SHOWN = ("elbo", "rate", "distortion", "gradient_norm")
 USUAL = {
@@ -34,7 +34,7 @@ class Progress(LiveBar):
         label, numbers = TextColumn("[bold]{task.description}"), TextColumn("{task.fields[numbers]}")
         columns = (label, BarColumn(bar_width=24), MofNCompleteColumn(), numbers, TimeRemainingColumn())
         super().__init__(Console(quiet=quiet, highlight=False), *columns)
-        self.steps, self.begun = steps, time.perf_counter()
+        self.steps, self.begun, self.noun = steps, time.perf_counter(), "image"
         self.first: int | None = None
         self.task = self.bar.add_task(name, total=steps, numbers="")
 
@@ -52,7 +52,7 @@ class Progress(LiveBar):
         judged = next((name for name in JUDGED_BY if name in row), None)
         names = [name for name in (*SHOWN, judged, *_own(row)) if name in row]
         parts = [f"{name.replace('_', ' ')} {_short(row[name])}{units.get(name, '')}" for name in names]
-        numbers = " · ".join([*parts, f"{row['images_per_second'] or 0:.0f} images/s"])
+        numbers = " · ".join([*parts, f"{row['images_per_second'] or 0:.0f} {self.noun}s/s"])
         if self.live:
             self.bar.update(self.task, numbers=numbers)
         else:
@@ -60,6 +60,7 @@ class Progress(LiveBar):
 
     def see(self, data: ImageSet) -> None:
         """The first line: the splits, how many images each has, and where each comes from."""
+        self.noun = noun_of(data.shape)
         self.says(describe_splits(data))
 
     def took(self, taken: Taken) -> None:
@@ -81,21 +82,21 @@ class Progress(LiveBar):
     def summary(self, run: Run) -> None:
         """The last row of a finished run as a table, and the next commands."""
         if last := run.journal.last():
-            probe, _ = followed(run.provenance()["data"]["splits"])
+            data = run.provenance()["data"]
+            probe, _ = followed(data["splits"])
+            size = "standard deviations" if data.get("levels", 256) is None else "intensity"
             table = Table("of the training batches", "last mean", "unit", title=f"{run.path}, step {last['step']}")
             for name, unit in (
-                ("elbo", "nats per image"),
-                ("rate", "nats per image"),
-                ("distortion", "nats per image"),
-                ("sigma", "intensity, the decoder's expected error"),
-                ("rmse", f"intensity, its actual error ({counted(probe, 'test image')})"),
+                *((name, f"nats per {self.noun}") for name in ("elbo", "rate", "distortion")),
+                ("sigma", f"{size}, the decoder's expected error"),
+                ("rmse", f"{size}, its actual error ({counted(probe, f'test {self.noun}')})"),
                 ("equivalent_beta", "weight of the rate beside ½ squared error"),
             ):
                 value = last.get(name)
                 table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
             self.console.print(table)
         if found := best(run):
-            self.console.print(f"best on validation images: step {found.step} (--checkpoint best)")
+            self.console.print(f"best on validation {self.noun}s: step {found.step} (--checkpoint best)")
         self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)
 
 

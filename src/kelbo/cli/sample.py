@@ -8,6 +8,7 @@ import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Given, Noise, Picture, RunPath, Seed
 from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,12 @@ def sample(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Draw images from the prior; of a model that is given a class, a row a class with the same draws in each row."""
+    """Draw images from the prior; of a model that is given a class, a row a class with the same draws in each row.
+
+    Of a table, a CSV with a row for each draw.
+    """
+    import numpy as np
+
     from kelbo import evaluation
     from kelbo.experiments import open_run
     from kelbo.experiments.conditional import conditional
@@ -36,7 +42,12 @@ def sample(
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False, prior=prior)
     place = out or experiment.run.picture(experiment.step, "sample")
     if given is None and experiment.condition is not None and (few := conditional(experiment).combinations()):
-        save_pictures(place, *_rows(experiment, few, count, noise, seed))
+        images, columns = _rows(experiment, few, count, noise, seed)
+        if column_names(experiment):
+            words = np.repeat([conditional(experiment).condition.say(one) for one in few], columns)
+            save_rows(out, experiment, "sample", images, {"given": words})
+        else:
+            save_pictures(place, images, columns)
         return
     if given is None:
         told = experiment.conditions(count)
@@ -48,7 +59,10 @@ def sample(
         if others := of.others(chosen):
             typer.echo(f"{others}: as of test images")
     images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
-    save_pictures(place, images, columns=round(count**0.5))
+    if column_names(experiment):
+        save_rows(out, experiment, "sample", images, {})
+    else:
+        save_pictures(place, images, columns=round(count**0.5))
 
 
 def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int) -> tuple[np.ndarray, int]:

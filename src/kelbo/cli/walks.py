@@ -9,6 +9,7 @@ import typer
 from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, Picture, RunPath
 from kelbo.cli.own_files import is_index, one, require_files
 from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.row_files import column_names, save_rows
 
 
 def traverse(
@@ -26,8 +27,11 @@ def traverse(
 ) -> None:
     """Vary one latent at a time: one row per latent, by the factor that moves it or else the most used first.
 
-    From a picture file, no factor is looked for: the order is by the rate of that picture's latents.
+    From a picture file, no factor is looked for: the order is by the rate of that picture's latents. Of a table, a CSV with a
+    row for each value.
     """
+    import numpy as np
+
     from kelbo import evaluation
     from kelbo.experiments import open_run
     from kelbo.experiments.latent_order import factor_of, ordered
@@ -44,6 +48,10 @@ def traverse(
     latents, moved = ordered(by_rate, shares), factor_of(shares)
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     rows = evaluation.traverse(experiment.model, x, latents, values)
+    if column_names(experiment):
+        where = {"latent": np.repeat(latents, steps), "value": np.tile(values, len(latents))}
+        save_rows(out, experiment, "traverse", rows.reshape(-1, rows.shape[-1]), where)
+        return
     told = [f"{k} ({moved[k].factor} {100 * moved[k].share:.0f} %)" if k in moved else str(k) for k in latents]
     order = "the factor that moves each most, and its share" if shares else "their rate"
     typer.echo(f"rows from the top, latents by {order}: {', '.join(told)}")
@@ -66,7 +74,7 @@ def interpolate(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Interpolate between two images in the latents."""
+    """Interpolate between two images in the latents. Of a table, a CSV with a row for each step."""
     from kelbo import evaluation
     from kelbo.experiments import open_run
 
@@ -76,5 +84,8 @@ def interpolate(
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=any(indices))
     begin, end = (one(experiment, text, given) for text in (first, last))
     images = evaluation.interpolate(experiment.model, begin, end, steps)
+    if column_names(experiment):
+        save_rows(out, experiment, "interpolate", images, {"step": range(steps)})
+        return
     name = "interpolate" if all(indices) else "interpolate-own"
     save_pictures(out or experiment.run.picture(experiment.step, name), images, columns=steps)

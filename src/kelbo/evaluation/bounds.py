@@ -31,7 +31,7 @@ class PerExample:
     log_weights         nats, (N, S); S = 0 if no importance-weighted bound was asked for
     squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,); of a table, over its
                         columns of real numbers, in their standard deviations
-    column_errors       x less the same reconstruction of each column, in its own unit, (N, D), of a table; else None
+    column_errors       x less the same reconstruction of each column, in its own unit, (N, D), of vectors; else None
     ssim                the same reconstruction, (N,), a clip's mean over frames; None if examples are no images, or smaller
                         than SSIM's window
     variance            mean over dimensions of the variance that the decoder predicts, (N,)
@@ -116,9 +116,11 @@ def _batch(
     if over is not None:
         values["marginal"] = log_marginal(model, batch, over, max(1, samples), target) - constant
     found = _likeness(batch.x.cpu().numpy(), reconstructions.cpu().numpy())
+    if batch.x.ndim == 2:
+        values["column_errors"] = batch.x - reconstructions
     if count is None:
         errors, variance = model.likelihood.standardised(batch.x, at_means.output)
-        values |= {"variance": variance.mean(1), "column_errors": batch.x - reconstructions}
+        values["variance"] = variance.mean(1)
         found = {"squared_error": errors.cpu().double().square().mean(1).numpy()}
     return {name: value.cpu().double().numpy() for name, value in values.items()} | found
 

@@ -19,7 +19,7 @@ from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
 from kelbo.runs.measurements import CLOSED, ONE_DRAW, Record
-from kelbo.units import bits_per_dim, noun_of, psnr
+from kelbo.units import bits_per_dim, intensities, noun_of, psnr
 
 NO_RATE_PER_LATENT = "the prior does not factorise, so the rate is not a sum over latents"
 
@@ -69,7 +69,9 @@ def evaluate(
         **_marginal(scores, over, unit, max(1, samples)),
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
         "bits_per_dim_reason": reason,
-        "reconstruction": _reconstruction(scores) if images.levels else _columns(scores, images, columns),
+        "reconstruction": _columns(scores, images, columns)
+        if columns or images.levels is None
+        else _reconstruction(scores),
         "latents": _latents(scores) if model.has_rate else None,
         "decoder": _decoder(model, images.levels, scores, weigh),
         "settings": {
@@ -192,7 +194,7 @@ def _reconstruction(scores: PerExample) -> Record:
     }
 
 
-def _columns(scores: PerExample, images: Images, names: Sequence[str]) -> Record:
+def _columns(scores: PerExample, images: Images, columns: Sequence[str]) -> Record:
     """The error of each column of a table's reconstruction from the posterior's mean, in its own unit.
 
     explained: the share of the column's variance on these rows that the reconstruction explains, R² = 1 - mean squared error /
@@ -200,10 +202,10 @@ def _columns(scores: PerExample, images: Images, names: Sequence[str]) -> Record
     """
     errors = scores.column_errors
     if errors is None:
-        raise ValueError("Only rows of real numbers have errors by column.")
-    x = np.concatenate([batch.numpy() for batch in _split(images)]).astype(np.float64)
+        raise ValueError("Only vectors have errors by column.")
+    x = np.concatenate([intensities(batch, images.levels).numpy() for batch in _split(images)]).astype(np.float64)
     mse, variance = np.square(errors).mean(0), x.var(0)
-    names = names or [f"x{column}" for column in range(images.dims)]
+    names = columns or [f"x{column}" for column in range(images.dims)]
     reason = "only pictures, whose values lie in [0, 1], have one"
     return {
         "psnr": None,

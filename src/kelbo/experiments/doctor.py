@@ -14,7 +14,7 @@ from kelbo.evaluation.latent_scores import no_parts, scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
 from kelbo.experiments import diagnosis
-from kelbo.experiments.findings import Finding, Severity, finding
+from kelbo.experiments.findings import Finding, Severity, finding, of_rows
 from kelbo.protocols import Likelihood, Model
 from kelbo.units import intensities
 
@@ -25,15 +25,18 @@ LEAST = 3
 
 
 class Examined(NamedTuple):
-    """All inputs of the findings: records on training and test images, and what these lack."""
+    """All inputs of the findings: records on training and test images, and what these lack.
+
+    brightest, outside: of pixels; None of a table's rows, whose numbers have no range.
+    """
 
     likelihood: Likelihood
     train: Record
     test: Record
     latents: Mapping[str, Any] | None
     pit: Mapping[str, Any]
-    brightest: float
-    outside: float
+    brightest: float | None
+    outside: float | None
     journal: Sequence[Mapping[str, Any]]
 
 
@@ -46,22 +49,29 @@ def examine(
 ) -> list[Finding]:
     """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
     train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)
-    some = batch_at(test, test.spread_index(256).to(test.device), model.device).as_intensities(test.levels)
-    with model.evaluating():
-        mean = model.mean(model.read(some, draw=False).output)
-    low, high = -diagnosis.MARGIN, 1 + diagnosis.MARGIN
+    real = test.levels is None
     examined = Examined(
         likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
         test=evaluate(model, test, weigh=weigh),
         latents=scores_of_latents(model, test) if len(test) >= LEAST and not no_parts(model) else None,
         pit=calibration(model, test, count=500),
-        brightest=float(intensities(train.spread(1000), train.levels).max()),
-        outside=float(((mean < low) | (mean > high)).float().mean()),
+        brightest=None if real else float(intensities(train.spread(1000), train.levels).max()),
+        outside=None if real else _outside(model, test),
         journal=journal,
     )
     order = get_args(Severity)
-    return sorted((found for look in LOOKS for found in look(examined)), key=lambda found: order.index(found.severity))
+    found = [of_rows(one) if len(test.shape) == 1 else one for look in LOOKS for one in look(examined)]
+    return sorted(found, key=lambda found: order.index(found.severity))
+
+
+def _outside(model: Model, test: Images) -> float:
+    """The share of the pixels of reconstructions that lie outside [0, 1]."""
+    some = batch_at(test, test.spread_index(256).to(test.device), model.device).as_intensities(test.levels)
+    with model.evaluating():
+        mean = model.mean(model.read(some, draw=False).output)
+    low, high = -diagnosis.MARGIN, 1 + diagnosis.MARGIN
+    return float(((mean < low) | (mean > high)).float().mean())
 
 
 def _not_judged(about: str, record: Record, split: str = "test") -> list[Finding]:
@@ -91,10 +101,14 @@ def pixels(examined: Examined) -> list[Finding]:
 
 def units(examined: Examined) -> list[Finding]:
     decoder, elbo = examined.test["decoder"], examined.test["elbo"]
-    found = diagnosis.ranges(examined.brightest, examined.test["settings"]["levels"], examined.outside)
+    found = []
+    if examined.brightest is not None and examined.outside is not None:
+        found = diagnosis.ranges(examined.brightest, examined.test["settings"]["levels"], examined.outside)
     if not decoder["normalized"]:
         fields = {"likelihood": decoder["likelihood"], "unit": elbo["unit"] if elbo else None}
         found.append(finding("not-normalised", "problem", **fields))
+    if examined.brightest is None:
+        return found
     return found or [finding("ranges-fit", "fine")]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from kelbo import units
 from kelbo.units import counted
 
 Severity = Literal["problem", "warning", "not judged", "fine"]
@@ -27,6 +28,12 @@ class Finding(NamedTuple):
 def finding(code: str, severity: Severity, **fields: Any) -> Finding:
     """A finding whose text is made of its code and fields. KeyError for an unknown code, TypeError for other fields."""
     return Finding(code, severity, fields, TEXTS[code](**fields))
+
+
+def of_rows(found: Finding) -> Finding:
+    """The finding in the words of a table's rows, whose σ is in standard deviations of the columns."""
+    text = TEXTS_OF_ROWS.get(found.code, TEXTS[found.code])(**found.fields)
+    return found._replace(text=units.of_rows(text))
 
 
 def _at(step: int | None) -> str:
@@ -153,6 +160,15 @@ def _averaged(batch: int, dims: int, beta: float | None, collapse_expected: bool
     )
 
 
+def _sigma_floor_of_rows(rmse: float, floor: float, share: float, step: int | None) -> str:
+    which = "decoder's σ" if share == 1 else f"σ of {100 * share:.0f} % of the numbers"
+    return (
+        f"{_at(step)} {which} is at its floor, {floor:.4f} standard deviations of a column, and the error on test rows "
+        f"is {rmse:.4f}: a density grows without bound if numbers repeat, and the ELBO depends on the floor. Look for "
+        "columns that another one determines, or that have one value in most rows, and leave them out (data.without)."
+    )
+
+
 # ── pixels, units, training ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -190,6 +206,18 @@ def _decoder_outside(share: float) -> str:
         f"{100 * share:.1f} % of the pixels of reconstructions lie outside [0, 1]. Set likelihood.mean_activation=sigmoid, "
         "which keeps the mean inside."
     )
+
+
+def _pixels_miscalibrated_of_rows(half: float, total_variation: float) -> str:
+    return (
+        f"{_pixels_calibrated(half, total_variation)} A single σ for narrow and wide columns causes this: try "
+        "likelihood.kind=per_pixel_gaussian, laplace or student_t, and compare ELBO and calibration."
+    )
+
+
+def _not_normalised_of_rows(likelihood: str, unit: str | None) -> str:
+    text = f": {unit}" if unit else ""
+    return f"{likelihood} is not a distribution over these rows{text}. Leave likelihood.as_published out."
 
 
 def _generalises(train: float, test: float, gap: float, error: float) -> str:
@@ -234,3 +262,10 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "not-judged": lambda about, images, split: f"{counted(images, f'{split} image')}: too few to judge {about}.",
 }
 """code: how its text is made of its fields"""
+
+TEXTS_OF_ROWS: Mapping[str, Callable[..., str]] = {
+    "sigma-floor": _sigma_floor_of_rows,
+    "pixels-miscalibrated": _pixels_miscalibrated_of_rows,
+    "not-normalised": _not_normalised_of_rows,
+}
+"""those that a table's rows need in other words"""

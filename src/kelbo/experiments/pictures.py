@@ -17,6 +17,7 @@ from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, 
 from kelbo.experiments.latent_order import ordered
 from kelbo.experiments.measure import evaluation_of, measure
 from kelbo.experiments.moved_latents import measure_shares
+from kelbo.experiments.row_pictures import measure_rows
 from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
@@ -32,21 +33,27 @@ TRAVERSED, SPAN, STEPS = 12, 2.5, 11
 def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     """Measure all that a page shows of these weights; the measurement "page" tells which measurements these are.
 
-    noise: samples are draws of the full model, not the decoder's mean.
+    noise: samples are draws of the full model, not the decoder's mean, as those of a table's rows always are.
     """
     test = evaluation_of(experiment)
+    latents = test.value["latents"]
+    rates = latents and (latents["rate_per_latent"] or latents["spread_per_latent"])
+    parts = measure_rows(experiment, rates) if experiment.data.columns else _pictures(experiment, noise, rates)
+    parts = [test, *parts]
+    keys = {"parts": {part.name: part.key for part in parts}}
+    return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
+
+
+def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) -> list[Measurement]:
     split = {"split": "test", "of": len(experiment.data.test)}
     fixed = {**split, "images": RECONSTRUCTED}
     pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))
-    parts = [test, pairs, _samples(experiment, noise)]
-    if latents := test.value["latents"]:
+    parts = [pairs, _samples(experiment, noise)]
+    if rates:
         shares = measure_shares(experiment)
         parts += [shares] if shares else []
-        parts.append(_traversals(experiment, split, latents["rate_per_latent"] or latents["spread_per_latent"], shares))
-    parts += _transfers(experiment, split)
-    parts += measure_factors(experiment)
-    keys = {"parts": {part.name: part.key for part in parts}}
-    return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
+        parts.append(_traversals(experiment, split, rates, shares))
+    return [*parts, *_transfers(experiment, split), *measure_factors(experiment)]
 
 
 def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:

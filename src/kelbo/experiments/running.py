@@ -137,7 +137,7 @@ def running(
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
-        hooks = scalars, checkpoints, None if data.levels is None else every(plan.pictures_every, pictured)
+        hooks = scalars, checkpoints, None if data.columns else every(plan.pictures_every, pictured)
         try:
             yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
         finally:
@@ -163,8 +163,10 @@ def _some(images: Images, count: int, fabric: Fabric) -> Batch:
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
     model = state.network
-    found = cautions(recipe, data.shape, shortened(data.untested, 5))
-    watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found)
+    found, rows = cautions(recipe, data.shape, shortened(data.untested, 5)), data.columns is not None
+    watch = RunWatch(
+        run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found, rows=rows
+    )
     saving(run, "What the run warns of", watch.begin)
     return watch
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kelbo.errors import Damaged
 from kelbo.experiments import diagnosis
 from kelbo.experiments.diagnosis import RateReading, SigmaReading
-from kelbo.experiments.findings import Finding
+from kelbo.experiments.findings import Finding, of_rows
 from kelbo.protocols import Likelihood, SigmaFrom
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
@@ -40,7 +40,7 @@ class RunWatch:
     (`begin`), keeps the same as an uninterrupted one. Warnings given before are not given again.
 
     steps: of the whole run. cautions: warnings before the first step. has_rate: if False (a plain autoencoder), only the
-    cautions are given.
+    cautions are given. rows: whether the examples are rows of a table, for the words of the warnings.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class RunWatch:
         *,
         has_rate: bool = True,
         cautions: Sequence[Finding] = (),
+        rows: bool = False,
     ) -> None:
         self.run, self.steps, self.warn = run, steps, warn
         self.source: SigmaFrom | None = likelihood.sigma_from
@@ -60,6 +61,7 @@ class RunWatch:
         self.follows_sigma = has_rate and (self.floor is not None or self.source not in (None, "given"))
         self.sigmas: list[SigmaReading] = []
         self.rates: list[RateReading] = []
+        self.rows = rows
         self.found = [Warned(caution, 0) for caution in cautions]
         self.given: set[tuple[str, int]] = set()
 
@@ -92,6 +94,7 @@ class RunWatch:
         if self.follows_sigma and (sigma := _sigma(row)) is not None:
             self.sigmas.append(sigma)
             made.append(diagnosis.sigmas(self.sigmas, self.steps, self.source, self.floor))
+        made = [of_rows(found) if found and self.rows else found for found in made]
         known = {warned.finding.code for warned in self.found}
         self.found += [Warned(found, int(row["step"] or 0)) for found in made if found and found.code not in known]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
+from kelbo.reports.numbers import bits_with_error, error_of, fixed, plain, with_error
 from kelbo.reports.wording import calibration
 from kelbo.runs.measurements import ONE_DRAW, Record
+from kelbo.units import noun_of
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."
 NO_VECTOR = "Units are counted of a model with one vector of latents."
@@ -34,12 +35,30 @@ def cards(record: Record, bits: Record) -> list[Card]:
         _measured(record, "Rate", record["rate"], _carried(record), NO_BOUND),
         _measured(record, "Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
-        _measured(record, "PSNR", made["psnr"], "of reconstructions", made.get("psnr_reason")),
-        _measured(record, "SSIM", made["ssim"], "of reconstructions", made.get("ssim_reason")),
+        *([_explained(made["columns"])] if "columns" in made else _likeness(record)),
         _active(record),
         _sigma(record),
         _beta(record),
     ]
+
+
+def _likeness(record: Record) -> list[Card]:
+    made = record["reconstruction"]
+    return [
+        _measured(record, "PSNR", made["psnr"], "of reconstructions", made.get("psnr_reason")),
+        _measured(record, "SSIM", made["ssim"], "of reconstructions", made.get("ssim_reason")),
+    ]
+
+
+def _explained(columns: Record) -> Card:
+    """The share of the columns' variance that reconstructions explain, each column counting alike, and the extremes."""
+    shares = {name: found["explained"] for name, found in columns.items() if found["explained"] is not None}
+    if not shares:
+        return Card("Variance explained", "none", note="Every column is constant on these rows.")
+    mean, order = sum(shares.values()) / len(shares), sorted(shares, key=lambda name: shares[name])
+    told = [f"{name} {fixed(100 * shares[name], 0)} %" for name in dict.fromkeys((order[-1], order[0]))]
+    note = f"of the columns, by reconstructions; from {' down to '.join(told)}"
+    return Card("Variance explained", fixed(100 * mean, 0), unit="%", note=note)
 
 
 def bits_card(record: Record) -> Card:
@@ -69,7 +88,9 @@ def _carried(record: Record) -> str:
 
 def _elbo(record: Record) -> Card:
     note = "−(rate + distortion); larger is better"
-    if record["decoder"]["kind"] == "density":
+    if record["settings"]["levels"] is None:
+        note += ". Of a density in the columns’ own units: it may be above 0 and compares only on the same table"
+    elif record["decoder"]["kind"] == "density":
         note += ". Of a density over intensities: it may be above 0 and compares only on the same data"
     card = _measured(record, "ELBO", record["elbo"], note, NO_BOUND)
     return Card(card.title, card.value, card.error, card.unit, card.note, wide=True)
@@ -80,7 +101,11 @@ def _active(record: Record) -> Card:
     if latents is None:
         return Card("Active units", "none", note=NO_BOUND if record["rate"] is None else NO_VECTOR)
     if latents["active_units"] is None or record["settings"]["images"] < 2:
-        return Card("Active units", "none", note="One image does not show which latents move with the data.")
+        return Card(
+            "Active units",
+            "none",
+            note=f"One {noun_of(record['settings']['shape'])} does not show which latents move with the data.",
+        )
     return Card(
         "Active units",
         str(latents["active_units"]),
@@ -93,8 +118,13 @@ def _sigma(record: Record) -> Card:
     sigma, rmse = record["decoder"]["sigma"], record["decoder"]["rmse"]
     verdict = calibration(sigma, rmse)
     images = record["settings"].get("sigma_images")
-    source = f" It is from {images:,} training images under these weights." if images else ""
-    note = f"{verdict.sentence}{source}"
+    source = (
+        f" It is from {images:,} training {noun_of(record['settings']['shape'])}s under these weights."
+        if images
+        else ""
+    )
+    unit = " In standard deviations of the columns." if record["settings"]["levels"] is None else ""
+    note = f"{verdict.sentence}{unit}{source}"
     return Card("Decoder’s σ", plain(sigma), unit=f"RMSE {plain(rmse)}", note=note, verdict=verdict.word)
 
 

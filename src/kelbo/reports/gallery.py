@@ -19,7 +19,7 @@ from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
 from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record
-from kelbo.units import counted
+from kelbo.units import counted, of_rows
 
 SAMPLE_COLUMNS, MOMENTS = 12, 8
 
@@ -130,11 +130,17 @@ def group_rates(record: Record) -> Picture | None:
     return of_figure("group-rates", alt, lambda theme: group_bars(nats, theme=theme))
 
 
-def training_curves(rows: list[Row], has_rate: bool) -> list[Picture]:
-    """The journal as small figures; none if it has no row. Without a rate there is none of ELBO and rate."""
+def training_curves(rows: list[Row], has_rate: bool, *, real: bool = False, noun: str = "image") -> list[Picture]:
+    """The journal as small figures; none if it has no row. Without a rate there is none of ELBO and rate.
+
+    real, noun: whether examples are real numbers, not intensities, and what one is called.
+    """
     columns = {name for row in rows for name, value in row.items() if value is not None}
     known = [panel for panel in PANELS if has_rate or panel.name not in ("elbo", "rate")]
     panels = [panel for panel in known if columns & set(panel.lines.values())]
+    units = {"intensity": "std. dev."} if real else {}
+    named = of_rows if noun == "row" else str
+    panels = [panel._replace(unit=named(units.get(panel.unit, panel.unit))) for panel in panels]
     return [_drawn(panel, rows) for panel in [*panels, *_others(rows)]]
 
 

@@ -11,6 +11,7 @@ from kelbo.reports import gallery
 from kelbo.reports.cards import cards
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import Picture
+from kelbo.reports.row_gallery import Rows, rows_of
 from kelbo.reports.score_pictures import ScorePictures, score_pictures
 from kelbo.reports.scores import score_groups
 from kelbo.reports.shown import Shown, shown
@@ -42,7 +43,8 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
         sentence=trained(of),
         warnings=[warned for warned in run.warnings() if warned["step"] <= of.step],
         step=of.step,
-        images=counted(test["settings"]["images"], "image"),
+        images=counted(test["settings"]["images"], of.noun),
+        noun=of.noun,
         **_followed(of),
         has_rate=of.has_rate,
         noise=of.noise,
@@ -72,9 +74,11 @@ def _with_bits(of: Shown) -> Record:
 
 def _parts(of: Shown) -> dict[str, Any]:
     scores, test = of.scores(), of.test
+    rows = rows_of(of)
     return {
-        "reconstructions": gallery.reconstructions(of.parts["reconstructions"].arrays()),
-        "samples": gallery.samples(of),
+        "rows": rows,
+        "reconstructions": None if rows else gallery.reconstructions(of.parts["reconstructions"].arrays()),
+        "samples": None if rows else gallery.samples(of),
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "factor_shares": "factor-shares" in of.parts,
@@ -84,17 +88,20 @@ def _parts(of: Shown) -> dict[str, Any]:
         "rates": gallery.rates(test) if test["latents"] and test["latents"]["rate_per_latent"] else None,
         "no_rates": test["latents"] and test["latents"].get("rate_per_latent_reason"),
         "group_rates": gallery.group_rates(test),
-        "curves": gallery.training_curves(of.rows(), of.has_rate),
+        "curves": gallery.training_curves(of.rows(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
         "scores": score_groups(scores, of),
         "score_pictures": score_pictures(scores, of),
-        "progress": gallery.progress(of),
+        "progress": [] if rows else gallery.progress(of),
     }
 
 
 def _followed(of: Shown) -> dict[str, str]:
     """How many images the rows of the journal are read on: `probe` of the test split, `trained_on` of the training split."""
-    counts = followed(of.data["splits"])
-    return {"probe": counted(counts[0], "fixed test image"), "trained_on": counted(counts[1], "fixed training image")}
+    counts, noun = followed(of.data["splits"]), of.noun
+    return {
+        "probe": counted(counts[0], f"fixed test {noun}"),
+        "trained_on": counted(counts[1], f"fixed training {noun}"),
+    }
 
 
 def _condition(of: Shown) -> dict[str, Any] | None:
@@ -112,6 +119,8 @@ def _pictures(parts: Any) -> Iterator[Picture]:
             yield parts.picture
         case ScorePictures():
             yield from parts.pictures
+        case Rows():
+            yield from filter(None, (parts.reconstructions, parts.marginals, parts.pairs, parts.traversals))
         case dict():
             yield from _pictures(list(parts.values()))
         case list():
@@ -139,7 +148,7 @@ def _provenance(of: Shown) -> dict[str, dict[str, str]]:
         },
         "Data": {"name": data["name"], "note": data["note"]}
         | {
-            f"{name} split": f"{counted(split['images'], 'image')}, fingerprint {split['fingerprint']}"
+            f"{name} split": f"{counted(split['images'], of.noun)}, fingerprint {split['fingerprint']}"
             for name, split in data["splits"].items()
         },
         "Hardware": {key: _words(value) for key, value in hardware.items()},

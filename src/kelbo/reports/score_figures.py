@@ -69,7 +69,7 @@ def pit_histogram(shares: Array, images: int, *, theme: Theme) -> Figure:
         axes.axhline(1, color=theme.second, linewidth=1.2)
         axes.hlines([max(0, 1 - band), 1 + band], 0, 1, color=theme.second, linestyles="dashed", linewidth=0.9)
         axes.set_xlim(0, 1)
-        axes.set_xlabel("share of the distribution below the pixel")
+        axes.set_xlabel("share of the distribution below the value")
         axes.yaxis.set_major_locator(MaxNLocator(5))
     return figure
 
@@ -83,7 +83,7 @@ def coverage(levels: Array, shares: Array, margins: Array, histogram: Array, *, 
     half = len(histogram) // 2
     inside = np.cumsum((histogram[half:] + histogram[:half][::-1]) if len(histogram) == 2 * half else np.zeros(0))
     with style(theme):
-        figure, axes = _small("Central intervals", "pixels inside", theme)
+        figure, axes = _small("Central intervals", "values inside", theme)
         axes.plot([0, 1], [0, 1], color=theme.second, linewidth=1.2)
         axes.plot(np.arange(len(inside) + 1) / max(half, 1), [0, *inside], color=theme.first)
         axes.errorbar(levels, shares, margins, fmt="o", markersize=4, color=theme.first, capsize=2, elinewidth=1)

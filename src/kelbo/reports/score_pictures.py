@@ -13,7 +13,7 @@ from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
 from kelbo.reports.scores import Entry, beside, in_order, kind, reading
 from kelbo.reports.shown import Shown
-from kelbo.units import counted
+from kelbo.units import counted, of_rows
 
 LATENTS = 16
 """rows of a heat map"""
@@ -37,7 +37,7 @@ def score_pictures(records: Mapping[str, Entry], shown: Shown) -> list[ScorePict
         with reading(shown.run, name):
             part = _pictures(name, record, beside(name, records, shown))
             if part and part.pictures:
-                found.append(part)
+                found.append(replace(part, note=of_rows(part.note)) if shown.noun == "row" else part)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kelbo.experiments.diagnosis import SATURATED
@@ -15,6 +15,7 @@ from kelbo.reports.shown import Shown
 from kelbo.runs import Run
 from kelbo.runs.settings import differing
 from kelbo.runs.writing import understanding
+from kelbo.units import of_rows
 
 Entry = Mapping[str, Any]
 
@@ -49,7 +50,16 @@ def score_groups(records: Mapping[str, Entry], shown: Shown) -> list[ScoreGroup]
     for name, record in in_order(records):
         with reading(shown.run, name):
             groups += _groups(name, record, beside(name, records, shown))
-    return groups
+    return [*map(_of_rows, groups)] if shown.noun == "row" else groups
+
+
+def _of_rows(group: ScoreGroup) -> ScoreGroup:
+    """In the words of a table's rows."""
+    rows = [
+        replace(row, title=of_rows(row.title), phrase=of_rows(row.phrase), how=of_rows(row.how), of=of_rows(row.of))
+        for row in group.rows
+    ]
+    return replace(group, note=of_rows(group.note), rows=rows)
 
 
 def beside(name: str, records: Mapping[str, Entry], shown: Shown) -> str:

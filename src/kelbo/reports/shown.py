@@ -13,6 +13,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs import Measurement, Run
 from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record, records
+from kelbo.units import noun_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Shown:
                 f"{self.run.provenance_path} does not tell the run's images. Restore the file, or train again."
             )
         return found
+
+    @property
+    def noun(self) -> str:
+        """What an example is called."""
+        return noun_of(self.data["shape"])
 
     def rows(self) -> list[Row]:
         """The journal up to the page's checkpoint: a run that trains on has later rows."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
 from kelbo.runs.measurements import OTHER_SSIM, Record
 from kelbo.runs.settings import differing
+from kelbo.units import noun_of
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,12 @@ def comparison(records: dict[str, Record], step: int) -> RecordTable:
     """All records by name, those of the test split first; a record of another checkpoint than `step` says so."""
     names = sorted(records, key=lambda name: (records[name]["settings"]["split"] != "test", name))
     found = [records[name] for name in names]
+    settings = found[0]["settings"] if found else {}
+    noun = noun_of(settings.get("shape", ()))
+    size = "intensity" if settings.get("levels", 256) else "standard deviations"
     rows = [
         RecordRow("Split", "", [RecordCell(record["settings"]["split"]) for record in found]),
-        RecordRow("Images N", "", [RecordCell(f"{record['settings']['images']:,}") for record in found]),
+        RecordRow(f"{noun.capitalize()}s N", "", [RecordCell(f"{record['settings']['images']:,}") for record in found]),
         RecordRow("Checkpoint", "step", [_checkpoint(record, step) for record in found]),
         *_settings(found),
         _measured("ELBO", found, lambda record: record["elbo"]),
@@ -53,8 +57,10 @@ def comparison(records: dict[str, Record], step: int) -> RecordTable:
         _measured("PSNR", found, lambda record: record["reconstruction"]["psnr"]),
         _ssim(found),
         RecordRow("Active units", "latents", [_active(record) for record in found]),
-        *(_decoder(title, unit, name, found) for title, unit, name in DECODER),
-        RecordRow("Images that σ is from", "training images", [_sigma_images(record) for record in found]),
+        *(_decoder(title, size if sized else "", name, found) for title, sized, name in DECODER),
+        RecordRow(
+            f"{noun.capitalize()}s that σ is from", f"training {noun}s", [_sigma_images(record) for record in found]
+        ),
     ]
     return RecordTable(
         names, [row for row in rows if any(cell != RecordCell() for cell in row.cells)], _reasons(names, found)
@@ -62,10 +68,10 @@ def comparison(records: dict[str, Record], step: int) -> RecordTable:
 
 
 DECODER = (
-    ("Decoder’s σ", "intensity", "sigma"),
-    ("Reconstructions’ RMSE", "intensity", "rmse"),
-    ("Equivalent σ", "intensity", "equivalent_sigma"),
-    ("Equivalent β", "", "equivalent_beta"),
+    ("Decoder’s σ", True, "sigma"),
+    ("Reconstructions’ RMSE", True, "rmse"),
+    ("Equivalent σ", True, "equivalent_sigma"),
+    ("Equivalent β", False, "equivalent_beta"),
 )
 
 

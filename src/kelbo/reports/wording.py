@@ -58,7 +58,9 @@ def examples_of(data: Mapping[str, Any]) -> tuple[str, str]:
             noun, what = "images", f"{_colour(channels)} images of {height}×{width} pixels"
         case shape:
             noun, what = "examples", f"examples of shape {shape}"
-    return noun, f"{count:,} {what} at {data['levels']} levels"
+    if data["levels"] is None:
+        noun, what = "rows", f"rows of {counted(data['shape'][0], 'column')}"
+    return noun, f"{count:,} {what}" + (f" at {data['levels']} levels" if data["levels"] else "")
 
 
 def _colour(channels: int) -> str:
