@@ -23,7 +23,7 @@ SURFACE = {
         "SharedGaussian",
         "StudentT",
     ],
-    "kelbo.latents": ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal"],
+    "kelbo.latents": ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal", "Vamp"],
     "kelbo.networks": [
         "BurgessDecoder",
         "BurgessEncoder",

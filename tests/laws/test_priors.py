@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kelbo.bound import Batch
-from kelbo.latents import DiagonalGaussian, FlowPrior, MixturePrior, PriorByClass, StandardNormal
+from kelbo.latents import DiagonalGaussian, FlowPrior, MixturePrior, PriorByClass, StandardNormal, Vamp
 from kelbo.likelihoods import FixedGaussian
 from kelbo.models import VAE
 from kelbo.protocols import Prior
@@ -34,11 +34,38 @@ def flow(dims, conditions=(), context=0):
     return prior.requires_grad_(False)
 
 
+def vamp(dims, rows=None):
+    """Of three pseudo-inputs of four numbers, and of an encoder that is one linear layer."""
+    own = torch.Generator().manual_seed(3)
+    encoder = Told() if rows is not None else nn.Linear(4, 2 * dims)
+    encoder.weight = nn.Parameter(0.5 * torch.randn(2 * dims, 4, generator=own))
+    encoder.bias = nn.Parameter(torch.zeros(2 * dims))
+    return Vamp(encoder, torch.randn(3, 4, generator=own), rows)
+
+
+class Told(nn.Module):
+    """A linear layer to which what is given is added."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def forward(self, x, given):
+        return nn.functional.linear(x, self.weight, self.bias) + given.sum(1, keepdim=True)
+
+
+@pytest.fixture(autouse=True)
+def without_gradients():
+    with torch.no_grad():
+        yield
+
+
 PRIORS = {
     "standard": lambda dims: (StandardNormal(dims), None),
     "mixture": lambda dims: (mixture(dims), None),
     "one-component": lambda dims: (mixture(dims, components=1), None),
     "by-class": lambda dims: (PriorByClass(("labels",), ROWS, [mixture(dims, 1), mixture(dims, 2)]), ROWS[1]),
+    "vamp": lambda dims: (vamp(dims), None),
+    "conditional-vamp": lambda dims: (vamp(dims, 0.3 * torch.eye(3)), torch.eye(3)[0]),
     "flow": lambda dims: (flow(dims), None),
     "conditional-flow": lambda dims: (flow(dims, ("labels",), 2), ROWS[0]),
 }

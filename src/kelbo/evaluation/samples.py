@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kelbo.bound import Batch, Given, Latents, Temperature
 from kelbo.errors import ScoreError
+from kelbo.latents import StandardNormal
 from kelbo.protocols import NOTHING, Generator, Model, flat
 from kelbo.seeds import seeded
 
@@ -57,17 +58,29 @@ def sample_rows(
 
 
 def traverse(model: Model, one: Batch, latents: list[int], values: list[float]) -> np.ndarray:
-    """One example (1, *event) decoded with one latent at a time set to each value (prior standard deviations).
+    """One example (1, *event) decoded with one latent at a time set to each value (standard deviations from the prior's mean).
 
     Returns (len(latents), len(values), *event): the likelihood's mean. ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
+        middle, scale = _spread(model, one.given)
         means = flat(model).posterior(one).mean
         z = means.repeat(len(latents), len(values), 1)
         for row, latent in enumerate(latents):
-            z[row, :, latent] = torch.tensor(values, device=z.device)
+            z[row, :, latent] = middle[latent] + scale[latent] * torch.tensor(values, device=z.device)
         found = _show(model, _decode(model, (z.flatten(0, 1),), one.given), noise=False)
     return found.reshape(len(latents), len(values), *found.shape[1:])
+
+
+def _spread(model: Model, given: Given) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each latent, (K,) each, under the prior: of 1,000 draws if it is not N(0, I)."""
+    prior = flat(model).prior
+    if type(prior) is StandardNormal:
+        return torch.zeros_like(prior.origin), torch.ones_like(prior.origin)
+    with seeded(0, "pictures"):
+        rows = {name: value.expand(1000, *value.shape[1:]) for name, value in given.items()}
+        draws = prior.sample(1000, rows)
+    return draws.mean(0), draws.std(0)
 
 
 def interpolate(model: Model, first: Batch, last: Batch, steps: int) -> np.ndarray:

@@ -4,5 +4,6 @@ from kelbo.latents.diagonal_gaussian import DiagonalGaussian
 from kelbo.latents.flow import FlowPrior
 from kelbo.latents.mixture import MixturePrior, PriorByClass
 from kelbo.latents.priors import StandardNormal
+from kelbo.latents.vamp import Vamp
 
-__all__ = ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal"]
+__all__ = ["DiagonalGaussian", "FlowPrior", "MixturePrior", "PriorByClass", "StandardNormal", "Vamp"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from kelbo import models, networks, objectives
+from kelbo import latents, models, networks, objectives
+from kelbo.data.batches import batch_at
 from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.given import conditioned
@@ -18,13 +19,15 @@ from kelbo.data.images import Images, picture_shape
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError, RecipeError
 from kelbo.frozen import Frozen
+from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
-from kelbo.protocols import Model, Objective
+from kelbo.protocols import FlatLatent, Model, Objective, Prior
 from kelbo.recipes import schema as s
 from kelbo.recipes.data_specs import ImagesSpec
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
+from kelbo.seeds import normal_like
 from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule
 from kelbo.units import counted
 
@@ -72,6 +75,8 @@ class Outline(NamedTuple):
     columns: Columns | None = None
 
 
+PSEUDO_NOISE = 0.01
+"""of pseudo-inputs at the start, in standard deviations of each dimension, which tells equal examples apart"""
 NO_RUNS: Mapping[str, Frozen] = {}
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
@@ -87,9 +92,31 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
     decoder = decoder_of(recipe, images)
     encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     conditions = () if recipe.model.given is None else tuple(images.given)
+    prior = _prior(recipe, images, encoder, conditions)
     return KINDS[recipe.model.kind](
-        encoder, network, decoder, images.shape, recipe.model.latents, conditions=conditions
+        encoder, network, decoder, images.shape, recipe.model.latents, prior, conditions=conditions
     )
+
+
+def _prior(recipe: Recipe, images: ImageSet | Outline, encoder: nn.Module, conditions: tuple[str, ...]) -> Prior | None:
+    """A prior other than N(0, I). Of an outline, whose examples are unknown, pseudo-inputs are 0 until weights are read."""
+    spec = recipe.model.prior if isinstance(recipe.model, s.VaeSpec) else s.StandardPriorSpec()
+    if not isinstance(spec, s.VampSpec):
+        return None
+    if isinstance(images, Outline):
+        inputs = torch.zeros(spec.components, *images.shape)
+        rows = torch.zeros(spec.components, sum(math.prod(images.given[name]) for name in conditions))
+        return latents.Vamp(encoder, inputs, rows if conditions else None)
+    train = images.train
+    if len(train) < spec.components:
+        raise RecipeError(
+            f"model.prior.components is {spec.components:,}, and a pseudo-input begins as a training example each; "
+            f"{images.name} has {len(train):,}."
+        )
+    index, cpu = train.spread_index(spec.components).to(train.device), torch.device("cpu")
+    batch = batch_at(train, index, cpu).as_intensities(images.levels)
+    inputs = batch.x + PSEUDO_NOISE * batch.x.std(0, correction=0) * normal_like(batch.x)
+    return latents.Vamp(encoder, inputs, told_of(conditions, batch.given) if conditions else None)
 
 
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
@@ -191,9 +218,9 @@ def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
 
 
 def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
-    """The optimiser, fused; a likelihood's own parameters (σ) are trained too, without weight decay."""
+    """The optimiser, fused; a likelihood's own parameters (σ) are trained too, and pseudo-inputs, without weight decay."""
     spec = recipe.optimizer
-    own = list(model.likelihood.parameters())
+    own = [*model.likelihood.parameters(), *(model.prior.parameters() if isinstance(model, FlatLatent) else ())]
     numbers = {id(parameter) for parameter in own}
     groups = [
         {"params": [p for p in model.parameters() if id(p) not in numbers], "weight_decay": spec.weight_decay},

@@ -43,8 +43,24 @@ class FlatSpec(Spec):
     """what the model is told beside each example: labels, attributes or attributes:Smiling,Male, factors or factors:shape"""
 
 
+class StandardPriorSpec(Spec):
+    kind: Literal["standard"] = "standard"
+    """N(0, I)"""
+
+
+class VampSpec(Spec):
+    kind: Literal["vamp"] = "vamp"
+    """the mean of the posteriors of learned pseudo-inputs, which begin as training examples (Tomczak & Welling, 2018)"""
+    components: int = Field(default=500, ge=1)
+    """pseudo-inputs; each step encodes them beside its batch"""
+
+
+PriorSpec = Annotated[StandardPriorSpec | VampSpec, Field(discriminator="kind")]
+
+
 class VaeSpec(FlatSpec):
     kind: Literal["vae"] = "vae"
+    prior: PriorSpec = StandardPriorSpec()
 
 
 class AutoencoderSpec(FlatSpec):

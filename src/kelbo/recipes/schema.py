@@ -42,7 +42,9 @@ from kelbo.recipes.model_specs import (
     NetworkSpec as NetworkSpec,
     ResidualSpec as ResidualSpec,
     RybkinSpec as RybkinSpec,
+    StandardPriorSpec as StandardPriorSpec,
     VaeSpec as VaeSpec,
+    VampSpec as VampSpec,
 )
 from kelbo.recipes.spec import Spec
 
@@ -139,7 +141,7 @@ LATER = ("accumulate", "compile")
 """settings of training that fingerprints leave out at their defaults, since there were runs before there were these"""
 
 
-LATER_OF_MODELS = ("given",)
+LATER_OF_MODELS = ("given", "prior")
 """settings of models, likewise"""
 
 RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
@@ -198,7 +200,11 @@ class Recipe(Spec):
             "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
             "start": True if self.start is None else self.start.outside_fingerprint,
-            "model": {name for name in LATER_OF_MODELS if getattr(self.model, name) is None},
+            "model": {
+                name
+                for name in LATER_OF_MODELS
+                if getattr(self.model, name, None) == VaeSpec.model_fields[name].default
+            },
             "training": {
                 name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default
             },

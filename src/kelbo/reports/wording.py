@@ -37,7 +37,9 @@ def _built(shown: Shown) -> str:
     recipe, model = shown.recipe, shown.recipe.model
     kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
     networks, decoder = spoken(model.network.kind), spoken(recipe.likelihood.kind)
-    return f"A {kind} with {counted(model.latents, 'latent')} ({networks} networks, {decoder} decoder)"
+    prior = model.prior if isinstance(model, s.VaeSpec) else None
+    learned = f", VampPrior of {counted(prior.components, 'pseudo-input')}" if isinstance(prior, s.VampSpec) else ""
+    return f"A {kind} with {counted(model.latents, 'latent')} ({networks} networks, {decoder} decoder{learned})"
 
 
 def _latents(shown: Shown) -> str:
