@@ -33,7 +33,7 @@ class VAE(Model, FlatLatent):
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.event, self.latent_dims = event, latent_dims
         self.prior = prior or StandardNormal(latent_dims)
-        self.conditions = conditions
+        self.conditions = conditions or self.conditions  # a subclass may have its own
 
     def posterior(self, batch: Batch) -> DiagonalGaussian:
         return DiagonalGaussian.from_parameters(self.encoder(batch.x, *self._told(batch.given)))
