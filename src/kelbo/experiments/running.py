@@ -112,6 +112,8 @@ def running(
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out))
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
+    if start is not None:
+        start.require_columns(data.columns)
     recipe = with_start(recipe, start)
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}

@@ -1,7 +1,8 @@
 """Beginning a run from another one's weights: what fits is taken, what does not is named.
 
 Parameters and buffers fit that have the same name, shape and type in both models. Nothing is cut or padded: what does not fit
-stays as it was drawn. Optimisers, step, journal and the objective's memory are new.
+stays as it was drawn. Optimisers, step, journal and the objective's memory are new. Columns of a table keep the other run's
+standardisation, for which its weights were trained.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kelbo.data.columns import Columns
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
 from kelbo.errors import Remedy, RunError
+from kelbo.experiments.guards import outline_of
 from kelbo.protocols import Likelihood, Model, Prior
 from kelbo.recipes.schema import Recipe, StartSpec
 from kelbo.runs import Run
@@ -110,6 +113,22 @@ class Start:
         own = model.state_dict()
         for name in self.compared(model).taken:
             own[name].copy_(self.weights[name])
+
+    def require_columns(self, columns: Columns | None) -> None:
+        """RunError if both runs are on tables and their columns have other names or another order: weights know only places."""
+        told = outline_of(Run(self.spec.path)) if columns else None
+        if columns is None or told is None or told.columns is None or told.columns.names == columns.names:
+            return
+        there, here = told.columns.names, columns.names
+        place = next((k for k, names in enumerate(zip(there, here, strict=False)) if len({*names}) > 1), None)
+        what = (
+            f"{len(there)} columns, and these rows have {len(here)}"
+            if place is None
+            else f"{there[place]!r} as its column {place}, and these rows have {here[place]!r}"
+        )
+        raise RunError(
+            f"{self.spec.path} was trained on rows with {what}. Give the columns the same names and order, or leave out start."
+        )
 
     def _require_networks(self, model: Model, found: Taken) -> None:
         """Some weights of each network must fit: a bias that happens to be as long is no beginning, and half a model is none.
