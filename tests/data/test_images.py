@@ -100,3 +100,10 @@ def test_pixels_of_another_shape_or_type_are_no_images():
             ArrayImages(np.zeros(shape, np.uint8))
     with pytest.raises(DataCorrupt, match="must be uint8 levels; got float64"):
         ArrayImages(np.zeros((3, 1, 4, 5)))
+
+
+def test_the_middles_of_equal_parts_are_one_of_each():
+    images = ArrayImages(np.zeros((9, 1, 2, 2), np.uint8))
+    assert images.middle_index(3).tolist() == [1, 4, 7]
+    assert images.middle_index(2).tolist() == [2, 6]
+    assert images.middle_index(20).tolist() == list(range(9))

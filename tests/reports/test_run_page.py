@@ -2,6 +2,7 @@ import base64
 import re
 from io import BytesIO
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.records import as_older, evaluations, page_of, rewrite
@@ -11,9 +12,11 @@ from tests.reports.conftest import Page
 from kelbo.errors import Damaged, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change
-from kelbo.reports.gallery import training_curves
+from kelbo.reports.gallery import progress, training_curves
 from kelbo.reports.numbers import with_error
 from kelbo.reports.run_page import write_page
+from kelbo.reports.shown import shown
+from kelbo.runs import save_grid
 
 PARTS = [
     "Reconstructions",
@@ -73,7 +76,7 @@ def test_no_number_on_a_page_or_in_its_figures_is_missing(tiny_page, autoencoder
 
 def test_every_picture_says_what_it_is(tiny_page):
     assert all(tiny_page.alternatives)
-    assert "10 test images above their reconstructions" in tiny_page.alternatives
+    assert "8 test images above their reconstructions" in tiny_page.alternatives
     assert "60 samples from the prior, the decoder’s mean" in tiny_page.alternatives
 
 
@@ -275,3 +278,15 @@ def test_every_scalar_that_an_update_journals_has_a_curve():
     ]
     names = [picture.name for picture in training_curves(rows, has_rate=True)]
     assert names == ["training-gradient-norm", "training-of-critic", "training-of-rate"]
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_pictures_of_another_number_of_images_are_left_out_of_the_strip(trained):
+    experiment = trained()
+    older, _ = experiment.run.pictures("reconstructions")
+    page_of(experiment)
+    (both,) = [strip for strip in progress(shown(experiment.run)) if strip.picture.name == "progress-reconstructions"]
+    save_grid(older, np.zeros((10, 1, 8, 8), np.float32), 5)
+    (one,) = [strip for strip in progress(shown(experiment.run)) if strip.picture.name == "progress-reconstructions"]
+    assert [label for label, _ in both.rows] == ["original", "3", "6"]
+    assert [label for label, _ in one.rows] == ["original", "6"]

@@ -81,6 +81,14 @@ class Images(ABC):
         """Which they are, int64 on the CPU."""
         return torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64).round().long()
 
+    def middle_index(self, count: int) -> Tensor:
+        """The middle of each of `count` equal parts (of one example each, if there are fewer), int64 on the CPU.
+
+        In a set in the order of its factors several factors change from one of these to the next, unlike `spread_index`.
+        """
+        count = min(count, len(self))
+        return ((torch.arange(count, dtype=torch.float64) + 0.5) * len(self) / count).long()
+
 
 def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The shape (C, H, W) of examples that are images. DataError if they are of another kind."""

@@ -128,9 +128,9 @@ class Experiment:
         return self.model.device
 
     def pictured(self, count: int, split: str = "test") -> Batch:
-        """`count` images spread evenly over a split, as intensities on the model's device. RecipeError without the split."""
+        """`count` images from all over a split, as intensities on the model's device. RecipeError without the split."""
         images = split_of(self.data, split)
-        return self.batch_of(images, images.spread_index(count))
+        return self.batch_of(images, images.middle_index(count))
 
     def batch_of(self, images: Images, index: Tensor | None = None) -> Batch:
         """Images, all of them or those at `index`, as intensities on the model's device, with what is given of them."""
@@ -144,12 +144,12 @@ class Experiment:
         return outline.condition if outline else None
 
     def conditions(self, count: int, split: str = "test") -> dict[str, Tensor]:
-        """What is given of `count` examples spread evenly over a split, of them again if there are fewer; {} if nothing."""
+        """What is given of `count` examples from all over a split, of them again if there are fewer; {} if nothing."""
         outline = outline_of(self.run)
         if outline is not None and not outline.given:  # then the data need not be read
             return {}
         images = split_of(self.data, split)
-        index = images.spread_index(count)
+        index = images.middle_index(count)
         index = index.repeat(-(-count // len(index)))[:count]
         return given_at(images, index.to(images.device), self.device)
 

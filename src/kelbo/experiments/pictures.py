@@ -22,7 +22,7 @@ from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
 
-RECONSTRUCTED, SAMPLES = 10, 60
+RECONSTRUCTED, SAMPLES = 8, 60
 DRAWN, TRANSFERRED, CHANGES = 10, 8, 12
 """draws in each row of samples of a conditional model; examples that are decoded under others' conditions, and how many"""
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
@@ -120,19 +120,20 @@ def _shown(experiment: Experiment, most: int = 48) -> _Shown | None:
 def _traversals(
     experiment: Experiment, split: dict[str, Any], use: list[float], shares: Measurement | None
 ) -> Measurement:
-    """The first test image with one latent at a time moved; the most used ones, in the order of `ordered`.
+    """The first of the reconstructed images with one latent at a time moved; the most used ones, in the order of `ordered`.
 
     use: the rate of each, or how far it moves.
     """
     latents = ordered(np.argsort(-np.array(use), kind="stable")[:TRAVERSED].tolist(), shares and shares.value)
     values = np.linspace(-SPAN, SPAN, STEPS).tolist()
+    image = int(experiment.data.test.middle_index(RECONSTRUCTED)[0])
 
     def compute() -> dict[str, Any]:
-        made = evaluation.traverse(experiment.model, experiment.image(0), latents, values)
+        made = evaluation.traverse(experiment.model, experiment.image(image), latents, values)
         pictures = _levels(made.reshape(-1, *made.shape[2:]))
         return {"images": pictures.reshape(*made.shape[:2], *pictures.shape[1:])}
 
-    return measure(experiment, "traversals", {**split, "image": 0, "latents": latents, "values": values}, compute)
+    return measure(experiment, "traversals", {**split, "image": image, "latents": latents, "values": values}, compute)
 
 
 def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:

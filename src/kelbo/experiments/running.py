@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from kelbo.bound import Batch
 from kelbo.data.batches import Batches, batch_at
 from kelbo.data.conditions import shortened
@@ -53,7 +55,7 @@ from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
 from kelbo.training.update import objective_of
 
-PICTURED = 10
+PICTURED = 8
 """test images whose reconstructions are followed over time"""
 
 
@@ -137,7 +139,7 @@ def running(
         watching = _sinks(recipe, data, run, fabric, state, warn)
         scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update))
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-        pictured = Pictures(run, fabric, _some(data.test, PICTURED, fabric), recipe.seed)
+        pictured = Pictures(run, fabric, _at(data.test, data.test.middle_index(PICTURED), fabric), recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
         hooks = scalars, checkpoints, None if data.columns else every(plan.pictures_every, pictured)
         try:
@@ -159,8 +161,11 @@ def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: Trai
 
 def _some(images: Images, count: int, fabric: Fabric) -> Batch:
     """Examples spread evenly over a split, as the model sees them, on its device."""
-    index = images.spread_index(count).to(images.device)
-    return batch_at(images, index, fabric.device).as_intensities(images.levels)
+    return _at(images, images.spread_index(count), fabric)
+
+
+def _at(images: Images, index: Tensor, fabric: Fabric) -> Batch:
+    return batch_at(images, index.to(images.device), fabric.device).as_intensities(images.levels)
 
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:

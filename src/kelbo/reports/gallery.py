@@ -90,7 +90,7 @@ def transfers(measured: Measurement) -> Labelled:
 
 
 def traversals(shown: Shown) -> Labelled:
-    """The first test image with one latent at a time moved, beside each row the factor that moves it most, or its rate."""
+    """One test image with one latent at a time moved, beside each row the factor that moves it most, or its rate."""
     measured, rates = shown.parts["traversals"], shown.test["latents"]["rate_per_latent"]
     latents, values = measured.settings["latents"], measured.settings["values"]
     images = intensities(measured.arrays()["images"])
@@ -165,18 +165,21 @@ def progress(shown: Shown) -> list[Labelled]:
     """The run's pictures up to this checkpoint, a row a moment: each column is one image, or one z."""
     side = side_of(shown.data["shape"])
     strips = []
-    if paths := spread(_pictures(shown, "reconstructions"), MOMENTS):
-        grids = [cut(path, side, rows=2) for path in paths]
-        rows, labels = [grids[0][0], *(grid[1] for grid in grids)], [("original", ""), *map(_moment, paths)]
+    if kept := _grids(shown, "reconstructions", side, rows=2):
+        rows = [kept[0][1][0], *(grid[1] for _, grid in kept)]
+        labels = [("original", ""), *(_moment(path) for path, _ in kept)]
         strips.append(_strip("progress-reconstructions", "Reconstructions of the same test images", rows, labels))
-    if paths := spread(_pictures(shown, "samples"), MOMENTS):
-        rows = [cut(path, side, rows=4)[0] for path in paths]
-        strips.append(_strip("progress-samples", "The same draws from the prior", rows, [*map(_moment, paths)]))
+    if kept := _grids(shown, "samples", side, rows=4):
+        rows, labels = [grid[0] for _, grid in kept], [_moment(path) for path, _ in kept]
+        strips.append(_strip("progress-samples", "The same draws from the prior", rows, labels))
     return strips
 
 
-def _pictures(shown: Shown, name: str) -> list[Path]:
-    return [path for path in shown.run.pictures(name) if _step(path) <= shown.step]
+def _grids(shown: Shown, name: str, side: tuple[int, int], rows: int) -> list[tuple[Path, np.ndarray]]:
+    """Pictures of some moments; of these only those with as many columns as the last, if the run began with another version."""
+    paths = spread([path for path in shown.run.pictures(name) if _step(path) <= shown.step], MOMENTS)
+    grids = [cut(path, side, rows) for path in paths]
+    return [(path, grid) for path, grid in zip(paths, grids, strict=True) if grid.shape == grids[-1].shape]
 
 
 def column(rows: list[Row], name: str) -> Array:
