@@ -53,3 +53,12 @@ def test_a_mistake_names_the_option_or_the_run(kelbo, source, tmp_path, monkeypa
     assert code == 2
     assert named in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_begins_from_a_run_too(kelbo, source, tmp_path):
+    command = ["sweep", "digits", *SMALL, "--from", source, "--out", tmp_path / "s", "--seeds", "1", "--how", "stack"]
+    code, _, err = kelbo(*command)
+    assert code == 0, err
+    kept = load(Run(tmp_path / "s" / "lanes" / "seed=1").recipe_path)
+    assert kept.start.path == source
+    assert kelbo(*command, "--resume")[0] == 0

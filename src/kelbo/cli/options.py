@@ -29,6 +29,16 @@ Given = Annotated[
         "named stays the image's own; for samples it is that of a test image.",
     ),
 ]
+Begin = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="RUN", help="Begin from the weights of another run, as far as they fit."),
+]
+BeginAt = Annotated[
+    Literal["last", "best"] | None,
+    typer.Option(
+        "--from-checkpoint", help="That run's last checkpoint (the default), or its best on validation images."
+    ),
+]
 PictureFiles = Annotated[
     list[Path] | None,
     typer.Argument(

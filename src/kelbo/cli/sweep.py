@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from kelbo.cli.options import DataRoot
+from kelbo.cli.options import Begin, BeginAt, DataRoot
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -66,6 +66,8 @@ def train(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of each run: training.steps.")] = None,
     data_root: DataRoot = None,
+    begin: Begin = None,
+    begin_at: BeginAt = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the sweep in --out, or begin it. Diverged lanes are left alone.")
     ] = False,
@@ -75,11 +77,13 @@ def train(
 ) -> None:
     """Train RECIPE over every combination of --over and --seeds, each lane in the folder of an ordinary run."""
     from kelbo.cli.lane_lines import JobLines
+    from kelbo.cli.train import starts
     from kelbo.sweeps.definition import require_all_done, train_lanes
     from kelbo.sweeps.engines import LaneOptions, engine_for
 
     options = LaneOptions(how, on, workers, cpus_per_lane, gpus_per_lane)
-    prepared = _prepared(recipe, over or [], seeds, out, settings or [], steps, data_root, resume, options)
+    settings = [*starts(begin, begin_at), *(settings or [])]
+    prepared = _prepared(recipe, over or [], seeds, out, settings, steps, data_root, resume, options)
     todo = [lane.recipe for lane in prepared.to_train(retry_diverged)]
     _tell(prepared, todo)
     outcomes = []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch
-from kelbo.cli.options import DataRoot
+from kelbo.cli.options import Begin, BeginAt, DataRoot
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -17,23 +17,16 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="A named recipe or a .toml file; the run's own with --resume.")
+        str | None,
+        typer.Argument(help="A named recipe or a .toml file; the run's own with --resume, or with --from alone."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder. By default runs/RECIPE.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
-    begin: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin from a run's weights; without RECIPE, with its recipe too."),
-    ] = None,
-    begin_at: Annotated[
-        Literal["last", "best"] | None,
-        typer.Option(
-            "--from-checkpoint", help="That run's last checkpoint (the default), or its best on validation images."
-        ),
-    ] = None,
+    begin: Begin = None,
+    begin_at: BeginAt = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the newest checkpoint in --out, or begin.")
     ] = False,
@@ -42,8 +35,8 @@ def train(
     num_nodes: Nodes = None,
 ) -> None:
     """Train a model and keep everything about it in a folder."""
-    starts = _starts(begin, begin_at)
-    chosen = changed(_recipe(recipe, out, begin, resume), [*starts, *(settings or [])], steps, seed, data_root)
+    settings = [*starts(begin, begin_at), *(settings or [])]
+    chosen = changed(_recipe(recipe, out, begin, resume), settings, steps, seed, data_root)
     from kelbo.cli.progress import Progress
     from kelbo.experiments import train as run_training
     from kelbo.runs import Run
@@ -94,7 +87,7 @@ def _recipe(name: str | None, out: Path | None, begin: Path | None, resume: bool
     )
 
 
-def _starts(begin: Path | None, begin_at: str | None) -> list[str]:
+def starts(begin: Path | None, begin_at: str | None) -> list[str]:
     """What --from and --from-checkpoint set in a recipe. RecipeError for the second without the first."""
     from kelbo.errors import RecipeError
 
