@@ -75,9 +75,7 @@ def _save_rows(
     """Rows (N, D) and what was made of them, side by side, with the rows' index."""
     import numpy as np
 
-    from kelbo.recipes.sets import split_of
-
-    index = experiment.data.index[split][split_of(experiment.data, split).spread_index(len(parts[0])).numpy()]
+    index = experiment.data.index[split][experiment.pictured_index(len(parts[0]), split).numpy()]
     ends = ("", "_reconstructed", "_given")[: len(parts)]
     headers = [f"{name}{end}" for end in ends for name in names]
     save_rows(out, experiment, "reconstruct", np.concatenate(parts, 1), {"index": index}, headers)
@@ -88,4 +86,4 @@ def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: st
     images = read_files(experiment, pictures, given).images
     if len(images) > most:
         typer.echo(f"{most} of {len(images):,} pictures are shown (--count)")
-    return experiment.batch_of(images, images.spread_index(most))
+    return experiment.batch_of(images, images.middle_index(most))

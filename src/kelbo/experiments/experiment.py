@@ -129,8 +129,11 @@ class Experiment:
 
     def pictured(self, count: int, split: str = "test") -> Batch:
         """`count` images from all over a split, as intensities on the model's device. RecipeError without the split."""
-        images = split_of(self.data, split)
-        return self.batch_of(images, images.middle_index(count))
+        return self.batch_of(split_of(self.data, split), self.pictured_index(count, split))
+
+    def pictured_index(self, count: int, split: str = "test") -> Tensor:
+        """Which images of the split these are, int64 on the CPU."""
+        return split_of(self.data, split).middle_index(count)
 
     def batch_of(self, images: Images, index: Tensor | None = None) -> Batch:
         """Images, all of them or those at `index`, as intensities on the model's device, with what is given of them."""
