@@ -23,7 +23,7 @@ def small():
 
 
 def recipe_on(kind, root, seed, **data):
-    place = {"root": str(root)} if kind in ("array", "folder") else {}
+    place = {"root": str(root)} if kind in ("array", "folder", "table") else {}
     return parse({"name": "x", "seed": seed, "data": {"kind": kind} | place | data, "training": {"steps": 1}})
 
 

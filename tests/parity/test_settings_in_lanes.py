@@ -62,7 +62,11 @@ def settings_of(table=Recipe, prefix="", base=()):
             yield (
                 path,
                 base,
-                [f'"{v}"' if isinstance(v, str) else f"{v}" for v in get_args(field.annotation)] if choices else TRIED,
+                [f'"{v}"' if isinstance(v, str) else f"{v}" for v in get_args(field.annotation)]
+                if choices
+                else ["7"]  # true is one too, and of some widths no model
+                if name == "width"
+                else TRIED,
             )
 
 
@@ -99,7 +103,8 @@ SHARED = [(path, one, other) for path, one, other in PAIRS if not may_differ(one
 
 
 def test_the_walk_finds_every_setting():
-    of_files = {"data.kind", "runs.path", "runs.weights"}  # other images and other runs need files
+    of_files = {"data.kind", "runs.path", "runs.weights", "start.weights", "start.checkpoint"}
+    of_files |= {"model.given"}  # other images and other runs need files, and what is given must be known
     assert {path for path, *_ in PAIRS} == {path for path, *_ in settings_of()} - of_files
 
 
