@@ -122,7 +122,7 @@ def test_a_setting_in_which_lanes_may_differ_is_honoured_by_each_lane(tmp_path):
 def images(recipe):
     """Noise of 256 levels in a size that the network takes."""
     side = {"rybkin": 28, "burgess": 16}.get(recipe.model.network.kind, 8)
-    pixels = torch.randint(256, (64, 1, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    pixels = torch.randint(256, (512, 1, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     return quantized(
         ImageSet("noise", {"train": ArrayImages(pixels), "test": ArrayImages(pixels)}, ""), recipe.data.bits
     )
