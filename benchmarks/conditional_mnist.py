@@ -21,26 +21,29 @@ from kelbo.evaluation import sample
 from kelbo.evaluation.classifier import PREPARATION
 from kelbo.evaluation.train_classifier import TrainedClassifier, train_classifier
 from kelbo.experiments import Experiment, evaluate_run, open_run, train
+from kelbo.experiments.fitted_priors import fit_prior
 from kelbo.machine import describe
 from kelbo.recipes import change, find
 from kelbo.recipes.sets import read
 
 SEEDS, DIGITS, DRAWS = (0, 1, 2), 10, 100
-SAMPLES = 8
+SAMPLES = 4
 """importance samples"""
-CALIBRATED = ["data.bits=8", "likelihood.kind=optimal_gaussian", "objective.kind=beta"]
+KINDS = ("mixture", "flow")
+"""of priors that are fitted to the calibrated run"""
+CALIBRATED = ["data.bits=8", "likelihood.kind=optimal_gaussian", "objective.kind=beta", "training.steps=8000"]
 ARMS: dict[str, list[str]] = {"conditional": [], "twin": ["model.given=null"], "calibrated": CALIBRATED}
 RESULT = Path(__file__).parent / "results" / "conditional_mnist.json"
 
 
 def trained(runs: Path, arm: str, seed: int) -> Path:
-    """The run's folder; trained now unless it is there. Its seconds are beside it."""
+    """The run's folder; trained now unless it is there. The seconds of the wall's clock and of the CPUs are beside it."""
     place = runs / f"{arm}-{seed}"
-    seconds = place.with_suffix(".seconds")
+    seconds = runs / f"{arm}-{seed}.seconds"
     if not seconds.exists():
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         train(change(find("mnist-conditional"), [*ARMS[arm], f"seed={seed}"]), place)
-        seconds.write_text(f"{time.perf_counter() - begun:.1f}")
+        seconds.write_text(f"{time.perf_counter() - begun:.1f} {time.process_time() - used:.1f}")
     return place
 
 
@@ -70,16 +73,23 @@ def seen(experiment: Experiment, judge: TrainedClassifier) -> list[float]:
     return shares
 
 
-def measured(place: Path, judge: TrainedClassifier) -> dict[str, Any]:
-    experiment = open_run(place, device="cpu")
-    record = evaluate_run(experiment, samples=SAMPLES)
+def measured(place: Path, judge: TrainedClassifier, prior: str | None = None) -> dict[str, Any]:
+    experiment = open_run(place, device="cpu", prior=prior)
+    record = evaluate_run(experiment, samples=0 if prior else SAMPLES)
     names = ("elbo", "rate", "distortion", "importance_weighted", "marginal")
     found = {name: record[name] for name in names if record.get(name)}
-    found["seconds"] = float(place.with_suffix(".seconds").read_text())
     if experiment.condition is not None:
         found["each digit"] = seen(experiment, judge)
         found["accuracy"] = sum(found["each digit"]) / DIGITS
     return found
+
+
+def with_fitted_priors(place: Path, judge: TrainedClassifier) -> dict[str, Any]:
+    """The same weights with priors that were fitted to the codes of each class."""
+    for kind in KINDS:
+        if not (place / "priors" / f"{kind}.safetensors").exists():
+            fit_prior(open_run(place, device="cpu"), kind)
+    return {kind: measured(place, judge, kind) for kind in KINDS}
 
 
 def main() -> None:
@@ -101,7 +111,11 @@ def main() -> None:
         "machine": describe() | {"beside": asked.beside},
     }
     for (arm, seed), place in places.items():
-        result.setdefault(arm, {})[str(seed)] = measured(place, judge)
+        wall, cpu = map(float, (asked.runs / f"{place.name}.seconds").read_text().split())
+        found = measured(place, judge) | {"seconds": wall, "cpu_seconds": cpu}
+        if arm == "calibrated":
+            found["with fitted priors"] = with_fitted_priors(place, judge)
+        result.setdefault(arm, {})[str(seed)] = found
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 
 
