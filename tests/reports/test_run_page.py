@@ -102,7 +102,7 @@ def test_a_conditional_models_page_has_a_labelled_row_a_class_and_examples_under
     assert "100 samples from the prior under 10 conditions, the decoder’s mean" in page.alternatives
     assert "8 test images, each decoded under 10 conditions" in page.alternatives
     assert "The same code under other labels" in page.text
-    assert "larger is better" in page.text
+    assert "that is given labels, trained on" in page.text
     assert "of log p(x | labels)" in page.text
     assert "Bound by the sum over conditions nats per image, of log p(x)" in page.text
 

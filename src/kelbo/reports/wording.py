@@ -29,6 +29,8 @@ def trained(shown: Shown) -> str:
     noun, examples = examples_of(data)
     steps = f"{shown.step:,}" + (f" of {plan.steps:,}" if shown.step != plan.steps else "")
     what = f"The model {own} with {_latents(shown)}" if own else _built(shown)
+    told = shown.data.get("condition")
+    what += f" that is given {told['name']}" if told else ""
     why = "" if own else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
     return f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}."
 
