@@ -79,6 +79,7 @@ def test_pictures_are_made_of_files_alone(kelbo, run, moved, tmp_path, arguments
         size = picture.size
     assert size == ((columns * 13 - 1) * scale, (rows * 9 - 1) * scale)
     assert str(tmp_path / "p.png") in told
+    assert ("4 of 6 pictures" in told) == ("-n" in arguments)
 
 
 def test_without_out_they_leave_the_pictures_of_the_runs_own_images(kelbo, run, moved):

@@ -203,6 +203,14 @@ def test_in_a_folder_they_are_left_out_if_the_runs_own_are(tmp_path):
         pictures_like(likeness, [tmp_path], skip=True)
 
 
+def test_of_many_pictures_some_are_read_and_the_others_are_not_looked_at(tmp_path):
+    for place in range(5):
+        photo(tmp_path, 60 + place).rename(tmp_path / f"{place}.png")
+    (tmp_path / "1.png").write_bytes(b"?")
+    found = pictures_like(likeness_of(d.PicturesSpec(root=tmp_path), (3, 64, 64), 256, None), [tmp_path], most=3)
+    assert (found.names.tolist(), found.found) == (["0.png", "2.png", "4.png"], 5)
+
+
 def test_without_pictures_there_is_an_error(tmp_path):
     likeness = likeness_of(d.PicturesSpec(root=tmp_path), (3, 64, 64), 256, None)
     for paths in ([], [tmp_path]):

@@ -83,7 +83,7 @@ def _save_rows(
 
 def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: str | None) -> Batch:
     """Pictures as a batch; of many, some that are spread evenly."""
-    images = read_files(experiment, pictures, given).images
-    if len(images) > most:
-        typer.echo(f"{most} of {len(images):,} pictures are shown (--count)")
-    return experiment.batch_of(images, images.middle_index(most))
+    read = read_files(experiment, pictures, given, most)
+    if read.found > most:
+        typer.echo(f"{most} of {read.found:,} pictures are shown (--count)")
+    return experiment.batch_of(read.images)

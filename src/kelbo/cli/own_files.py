@@ -17,11 +17,11 @@ TOLD = 8
 """largest number of notes that are printed"""
 
 
-def read_files(experiment: Experiment, paths: Sequence[Path], given: str | None) -> LikeImages:
+def read_files(experiment: Experiment, paths: Sequence[Path], given: str | None, most: int | None = None) -> LikeImages:
     """The pictures as the run's images are; prints what was done to them besides, and which were left out."""
     from kelbo.experiments import read_pictures
 
-    read = read_pictures(experiment, paths, given)
+    read = read_pictures(experiment, paths, given, most=most)
     for lines in (read.notes, [f"left out: {why}" for why in read.left_out]):
         for line in lines[:TOLD]:
             typer.echo(line)

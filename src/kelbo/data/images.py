@@ -79,7 +79,7 @@ class Images(ABC):
 
     def spread_index(self, count: int) -> Tensor:
         """Which they are, int64 on the CPU."""
-        return torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64).round().long()
+        return torch.tensor(spread_places(len(self), count), dtype=torch.long)
 
     def middle_index(self, count: int) -> Tensor:
         """The middle of each of `count` equal parts (of one example each, if there are fewer), int64 on the CPU.
@@ -88,6 +88,11 @@ class Images(ABC):
         """
         count = min(count, len(self))
         return ((torch.arange(count, dtype=torch.float64) + 0.5) * len(self) / count).long()
+
+
+def spread_places(size: int, count: int) -> list[int]:
+    """`count` places (all, if there are fewer) spread evenly over `size` of them, the first and the last among them."""
+    return torch.linspace(0, size - 1, min(count, size), dtype=torch.float64).round().long().tolist()
 
 
 def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

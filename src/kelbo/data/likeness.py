@@ -16,7 +16,7 @@ from PIL import Image
 from kelbo.data.encoded_pictures import FILTERS, EncodedPicture, Preprocessing, Refused, Size, by, from_file
 from kelbo.data.folder import is_zip, listing_of
 from kelbo.data.idx import pad_with_zeros
-from kelbo.data.images import ArrayImages, Images
+from kelbo.data.images import ArrayImages, Images, spread_places
 from kelbo.data.opening import cropped, decoding_strictly, fitted, opened
 from kelbo.errors import DataCorrupt, DataMissing
 from kelbo.units import counted
@@ -31,12 +31,14 @@ class LikeImages(NamedTuple):
     names     of each, (N,): a file as it was named, a picture of a folder or zip by its path in it
     notes     on each that was changed in a way in which the set's own pictures are not
     left_out  messages of those that were skipped
+    found     how many pictures there were
     """
 
     images: Images
     names: np.ndarray
-    notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+    found: int
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,13 @@ class Likeness:
         return part.resize(self.frame, FILTERS[kind]), note
 
 
-def pictures_like(likeness: Likeness, paths: Sequence[Path | str], *, skip: bool = False) -> LikeImages:
+def pictures_like(
+    likeness: Likeness, paths: Sequence[Path | str], *, most: int | None = None, skip: bool = False
+) -> LikeImages:
     """Picture files, and all pictures in folders and zips, as images, in their order.
 
-    skip: leave out pictures in folders and zips that cannot be used; files that are named are never left out.
+    most: of more pictures, read so many that are spread evenly over them. skip: leave out pictures in folders and zips that
+    cannot be used; files that are named are never left out.
 
     Raises DataMissing if there is no picture, DataCorrupt, naming each, if some cannot be read, would lose what they hold or
     are too small for the crop.
@@ -103,7 +108,8 @@ def pictures_like(likeness: Likeness, paths: Sequence[Path | str], *, skip: bool
     left_out: list[str] = []
     with ExitStack() as stack, decoding_strictly(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = [each for path in paths for each in _found(Path(path), len(paths) == 1, stack)]
-        for each, read in zip(found, pool.map(lambda one: _read(likeness, one.picture), found), strict=True):
+        chosen = found if most is None else [found[place] for place in spread_places(len(found), most)]
+        for each, read in zip(chosen, pool.map(lambda one: _read(likeness, one.picture), chosen), strict=True):
             if not isinstance(read, str):
                 kept.append((each.name, *read))
             elif skip and not each.named:
@@ -111,10 +117,10 @@ def pictures_like(likeness: Likeness, paths: Sequence[Path | str], *, skip: bool
             else:
                 refused.append(read)
     if refused or not kept:
-        raise _unusable(refused or left_out, len(found), paths)
+        raise _unusable(refused or left_out, len(chosen), paths)
     names, pixels, notes = zip(*kept, strict=True)
     images = ArrayImages(np.stack(pixels), likeness.levels)
-    return LikeImages(images, np.array(names, np.str_), tuple(filter(None, notes)), tuple(left_out))
+    return LikeImages(images, np.array(names, np.str_), tuple(filter(None, notes)), tuple(left_out), len(found))
 
 
 class _Found(NamedTuple):

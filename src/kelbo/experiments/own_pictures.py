@@ -18,14 +18,16 @@ from kelbo.recipes.data_specs import CelebaSpec
 from kelbo.recipes.readers import likeness_of
 
 
-def read_pictures(experiment: Experiment, paths: Sequence[Path | str], words: str | None = None) -> LikeImages:
+def read_pictures(
+    experiment: Experiment, paths: Sequence[Path | str], words: str | None = None, *, most: int | None = None
+) -> LikeImages:
     """Picture files, and all pictures in folders and zips, as images of the run's shape and levels, in their order.
 
     They are cropped, resized and converted as the run's own pictures were. Sets whose images all have one size (MNIST, CIFAR,
     arrays, …) take pictures of that size as they are; others are resized, which the notes say. Pictures in folders and zips
     that cannot be used are left out if the run's are (data.unreadable). Of a run whose images come from code of your own, only
     the recipe's data settings are known. words: what a conditional model is given of all of these pictures, such as "3" or
-    "Smiling=1,Male=0".
+    "Smiling=1,Male=0". most: of more pictures, read so many that are spread evenly over them.
 
     Raises DataMissing if there is no picture, DataCorrupt, naming each, if some cannot be used, DataError if the run was not
     trained on images that pictures can be made like, RecipeError if words are missing or name nothing.
@@ -33,7 +35,9 @@ def read_pictures(experiment: Experiment, paths: Sequence[Path | str], words: st
     known = outline_of(experiment.run) or experiment.data
     data = experiment.recipe.data
     bits, skip = getattr(data, "bits", 8), getattr(data, "unreadable", "refuse") == "skip"
-    read = pictures_like(_likeness(experiment, known.shape, 256 if bits < 8 else known.levels), paths, skip=skip)
+    read = pictures_like(
+        _likeness(experiment, known.shape, 256 if bits < 8 else known.levels), paths, most=most, skip=skip
+    )
     if read.images.shape != known.shape:
         raise DataError(
             f"Read by the recipe's data settings, pictures have the shape {read.images.shape}, and the images that "
