@@ -110,6 +110,13 @@ def test_a_tables_columns_are_attributes_of_the_pictures_that_its_first_column_n
     assert [one.name for one in offered(found)] == ["labels", "attributes"]
 
 
+def test_a_parquet_file_may_keep_the_pictures_names_as_its_index(pictures):
+    place = pictures()
+    frame = pandas.DataFrame(TABLE)
+    frame.set_index(frame.columns[0]).to_parquet(place.parent / "pets.parquet")
+    assert read(place, attributes_file=Path("pets.parquet")).attribute_names == ("striped", "fat")
+
+
 @pytest.mark.parametrize("values", [["yes", "no"], [True, False], [1, -1], [7, 3]])
 def test_one_column_of_anything_but_attributes_is_the_class(pictures, values):
     place = pictures()

@@ -83,7 +83,7 @@ def _read(path: Path) -> DataFrame:
 
 def _by_name(table: DataFrame, path: Path) -> DataFrame:
     """The table's rows by the pictures' names, which are its first column, or its index in a parquet file that keeps one."""
-    if table.index.dtype == object and table.index.name is not None:
+    if table.index.name is not None:  # a RangeIndex has none
         table = table.reset_index()
     if len(table.columns) < 2 or not len(table):
         raise DataCorrupt(
