@@ -55,6 +55,7 @@ def test_a_mistake_names_the_option_or_the_run(kelbo, source, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_sweep_begins_from_a_run_too(kelbo, source, tmp_path):
     command = ["sweep", "digits", *SMALL, "--from", source, "--out", tmp_path / "s", "--seeds", "1", "--how", "stack"]
     code, _, err = kelbo(*command)
