@@ -48,12 +48,14 @@ def test_pseudo_inputs_begin_near_training_images_and_leave_other_weights_as_the
     assert model.state_dict().keys() - plain.state_dict().keys() == {"prior.inputs"}
 
 
+@pytest.mark.slow
 def test_it_learns_its_inputs_and_keeps_the_encoder_once(run):
     kept = weights(run)
     assert {name for name in kept if name.startswith("prior.")} == {"prior.inputs"}
     assert (kept["prior.inputs"] - build.model(recipe(), build.data(recipe())).prior.inputs).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_run_is_opened_from_its_weights_alone(run):
     opened = open_run(run.path, read_data=False)
     assert torch.equal(opened.model.prior.inputs, weights(run)["prior.inputs"])
@@ -61,6 +63,7 @@ def test_a_run_is_opened_from_its_weights_alone(run):
     torch.testing.assert_close(q.mean, opened.model.encoder(opened.model.prior.inputs)[:, :3])
 
 
+@pytest.mark.slow
 def test_its_rate_is_by_monte_carlo_and_the_doctor_judges_the_run(run):
     opened = open_run(run.path)
     record = evaluate_run(opened)
@@ -91,6 +94,7 @@ def test_lanes_of_one_program_learn_as_a_run_alone(run, tmp_path):
     assert not torch.allclose(first["prior.inputs"], second["prior.inputs"], atol=1e-2)
 
 
+@pytest.mark.slow
 def test_traversals_span_the_prior_wherever_it_lies(run):
     opened = open_run(run.path)
     model = opened.model

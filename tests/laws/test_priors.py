@@ -185,6 +185,7 @@ def test_the_reported_rate_is_the_true_kl_within_its_error(made):
     assert abs(rates.mean().item() - true) < 5 * rates.std().item() / count**0.5 + 2e-3
 
 
+@pytest.mark.slow
 def test_importance_weights_are_with_the_prior(made):
     """The decoder ignores z, so the evidence is p(x | z), whatever the prior: the weighted bound rises to it, and not above."""
     prior, given = made(1)
