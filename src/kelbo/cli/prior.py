@@ -26,7 +26,7 @@ def fit(
     ] = None,
     covariance: Annotated[Literal["full", "diag"], typer.Option(help="Of a mixture's components.")] = "full",
     draws: Annotated[
-        int | None, typer.Option(min=1, help="Of each image's posterior, for a mixture. By default enough for 100,000.")
+        int | None, typer.Option(min=1, help="Of each image's posterior, for a mixture. By default enough for 50,000.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of a flow, at most. By default 4,000.")] = None,
     seed: Seed = 0,

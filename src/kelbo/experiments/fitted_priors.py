@@ -31,7 +31,7 @@ Advance = Callable[[int], None] | None
 
 COMPONENTS, OF_EACH, STEPS = 50, 10, 4_000
 """of a mixture, of one for each value of a condition, and of a flow, by default"""
-ENOUGH, MOST_DRAWS = 100_000, 50
+ENOUGH, MOST_DRAWS = 50_000, 50
 """codes that a mixture is fitted to by default, if that many draws of each image make them: with few codes, components shrink
 onto single ones, whose spread more draws show"""
 HELD_OUT = 0.1
@@ -62,7 +62,7 @@ def fit_prior(
     its condition; its flow takes the condition.
 
     name: of the file, the kind by default. components, covariance, draws (of each image; by default enough to make
-    100,000 codes, at most 50): of a mixture. steps: at most, of a
+    50,000 codes, at most 50): of a mixture. steps: at most, of a
     flow, which takes a new draw whenever it sees an image. again: replace a prior of that name. encoding, fitting: called
     with the images encoded, and a flow's steps done, since the last call.
 

@@ -22,6 +22,8 @@ Covariance = Literal["full", "diag"]
 
 BATCH, LEARNING_RATE, CLIP = 512, 1e-3, 5.0
 """of a flow: codes a step, of Adam, largest norm of a gradient"""
+MOST_ROUNDS, GAIN = 100, 2e-3
+"""of expectation maximisation: rounds at most, and the gain in nats a code that is worth another"""
 CHECKS, PATIENCE = 20, 4
 """looks at the held-out codes over all steps of a flow, and how many without a gain end them"""
 
@@ -58,7 +60,11 @@ def fit_mixture(
     if len(codes) < components:
         raise ScoreError(f"A mixture of {components} components needs as many codes; there are {len(codes)}.")
     mixture = GaussianMixture(
-        components, covariance_type=covariance, max_iter=200, random_state=seed_for(seed, "prior") % 2**32
+        components,
+        covariance_type=covariance,
+        max_iter=MOST_ROUNDS,
+        tol=GAIN,
+        random_state=seed_for(seed, "prior") % 2**32,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is returned
