@@ -1,6 +1,5 @@
 """Priors fitted to a run's codes: kept with the run for its weights, and in every number that they change."""
 
-import json
 import pickle
 import shutil
 
@@ -287,31 +286,3 @@ def test_codes_of_a_point_are_taken_as_they_are(tmp_path):
     opened = open_run(run.path, prior="mixture")
     assert evaluation.sample(opened.model, 3).shape == (3, 1, 8, 8)
     assert evaluate_run(opened)["rate"] is None
-
-
-@pytest.mark.slow
-def test_the_command_line_fits_lists_and_uses_priors(copy, capsys, monkeypatch, tmp_path):
-    from kelbo.cli.main import main
-
-    def kelbo(*arguments):
-        monkeypatch.setattr("sys.argv", ["kelbo", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as stop:
-            return stop.code or 0, capsys.readouterr()
-        return 0, capsys.readouterr()
-
-    code, said = kelbo(
-        "prior", "fit", copy.path, "--kind", "mixture", "--components", 2, "--draws", 1, "--json", "--name", "m2"
-    )
-    assert code == 0
-    assert json.loads(said.out)["priors"][0]["settings"]["components"] == 2
-    code, said = kelbo("prior", "fit", copy.path, "--kind", "mixture", "--name", "m2")
-    assert code == 2
-    assert "--again" in said.err
-    code, said = kelbo("prior", "list", copy.path, "--json")
-    assert [one["name"] for one in json.loads(said.out)["priors"]] == ["m2", "mixture"]
-    code, said = kelbo("evaluate", copy.path, "--prior", "m2", "--json")
-    assert json.loads(said.out)["settings"]["prior"].startswith("m2 ")
-    code, _ = kelbo("sample", copy.path, "--prior", "m2", "--out", tmp_path / "s.png")
-    assert (code, (tmp_path / "s.png").exists()) == (0, True)

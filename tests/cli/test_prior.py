@@ -1,0 +1,41 @@
+"""`kelbo prior`, and the verbs that take one."""
+
+import json
+
+import pytest
+
+from kelbo.experiments import train
+from kelbo.recipes import change, find
+
+SMALL = ["model.network.width=16", "model.latents=3", "training.steps=2"]
+FEW = ["--components", 2, "--draws", 1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return train(change(find("digits"), SMALL), tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.mark.slow
+def test_priors_are_fitted_listed_and_used(kelbo, run, tmp_path):
+    assert "no fitted prior" in kelbo("prior", "list", run.path)[1]
+    code, out, _ = kelbo("prior", "fit", run.path, "--kind", "mixture", *FEW, "--name", "m2", "--json")
+    assert (code, json.loads(out)["priors"][0]["settings"]["components"]) == (0, 2)
+    code, _, err = kelbo("prior", "fit", run.path, "--kind", "mixture", "--name", "m2")
+    assert code == 2
+    assert "--again" in err
+    code, out, _ = kelbo("prior", "fit", run.path, "--kind", "flow", "--steps", 2)
+    assert code == 0
+    assert "--prior flow" in out
+    assert [one["name"] for one in json.loads(kelbo("prior", "list", run.path, "--json")[1])["priors"]] == [
+        "flow",
+        "m2",
+    ]
+    told = json.loads(kelbo("evaluate", run.path, "--prior", "m2", "--json")[1])
+    assert told["settings"]["prior"].startswith("m2 ")
+    assert "Monte Carlo" in kelbo("evaluate", run.path, "--prior", "flow")[1]
+    assert kelbo("sample", run.path, "--prior", "m2", "--out", tmp_path / "s.png")[0] == 0
+    assert (tmp_path / "s.png").exists()
+    code, _, err = kelbo("sample", run.path, "--prior", "m3")
+    assert code == 2
+    assert "it has flow, m2" in err
