@@ -75,12 +75,13 @@ def test_every_density_of_real_numbers_is_learned_and_measured(file, kind):
     assert list(record["reconstruction"]["columns"]) == ["height", "weight", "smokes", "age"]
 
 
-def test_a_table_in_centimetres_trains_to_the_same_weights_and_an_elbo_that_differs_by_the_unit(file, tmp_path):
+@pytest.mark.parametrize("prior", [(), ("model.prior.kind=vamp", "model.prior.components=9")], ids=["normal", "vamp"])
+def test_a_table_in_centimetres_trains_to_the_same_weights_and_an_elbo_that_differs_by_the_unit(file, tmp_path, prior):
     found = []
     for name, factor in (("metres", 1), ("other", 64)):  # a power of two, so that float32 rounds nothing
         path = tmp_path / f"{name}.npy"
         np.save(path, (people() * [factor, 1, 1, 1]).to_numpy(np.float32))
-        run = train(recipe(path), tmp_path / name)
+        run = train(recipe(path, *prior), tmp_path / name)
         experiment = open_run(run.path)
         found.append((experiment.model.state_dict(), evaluate_run(experiment, samples=4)))
     (weights, record), (others, scaled) = found

@@ -19,12 +19,27 @@ class Vamp(Prior):
 
     encoder: the model's own, which has a name in the model's state dict only. inputs: (M, *event), as the encoder takes them,
     what the pseudo-inputs begin with; they may leave the range of the data. rows: (M, A), what is given of each, if the
-    encoder takes that too; they are learned likewise, so p(z) is the same whatever is given. A temperature scales each
-    posterior's standard deviation.
+    encoder takes that too; they are learned likewise, so p(z) is the same whatever is given. units: mean and scale, (D,) each,
+    of a table's columns; pseudo-inputs are learned in these, so that no unit makes a column learn faster. A temperature scales
+    each posterior's standard deviation.
     """
 
-    def __init__(self, encoder: nn.Module, inputs: Tensor, rows: Tensor | None = None) -> None:
+    centre: Tensor | None
+    scale: Tensor | None
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        inputs: Tensor,
+        rows: Tensor | None = None,
+        units: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         super().__init__()
+        centre, scale = (unit.float().clone() for unit in units) if units else (None, None)
+        self.register_buffer("centre", centre, persistent=False)  # the model keeps them
+        self.register_buffer("scale", scale, persistent=False)
+        if centre is not None and scale is not None:
+            inputs = (inputs - centre) / scale
         self._encoder = (encoder,)  # in a tuple, which does not make it a part of this module
         self.inputs = nn.Parameter(inputs)
         self.rows = None if rows is None else nn.Parameter(rows)
@@ -32,8 +47,10 @@ class Vamp(Prior):
     def components(self) -> DiagonalGaussian:
         """The posteriors of the pseudo-inputs, (M, K)."""
         with torch.autocast(self.inputs.device.type, enabled=False):
-            told = () if self.rows is None else (self.rows,)
-            return DiagonalGaussian.from_parameters(self._encoder[0](self.inputs, *told))
+            told, inputs = () if self.rows is None else (self.rows,), self.inputs
+            if self.centre is not None and self.scale is not None:
+                inputs = self.centre + self.scale * inputs
+            return DiagonalGaussian.from_parameters(self._encoder[0](inputs, *told))
 
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
         q = self.components()

@@ -103,10 +103,11 @@ def _prior(recipe: Recipe, images: ImageSet | Outline, encoder: nn.Module, condi
     spec = recipe.model.prior if isinstance(recipe.model, s.VaeSpec) else s.StandardPriorSpec()
     if not isinstance(spec, s.VampSpec):
         return None
+    units = units_of(images.columns) if images.columns else None
     if isinstance(images, Outline):
         inputs = torch.zeros(spec.components, *images.shape)
         rows = torch.zeros(spec.components, sum(math.prod(images.given[name]) for name in conditions))
-        return latents.Vamp(encoder, inputs, rows if conditions else None)
+        return latents.Vamp(encoder, inputs, rows if conditions else None, units)
     train = images.train
     if len(train) < spec.components:
         raise RecipeError(
@@ -116,7 +117,7 @@ def _prior(recipe: Recipe, images: ImageSet | Outline, encoder: nn.Module, condi
     index, cpu = train.spread_index(spec.components).to(train.device), torch.device("cpu")
     batch = batch_at(train, index, cpu).as_intensities(images.levels)
     inputs = batch.x + PSEUDO_NOISE * batch.x.std(0, correction=0) * normal_like(batch.x)
-    return latents.Vamp(encoder, inputs, told_of(conditions, batch.given) if conditions else None)
+    return latents.Vamp(encoder, inputs, told_of(conditions, batch.given) if conditions else None, units)
 
 
 def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
