@@ -19,9 +19,9 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY) ## make .venv and install kelbo with its tools
 
-demo: $(READY) ## train a σ-VAE on real digits and write its page (about two minutes)
+demo: $(READY) ## train a calibrated VAE on rendered 3-D shapes and write its page (about two minutes)
 	@rm -rf runs/demo
-	@$(BIN)/kelbo train digits --out runs/demo
+	@$(BIN)/kelbo train shapes3d-sigma --out runs/demo
 	@$(BIN)/kelbo evaluate runs/demo
 	@$(BIN)/kelbo report runs/demo
 

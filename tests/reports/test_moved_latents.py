@@ -22,6 +22,6 @@ def test_traversals_are_labelled_with_the_factor_that_moves_each_latent(trained)
     latents = of.parts["traversals"].settings["latents"]
     told = [int(index) for _, index in labels]
     assert told == [latent for latent in latents if shares["active"][latent]]
-    assert all(re.fullmatch(r".+ \d+ %", label) for label, _ in labels)
+    assert all(re.fullmatch(r".+ \d+\s%", label) for label, _ in labels)
     best = [int(np.argmax(shares["shares"][latent])) for latent in told]
     assert best == sorted(best)

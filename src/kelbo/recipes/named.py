@@ -110,6 +110,24 @@ def shapes2d_beta() -> Recipe:
     )
 
 
+def shapes3d_sigma() -> Recipe:
+    """Calibrated β-VAE on rendered 3-D shapes, 64×64 in colour: needs no download, two minutes on two cores.
+
+    β rises to 300 beside a σ that is solved for, which comes down to 0.05: together they weigh the rate as β = 0.75 does beside
+    ½ squared error. The rate then is not far above the 13 nats that tell 480,000 images apart.
+    """
+    return Recipe(
+        name="shapes3d-sigma",
+        data=d.Shapes3dSpec(held_out=0.01),
+        model=s.VaeSpec(latents=10, network=s.ResidualSpec(channels=32)),
+        likelihood=s.OptimalGaussianSpec(),
+        objective=s.BetaSpec(beta=300.0, warmup=1500),
+        optimizer=s.OptimizerSpec(learning_rate=3e-3),
+        schedule=s.DropSpec(at=0.7, factor=0.1, warmup=50),
+        training=s.TrainingSpec(steps=3000, batch_size=64, log_every=50, checkpoint_every=1000, pictures_every=375),
+    )
+
+
 def shapes3d_beta() -> Recipe:
     """β-VAE on rendered 3-D shapes, as the reproducibility study of β-VAE trains on 3D Shapes: 10 epochs.
 
@@ -160,6 +178,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "celeba-sigma": celeba_sigma,
     "frey": frey,
     "shapes2d-beta": shapes2d_beta,
+    "shapes3d-sigma": shapes3d_sigma,
     "shapes3d-beta": shapes3d_beta,
     "folder-sigma": folder_sigma,
     "table-sigma": table_sigma,

@@ -110,7 +110,7 @@ def _latent(index: int, rate: float | None, moved: Moved | None) -> tuple[str, s
     name, nats = f"z {index}", "" if rate is None else f"{plain(rate, 2)} nats"
     if moved is None:
         return name, nats
-    return f"{readable(moved.factor)} {100 * moved.share:.0f} %", ", ".join(filter(None, [name, nats]))
+    return f"{readable(moved.factor)} {100 * moved.share:.0f}\u00a0%", ", ".join(filter(None, [name, nats]))
 
 
 def rates(record: Record) -> Picture:
