@@ -4,7 +4,8 @@ KelboError
 ├── RecipeError      a recipe's key, type or value is wrong
 ├── DataError        a data set's files
 │   ├── DataMissing  are absent
-│   └── DataCorrupt  cannot be read, or hold something else than they should
+│   ├── DataCorrupt  cannot be read, or hold something else than they should
+│   └── DataUnknown  have no class, attribute, factor or column of the name that was asked for
 ├── UnitError        a number was requested in a unit that it does not have, or was given in a wrong one
 ├── ScoreError       a score does not exist for these arrays
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
@@ -72,6 +73,10 @@ class DataMissing(DataError):
 
 class DataCorrupt(DataError):
     pass
+
+
+class DataUnknown(DataError):
+    exit_code = 2
 
 
 class UnitError(KelboError, ValueError):

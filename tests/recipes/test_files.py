@@ -117,3 +117,9 @@ def test_only_a_kept_recipe_without_a_split_seed_is_of_the_version_that_drew_by_
 def test_test_images_are_drawn_by_a_seed_of_their_own_or_by_the_recipes(settings, drawn_by):
     assert change(digits(), ["seed=7", *settings]).split_seed == drawn_by
     assert change(find("mnist-sigma"), ["seed=7"]).split_seed == 0
+
+
+@pytest.mark.parametrize("given", ["label", "labels:3", "attributes:", "attributes:a,,b", "attributes:Male,Male"])
+def test_what_a_model_cannot_be_given_is_refused_with_what_it_can(given):
+    with pytest.raises(RecipeError, match=f"model.given is '{given}': (write labels, attributes|it names Male)"):
+        change(find("digits"), [f"model.given={given}"])

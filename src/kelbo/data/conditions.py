@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kelbo.errors import DataError
+from kelbo.errors import DataUnknown
 
 BINARY = ("0", "1")
 """the values of a variable that takes one column, 0 or 1, instead of one column a value"""
@@ -34,10 +34,10 @@ class Variable:
         return 1 if self.values == BINARY else len(self.values)
 
     def value(self, text: str) -> int:
-        """Which value these words name. DataError, with the nearest, if there is none."""
+        """Which value these words name. DataUnknown, with the nearest, if there is none."""
         if text not in self.values:
             near = nearest(text, self.values)
-            raise DataError(f"{self.name} has no value {text!r}; {near}.")
+            raise DataUnknown(f"{self.name} has no value {text!r}; {near}.")
         return self.values.index(text)
 
 
@@ -106,17 +106,17 @@ class Condition:
     def parse(self, text: str, rest: Sequence[int] | None = None) -> tuple[int, ...]:
         """The values (V,) that a text names: "3" of labels, else "Smiling=1,Male=0".
 
-        rest: the values of variables that are not named; DataError if there are such and no rest, or as `chosen` raises it.
+        rest: the values of variables that are not named; DataUnknown if there are such and no rest, or as `chosen` raises it.
         """
         named = self.chosen(text)
         if rest is None and (missing := [one.name for at, one in enumerate(self.variables) if at not in named]):
-            raise DataError(f"{text!r} does not say {', '.join(missing)}, which this model is given too.")
+            raise DataUnknown(f"{text!r} does not say {', '.join(missing)}, which this model is given too.")
         return tuple(named[at] if rest is None else named.get(at, rest[at]) for at in range(len(self.variables)))
 
     def chosen(self, text: str) -> dict[int, int]:
         """The values that a text names, "3" of labels, else "Smiling=1,Male=0" or only some of these, by variable.
 
-        DataError if a name or a value does not exist (with the nearest that does), or if one is named twice.
+        DataUnknown if a name or a value does not exist (with the nearest that does), or if one is named twice.
         """
         named: dict[int, int] = {}
         names = [one.name for one in self.variables]
@@ -124,14 +124,19 @@ class Condition:
             name, equals, value = (word.strip() for word in part.partition("="))
             if len(names) == 1 and (not equals or name not in names):
                 name, value = names[0], part.strip()
-            if name not in names or not value:
+            if name in names and not value:
+                values = self.variables[names.index(name)].values
+                raise DataUnknown(
+                    f"{part.strip()!r} gives {name} no value. Write {name}={values[-1]}, or another of {shortened(values)}."
+                )
+            if name not in names:
                 example = self.words([0] * len(names)).replace(", ", ",")
-                raise DataError(
+                raise DataUnknown(
                     f"{part.strip()!r} names no value of this model's {self.name}: {nearest(name, names)}. Write {example}."
                 )
             place = names.index(name)
             if place in named:
-                raise DataError(f"{text!r} names {name} twice.")
+                raise DataUnknown(f"{text!r} names {name} twice.")
             named[place] = self.variables[place].value(value)
         return named
 

@@ -13,7 +13,7 @@ from kelbo.data.conditions import BINARY, Condition, Variable, nearest
 from kelbo.data.factors import FactorImages
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Derived, Images, SubsetImages
-from kelbo.errors import DataCorrupt, DataError
+from kelbo.errors import DataCorrupt, DataError, DataUnknown
 from kelbo.units import counted
 
 TOLD = 5
@@ -46,13 +46,14 @@ class ConditionedImages(Derived):
 def conditioned(image_set: ImageSet, asked: str) -> ImageSet:
     """The set whose examples come with what a model is given: "labels", "attributes:Smiling,Male", "factors:shape", …
 
-    Without names, all attributes or factors. DataError if the set has none, or none of a name (with the nearest).
+    Without names, all attributes or factors. DataUnknown if the set has none, or none of a name (with the nearest); DataError
+    if another split has values that training lacks.
     """
     kind, _, names = asked.partition(":")
     chosen = [name.strip() for name in names.split(",")] if names else None
     if kind == "factors":
         if image_set.whole is None:
-            raise DataError(f"{image_set.name} has no factors, so no model can be given them. {_has(image_set)}")
+            raise DataUnknown(f"{image_set.name} has no factors, so no model can be given them. {_has(image_set)}")
         return _factors(image_set, image_set.whole, chosen)
     condition, values = _labels(image_set) if kind == "labels" else _attributes(image_set, chosen)
     untested = _require_trained(image_set, condition, values)
@@ -168,7 +169,9 @@ def _require(image_set: ImageSet, what: str, known: Mapping[str, np.ndarray]) ->
     if lacking := [split for split in image_set.splits if split not in known]:
         where = "" if len(lacking) == len(image_set.splits) else f" in its split {', '.join(lacking)}"
         why = f" ({image_set.unlabelled})" if what == "labels" and image_set.unlabelled else ""
-        raise DataError(f"{image_set.name} has no {what}{where}{why}, so no model can be given them. {_has(image_set)}")
+        raise DataUnknown(
+            f"{image_set.name} has no {what}{where}{why}, so no model can be given them. {_has(image_set)}"
+        )
 
 
 def _has(image_set: ImageSet) -> str:
@@ -184,5 +187,5 @@ def _has(image_set: ImageSet) -> str:
 
 def _position(what: str, name: str, names: Sequence[str]) -> int:
     if name not in names:
-        raise DataError(f"There is no {what} {name!r}; {nearest(name, names)}.")
+        raise DataUnknown(f"There is no {what} {name!r}; {nearest(name, names)}.")
     return list(names).index(name)

@@ -192,7 +192,8 @@ def _explain(fault: Any) -> str:
         return f"{path}.kind is {context['tag']!r}; allowed are {context['expected_tags']}."
     if kind == "union_tag_not_found":
         return f"{path}.kind is missing; it chooses the kind of {path}."
-    return f"{path} is {value!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+    rule = fault["msg"].removeprefix("Value error, ")
+    return f"{path} is {value!r}: {rule[0].lower()}{rule[1:]}."
 
 
 def _walk(keys: list[str]) -> Iterator[tuple[str, type[BaseModel] | None]]:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kelbo.recipes.spec import Spec
+
+
+def _known(given: str) -> str:
+    """ValueError unless this names what a model may be given."""
+    kind, colon, names = given.partition(":")
+    named = [name.strip() for name in names.split(",")] if colon else []
+    if kind not in ("labels", "attributes", "factors") or (colon and (kind == "labels" or not all(named))):
+        raise ValueError("write labels, attributes or attributes:Smiling,Male, factors or factors:shape")
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise ValueError(f"it names {', '.join(twice)} more than once")
+    return given
 
 
 class HigginsSpec(Spec):
@@ -39,7 +50,7 @@ class FlatSpec(Spec):
     latents: int = Field(default=10, ge=1)
     """latent dimensions"""
     network: NetworkSpec = BurgessSpec()
-    given: Annotated[str, Field(pattern="^(labels|(attributes|factors)(:[^:]+)?)$")] | None = None
+    given: Annotated[str, AfterValidator(_known)] | None = None
     """what the model is told beside each example: labels, attributes or attributes:Smiling,Male, factors or factors:shape"""
 
 
