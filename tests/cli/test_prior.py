@@ -32,7 +32,7 @@ def test_priors_are_fitted_listed_and_used(kelbo, run, tmp_path):
         "m2",
     ]
     told = json.loads(kelbo("evaluate", run.path, "--prior", "m2", "--json")[1])
-    assert told["settings"]["prior"].startswith("m2 ")
+    assert told["settings"]["prior"].startswith("m2: 2 Gaussians (full) #")
     assert "Monte Carlo" in kelbo("evaluate", run.path, "--prior", "flow")[1]
     assert kelbo("sample", run.path, "--prior", "m2", "--out", tmp_path / "s.png")[0] == 0
     assert (tmp_path / "s.png").exists()

@@ -122,7 +122,7 @@ def test_each_prior_has_measurements_of_its_own(flowing):
     found = evaluations(fitted)
     assert {"test", "test-prior-mixture", "test-prior-flow"} <= found.keys()
     assert "prior" not in found["test"]["settings"]
-    assert found["test-prior-flow"]["settings"]["prior"] == f"flow {read_prior(fitted, 'flow').digest}"
+    assert found["test-prior-flow"]["settings"]["prior"] == read_prior(fitted, "flow").key
     assert len({record["rate"]["mean"] for record in found.values()}) == len(found)
 
 
@@ -156,7 +156,7 @@ def test_a_page_tells_its_prior_and_why_there_are_no_bars(flowing, unrendered):
     fitted = flowing
     opened = open_run(fitted.path, prior="flow")
     html = page_of(opened).read_text()
-    assert "“flow”" in html
+    assert "“flow: flow of 20 steps”" in html
     assert "does not factorise" in html
     assert "at one draw an image" in html
     assert "fitted to the training" not in page_of(open_run(fitted.path)).read_text()
@@ -264,7 +264,14 @@ def test_a_damaged_prior_is_named(copy, tmp_path):
     ):
         write_tensors(path, "prior", tensors | change_of, header)
         refused()
-    for change_of in ({"prior": "flow"}, {"prior": "gan"}, {"format": 99}, {"held_out": {}}, {"conditions": 3}):
+    for change_of in (
+        {"prior": "flow"},
+        {"prior": "gan"},
+        {"format": 99},
+        {"held_out": {}},
+        {"settings": {}},
+        {"conditions": 3},
+    ):
         write_tensors(path, "prior", tensors, header | change_of)
         refused()
     write_tensors(path, "classifier", tensors, header)

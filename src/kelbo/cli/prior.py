@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -90,13 +89,12 @@ def _show(found: list[FittedPrior], as_json: bool, weights: list[str] | None) ->
         old = weights is not None and told["weights"] not in weights
         of = f"step {told['checkpoint']['step']:,}" + (", which the run no longer has" if old else "")
         worth = f"{held['mean']:.3f}{error} nats"
-        table.add_row(one.name, told["prior"], _words(told), worth, f"{held['standard_normal']:.3f}", of)
+        table.add_row(
+            one.name,
+            told["prior"],
+            one.words + ("" if told["settings"].get("converged", True) else ", not converged"),
+            worth,
+            f"{held['standard_normal']:.3f}",
+            of,
+        )
     Console().print(table)
-
-
-def _words(told: Mapping[str, Any]) -> str:
-    its = told["settings"]
-    if told["prior"] == "flow":
-        return f"step {its['step']:,} of {its['steps']:,}"
-    apart = " for each value of " + ", ".join(told["conditions"]) if told["conditions"] else ""
-    return f"{its['components']} {its['covariance']}{apart}" + ("" if its["converged"] else ", not converged")

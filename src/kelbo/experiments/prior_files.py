@@ -18,10 +18,11 @@ from kelbo.runs import Run
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.runs.writing import require_room
 from kelbo.seeds import seeded
+from kelbo.units import counted
 
 FORMAT = 1
 SHOWN = 16
-"""digits of a hash that messages show"""
+"""digits of a hash that messages and keys have"""
 
 
 class FittedPrior(NamedTuple):
@@ -32,17 +33,19 @@ class FittedPrior(NamedTuple):
     about   its kind ("prior"), settings, the "weights" that it was fitted to (SHA-256), what it was fitted on ("codes"), its
             mean log density of held-out codes ("held_out")
     prior   on the CPU
+    words   what it is, for people: "50 Gaussians (full)"
     """
 
     name: str
     digest: str
     about: Mapping[str, Any]
     prior: Prior
+    words: str
 
     @property
     def key(self) -> str:
-        """What measurements with this prior are kept under."""
-        return f"{self.name} {self.digest}"
+        """What measurements with this prior are kept under: name, words and, after "#", digits of its hash."""
+        return f"{self.name}: {self.words} #{self.digest[:SHOWN]}"
 
 
 def require_free_name(run: Run, name: str, again: bool = False) -> None:
@@ -73,10 +76,10 @@ def read_prior(run: Run, name: str) -> FittedPrior:
         prior.load_state_dict(tensors)
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise ValueError("it holds numbers that are not finite")
+        return FittedPrior(name, digest, about, prior.eval().requires_grad_(False), _words(about))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Damaged(f"{path} is not as this version writes it ({why}). Fit it again.") from error
-    return FittedPrior(name, digest, about, prior.eval().requires_grad_(False))
 
 
 def open_prior(run: Run, name: str, weights: str, fabric: Fabric | None = None) -> FittedPrior:
@@ -103,6 +106,14 @@ def _whole(path: Path) -> tuple[str, dict[str, Tensor], dict[str, Any]]:
         tensors, about = read_tensors(path, "prior")
         if _sha256(path) == digest:
             return digest, tensors, about
+
+
+def _words(about: Mapping[str, Any]) -> str:
+    its = about["settings"]
+    if about["prior"] == "flow":
+        return f"flow of {its['steps']:,} steps"
+    apart = f" for each value of {', '.join(about['conditions'])}" if about["conditions"] else ""
+    return f"{counted(its['components'], 'Gaussian')} ({its['covariance']}){apart}"
 
 
 def _require_whole(about: Mapping[str, Any]) -> None:

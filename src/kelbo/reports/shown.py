@@ -43,8 +43,8 @@ class Shown:
 
     @property
     def fitted_prior(self) -> str | None:
-        """The name of the fitted prior that the model had in place of its own, if it had one."""
-        return self.page.settings["prior"].partition(" ")[0] if "prior" in self.page.settings else None
+        """Name and words of the fitted prior that the model had in place of its own, if it had one."""
+        return self.page.settings["prior"].partition(" #")[0] if "prior" in self.page.settings else None
 
     @property
     def test(self) -> Record:

@@ -157,4 +157,9 @@ def _unit(group: str, name: str) -> str:
 
 def _conditions(settings: Entry) -> dict[str, str]:
     # a record that does not tell its checkpoint is of an older version, which knew the last one alone
-    return flat({"checkpoint": "last"} | {key: value for key, value in settings.items() if key not in UNCHANGING})
+    found = {"checkpoint": "last"} | {key: value for key, value in settings.items() if key not in UNCHANGING}
+    if (
+        "prior" in found
+    ):  # each lane has one of its own, fitted to its weights; what they have in common is before the hash
+        found["prior"] = found["prior"].partition(" #")[0]
+    return flat(found)
