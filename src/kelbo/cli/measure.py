@@ -82,11 +82,13 @@ def evaluate(
 
 
 def _show(run: Path, split: str, record: dict[str, Any], scored: dict[str, Any], as_json: bool) -> None:
+    from kelbo.units import noun_of
+
     if as_json:
         typer.echo(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
-        show(scored, str(run))
+        show(scored, str(run), noun_of(record["settings"]["shape"]))
 
 
 def report(

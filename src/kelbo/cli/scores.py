@@ -140,8 +140,8 @@ def checked(classifier: str) -> Any:
     return classifier
 
 
-def show(found: dict[str, Any], title: str) -> None:
-    """Print every group's scores as tables with their intervals."""
+def show(found: dict[str, Any], title: str, noun: str = "image") -> None:
+    """Print every group's scores as tables with their intervals. noun: what an example is called."""
     from rich.console import Console
 
     from kelbo.units import counted
@@ -156,7 +156,7 @@ def show(found: dict[str, Any], title: str) -> None:
                     _table(scores, f"{cloud}s, {counted(scores['features']['images'], 'image')} each, {title}")
                 )
         elif group == "calibration":
-            console.print(_calibration(record["scores"], title))
+            console.print(_calibration(record["scores"], title, noun))
         else:
             console.print(_table(record["scores"], f"{group}, {title}"))
         for name, reason in record.get("missing", {}).items():
@@ -178,18 +178,18 @@ def _table(scores: dict[str, Any], title: str) -> Table:
     return table
 
 
-def _calibration(scores: dict[str, Any], title: str) -> Table:
+def _calibration(scores: dict[str, Any], title: str, noun: str) -> Table:
     from rich.table import Table
 
     from kelbo.units import counted
 
     table = Table(
-        "calibration", "should be", "is", "± standard error", title=f"{counted(scores['images'], 'image')}, {title}"
+        "calibration", "should be", "is", "± standard error", title=f"{counted(scores['images'], noun)}, {title}"
     )
     for level, entry in scores["coverage"].items():
         error = "–" if entry["standard_error"] is None else f"{100 * entry['standard_error']:.1f}"
         shares = f"{100 * float(level):g} %", f"{100 * entry['share']:.1f} %"
-        table.add_row("pixels in the central interval", *shares, error)
+        table.add_row(f"{'numbers' if noun == 'row' else 'pixels'} in the central interval", *shares, error)
     table.add_row("mass in the wrong bins of the PIT", "0 %", f"{100 * scores['total_variation']:.1f} %", "")
     table.add_row("miscalibration area", "0", f"{scores['miscalibration_area']:.4f}", "")
     return table

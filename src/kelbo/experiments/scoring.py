@@ -40,6 +40,8 @@ NO_FEATURES = (
     "`kelbo features train` made, random-0, or a file."
 )
 
+NO_IMAGES = "Image distances compare pictures, and this run was trained on rows of a table."
+
 
 def asked_for(names: str) -> tuple[str, ...]:
     """The scores in a list "mig,dci", "latents", "all": groups are opened. ScoreError lists what there is."""
@@ -63,6 +65,8 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
     """ScoreError if some of these scores do not exist for the run, before any is measured. lenient: then nothing is raised."""
     if lenient:
         return
+    if "images" in names and experiment.data.columns:
+        raise ScoreError(NO_IMAGES)
     if "images" in names and not network:
         raise ScoreError(NO_FEATURES, remedy=("features",))
     if experiment.data.whole is None and any(name in SCORES for name in names):
@@ -168,6 +172,8 @@ def _of_split(
     if group == "calibration":
         of |= {"images": min(CALIBRATED, every)}
         return Way(of, [split, seeded], lambda _: calibration(model, data, count=CALIBRATED, seed=seed))
+    if experiment.data.columns:
+        raise ScoreError(NO_IMAGES)
     if network is None:
         raise ScoreError(NO_FEATURES, remedy=("features",))
     features, count = network.fingerprint, min(images, every)
