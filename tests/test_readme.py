@@ -32,6 +32,17 @@ def test_the_speed_is_the_measured_one():
     assert f"**{ratio:.1f}×**" in README
 
 
+def test_the_demo_reaches_what_is_claimed():
+    demo = json.loads((ROOT / "benchmarks/results/demo.json").read_text())["seeds"]["0"]
+    shape = demo["shape"]
+    assert f"**{demo['psnr']['mean']:.1f} dB**" in README
+    assert f"**{100 * shape['reconstructions']:.0f} %**" in README
+    assert demo["psnr"]["mean"] >= 24
+    assert shape["originals"] >= 0.99
+    assert shape["reconstructions"] >= 0.85
+    assert not demo["warnings while training"]
+
+
 def test_every_command_is_in_the_table():
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
     verbs += [group.name for group in app.registered_groups]

@@ -25,6 +25,12 @@ def test_only_active_latents_have_a_factor():
     }
 
 
+def test_a_latent_that_factors_move_only_together_comes_last():
+    shares = SHARES | {"shares": [[0.1, 0.09], [0, 0], [0.7, 0.1], [0.05, 0.09]]}
+    assert ordered([3, 0, 2], shares) == [2, 0, 3]
+    assert 3 not in factor_of(shares)
+
+
 def test_without_factors_the_order_stays():
     assert ordered([2, 0, 1], None) == [2, 0, 1]
     assert factor_of(None) == {}
