@@ -124,6 +124,58 @@ def test_a_frame_keeps_the_index_that_it_was_saved_with(tmp_path):
     assert set(found.index["train"]) < {f"p{row}" for row in range(ROWS)}
 
 
+def test_a_frame_of_some_rows_of_another_keeps_their_numbers(tmp_path):
+    longer = pd.concat([frame(), frame()], ignore_index=True)
+    found = table(written(tmp_path, longer[ROWS:], "t.parquet"))
+    assert sorted(np.concatenate([*found.index.values()])) == list(range(ROWS, 2 * ROWS))
+    assert np.array_equal(found.test.spread(4).numpy(), longer.to_numpy(np.float32)[found.index["test"]])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"index": "who"}, {"label_column": "who"}, {"index": "who", "label_column": "town"}]
+)
+def test_names_and_classes_may_be_in_the_index_of_a_parquet_file(tmp_path, settings):
+    who, town = [f"p{row}" for row in range(ROWS)], ["Oslo" if row % 2 else "Rome" for row in range(ROWS)]
+    made = frame(who=who, town=town).set_index(["who", "town"] if "index" in settings else "who")
+    found = table(written(tmp_path, made.drop(columns="town", errors="ignore"), "t.parquet"), **settings)
+    assert found.columns is not None
+    assert found.columns.names == ("height", "age", "smokes")
+    if "index" in settings:
+        assert set(np.concatenate([*found.index.values()])) == set(who)
+    assert found.class_names == {"who": tuple(sorted(who)), "town": ("Oslo", "Rome")}.get(
+        settings.get("label_column"), ()
+    )
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_names_that_are_too_large_integers_keep_their_digits(tmp_path, name):
+    numbers = np.arange(ROWS, dtype=np.uint64) + np.uint64(2**63)
+    found = table(written(tmp_path, frame(who=numbers), name), index="who")
+    assert set(np.concatenate([*found.index.values()])) == {str(number) for number in numbers}
+
+
+def test_words_that_mean_a_missing_number_are_names_and_classes(tmp_path):
+    odd = ["NA", "None", "null", "nan"]
+    made = frame(
+        who=[f"p{row}" if row > 3 else odd[row] for row in range(ROWS)], kind=[odd[row % 4] for row in range(ROWS)]
+    )
+    found = table(written(tmp_path, made), index="who", label_column="kind")
+    assert found.class_names == tuple(sorted(odd))
+    assert {*odd} < set(np.concatenate([*found.index.values()]))
+    made.loc[5, "age"] = np.nan
+    path = tmp_path / "na.csv"
+    made.to_csv(path, index=False, na_rep="NA")
+    with pytest.raises(DataCorrupt, match="column age is missing in line 7"):
+        table(path, index="who", label_column="kind")
+
+
+@pytest.mark.parametrize("settings", [{"index": "who"}, {"label_column": "who"}])
+def test_an_empty_name_or_class_is_refused(tmp_path, settings):
+    made = frame(who=[f"p{row}" if row != 7 else None for row in range(ROWS)])
+    with pytest.raises(DataCorrupt, match="who is empty in line 9"):
+        table(written(tmp_path, made), **settings)
+
+
 def value(column, row, text):
     made = frame().astype(object)
     made.loc[row, column] = text

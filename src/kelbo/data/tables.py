@@ -56,8 +56,9 @@ def table(
     is impossible.
     """
     path = Path(path)
-    file = read_table(path, {"train": key, "validation": validation_key, "test": test_key})
-    names = _chosen(path, file, columns, [*without, *(name for name in (index, label_column) if name is not None)])
+    words = [name for name in (index, label_column) if name is not None]
+    file = read_table(path, {"train": key, "validation": validation_key, "test": test_key}, words)
+    names = _chosen(path, file, columns, [*without, *words])
     labelled = {split: _index(path, file, frame, index) for split, frame in file.frames.items()}
     values = {split: _values(path, file, frame, names, labelled[split]) for split, frame in file.frames.items()}
     labels, classes = _labels(path, file, label_column, labelled)
@@ -174,16 +175,14 @@ def _numbers(path: Path, file: TableFile, series: Any, name: str, index: np.ndar
 
 
 def _index(path: Path, file: TableFile, frame: pd.DataFrame, name: str | None) -> np.ndarray:
-    """The rows' names (N,), integers or text: a column, or the frame's own index if that is not just numbers from 0."""
+    """The rows' names (N,), integers or text: a column, or the frame's own index, which counts from 0 if none was saved."""
     import pandas as pd
 
-    own = not isinstance(frame.index, pd.RangeIndex)
-    series: Any = frame.index.to_series() if name is None or name not in frame else frame[name]
-    if name is None and not own:
-        return np.arange(len(frame))
+    series: Any = frame.index.to_series() if name is None else frame[name]
     if (missing := series.isna().to_numpy()).any():
-        raise DataCorrupt(f"{path}: the index column {name} is empty in {file.place(int(missing.argmax()))}.")
-    if pd.api.types.is_integer_dtype(series):
+        which = "index" if name is None else f"index column {name}"
+        raise DataCorrupt(f"{path}: the {which} is empty in {file.place(int(missing.argmax()))}.")
+    if pd.api.types.is_integer_dtype(series) and (series <= np.iinfo(np.int64).max).all():  # larger ones are words
         return series.to_numpy(np.int64)
     return series.astype(str).to_numpy(np.str_)
 

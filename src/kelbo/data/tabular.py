@@ -6,10 +6,10 @@ import csv
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,8 +35,11 @@ class TableFile:
     place: Callable[[int], str] = "row {} (counted from 0)".format
 
 
-def read_table(path: Path, keys: Mapping[str, str | None]) -> TableFile:
+def read_table(path: Path, keys: Mapping[str, str | None], words: Sequence[str] = ()) -> TableFile:
     """The tables of a file. keys: names of an .npz's arrays by split, None where the names tell.
+
+    words: columns of names or classes. In a text file every word of these is a value, "NA" too, which elsewhere is a missing
+    number; in a parquet file they may be in its index.
 
     DataMissing if there is no file; DataCorrupt if it is damaged, or holds no table or several that are no splits;
     ValueError if a key is given for a file of one table.
@@ -44,15 +47,16 @@ def read_table(path: Path, keys: Mapping[str, str | None]) -> TableFile:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise DataMissing(f"{path} {what}. Name a file of a table: {ENDINGS} (data.root).")
-    readers = {".npy": _npy, ".parquet": _parquet} | dict.fromkeys(SEPARATORS, _csv)
-    if path.suffix != ".npz" and path.suffix not in readers:
+    if path.suffix not in (".npy", ".npz", ".parquet", *SEPARATORS):
         raise DataCorrupt(f"{path} should be a table, {ENDINGS}; its name ends in {path.suffix!r}.")
     try:
         if path.suffix == ".npz":
             return _npz(path, {split: key for split, key in keys.items() if key is not None})
         if named := [key for key in keys.values() if key is not None]:
             raise ValueError(f"{path} is a single table; the key {named[0]!r} is for .npz files.")
-        return readers[path.suffix](path)
+        if path.suffix == ".npy":
+            return _npy(path)
+        return _parquet(path, words) if path.suffix == ".parquet" else _csv(path, words)
     except (DataCorrupt, DataMissing):
         raise
     except ValueError as error:
@@ -100,7 +104,7 @@ def _npz(path: Path, keys: dict[str, str]) -> TableFile:
     return TableFile(frames, sources_of(chosen, called) if "all" not in chosen else {})
 
 
-def _csv(path: Path) -> TableFile:
+def _csv(path: Path, words: Sequence[str]) -> TableFile:
     import pandas as pd
 
     text = path.read_text(encoding="utf-8-sig").rstrip()
@@ -110,13 +114,16 @@ def _csv(path: Path) -> TableFile:
         warnings.simplefilter(
             "error", pd.errors.ParserWarning
         )  # pandas warns of rows that are longer than the header, and drops their ends
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=SEPARATORS[path.suffix],
-            index_col=False,
-            skip_blank_lines=False,
-            low_memory=False,
-        )
+        how: Any = {
+            "sep": SEPARATORS[path.suffix],
+            "index_col": False,
+            "skip_blank_lines": False,
+            "low_memory": False,
+        }
+        frame = pd.read_csv(io.StringIO(text), **how)
+        if there := [name for name in words if name in header]:
+            how |= {"usecols": there, "keep_default_na": False, "na_values": [""]}
+            frame[there] = pd.read_csv(io.StringIO(text), **how)[there]
     return TableFile({"all": frame}, {}, lambda row: f"line {row + 2}")
 
 
@@ -147,11 +154,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _parquet(path: Path) -> TableFile:
+def _parquet(path: Path, words: Sequence[str]) -> TableFile:
     import pandas as pd
 
     if importlib.util.find_spec("pyarrow") is None:
         raise DataMissing(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or save the table as .csv or .npz.")
     frame = pd.read_parquet(path)
     frame.columns = frame.columns.map(str)
+    if asked := [name for name in frame.index.names if name in words and name not in frame]:
+        frame = frame.reset_index(level=asked)
     return TableFile({"all": frame}, {})
