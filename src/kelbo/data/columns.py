@@ -54,9 +54,11 @@ class Columns:
 def learned(names: Sequence[str], rows: np.ndarray, binary: Binary = "auto", source: str = "The table") -> Columns:
     """The columns of training rows (N, D), finite float64.
 
-    DataCorrupt, naming the columns, if one is constant, or so far from 0 that float32 loses what varies, or of a size
-    whose square float32 does not hold.
+    DataCorrupt if there is one row, or, naming the columns, if one is constant, or so far from 0 that float32 loses what
+    varies, or of a size whose square float32 does not hold.
     """
+    if len(rows) < 2:
+        raise DataCorrupt(f"{source} has {len(rows)} row for training; a column's scale needs two or more. Add rows.")
     low, high, mean, scale = rows.min(0), rows.max(0), rows.mean(0), rows.std(0)
     if constant := [name for name, same in zip(names, low == high, strict=True) if same]:
         which = ", ".join(f"{name} ({low[names.index(name)]:g})" for name in constant[:8])

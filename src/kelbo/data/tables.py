@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kelbo.data.columns import Binary, Columns, learned, leave_out
+from kelbo.data.columns import LARGEST, Binary, Columns, learned, leave_out
 from kelbo.data.conditions import nearest
 from kelbo.data.image_set import ImageSet, drawn, hold_out
 from kelbo.data.images import ArrayImages, Images
@@ -42,8 +42,9 @@ def table(
     """The rows of a table (N, D) of numbers: .npy, .npz, .csv and .tsv with a header, or .parquet.
 
     Values stay in their own units, as float32. Several arrays of an `.npz` are splits if their names say so (x_train and
-    x_test), or by the keys; of all else a seeded draw of the fraction `held_out` is the split "test", and one of `validation`
-    that of its name. An array has the columns x0, x1, …, unless the `.npz` holds their names as "columns".
+    x_test), or by the keys; of all else a seeded draw of the fraction `held_out` is the split "test". A draw of the fraction
+    `validation`, of the training rows if the file has splits, is that of its name. An array has the columns x0, x1, …, unless
+    the `.npz` holds their names as "columns".
 
     columns:      which are read, in this order; by default all but `without`, `index` and `label_column`
     index:        the column that names the rows; by default rows have their numbers
@@ -62,21 +63,15 @@ def table(
     labelled = {split: _index(path, file, frame, index) for split, frame in file.frames.items()}
     values = {split: _values(path, file, frame, names, labelled[split]) for split, frame in file.frames.items()}
     labels, classes = _labels(path, file, label_column, labelled)
-    if "all" in values:
-        everything = ArrayImages(values["all"].astype(np.float32), None)
-        parts = {
-            split: part.index.numpy() for split, part in hold_out(everything, held_out, split_seed, validation).items()
-        }
-        values, labelled, labels = (
-            {split: known["all"][part] for split, part in parts.items()} if known else {}
-            for known in (values, labelled, labels)
-        )
-        sources = drawn(held_out, split_seed, validation=validation)
-    else:
-        sources = dict(file.sources)
+    rows, sources = _drawn(file, held_out, validation, split_seed)
+    values, labelled, labels = (
+        {split: known[whole][part] for split, (whole, part) in rows.items()} if known else {}
+        for known in (values, labelled, labels)
+    )
     described = learned(names, values["train"], binary, str(path))
     _require_binary(path, values, described, labelled)
-    note = f"{path}, {counted(len(names), 'column')}{_told(described)}, {sources_line(sources)}"
+    _require_near(path, values, described, labelled)
+    note = f"{path}, {counted(len(names), 'column')}{_told(described)}, {sources_line(sources)}{file.unread}"
     return ImageSet(
         path.stem,
         {split: _rows(array, described) for split, array in values.items()},
@@ -87,6 +82,40 @@ def table(
         columns=described,
         index=labelled,
     )
+
+
+def _drawn(
+    file: TableFile, held_out: float, validation: float, seed: int
+) -> tuple[dict[str, tuple[str, np.ndarray]], dict[str, str]]:
+    """The file's frame and the rows of it that each split has, and each split's source.
+
+    ValueError if validation rows should be drawn beside those of the file.
+    """
+    counts = {split: len(frame) for split, frame in file.frames.items()}
+    if "all" in counts:
+        parts = _held_out(counts["all"], held_out, seed, validation)
+        return {split: ("all", part) for split, part in parts.items()}, drawn(held_out, seed, validation=validation)
+    rows, sources = {split: (split, np.arange(count)) for split, count in counts.items()}, dict(file.sources)
+    if not validation:
+        return rows, sources
+    if "validation" in rows:
+        raise ValueError(
+            f"validation is {validation:g}, but {sources['validation']} is the validation split. Leave validation at 0."
+        )
+    kept, held = _held_out(counts["train"], validation, seed).values()
+    said = drawn(validation, seed, sources["train"])
+    ours = {"train": ("train", kept), "validation": ("train", held)}
+    return ours | {"test": rows["test"]}, {
+        "train": said["train"],
+        "validation": said["test"],
+        "test": sources["test"],
+    }
+
+
+def _held_out(count: int, fraction: float, seed: int, validation: float = 0.0) -> dict[str, np.ndarray]:
+    """Positions of a seeded draw of `count` rows, by split (see `hold_out`)."""
+    numbered = ArrayImages(np.arange(count, dtype=np.float32)[:, None], None)
+    return {split: part.index.numpy() for split, part in hold_out(numbered, fraction, seed, validation).items()}
 
 
 def _rows(values: np.ndarray, columns: Columns) -> Images:
@@ -126,6 +155,13 @@ def _values(path: Path, file: TableFile, frame: pd.DataFrame, names: Sequence[st
     values = np.empty((len(frame), len(names)))
     for column, name in enumerate(names):
         values[:, column] = _numbers(path, file, frame[name], name, index)
+    large = np.isfinite(values) & (np.abs(values) > LARGEST)
+    if large.any():
+        row, column = (int(place) for place in np.argwhere(large)[0])
+        raise DataCorrupt(
+            f"{path}: the value of the column {names[column]} is {values[row, column]:g} in {_row(file, row, index)}, whose "
+            "square single precision does not hold. Correct it, or give the column in another unit."
+        )
     bad = ~np.isfinite(values)
     if bad.any():
         column = int(bad.any(0).argmax())
@@ -214,6 +250,22 @@ def _labels(
     ends = np.cumsum([len(frame) for frame in file.frames.values()])[:-1]
     parts = np.split(codes.astype(np.int64), ends)
     return dict(zip(file.frames, parts, strict=True)), tuple(str(one) for one in classes)
+
+
+def _require_near(
+    path: Path, values: Mapping[str, np.ndarray], columns: Columns, index: Mapping[str, np.ndarray]
+) -> None:
+    """DataCorrupt if a row that is not trained on is further from the training rows than single precision can square."""
+    for split, array in values.items():
+        far = np.abs(array - columns.mean) > LARGEST * np.asarray(columns.scale)
+        if far.any():
+            row, column = (int(place) for place in np.argwhere(far)[0])
+            name, away = columns.names[column], abs(array[row, column] - columns.mean[column]) / columns.scale[column]
+            raise DataCorrupt(
+                f"{path}: the column {name} is {array[row, column]:g} in the {split} row of index {index[split][row]}, "
+                f"{away:.3g} standard deviations of the training rows from their mean, whose square single precision does not "
+                f"hold. Correct it, leave out the row, or leave out the column: {leave_out([name])}."
+            )
 
 
 def _require_binary(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kelbo.data.array_files import not_read_beside
 from kelbo.data.splits import settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -28,11 +29,15 @@ IF_NOT_SPLITS = "If these are not splits, name the arrays by key, validation_key
 
 @dataclass(frozen=True)
 class TableFile:
-    """What a file holds: a frame a split, or one as "all". sources: where each is from; place: how a row is found there."""
+    """What a file holds: a frame a split, or one as "all".
+
+    sources: where each is from; place: how a row is found there; unread: the part of a note on splits that are not read.
+    """
 
     frames: Mapping[str, pd.DataFrame]
     sources: Mapping[str, str]
     place: Callable[[int], str] = "row {} (counted from 0)".format
+    unread: str = ""
 
 
 def read_table(path: Path, keys: Mapping[str, str | None], words: Sequence[str] = ()) -> TableFile:
@@ -101,7 +106,8 @@ def _npz(path: Path, keys: dict[str, str]) -> TableFile:
     chosen = settled(called, str(path), IF_NOT_SPLITS)
     names = next((tuple(map(str, arrays[name])) for name in NAMES if name in arrays), None)
     frames = {split: _frame(arrays[key], f"{path}[{key!r}]", names) for split, key in chosen.items()}
-    return TableFile(frames, sources_of(chosen, called) if "all" not in chosen else {})
+    sources = sources_of(chosen, called) if "all" not in chosen else {}
+    return TableFile(frames, sources, unread=not_read_beside(path, chosen))
 
 
 def _csv(path: Path, words: Sequence[str]) -> TableFile:
