@@ -128,6 +128,25 @@ def test_one_column_of_anything_but_attributes_is_the_class(pictures, values):
         assert words(found, "train") == [str(values[0]), str(values[1]), str(values[0])]
 
 
+def test_a_class_may_be_a_word_that_elsewhere_means_a_missing_number_and_may_hold_commas(pictures):
+    place = pictures()
+    kinds = ["NA", '"black, white"'] * 3
+    rows = [f"{file}, {kind}" for file, kind in zip(SPLIT, kinds, strict=False)]
+    (place.parent / "pets.csv").write_text("\n".join(["file, kind", *rows]))
+    assert words(read(place, attributes_file=Path("pets.csv")), "train") == ["NA", "black, white", "NA"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("file,fat\n1.png,0\n2.png,0,1\n", "line 3 has 3 values"), ("file,fät\n", "not UTF-8 from line 1")],
+)
+def test_a_table_that_is_no_text_of_equal_lines_is_refused_by_the_line(pictures, text, told):
+    place = pictures()
+    (place.parent / "pets.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(DataCorrupt, match=told):
+        read(place, attributes_file=Path("pets.csv"))
+
+
 def test_rows_that_name_no_picture_are_noted(pictures):
     place = pictures()
     path = write(place, {"file": [*SPLIT, "9.png"], "fat": [0, 1, 0, 1, 0, 1]})
@@ -194,6 +213,16 @@ def test_labels_are_named_by_a_key_if_several_arrays_could_be(tmp_path):
     path = save(tmp_path, images=PIXELS, coarse=KINDS, fine=np.arange(10))
     assert arrays(path).labels == {}
     assert arrays(path, labels_key="coarse").class_names == ("3", "5")
+
+
+@pytest.mark.parametrize("ids", [np.arange(1000, 1010), np.array([f"p{image}" for image in range(10)])])
+def test_an_array_that_numbers_the_images_is_no_classes_unless_a_key_names_it(tmp_path, ids):
+    path = save(tmp_path, images=PIXELS, ids=ids)
+    assert arrays(path).labels == {}
+    assert "labels_key=ids" in arrays(path).unlabelled
+    assert arrays(path, labels_key="ids").class_names == tuple(map(str, ids))
+    path = save(tmp_path, x_train=PIXELS, ids_train=ids, x_test=PIXELS[:4], ids_test=ids[:4])
+    assert arrays(path).labels == {}
 
 
 @pytest.mark.parametrize(

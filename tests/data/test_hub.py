@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kelbo.data.hub import _splits, hub
+from kelbo.data.hub import _labels, _splits, hub
 from kelbo.errors import DataCorrupt, DataMissing
 
 RNG = np.random.default_rng(0)
@@ -48,6 +48,10 @@ def parquet(datasets, tmp_path):
 
 def every(images):
     return images.take(torch.arange(len(images))).permute(0, 2, 3, 1).numpy()
+
+
+def test_a_missing_class_is_none_of_the_classes():
+    assert _labels([1, None, 0]).tolist() == [1, -1, 0]
 
 
 def test_a_folder_of_parquet_files_gives_its_splits_pixels_and_labels(parquet):

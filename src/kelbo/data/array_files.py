@@ -48,7 +48,7 @@ def chosen_arrays(path: Path, asked: Mapping[str, str | None]) -> tuple[dict[str
         _require_file(path)
         if path.suffix == NPY:
             return {"all": None, **keys}, {}
-    headers = _headers(path)
+    headers = headers_of(path)
     for key in keys.values():
         _require_key(path, key, headers)
     if "train" not in keys:
@@ -83,7 +83,7 @@ def not_read_beside(path: Path, keys: Mapping[str, str | None]) -> str:
         files = {file.stem: file.name for file in sorted(path.parent.glob(f"*{NPY}"))}
         one, others, what_to_do = path.stem, files, "name the folder to read all"
     else:
-        one, others = str(next(iter(keys.values()))), {name: name for name in _headers(path)}
+        one, others = str(next(iter(keys.values()))), {name: name for name in headers_of(path)}
         what_to_do = "name it by validation_key or test_key to read it"
     if (first := named(one)) is None:
         return ""
@@ -109,7 +109,7 @@ def label_arrays(
         if told := [key for key in asked.values() if key is not None]:
             raise ValueError(f"{path} is a single array; the key {told[0]!r} is for .npz files and folders.")
         return {}
-    headers, found = _headers(path), {}
+    headers, found = headers_of(path), {}
     for split, key in keys.items():
         shapes = (counts[split],), (counts[split], 1)
         fitting = [name for name, (shape, dtype) in headers.items() if shape in shapes and dtype.kind in "iubU"]
@@ -167,7 +167,7 @@ def _require_every_split_read(
 
 def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
     key = chosen_arrays(path, {"train": key})[0]["all"] if key is None else key
-    _require_key(path, str(key), _headers(path))
+    _require_key(path, str(key), headers_of(path))
     try:
         with np.load(path, allow_pickle=False) as archive:
             return archive[str(key)], f"{path}[{key!r}]"
@@ -182,7 +182,7 @@ def _mapped(path: Path) -> np.ndarray:
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
 
 
-def _headers(path: Path) -> dict[str, Header]:
+def headers_of(path: Path) -> dict[str, Header]:
     """Shape and type of every array, without reading its values."""
     if not path.is_dir():
         try:

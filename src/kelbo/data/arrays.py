@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from kelbo.data.array_files import chosen_arrays, is_read, label_arrays, load_array, not_read_beside
 from kelbo.data.axes import Layout, channels_first, check_layout, layout_of
-from kelbo.data.classes import of_values
+from kelbo.data.classes import Classes, of_values
 from kelbo.data.image_set import ImageSet, divided, drawn
 from kelbo.data.images import ArrayImages
 from kelbo.data.splits import sources_line
@@ -44,7 +45,7 @@ def arrays(
     key:      which array of an `.npz`, or which file; by default the split "train", or the only one that can be images
     test_key, validation_key: those of the splits "test" and "validation", if the names do not tell
     labels_key, test_labels_key, validation_labels_key: arrays of the images' classes, one integer, bool or word an image; by
-              default those whose names show it (y_train and y_test), or the only array that can be
+              default those whose names show it (y_train and y_test), or the only array that can be, if images share values
     layout:   "auto" takes the one axis of length 1, 3 or 4 for the channels, and raises DataCorrupt if the shape can be
               read in several ways: (32, 32, 3) may be 32 grey images or one colour picture
     levels:   how many levels a pixel has; by default 2 for bool, else 256
@@ -68,8 +69,8 @@ def arrays(
             raise DataCorrupt(f"{path} holds images {first.shape}, but {source} holds images {images[split].shape}.")
     asked = {"train": labels_key, "validation": validation_labels_key, "test": test_labels_key}
     labelled = label_arrays(path, keys, {split: len(some) for split, some in images.items()}, asked)
-    classes = of_values({split: load_array(path, name)[0].reshape(-1) for split, name in labelled.items()})
-    known = {"labels": classes.labels, "class_names": classes.names}
+    classes = _classes(path, labelled, labels_key is not None)
+    known = {"labels": classes.labels, "class_names": classes.names, "unlabelled": classes.why_none}
     how = f"layout {its_layout}, {first.levels} levels"
     if "all" not in images:
         note = f"{path}, {how}, {sources_line(sources)}{not_read_beside(path, keys)}"
@@ -77,6 +78,15 @@ def arrays(
     note = f"{loaded['all'][1]}, {how}, {drawn(held_out, split_seed, sources.get('all'))['test']}{not_read_beside(path, keys)}"
     found = divided(ImageSet(path.stem, images, note, sources=sources, **known), held_out, split_seed)
     return replace(found, note=note)
+
+
+def _classes(path: Path, keys: Mapping[str, str], asked: bool) -> Classes:
+    """The classes that these arrays hold, by split. If nobody asked for them, values that all differ are numbers of images."""
+    values = {split: load_array(path, key)[0].reshape(-1) for split, key in keys.items()}
+    first = next(iter(values), None)
+    if first is None or asked or len(np.unique(values[first])) < len(values[first]):
+        return of_values(values)
+    return Classes({}, why_none=f"each image has another value in {keys[first]}; labels_key={keys[first]} takes it")
 
 
 def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:

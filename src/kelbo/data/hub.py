@@ -6,7 +6,7 @@ refused. The pictures are decoded by kelbo, so that the same limits hold as for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,7 +71,7 @@ def hub(
         plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, depth)
         decoded = decode(pictures, plan, unreadable=unreadable)
     require_two(decoded, str(dataset))
-    labels = {split: np.asarray(part[classes][:], np.int64) for split, part in found.items()} if classes else {}
+    labels = {split: _labels(part[classes][:]) for split, part in found.items()} if classes else {}
     attributes = _attributes(found)
     labels, attributes = (
         {split: values[decoded[split].kept(len(values))] for split, values in known.items()}
@@ -194,6 +194,11 @@ def _class_column(part: Dataset) -> str | None:
     datasets = _library()
     columns = [column for column, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)]
     return columns[0] if len(columns) == 1 else None
+
+
+def _labels(values: Sequence[int | None]) -> np.ndarray:
+    """Classes, int64 (N,), where a missing one is -1, as sets of the hub write it."""
+    return np.array([-1 if value is None else value for value in values], np.int64)
 
 
 def _bool_columns(part: Dataset) -> list[str]:

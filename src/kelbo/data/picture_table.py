@@ -6,6 +6,7 @@ that. Further columns are attributes, each 0 or 1 (or false and true, or -1 and 
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 
 from kelbo.data.classes import of_values
 from kelbo.data.image_set import ImageSet
+from kelbo.data.tabular import SEPARATORS, check_lengths, utf8
 from kelbo.errors import DataCorrupt, DataMissing
 
 if TYPE_CHECKING:
@@ -71,9 +73,13 @@ def _read(path: Path) -> DataFrame:
     try:
         if path.suffix == ".parquet":
             return pandas.read_parquet(path)
-        if path.suffix in (".csv", ".tsv"):
+        if path.suffix in SEPARATORS:
+            text = utf8(path)
+            check_lengths(path, text)
             how = {"skipinitialspace": True, "converters": {0: str}, "keep_default_na": False, "na_values": [""]}
-            return pandas.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", **how)
+            return pandas.read_csv(io.StringIO(text), sep=SEPARATORS[path.suffix], **how)
+    except DataCorrupt:
+        raise
     except ImportError as error:
         raise DataMissing(f"{path} needs pyarrow: pip install 'kelbo[parquet]'") from error
     except Exception as error:  # errors of many kinds, of both parsers

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kelbo.data.array_files import not_read_beside
+from kelbo.data.array_files import headers_of, not_read_beside
+from kelbo.data.mapped import npy_header
 from kelbo.data.splits import settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -82,11 +83,22 @@ def _frame(array: np.ndarray, source: str, names: tuple[str, ...] | None = None)
     return pd.DataFrame(array, columns=list(names or (f"x{column}" for column in range(array.shape[1]))))
 
 
+def _require_no_objects(source: str, dtype: np.dtype) -> None:
+    if dtype.hasobject:
+        raise DataCorrupt(
+            f"{source} holds objects, which are not read. Save numbers or text: array.astype(float or str)."
+        )
+
+
 def _npy(path: Path) -> TableFile:
+    with path.open("rb") as stream:
+        _require_no_objects(str(path), npy_header(stream)[2])
     return TableFile({"all": _frame(np.load(path, allow_pickle=False), str(path))}, {})
 
 
 def _npz(path: Path, keys: dict[str, str]) -> TableFile:
+    for name, (_, dtype) in headers_of(path).items():
+        _require_no_objects(f"{path}[{name!r}]", dtype)
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     tables = [name for name, array in arrays.items() if array.ndim == 2 and array.dtype.kind in "fiub"]
@@ -113,7 +125,7 @@ def _npz(path: Path, keys: dict[str, str]) -> TableFile:
 def _csv(path: Path, words: Sequence[str]) -> TableFile:
     import pandas as pd
 
-    text = path.read_text(encoding="utf-8-sig").rstrip()
+    text = utf8(path)
     header = next(csv.reader(io.StringIO(text), delimiter=SEPARATORS[path.suffix]), [])
     _check_header(path, header)
     with warnings.catch_warnings():
@@ -126,11 +138,34 @@ def _csv(path: Path, words: Sequence[str]) -> TableFile:
             "skip_blank_lines": False,
             "low_memory": False,
         }
-        frame = pd.read_csv(io.StringIO(text), **how)
+        try:
+            frame = pd.read_csv(io.StringIO(text), **how)
+        except (pd.errors.ParserError, pd.errors.ParserWarning):
+            check_lengths(path, text)
+            raise
         if there := [name for name in words if name in header]:
             how |= {"usecols": there, "keep_default_na": False, "na_values": [""]}
             frame[there] = pd.read_csv(io.StringIO(text), **how)[there]
     return TableFile({"all": frame}, {}, lambda row: f"line {row + 2}")
+
+
+def utf8(path: Path) -> str:
+    """The file's text, without blank lines at its end. DataCorrupt if it has another encoding."""
+    try:
+        return path.read_text(encoding="utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataCorrupt(f"{path} is not UTF-8 from line {line} on. Save it as UTF-8.") from error
+
+
+def check_lengths(path: Path, text: str) -> None:
+    """DataCorrupt if a line has more values than the first has names."""
+    lines = csv.reader(io.StringIO(text), delimiter=SEPARATORS[path.suffix], skipinitialspace=True)
+    columns = len(next(lines, []))
+    if longer := next(((lines.line_num, len(line)) for line in lines if len(line) > columns), None):
+        raise DataCorrupt(
+            f"{path}: line {longer[0]} has {longer[1]} values, and the first line has {columns} names. Correct one of them."
+        )
 
 
 def _check_header(path: Path, header: list[str]) -> None:
