@@ -26,7 +26,7 @@ SETTINGS = [
 ]
 VAMP = ["model.prior.kind=vamp", "model.prior.components=200"]
 FITS: dict[str, dict[str, Any]] = {"mixture": {"kind": "mixture"}, "flow": {"kind": "flow"}}
-SAMPLES, WEIGHED, CLOUD = 64, 100, 10_000
+SAMPLES, WEIGHED, CLOUD = 64, 20, 5_000
 """pictured samples; draws of the importance-weighted bound; images on each side of a distance"""
 
 
@@ -55,7 +55,7 @@ def measured(run: Path, prior: str | None, network: Any, pictures: Path) -> dict
 
     opened = open_run(run, device="cpu", prior=prior)
     record = evaluate_run(opened, samples=WEIGHED)
-    scores = score_run(opened, ["images"], network=network(opened), images=CLOUD)["images"]["scores"]["images"]
+    scores = score_run(opened, ["images"], network=network(opened), images=CLOUD)["images"]["scores"]
     save_grid(pictures / f"{run.name}-{prior or 'own'}.png", evaluation.sample(opened.model, SAMPLES), 8)
     return {
         **{name: record[name] for name in ("elbo", "rate", "distortion", "importance_weighted")},
@@ -79,7 +79,9 @@ def main() -> None:
     from kelbo.experiments import open_run
     from kelbo.experiments.feature_networks import train_for
     from kelbo.experiments.fitted_priors import fit_prior
+    from kelbo.experiments.prior_files import read_prior
     from kelbo.machine import describe
+    from kelbo.runs.tensors import read_tensors
 
     torch.set_num_threads(1)
     root = f'data.root="{told.root.resolve()}"'
@@ -95,30 +97,25 @@ def main() -> None:
     keep("vamp", trained(vamp, [*SETTINGS, *VAMP, root]))
     keep("standard", trained(plain, [*SETTINGS, root]))
     opened = open_run(plain, device="cpu")
-    accuracy = None if features.exists() else train_for(opened.data, features, "mnist")
+    if not features.exists():
+        train_for(opened.data, features, "mnist")
     fits = {}
     for name, how in FITS.items():
         if name not in opened.run.prior_names():
             keep(name, timed(lambda how=how: fit_prior(opened, **how)))
-        from kelbo.experiments.prior_files import read_prior
-
         fits[name] = dict(read_prior(opened.run, name).about)
 
     def network(experiment: Any) -> Any:
         return feature_network(str(features), experiment.data.image_shape)
 
-    found = {name: measured(plain, name, network, told.work) for name in FITS}
-    found = {
-        "standard": measured(plain, None, network, told.work),
-        **found,
-        "vamp": measured(vamp, None, network, told.work),
-    }
+    of = {"standard": (plain, None), **{name: (plain, name) for name in FITS}, "vamp": (vamp, None)}
+    found = {name: measured(*run, network, told.work) for name, run in of.items()}
     result = {
         "what": (__doc__ or "").partition("\n\n")[0].replace("\n", " "),
         "recipe": ["mnist-sigma", *SETTINGS],
         "vamp": VAMP,
         "fits": fits,
-        "accuracy_of_features": accuracy,
+        "features": read_tensors(features, "classifier")[1],
         "seconds": seconds,
         "beside": "one thread; other work ran on the machine's two cores all the time",
         "results": found,
