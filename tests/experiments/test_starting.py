@@ -272,27 +272,3 @@ def test_two_processes_begin_from_the_weights_that_the_first_reads(source, tmp_p
 def test_a_start_without_a_path_is_refused():
     with pytest.raises(RecipeError, match=r"start\.path"):
         recipe("start.checkpoint=best")
-
-
-# ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def of_table(path, names, *settings):
-    draws = np.random.default_rng(len(names)).normal(size=(40, 3))
-    np.savetxt(path, draws, delimiter=",", header=names, comments="")
-    table = [f'data={{kind="table", root="{path}"}}', "likelihood.mean_activation=identity", "training.steps=1"]
-    return recipe(*table, *settings)
-
-
-def test_rows_keep_the_standardisation_that_the_weights_were_trained_for(tmp_path):
-    source = train(of_table(tmp_path / "a.csv", "x,y,zz"), tmp_path / "source")
-    begin = f'start.path="{source.path}"'
-    weights, _, taken = begun(of_table(tmp_path / "b.csv", "x,y,zz", begin, "data.split_seed=3"), tmp_path / "run")
-    assert {"encoder.0.mean", "likelihood.centre", "likelihood.scale"} <= {name for name in taken.taken} | {
-        "encoder.0.mean"
-    }
-    assert equal(weights, weights_of(source))
-    for names, named in (("y,x,zz", "'x' as its column 0"), ("x,y,other", "'zz' as its column 2")):
-        with pytest.raises(RunError, match=named):
-            begun(of_table(tmp_path / "c.csv", names, begin), tmp_path / "other")
-    assert not (tmp_path / "other").exists()

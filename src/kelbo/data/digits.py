@@ -25,7 +25,7 @@ def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageS
 
     if size < SIDE or size % SIDE:
         raise ValueError(f"size must be a multiple of {SIDE} (pixels are repeated, never mixed); got {size}.")
-    values, classes = load_digits(return_X_y=True)
+    values, classes = map(np.asarray, load_digits(return_X_y=True))
     levels, labels = values.astype(np.uint8).reshape(-1, 1, SIDE, SIDE), classes.astype(np.int64)
     times = size // SIDE
     pixels = levels.repeat(times, axis=2).repeat(times, axis=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -115,12 +115,12 @@ def running(
     others = open_companions(recipe, fabric.device, parts, Run(out))
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     if start is not None:
-        start.require_columns(data.columns)
+        start.require_meaning(data)
     recipe = with_start(recipe, start)
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.model) for name, other in others.items()}
         state, update = beginning(recipe, data, fabric, parts, frozen, start)
-    taken = None if start is None else start.compared(state.network)
+    taken = None if start is None else replace(start.compared(state.network), given=start.other_values(data))
     if recipe.training.accumulate > 1:
         require_no_batch_statistics(state.network)
     if recipe.training.compile:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from kelbo.data.columns import Columns
+from kelbo.data.conditions import Condition
+from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
 from kelbo.errors import Remedy, RunError
@@ -41,6 +43,7 @@ class Taken:
     absent    of what the other run does not have, so that it was drawn
     unlike    of what has another shape or type there, with both in words; it was drawn too
     left      of what only the other run has
+    given     what that run was given, and this one, if these are not the same
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Taken:
     absent: tuple[str, ...]
     unlike: Mapping[str, str]
     left: tuple[str, ...]
+    given: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For the provenance: where the weights are from, and every name."""
@@ -63,6 +67,7 @@ class Taken:
             "absent": list(self.absent),
             "unlike": dict(self.unlike),
             "left": list(self.left),
+            **({"given": self.given} if self.given else {}),
         }
 
     def lines(self) -> list[str]:
@@ -81,7 +86,7 @@ class Taken:
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
                 found.append(f"{why}: {', '.join(names[:NAMED])}{more}")
-        return found
+        return [*found, f"that run was given {self.given}"] if self.given else found
 
 
 @dataclass(frozen=True)
@@ -114,21 +119,44 @@ class Start:
         for name in self.compared(model).taken:
             own[name].copy_(self.weights[name])
 
-    def require_columns(self, columns: Columns | None) -> None:
-        """RunError if both runs are on tables and their columns have other names or another order: weights know only places."""
-        told = outline_of(Run(self.spec.path)) if columns else None
-        if columns is None or told is None or told.columns is None or told.columns.names == columns.names:
+    def require_meaning(self, data: ImageSet) -> None:
+        """RunError if a place in a row or a condition means something else in the other run: weights know only places.
+
+        So do columns with other names, kinds or order, and the same values of a condition in another order.
+        """
+        told = outline_of(Run(self.spec.path))
+        if told is not None and told.columns is not None and data.columns is not None:
+            self._require_columns(told.columns, data.columns)
+        there, here = told and told.condition, data.condition
+        if there and here and not one_order(there, here):
+            raise RunError(
+                f"{self.spec.path} was given {there.summary}, and this model is given the same in another order, "
+                f"{here.summary}. Name them in that order (model.given), or leave out start."
+            )
+
+    def _require_columns(self, there: Columns, here: Columns) -> None:
+        kinds = [
+            [f"{name!r}{' (0 or 1)' if binary else ''}" for name, binary in zip(own.names, own.binary, strict=True)]
+            for own in (there, here)
+        ]
+        if kinds[0] == kinds[1]:
             return
-        there, here = told.columns.names, columns.names
-        place = next((k for k, names in enumerate(zip(there, here, strict=False)) if len({*names}) > 1), None)
+        place = next((k for k, pair in enumerate(zip(*kinds, strict=False)) if len({*pair}) > 1), None)
         what = (
-            f"{len(there)} columns, and these rows have {len(here)}"
+            f"{len(there.names)} columns, and these rows have {len(here.names)}"
             if place is None
-            else f"{there[place]!r} as its column {place}, and these rows have {here[place]!r}"
+            else f"{kinds[0][place]} as its column {place}, and these rows have {kinds[1][place]}"
         )
         raise RunError(
-            f"{self.spec.path} was trained on rows with {what}. Give the columns the same names and order, or leave out start."
+            f"{self.spec.path} was trained on rows with {what}. Give the columns the same names, kinds and order, or leave out "
+            "start."
         )
+
+    def other_values(self, data: ImageSet) -> str:
+        """Which values the other run was given in the places of these; "" if they are the same, or either is given none."""
+        told = outline_of(Run(self.spec.path))
+        there, here = told and told.condition, data.condition
+        return f"{there.summary}; now {here.summary}" if there and here and there != here else ""
 
     def _require_networks(self, model: Model, found: Taken) -> None:
         """Some weights of each network must fit: a bias that happens to be as long is no beginning, and half a model is none.
@@ -143,6 +171,15 @@ class Start:
                 raise RunError(
                     f"No weights of the {name} of {self.spec.path} fit this model's: {_example(found, weights)}. {ADVICE}"
                 )
+
+
+def one_order(there: Condition, here: Condition) -> bool:
+    """False if two conditions have the same variables and values, but in another order."""
+
+    def sets(condition: Condition) -> set[tuple[str, tuple[str, ...]]]:
+        return {(one.name, tuple(sorted(one.values))) for one in condition.variables}
+
+    return there == here or sets(there) != sets(here)
 
 
 ADVICE = "Choose the network of that run (model.network), or leave out start to draw all weights."

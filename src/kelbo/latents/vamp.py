@@ -36,8 +36,8 @@ class Vamp(Prior):
     ) -> None:
         super().__init__()
         centre, scale = (unit.float().clone() for unit in units) if units else (None, None)
-        self.register_buffer("centre", centre, persistent=False)  # the model keeps them
-        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("centre", centre)  # kept, so that a run which begins from these weights has the same prior
+        self.register_buffer("scale", scale)
         if centre is not None and scale is not None:
             inputs = (inputs - centre) / scale
         self._encoder = (encoder,)  # in a tuple, which does not make it a part of this module

@@ -44,6 +44,7 @@ def require_inputs(
             for same in _parted(of_set, {"model", "likelihood", "start"}):
                 model, start = build.model(same[0], data), read_start(same[0], out)
                 if start is not None:
+                    start.require_meaning(data)
                     start.compared(model)
 
 
