@@ -128,19 +128,25 @@ def test_one_column_of_anything_but_attributes_is_the_class(pictures, values):
         assert words(found, "train") == [str(values[0]), str(values[1]), str(values[0])]
 
 
-def test_a_class_may_be_a_word_that_elsewhere_means_a_missing_number_and_may_hold_commas(pictures):
+def test_spaces_around_commas_are_dropped_and_words_such_as_na_are_classes(pictures):
     place = pictures()
     kinds = ["NA", '"black, white"'] * 3
-    rows = [f"{file}, {kind}" for file, kind in zip(SPLIT, kinds, strict=False)]
+    rows = [f"{file} , {kind}" for file, kind in zip(SPLIT, kinds, strict=False)]
     (place.parent / "pets.csv").write_text("\n".join(["file, kind", *rows]))
     assert words(read(place, attributes_file=Path("pets.csv")), "train") == ["NA", "black, white", "NA"]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("file,fat\n1.png,0\n2.png,0,1\n", "line 3 has 3 values"), ("file,fät\n", "not UTF-8 from line 1")],
+    [
+        ("file,fat\n1.png,0\n2.png,0,1\n", "line 3 has 3 values"),
+        ("file,fät\n", "not UTF-8 from line 1"),
+        ("file;fat\n1.png;0\n", "separated by ';'"),
+        ("", "is empty"),
+        ("".join(f"{file},1\n" for file in SPLIT), "no header"),
+    ],
 )
-def test_a_table_that_is_no_text_of_equal_lines_is_refused_by_the_line(pictures, text, told):
+def test_text_that_is_no_table_is_refused_with_what_is_wrong(pictures, text, told):
     place = pictures()
     (place.parent / "pets.csv").write_text(text, encoding="latin-1")
     with pytest.raises(DataCorrupt, match=told):
@@ -150,7 +156,9 @@ def test_a_table_that_is_no_text_of_equal_lines_is_refused_by_the_line(pictures,
 def test_rows_that_name_no_picture_are_noted(pictures):
     place = pictures()
     path = write(place, {"file": [*SPLIT, "9.png"], "fat": [0, 1, 0, 1, 0, 1]})
-    assert "1 rows name no picture of the set, 9.png first" in read(place, attributes_file=path).note
+    found = read(place, attributes_file=path)
+    assert "1 row of pets.csv without a picture: 9.png" in found.note
+    assert "9.png" in found.used
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ def test_rows_that_name_no_picture_are_noted(pictures):
         ({"file": [*SPLIT[:4], SPLIT[0]], "fat": 0}, "named more than once"),
         (TABLE | {"colour": ["red", "blue", "red", "red", "blue"]}, "column colour should be an attribute, 0 or 1"),
         (TABLE | {"size": [0, 1, 2, 0, 1]}, "has 2"),
-        (TABLE | {"fat": [0, None, 1, 1, 0]}, "no value of fat for 1 pictures: 2.png"),
+        (TABLE | {"fat": [0, None, 1, 1, 0]}, "no value of fat for 1 picture: 2.png"),
         ({"file": SPLIT}, "should have a column of file names"),
     ],
 )

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from kelbo.data.batches import batch_at
-from kelbo.errors import RecipeError, UnitError
+from kelbo.errors import DataError, RecipeError, UnitError
 from kelbo.evaluation import evaluate
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, parse
+from kelbo.recipes.readers import likeness_of
 from kelbo.recipes.schema import Recipe
 
 ROWS = 120
@@ -105,6 +106,11 @@ def test_a_run_opens_without_its_data(file, tmp_path):
     weights = there.model.state_dict()
     assert all(torch.equal(weights[key], value) for key, value in gone.model.state_dict().items())
     assert type(gone.model.likelihood) is type(there.model.likelihood)
+
+
+def test_a_run_on_a_table_takes_no_pictures(file):
+    with pytest.raises(DataError, match="rows of a table"):
+        likeness_of(recipe(file).data, (4,), None, None)
 
 
 def test_classes_that_are_given_leave_the_rows(file, tmp_path):

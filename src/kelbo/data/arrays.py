@@ -86,7 +86,9 @@ def _classes(path: Path, keys: Mapping[str, str], asked: bool) -> Classes:
     first = next(iter(values), None)
     if first is None or asked or len(np.unique(values[first])) < len(values[first]):
         return of_values(values)
-    return Classes({}, why_none=f"each image has another value in {keys[first]}; labels_key={keys[first]} takes it")
+    return Classes(
+        {}, why_none=f"each image has another value in {keys[first]}; data.labels_key={keys[first]} takes it"
+    )
 
 
 def _images(array: np.ndarray, source: str, layout: Layout, levels: int | None) -> tuple[ArrayImages, Layout]:

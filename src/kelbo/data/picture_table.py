@@ -17,8 +17,9 @@ import numpy as np
 
 from kelbo.data.classes import of_values
 from kelbo.data.image_set import ImageSet
-from kelbo.data.tabular import SEPARATORS, check_lengths, utf8
+from kelbo.data.tabular import SEPARATORS, check_lengths, check_separated, utf8
 from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.units import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -37,11 +38,13 @@ def described(found: ImageSet, root: Path, table: Path) -> ImageSet:
     words beside others. Rows that name no picture are counted in the note.
     """
     path = _located(root, table)
-    rows = _by_name(_read(path), path)
+    read = _read(path)
+    _require_header(read, found, path)
+    rows = _by_name(read, path)
     places = _places({split: names.tolist() for split, names in found.names.items()}, rows.index.tolist(), path)
     used = {place for some in places.values() for place in some}
     unknown = [name for place, name in enumerate(rows.index) if place not in used]
-    beside = f" ({len(unknown):,} rows name no picture of the set, {unknown[0]} first)" if unknown else ""
+    beside = f" ({counted(len(unknown), 'row')} of {path.name} without a picture: {_some(unknown)})" if unknown else ""
     rows = rows.iloc[[place for some in places.values() for place in some]]
     _require_values(rows, path)
     bounds = itertools.pairwise(np.cumsum([0, *map(len, places.values())]).tolist())
@@ -56,7 +59,7 @@ def described(found: ImageSet, root: Path, table: Path) -> ImageSet:
         attributes = {split: values[part] for split, part in parts.items()}
         found = replace(found, attributes=attributes, attribute_names=tuple(binary))
         what = f"{len(binary)} attributes from {path}"
-    return replace(found, note=f"{found.note}, {what}{beside}")
+    return replace(found, note=f"{found.note}, {what}{beside}", used=f"{found.used}{beside}")
 
 
 def _located(root: Path, table: Path) -> Path:
@@ -75,6 +78,7 @@ def _read(path: Path) -> DataFrame:
             return pandas.read_parquet(path)
         if path.suffix in SEPARATORS:
             text = utf8(path)
+            check_separated(path, text)
             check_lengths(path, text)
             how = {"skipinitialspace": True, "converters": {0: str}, "keep_default_na": False, "na_values": [""]}
             return pandas.read_csv(io.StringIO(text), sep=SEPARATORS[path.suffix], **how)
@@ -87,6 +91,14 @@ def _read(path: Path) -> DataFrame:
     raise DataCorrupt(f"{path} should be a table, .csv, .tsv or .parquet; its name ends in {path.suffix!r}.")
 
 
+def _require_header(table: DataFrame, found: ImageSet, path: Path) -> None:
+    first = str(table.columns[0]).strip()
+    if any(first in names for names in found.names.values()):
+        raise DataCorrupt(
+            f"{path} has no header: its first line names the picture {first}. Put the columns' names there."
+        )
+
+
 def _by_name(table: DataFrame, path: Path) -> DataFrame:
     """The table's rows by the pictures' names, which are its first column, or its index in a parquet file that keeps one."""
     if table.index.name is not None:  # a RangeIndex has none
@@ -94,11 +106,11 @@ def _by_name(table: DataFrame, path: Path) -> DataFrame:
     if len(table.columns) < 2 or not len(table):
         raise DataCorrupt(
             f"{path} should have a column of file names, further columns of attributes or one of classes, and a row a picture; "
-            f"it has {len(table):,} rows of {', '.join(map(str, table.columns)) or 'no columns'}."
+            f"it has {counted(len(table), 'row')} of {', '.join(map(str, table.columns)) or 'no columns'}."
         )
-    names = table.iloc[:, 0].astype(str)
+    names = table.iloc[:, 0].astype(str).str.strip()
     if twice := names.loc[names.duplicated()].tolist():
-        raise DataCorrupt(f"{path} has {len(twice):,} rows too many: {_some(twice)} named more than once.")
+        raise DataCorrupt(f"{path} has {counted(len(twice), 'row')} too many: {_some(twice)} named more than once.")
     return table.iloc[:, 1:].set_index(names)
 
 
@@ -119,8 +131,8 @@ def _places(paths: Mapping[str, Sequence[str]], rows: Sequence[str], path: Path)
             found[one] = place
     if lacking := [one for one in every if one not in found]:
         raise DataCorrupt(
-            f"{path} has no row for {len(lacking):,} of {len(every):,} pictures: {_some(lacking)}. Add them, or remove the "
-            "pictures."
+            f"{path} has no row for {len(lacking):,} of {counted(len(every), 'picture')}: {_some(lacking)}. Add them, or "
+            "remove the pictures."
         )
     return {split: [found[one] for one in some] for split, some in paths.items()}
 
@@ -128,7 +140,9 @@ def _places(paths: Mapping[str, Sequence[str]], rows: Sequence[str], path: Path)
 def _require_values(rows: DataFrame, path: Path) -> None:
     for name, values in rows.items():
         if missing := [str(file) for file, absent in values.isna().items() if absent]:
-            raise DataCorrupt(f"{path} has no value of {name} for {len(missing):,} pictures: {_some(missing)}.")
+            raise DataCorrupt(
+                f"{path} has no value of {name} for {counted(len(missing), 'picture')}: {_some(missing)}."
+            )
 
 
 def _binary(column: Series) -> np.ndarray | None:

@@ -126,7 +126,7 @@ def _csv(path: Path, words: Sequence[str]) -> TableFile:
     import pandas as pd
 
     text = utf8(path)
-    header = next(csv.reader(io.StringIO(text), delimiter=SEPARATORS[path.suffix]), [])
+    header = check_separated(path, text)
     _check_header(path, header)
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -168,7 +168,9 @@ def check_lengths(path: Path, text: str) -> None:
         )
 
 
-def _check_header(path: Path, header: list[str]) -> None:
+def check_separated(path: Path, text: str) -> list[str]:
+    """The columns' names. DataCorrupt if there are none, or another mark separates them than the file's ending says."""
+    header = next(csv.reader(io.StringIO(text), delimiter=SEPARATORS[path.suffix]), [])
     if not header:
         raise DataCorrupt(f"{path} is empty.")
     if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
@@ -176,6 +178,10 @@ def _check_header(path: Path, header: list[str]) -> None:
             f"{path} seems to be separated by {other!r}, not by {SEPARATORS[path.suffix]!r}: save it with commas (.csv) or "
             "tabs (.tsv)."
         )
+    return header
+
+
+def _check_header(path: Path, header: list[str]) -> None:
     if all(_is_number(name) for name in header):
         raise DataCorrupt(
             f"{path} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Put the columns' names there."

@@ -72,6 +72,8 @@ def likeness_of(spec: d.DataSpec, shape: tuple[int, ...], levels: int | None, fr
     shape, levels: of its images before `bits`. frame: see `ImageSet.frame`. DataError if its examples are no images, or have
     other channels than grey or RGB.
     """
+    if isinstance(spec, d.TableSpec):
+        raise DataError("The run was trained on rows of a table: it takes no files of pictures.")
     if len(shape) != 3 or levels is None:
         raise DataError(
             f"The run was trained on examples of the shape {shape}, which are no images: it takes no pictures."
