@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn import datasets
 from tests.reports.conftest import HOSTILE, Page
 
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.doctor import examine
 from kelbo.experiments.pictures import measure_page
 from kelbo.experiments.scoring import score_run
-from kelbo.recipes import parse
+from kelbo.recipes import change, find, parse
 from kelbo.reports import gallery, row_gallery, score_pictures
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.run_page import write_page
@@ -142,3 +143,18 @@ def test_codes_keep_the_names_of_their_rows(run, tmp_path, kelbo):
     names = experiment.data.index["test"].tolist()
     assert np.load(tmp_path / "codes.npz")["index"].tolist() == names
     assert pd.read_parquet(tmp_path / "codes.parquet")["index"].tolist() == names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes"])
+def test_the_recipe_takes_scikit_learns_own_tables_from_file_to_page(name, tmp_path):
+    frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    labels = [] if name == "diabetes" else ["data.label_column=target", "model.given=labels"]
+    recipe = change(find("table-sigma"), [f'data.root="{tmp_path / "t.csv"}"', "training.steps=100", *labels])
+    experiment = open_run(train(recipe, tmp_path / "run").path, checkpoint="best")
+    record = evaluate_run(experiment, samples=10)
+    assert np.isfinite(record["importance_weighted"]["mean"])
+    assert len(record["reconstruction"]["columns"]) == experiment.data.shape[0]
+    text = Page(write_page(experiment.run, measure_page(experiment)).read_text()).text
+    assert all(column in text for column in record["reconstruction"]["columns"])
