@@ -52,13 +52,14 @@ def fit_mixture(
 ) -> tuple[MixturePrior, bool]:
     """A mixture of Gaussians fitted by expectation maximisation (scikit-learn) to codes (N, K), and whether it converged.
 
-    covariance: of each component, full or diagonal. ScoreError if there are fewer codes than components.
+    covariance: of each component, full or diagonal. ScoreError if there are fewer codes than components. It is fitted to
+    standardised codes, since scikit-learn adds an absolute 1e-6 to each variance.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     if len(codes) < components:
-        raise ScoreError(f"A mixture of {components} components needs as many codes; there are {len(codes)}.")
+        raise ScoreError(f"A mixture of {components} components needs at least as many codes; there are {len(codes)}.")
     mixture = GaussianMixture(
         components,
         covariance_type=covariance,
@@ -66,12 +67,14 @@ def fit_mixture(
         tol=GAIN,
         random_state=seed_for(seed, "prior") % 2**32,
     )
+    codes = codes.double()
+    mean, scale = codes.mean(0), _scale(codes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is returned
-        mixture.fit(codes.double().numpy())
+        mixture.fit(((codes - mean) / scale).numpy())
     weights, means, covariances = map(torch.as_tensor, (mixture.weights_, mixture.means_, mixture.covariances_))
     factors = torch.linalg.cholesky(covariances) if covariance == "full" else covariances.sqrt().diag_embed()
-    return MixturePrior(weights, means, factors), bool(mixture.converged_)
+    return MixturePrior(weights, mean + scale * means, scale[:, None] * factors), bool(mixture.converged_)
 
 
 def fit_flow(
@@ -123,6 +126,15 @@ def log_probs(prior: Prior, codes: Tensor, given: Given = NOTHING, batch_size: i
     with torch.no_grad():
         rows = torch.arange(len(codes)).split(batch_size)
         return torch.cat([prior.log_prob(codes[some], {name: it[some] for name, it in given.items()}) for some in rows])
+
+
+def _scale(codes: Tensor) -> Tensor:
+    """The standard deviation of each latent of codes (N, K), (K,), or a thousandth of its largest code if that is more.
+
+    A mixture of codes that hardly differ is then no finer than float32 keeps them. 1 of a latent that is always 0.
+    """
+    scale = codes.std(0, correction=0).maximum(1e-3 * codes.abs().amax(0))
+    return torch.where(scale > 0, scale, 1.0)
 
 
 def _standardised(train: Posteriors, conditions: tuple[str, ...]) -> FlowPrior:
