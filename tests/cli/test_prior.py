@@ -36,6 +36,31 @@ def test_priors_are_fitted_listed_and_used(kelbo, run, tmp_path):
     assert "Monte Carlo" in kelbo("evaluate", run.path, "--prior", "flow")[1]
     assert kelbo("sample", run.path, "--prior", "m2", "--out", tmp_path / "s.png")[0] == 0
     assert (tmp_path / "s.png").exists()
-    code, _, err = kelbo("sample", run.path, "--prior", "m3")
+    code, _, err = kelbo("sample", run.path, "--prior", "flows")
     assert code == 2
-    assert "it has flow, m2" in err
+    assert "nearest is flow" in err
+    assert "flow, m2" in err
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("mixture", ["--steps", 5], "steps"),
+        ("flow", ["--components", 4], "components"),
+        ("flow", ["--covariance", "full"], "covariance"),
+        ("flow", ["--draws", 3, "--steps", 2], "draws"),
+    ],
+)
+def test_an_option_of_the_other_kind_is_refused_before_anything_is_fitted(kelbo, run, kind, options, named):
+    code, _, err = kelbo("prior", "fit", run.path, "--kind", kind, *options, "--name", "refused")
+    assert code == 2
+    assert f"A {kind} takes no {named}." in err
+    assert "refused" not in run.prior_names()
+
+
+def test_an_empty_name_is_refused(kelbo, run):
+    before = run.prior_names()
+    code, _, err = kelbo("prior", "fit", run.path, "--kind", "mixture", *FEW, "--name", "")
+    assert code == 2
+    assert "got ''" in err
+    assert run.prior_names() == before

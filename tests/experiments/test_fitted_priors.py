@@ -191,13 +191,13 @@ def test_a_conditional_model_has_a_mixture_for_each_class_and_a_flow_that_is_tol
 
 @pytest.mark.slow
 def test_a_class_with_fewer_images_than_components_is_named(told):
-    with pytest.raises(ScoreError, match=r"500 components .* labels 0 there are 1\d\d"):
+    with pytest.raises(ScoreError, match=r"500 images .* 1\d\d with label 0 "):
         fit_prior(open_run(told.path), "mixture", name="large", components=500)
     assert "large" not in told.prior_names()
 
 
 def test_fewer_images_than_components_are_refused(plain):
-    with pytest.raises(ScoreError, match="1456 components"):
+    with pytest.raises(ScoreError, match=r"1,456 images .* 1,455 in"):
         fit_prior(open_run(plain.path), "mixture", name="large", components=1456)
 
 
@@ -217,9 +217,13 @@ def test_a_name_that_is_no_file_name_is_refused(plain):
             open_run(plain.path, prior=name)
 
 
-def test_a_prior_that_is_not_there_is_answered_with_those_that_are(fitted):
-    with pytest.raises(RunError, match="mixture"):
-        open_run(fitted.path, prior="mixtur")
+def test_a_prior_that_is_not_there_is_answered_with_the_nearest_and_all_that_are(copy):
+    shutil.copy(copy.prior("mixture"), copy.prior("another"))
+    with pytest.raises(RunError, match=r"nearest is mixture.* another, mixture"):
+        open_run(copy.path, prior="mixtur")
+    with pytest.raises(RunError, match="another, mixture") as caught:
+        open_run(copy.path, prior="zzz")
+    assert "nearest" not in str(caught.value)
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ def fit(
     components: Annotated[
         int | None, typer.Option(min=1, help="Of a mixture. By default 50, or 10 for each value of a condition.")
     ] = None,
-    covariance: Annotated[Literal["full", "diag"], typer.Option(help="Of a mixture's components.")] = "full",
+    covariance: Annotated[
+        Literal["full", "diag"] | None, typer.Option(help="Of a mixture's components. By default full.")
+    ] = None,
     draws: Annotated[
         int | None, typer.Option(min=1, help="Of each image's posterior, for a mixture. By default enough for 50,000.")
     ] = None,
@@ -38,16 +40,16 @@ def fit(
     """Fit a prior to draws of the training images' posteriors. It is kept in the run's folder, for these weights."""
     from kelbo.cli.bars import counting
     from kelbo.experiments import open_run
-    from kelbo.experiments.fitted_priors import fit_prior
+    from kelbo.experiments.fitted_priors import fit_prior, require_options
     from kelbo.experiments.prior_files import require_free_name
     from kelbo.runs import Run
 
-    require_free_name(Run.open(run), name or kind, again)
+    options = {"components": components, "covariance": covariance, "draws": draws, "steps": steps}
+    require_options(kind, **options)
+    require_free_name(Run.open(run), kind if name is None else name, again)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
-    how = {"components": components, "covariance": covariance, "draws": draws, "seed": seed}
-    how |= {} if steps is None else {"steps": steps}
     with counting("encoding", len(experiment.data.train), quiet=as_json) as encoding:
-        fitted = fit_prior(experiment, kind, name=name, **how, again=again, encoding=encoding)
+        fitted = fit_prior(experiment, kind, name=name, **options, seed=seed, again=again, encoding=encoding)
     _show([fitted], as_json, None)
     if not as_json:
         if fitted.about["held_out"]["mean"] < fitted.about["held_out"]["standard_normal"]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from kelbo.data.batches import given_at
 from kelbo.data.conditions import Condition
 from kelbo.eager import plain_autograd
-from kelbo.errors import ScoreError
+from kelbo.errors import RecipeError, ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.prior_files import FittedPrior, require_free_name, save_prior
@@ -25,6 +25,7 @@ from kelbo.machine import versions
 from kelbo.metrics import mean_and_error
 from kelbo.protocols import Prior
 from kelbo.seeds import generator, seeded
+from kelbo.units import counted
 
 Kind = Literal["mixture", "flow"]
 Advance = Callable[[int], None] | None
@@ -34,6 +35,8 @@ COMPONENTS, OF_EACH, STEPS = 50, 10, 4_000
 ENOUGH, MOST_DRAWS = 50_000, 50
 """codes that a mixture is fitted to by default, if that many draws of each image make them: with few codes, components shrink
 onto single ones, whose spread more draws show"""
+TAKEN: dict[Kind, tuple[str, ...]] = {"mixture": ("components", "covariance", "draws"), "flow": ("steps",)}
+"""what only one kind takes"""
 HELD_OUT = 0.1
 """share of the training images whose codes are not fitted to"""
 MOST_CLASSES = 200
@@ -47,9 +50,9 @@ def fit_prior(
     *,
     name: str | None = None,
     components: int | None = None,
-    covariance: Covariance = "full",
+    covariance: Covariance | None = None,
     draws: int | None = None,
-    steps: int = STEPS,
+    steps: int | None = None,
     seed: int = 0,
     again: bool = False,
     encoding: Advance = None,
@@ -61,33 +64,35 @@ def fit_prior(
     of a model without a rate are points, which are taken as they are. A conditional model's mixture is one for each value of
     its condition; its flow takes the condition.
 
-    name: of the file, the kind by default. components, covariance, draws (of each image; by default enough to make
-    50,000 codes, at most 50): of a mixture. steps: at most, of a
-    flow, which takes a new draw whenever it sees an image. again: replace a prior of that name. encoding, fitting: called
-    with the images encoded, and a flow's steps done, since the last call.
+    name: of the file, the kind by default. components, covariance ("full" by default), draws (of each image; by default
+    enough to make 50,000 codes, at most 50): of a mixture only. steps: at most (4,000 by default), of a flow only, which takes
+    a new draw whenever it sees an image. again: replace a prior of that name. encoding, fitting: called with the images
+    encoded, and a flow's steps done, since the last call.
 
-    Raises RunError if the name is taken, ScoreError if there are too few codes or they are not finite, Divergence if a flow
-    diverges; then nothing is written, and a prior of that name stays.
+    Raises RecipeError for an option of the other kind, RunError if the name is taken or no file name, ScoreError if there are
+    too few codes or they are not finite, Divergence if a flow diverges. Then nothing is written; a prior of that name stays.
     """
-    run, name = experiment.run, name or kind
+    require_options(kind, components=components, covariance=covariance, draws=draws, steps=steps)
+    run, name = experiment.run, kind if name is None else name
     require_free_name(run, name, again)
     posteriors = posteriors_of(experiment, encoding)
     order = torch.randperm(len(posteriors), generator=generator(seed, "prior"))
     held, rest = (posteriors.of(some) for some in order.tensor_split([max(1, round(HELD_OUT * len(order)))]))
     conditions = experiment.model.conditions
-    components = components or (OF_EACH if conditions else COMPONENTS)
-    draws = draws or min(MOST_DRAWS, math.ceil(ENOUGH / len(rest)))
     if kind == "flow":
+        steps = STEPS if steps is None else steps
         prior, step = fit_flow(rest, held, conditions, steps=steps, seed=seed, advance=fitting)
         settings: dict[str, Any] = {"steps": steps, "step": step, **prior.sizes}
     else:
+        components, covariance = components or (OF_EACH if conditions else COMPONENTS), covariance or "full"
+        draws = draws or min(MOST_DRAWS, math.ceil(ENOUGH / len(rest)))
         with seeded(seed, "prior", 1):
             codes = torch.cat([rest.draw() for _ in range(draws)])
         fit = partial(fit_mixture, components=components, covariance=covariance, seed=seed)
         if conditions:
             prior, converged = _of_each(experiment, codes, told_of(conditions, rest.given), components, fit)
         else:
-            _require_enough(len(rest), components, "in the training split")
+            _require_enough(len(rest), components)
             prior, converged = fit(codes)
         settings = {"components": components, "covariance": covariance, "draws": draws, "converged": converged}
     about = {
@@ -103,6 +108,14 @@ def fit_prior(
         "versions": versions("kelbo", "torch", "zuko" if kind == "flow" else "scikit-learn"),
     }
     return save_prior(run, name, prior, about)
+
+
+def require_options(kind: Kind, **options: object) -> None:
+    """RecipeError if an option is not None that priors of this kind do not take."""
+    if wrong := [name for name, value in options.items() if value is not None and name not in TAKEN[kind]]:
+        raise RecipeError(
+            f"A {kind} takes no {', no '.join(wrong)}. What it takes: {', '.join((*TAKEN[kind], 'seed'))}."
+        )
 
 
 def posteriors_of(experiment: Experiment, advance: Advance = None) -> Posteriors:
@@ -132,19 +145,20 @@ def _of_each(
     condition = _few_values(experiment)
     values = list(condition.each())
     every = condition.encode(torch.tensor(values))
+    kind = f"{condition.variables[0].name} " if condition.name == "labels" else ""
     fits: list[tuple[MixturePrior, bool]] = []
     for value, row in zip(values, every, strict=True):
         own = (rows == row).all(1)
-        _require_enough(int(own.sum()), components, f"with {condition.name} {condition.words(value)}")
+        _require_enough(int(own.sum()), components, f" with {kind}{condition.words(value)}")
         fits.append(fit(codes.view(-1, *own.shape, codes.shape[1])[:, own].flatten(0, 1)))
     return PriorByClass((condition.name,), every, [part for part, _ in fits]), all(done for _, done in fits)
 
 
-def _require_enough(images: int, components: int, where: str) -> None:
+def _require_enough(images: int, components: int, of: str = "") -> None:
     if images < components:
         raise ScoreError(
-            f"A mixture of {components} components needs the codes of as many images; {where} there are {images:,} to "
-            "fit to. Take fewer components, or a flow, which takes the conditions of a conditional model."
+            f"A mixture of {components:,} components needs at least {counted(components, 'image')} to fit to; there are "
+            f"{images:,}{of} in the training split, without those that are held out. Take fewer components, or fit a flow."
         )
 
 

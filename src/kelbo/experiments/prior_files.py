@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,8 +67,9 @@ def read_prior(run: Run, name: str) -> FittedPrior:
     """The prior of that name, whatever weights it is of. RunError if there is none, Damaged if it cannot be read."""
     path = run.prior(name)
     if not path.is_file():
-        known = ", ".join(run.prior_names())
-        there = f"it has {known}" if known else "none was fitted yet"
+        known = run.prior_names()
+        near = "".join(f"the nearest is {one}; " for one in get_close_matches(name, known, 1))
+        there = f"{near}it has {', '.join(known)}" if known else "none was fitted yet"
         raise RunError(f"{run.path} has no prior {name!r}: {there}.", remedy=("prior",) if known else ())
     digest, tensors, about = _whole(path)
     try:
