@@ -1,5 +1,7 @@
 """Pictures of a conditional run, under conditions that words name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,6 +38,17 @@ def test_without_words_there_is_a_row_a_class_with_the_same_draws(kelbo, run, tm
     rows, nines = pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png")
     side = nines.shape[1]
     np.testing.assert_array_equal(rows[-side:, :side], nines[:side])
+
+
+@pytest.mark.parametrize("verb", ["sample", "reconstruct"])
+def test_pictures_under_a_condition_leave_those_without_one_alone(kelbo, run, verb):
+    _, told, _ = kelbo(verb, run, "-n", 10)
+    plain = Path(told.splitlines()[-1])
+    before = plain.read_bytes()
+    paths = [Path(kelbo(verb, run, "-n", 10, "--given", value)[1].splitlines()[-1]) for value in ("3", "4", "label=3")]
+    assert [path.name for path in paths] == [f"00000002-given={value}-{verb}.png" for value in (3, 4, 3)]
+    assert plain.name == f"00000002-{verb}.png"
+    assert plain.read_bytes() == before != paths[0].read_bytes()
 
 
 @pytest.mark.parametrize(

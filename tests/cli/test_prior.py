@@ -1,6 +1,7 @@
 """`kelbo prior`, and the verbs that take one."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,10 @@ def test_priors_are_fitted_listed_and_used(kelbo, run, tmp_path):
     told = json.loads(kelbo("evaluate", run.path, "--prior", "m2", "--json")[1])
     assert told["settings"]["prior"].startswith("m2: 2 Gaussians (full) #")
     assert "Monte Carlo" in kelbo("evaluate", run.path, "--prior", "flow")[1]
+    plain = Path(kelbo("sample", run.path)[1].strip())
+    before = plain.read_bytes()
+    assert kelbo("sample", run.path, "--prior", "m2")[1].strip().endswith("00000002-prior=m2-sample.png")
+    assert plain.read_bytes() == before
     assert kelbo("sample", run.path, "--prior", "m2", "--out", tmp_path / "s.png")[0] == 0
     assert (tmp_path / "s.png").exists()
     code, _, err = kelbo("sample", run.path, "--prior", "flows")

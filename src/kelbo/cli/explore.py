@@ -9,7 +9,7 @@ import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, PictureFiles, RunPath, Seed
 from kelbo.cli.own_files import read_files
-from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.places import name_of, require_picture, save_pictures
 from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
@@ -58,27 +58,29 @@ def reconstruct(
     else:
         shown = experiment.pictured(count or 10, split or "test")
     rows = [evaluation.reconstruct(experiment.model, shown, noise=noise, seed=seed)]
+    words = None
     if given is not None:
         of = conditional(experiment, given)
-        under = of.changed(shown, of.chosen(given))
+        under, words = of.changed(shown, chosen := of.chosen(given)), of.words(chosen)
         rows.append(evaluation.reconstruct(experiment.model, shown, under=under, noise=noise, seed=seed))
+    name = name_of("reconstruct-own" if pictures else "reconstruct", given=words)
     if names := column_names(experiment):
-        _save_rows(out, experiment, split or "test", [shown.x.cpu().numpy(), *rows], names)
+        _save_rows(out, experiment, name, split or "test", [shown.x.cpu().numpy(), *rows], names)
         return
-    path = out or experiment.run.picture(experiment.step, "reconstruct-own" if pictures else "reconstruct")
+    path = out or experiment.run.picture(experiment.step, name)
     save_pictures(path, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))
 
 
 def _save_rows(
-    out: Path | None, experiment: Experiment, split: str, parts: list[np.ndarray], names: tuple[str, ...]
+    out: Path | None, experiment: Experiment, name: str, split: str, parts: list[np.ndarray], names: tuple[str, ...]
 ) -> None:
     """Rows (N, D) and what was made of them, side by side, with the rows' index."""
     import numpy as np
 
     index = experiment.data.index[split][experiment.pictured_index(len(parts[0]), split).numpy()]
     ends = ("", "_reconstructed", "_given")[: len(parts)]
-    headers = [f"{name}{end}" for end in ends for name in names]
-    save_rows(out, experiment, "reconstruct", np.concatenate(parts, 1), {"index": index}, headers)
+    headers = [f"{column}{end}" for end in ends for column in names]
+    save_rows(out, experiment, name, np.concatenate(parts, 1), {"index": index}, headers)
 
 
 def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: str | None) -> Batch:

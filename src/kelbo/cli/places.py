@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,10 @@ import typer
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+MOST_LETTERS = 80
+"""of an option in a file's name"""
 
 
 def require_file(path: Path | None, *endings: str) -> None:
@@ -31,6 +37,19 @@ def require_file(path: Path | None, *endings: str) -> None:
 def require_picture(path: Path | None) -> None:
     """As `require_file`, for a PNG, or a CSV of a run that makes rows; a name without an ending is allowed."""
     require_file(path, ".png", ".csv", "")
+
+
+def name_of(verb: str, **options: str | None) -> str:
+    """The name of a verb's picture in the run's folder, with the options that change what it shows: "given=3-sample".
+
+    Letters of an option that may be none of a file's name become "_"; a hash of it then keeps names apart.
+    """
+    return "-".join([*(f"{option}={_safe(value)}" for option, value in options.items() if value is not None), verb])
+
+
+def _safe(value: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9=,._-]", "_", value)[:MOST_LETTERS]
+    return safe if safe == value else f"{safe}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
 
 
 def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:

@@ -27,19 +27,19 @@ def column_names(experiment: Experiment) -> tuple[str, ...]:
 def save_rows(
     out: Path | None,
     experiment: Experiment,
-    verb: str,
+    name: str,
     rows: np.ndarray,
     beside: Mapping[str, Iterable[object]],
     names: Sequence[str] = (),
 ) -> None:
-    """Write rows (N, D) as a CSV file with a header, and print its path. beside: further columns, which come first.
+    """Write rows (N, D) as a CSV file with a header, and print its path. name: of the file in the run's folder, if not `out`.
 
-    names: of the D columns, by default the table's. RecipeError if `out` is no .csv.
+    beside: further columns, which come first. names: of the D columns, by default the table's. RecipeError if `out` is no .csv.
     """
     from kelbo.errors import RecipeError
     from kelbo.runs import write_atomic
 
-    path = out or experiment.run.picture(experiment.step, verb).with_suffix(".csv")
+    path = out or experiment.run.picture(experiment.step, name).with_suffix(".csv")
     if path.suffix.lower() != ".csv":
         raise RecipeError(f"--out must end in .csv, since this run makes rows of a table; got {path}.")
     text = io.StringIO()

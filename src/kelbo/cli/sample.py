@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Given, Noise, Picture, RunPath, Seed
-from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.places import name_of, require_picture, save_pictures
 from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from kelbo.experiments import Experiment
 
@@ -40,29 +41,35 @@ def sample(
 
     require_picture(out)
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=False, prior=prior)
-    place = out or experiment.run.picture(experiment.step, "sample")
+    words, beside = None, {}
     if given is None and experiment.condition is not None and (few := conditional(experiment).combinations()):
         images, columns = _rows(experiment, few, count, noise, seed)
-        if column_names(experiment):
-            words = np.repeat([conditional(experiment).condition.say(one) for one in few], columns)
-            save_rows(out, experiment, "sample", images, {"given": words})
-        else:
-            save_pictures(place, images, columns)
-        return
+        beside = {"given": np.repeat([experiment.condition.say(one) for one in few], columns)}
+    else:
+        told, words = _told(experiment, given, count)
+        images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
+        columns = round(count**0.5)
+    name = name_of("sample", prior=prior, given=words)
+    if column_names(experiment):
+        save_rows(out, experiment, name, images, beside)
+    else:
+        save_pictures(out or experiment.run.picture(experiment.step, name), images, columns)
+
+
+def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[str, Tensor], str | None]:
+    """What `count` samples are given, and the values that were chosen, in words: the same however they were written."""
+    from kelbo.experiments.conditional import conditional
+
     if given is None:
         told = experiment.conditions(count)
         if told:
             typer.echo(f"under the {', '.join(told)} of test images")
-    else:
-        of = conditional(experiment, given)
-        told = of.draws(chosen := of.chosen(given), count)
-        if others := of.others(chosen):
-            typer.echo(f"{others}: as of test images")
-    images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
-    if column_names(experiment):
-        save_rows(out, experiment, "sample", images, {})
-    else:
-        save_pictures(place, images, columns=round(count**0.5))
+        return told, None
+    of = conditional(experiment, given)
+    chosen = of.chosen(given)
+    if others := of.others(chosen):
+        typer.echo(f"{others}: as of test images")
+    return of.draws(chosen, count), of.words(chosen)
 
 
 def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int) -> tuple[np.ndarray, int]:

@@ -46,6 +46,10 @@ class Conditional:
         """The names of the variables that are not chosen, for people; "" if there are none."""
         return ", ".join(one.name for place, one in enumerate(self.condition.variables) if place not in chosen)
 
+    def words(self, chosen: Chosen) -> str:
+        """Chosen values without spaces, in the order of the variables: "3", "Smiling=1,Male=0"."""
+        return self.condition.say(dict(sorted(chosen.items()))).replace(", ", ",")
+
     def combinations(self) -> list[Chosen]:
         """Every combination of values if there are few, else none."""
         few = self.condition.combinations <= FEW
