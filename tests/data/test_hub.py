@@ -208,7 +208,7 @@ def test_a_row_that_names_a_file_elsewhere_is_refused(datasets, tmp_path):
     rows.cast_column("image", datasets.Image(decode=False)).to_parquet(
         tmp_path / "pets" / "train.parquet", storage_options=None
     )
-    with pytest.raises(DataCorrupt, match=r"row 0 names the file .*private.png, which is no part of the data set"):
+    with pytest.raises(DataCorrupt, match=r"row 0 names the file .*private.png, which is not part of the data set"):
         hub(tmp_path / "pets", 8)
 
 
