@@ -1,5 +1,6 @@
 """What the page on conditions says is so: its settings exist, and its Python runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,3 +33,50 @@ def test_its_python_runs(tmp_path):
     names = {"path": train(change(find("digits"), small), tmp_path / "run").path}
     exec("import torch\n" + code, names)
     assert len(names["images"]) == len(names["changed"]) == 10
+
+
+# ── what was measured ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+MEASURED = json.loads((ROOT / "benchmarks/results/conditional_mnist.json").read_text())
+
+
+def mean_of(arm, name):
+    """A bound's mean over seeds, nats."""
+    return sum(one[name]["mean"] for one in MEASURED[arm].values()) / len(MEASURED[arm])
+
+
+def seen(found):
+    worst = min(found["each digit"])
+    return f"{100 * found['accuracy']:.1f} % ({100 * worst:.0f} % of the worst digit)"
+
+
+def pooled(arm):
+    """The shares of all seeds' samples."""
+    shares = [one["each digit"] for one in MEASURED[arm].values()]
+    digits = [sum(column) / len(column) for column in zip(*shares, strict=True)]
+    return {"each digit": digits, "accuracy": sum(digits) / len(digits)}
+
+
+def test_the_table_is_what_was_measured():
+    calibrated = MEASURED["calibrated"]["0"]
+    for arm, name in (
+        ("conditional", "elbo"),
+        ("conditional", "marginal"),
+        ("twin", "elbo"),
+        ("twin", "importance_weighted"),
+    ):
+        assert f"{mean_of(arm, name):.1f}".replace("-", "−") in DOC
+    every = [pooled("conditional"), *MEASURED["conditional"].values(), calibrated]
+    for found in (*every, *calibrated["with fitted priors"].values()):
+        assert seen(found) in DOC
+    assert f"{calibrated['rate']['mean']:.0f} nats" in DOC
+
+
+def test_samples_show_the_digit_that_is_given_and_labels_raise_the_bound():
+    found = pooled("conditional")
+    assert MEASURED["classifier"]["accuracy"] >= 0.985
+    assert found["accuracy"] >= 0.95
+    assert min(found["each digit"]) >= 0.9
+    for seed, one in MEASURED["conditional"].items():
+        assert one["elbo"]["mean"] > MEASURED["twin"][seed]["elbo"]["mean"] + 1
+        assert 9.5 <= one["rate"]["mean"] <= 10.5
