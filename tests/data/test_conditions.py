@@ -1,5 +1,7 @@
 """What a model is given, as numbers and in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.given import conditioned
 from kelbo.data.image_set import ImageSet, hold_out, quantized
 from kelbo.data.images import ArrayImages
-from kelbo.errors import DataUnknown
+from kelbo.errors import DataError, DataUnknown
 
 DIGIT = Condition("labels", (Variable("label", ("cat", "dog", "zebra")),))
 FACE = Condition("attributes", (Variable("Smiling", ("0", "1")), Variable("Male", ("0", "1"))))
@@ -121,3 +123,11 @@ def test_a_set_that_lacks_what_is_asked_for_says_what_it_has(data, asked, named)
     with pytest.raises(DataUnknown) as error:
         conditioned(data(), asked)
     assert named in str(error.value)
+
+
+def test_what_all_training_examples_share_is_no_condition():
+    """A model would take the other value without a word, and has never seen it."""
+    attributes = {split: np.ones((len(images), 1), np.int8) for split, images in labelled().splits.items()}
+    fat = replace(labelled(), attributes=attributes, attribute_names=("fat",))
+    with pytest.raises(DataError, match="fat=1"):
+        conditioned(fat, "attributes")

@@ -103,11 +103,17 @@ def _without_class(image_set: ImageSet) -> int:
 def _require_trained(image_set: ImageSet, condition: Condition, values: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """The values that training examples have and test examples do not, in words.
 
-    DataError if another split has values that training lacks, which a model cannot learn.
+    DataError if another split has values that training lacks, which a model cannot learn, or training has only one.
     """
     untested: list[str] = []
     for column in range(len(condition.variables)):
         trained = {*np.unique(values["train"][:, column]).tolist()}
+        if len(trained) == 1:
+            only = condition.say({column: next(iter(trained))})
+            raise DataError(
+                f"Every training image of {image_set.name} has {only}, so a model learns nothing from being given it. Leave it "
+                "out of model.given."
+            )
         for split in values.keys() - {"train"}:
             found, counts = np.unique(values[split][:, column], return_counts=True)
             lacking = {
