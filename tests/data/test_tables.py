@@ -109,6 +109,14 @@ def test_rows_keep_their_names_and_classes(tmp_path):
     assert given.columns == found.columns
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_one_column_may_be_both_the_names_and_the_classes(tmp_path, name):
+    group = ["ill" if row % 3 else "well" for row in range(ROWS)]
+    found = table(written(tmp_path, frame(group=group), name), index="group", label_column="group")
+    for split, names in found.index.items():
+        assert [found.class_names[label] for label in found.labels[split]] == names.tolist()
+
+
 def test_a_frame_keeps_the_index_that_it_was_saved_with(tmp_path):
     found = table(written(tmp_path, frame().set_index(pd.Index([f"p{row}" for row in range(ROWS)])), "t.parquet"))
     assert set(found.index["train"]) < {f"p{row}" for row in range(ROWS)}

@@ -57,7 +57,7 @@ def table(
     is impossible.
     """
     path = Path(path)
-    words = [name for name in (index, label_column) if name is not None]
+    words = [name for name in dict.fromkeys((index, label_column)) if name is not None]
     file = read_table(path, {"train": key, "validation": validation_key, "test": test_key}, words)
     names = _chosen(path, file, columns, [*without, *words])
     labelled = {split: _index(path, file, frame, index) for split, frame in file.frames.items()}
