@@ -80,9 +80,7 @@ def _measured(record: Record, title: str, value: Record | None, note: str, reaso
 
 
 def _carried(record: Record) -> str:
-    drawn = (
-        "what the latents carry; log q(z|x) − log p(z) at one draw an image, since this prior has no KL in closed form"
-    )
+    drawn = "what the latents carry; log q(z|x) − log p(z) at one draw each, since this prior has no KL in closed form"
     return drawn if (record["rate"] or {}).get("estimate") == ONE_DRAW else "what the latents carry"
 
 

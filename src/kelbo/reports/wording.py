@@ -32,7 +32,10 @@ def trained(shown: Shown) -> str:
     told = shown.data.get("condition")
     what += f" that is given {told['name']}" if told else ""
     why = "" if own else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
-    return f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}."
+    fitted = f" Its prior, “{shown.fitted_prior}”, was fitted after training." if shown.fitted_prior else ""
+    return (
+        f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}.{fitted}"
+    )
 
 
 def _built(shown: Shown) -> str:
