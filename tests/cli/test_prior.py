@@ -1,12 +1,15 @@
 """`kelbo prior`, and the verbs that take one."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kelbo.experiments import train
+from kelbo.latents import StandardNormal
 from kelbo.recipes import change, find
+from kelbo.runs import Run
 
 SMALL = ["model.network.width=16", "model.latents=3", "training.steps=2"]
 FEW = ["--components", 2, "--draws", 1]
@@ -45,6 +48,32 @@ def test_priors_are_fitted_listed_and_used(kelbo, run, tmp_path):
     assert code == 2
     assert "nearest is flow" in err
     assert "flow, m2" in err
+
+
+def test_a_damaged_prior_does_not_hide_the_others(kelbo, run, tmp_path):
+    copy = Run(shutil.copytree(run.path, tmp_path / "run"))
+    assert kelbo("prior", "fit", copy.path, "--kind", "mixture", *FEW, "--name", "whole", "--again")[0] == 0
+    whole = copy.prior("whole").read_bytes()
+    copy.prior("half").write_bytes(whole[: len(whole) // 2])
+    code, out, err = kelbo("prior", "list", copy.path, "--json")
+    assert code == 1
+    assert "whole" in [one["name"] for one in json.loads(out)["priors"]]
+    assert "half.safetensors" in err
+    for path in copy.prior("half").parent.iterdir():
+        path.write_bytes(b"")
+    code, out, err = kelbo("prior", "list", copy.path)
+    assert (code, out) == (1, "")
+    assert "whole.safetensors" in err
+
+
+@pytest.mark.slow
+def test_a_prior_that_is_worse_than_the_standard_normal_is_met_with_options_of_its_kind(kelbo, run, monkeypatch):
+    monkeypatch.setattr(StandardNormal, "log_prob", lambda _, z: z.new_full((len(z),), 1e6))
+    _, _, err = kelbo("prior", "fit", run.path, "--kind", "flow", "--steps", 1, "--name", "poor-flow")
+    assert "steps" in err
+    assert "components" not in err
+    _, _, err = kelbo("prior", "fit", run.path, "--kind", "mixture", *FEW, "--name", "poor-mixture")
+    assert "components" in err
 
 
 @pytest.mark.parametrize(

@@ -53,26 +53,37 @@ def fit(
     _show([fitted], as_json, None)
     if not as_json:
         if fitted.about["held_out"]["mean"] < fitted.about["held_out"]["standard_normal"]:
-            typer.echo(
-                "held-out codes are less likely than under N(0, I): take fewer components, or more draws", err=True
-            )
+            other = "more steps, or a mixture" if kind == "flow" else "fewer components, or more draws"
+            typer.echo(f"held-out codes are less likely than under N(0, I): take {other}", err=True)
         typer.echo(f"{run}: evaluate, sample and report take it as --prior {fitted.name}")
 
 
 @app.command("list")
 def list_priors(run: RunPath, as_json: Json = False) -> None:
-    """List the priors that were fitted to a run, and whether they are of its present weights."""
+    """List the priors that were fitted to a run, and whether they are of its present weights.
+
+    Files that cannot be read are named after those that can, and the command then fails.
+    """
+    from kelbo.errors import Damaged
     from kelbo.experiments.prior_files import read_prior
     from kelbo.runs import Run
     from kelbo.training.opened import best, digests
 
     opened = Run.open(run)
-    found = [read_prior(opened, name) for name in opened.prior_names()]
+    found, damaged = [], []
+    for name in opened.prior_names():
+        try:
+            found.append(read_prior(opened, name))
+        except Damaged as error:
+            damaged.append(error)
     weights = (digests(opened) + (digests(opened, "best") if best(opened) else [])) if found else []
-    if not found and not as_json:
+    if not (found or damaged or as_json):
         typer.echo(f"{run} has no fitted prior; `kelbo prior fit {run} --kind mixture` fits one")
         return
-    _show(found, as_json, weights)
+    if found or as_json:
+        _show(found, as_json, weights)
+    if damaged:
+        raise Damaged(" ".join(map(str, damaged)))
 
 
 def _show(found: list[FittedPrior], as_json: bool, weights: list[str] | None) -> None:
