@@ -123,7 +123,7 @@ def test_a_conditional_model_is_told_what_the_pictures_show(kelbo, conditional, 
         (["reconstruct", "{run}", "{a}", "--given", "3"], 2, "model.given"),
         (["traverse", "{run}", "--image", "0", "--given", "3"], 2, "--given"),
         (["traverse", "{run}", "--image", "{folder}"], 2, "folder"),
-        (["interpolate", "{conditional}", "--from", "{a}", "--to", "{a}", "--given", "eleven"], 1, "eleven"),
+        (["interpolate", "{conditional}", "--from", "{a}", "--to", "{a}", "--given", "eleven"], 2, "eleven"),
     ],
 )
 def test_a_mistake_is_named_and_nothing_written(
