@@ -17,6 +17,7 @@ from kelbo.evaluation import latent_scores as latents
 from kelbo.evaluation.disentanglement import SCORES as SCORES_OF_CODES, Options
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.feature_networks import open_for
+from kelbo.experiments.fitted_priors import fit_prior
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import change, find
 from kelbo.runs import Sweep, write_json
@@ -32,7 +33,9 @@ def run(tmp_path_factory):
         *("data.size=8", "model.network.width=16", "model.latents=3", "training.steps=12", "training.batch_size=32"),
         *("likelihood.kind=optimal_gaussian", "likelihood.as_published=true", "training.ema=0.9"),
     ]
-    return train(change(find("digits"), settings), tmp_path_factory.mktemp("conditions") / "run")
+    run = train(change(find("digits"), settings), tmp_path_factory.mktemp("conditions") / "run")
+    fit_prior(open_run(run.path), "mixture", components=2)
+    return run
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ NO_SETTINGS = {
     "parts": "who makes the recipe's parts",
     "lenient": "whether what does not exist is an error",
 }
-OPENING = {"average": False}
+OPENING = {"average": False, "prior": "mixture"}
 EVALUATING = {"split": "train", "samples": 3, "dequantized": True, "batch_size": 7, "seed": 1}
 SCORING = {
     "split": "train",
@@ -142,7 +145,13 @@ def test_a_score_of_other_options_is_equal_or_has_another_condition(measured, mo
 
 @pytest.mark.parametrize("setting", OPENING)
 def test_numbers_of_a_run_opened_in_another_way_are_equal_or_have_another_condition(setting, measured):
-    for measure in (evaluate_run, scoring()):
+    scores = (
+        "mig",
+        "images",
+        "calibration",
+        *(["latents"] if setting != "prior" else []),
+    )  # parts of a rate are of N(0, I)
+    for measure in (evaluate_run, scoring(scores)):
         require_apart(require_equal_or_told(measured(measure), measured(measure, **{setting: OPENING[setting]})))
 
 
