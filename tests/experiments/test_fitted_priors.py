@@ -158,7 +158,7 @@ def test_a_page_tells_its_prior_and_why_there_are_no_bars(flowing, unrendered):
     html = page_of(opened).read_text()
     assert "“flow: flow of 20 steps”" in html
     assert "does not factorise" in html
-    assert "at one draw an image" in html
+    assert "at one draw each" in html
     assert "fitted to the training" not in page_of(open_run(fitted.path)).read_text()
 
 
