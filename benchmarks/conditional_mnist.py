@@ -29,7 +29,7 @@ from kelbo.recipes.sets import read
 SEEDS, DIGITS, DRAWS = (0, 1, 2), 10, 100
 SAMPLES = 4
 """importance samples"""
-KINDS = ("mixture",)
+KINDS = ("mixture", "flow")
 """of priors that are fitted to the calibrated run"""
 CALIBRATED = ["data.bits=8", "likelihood.kind=optimal_gaussian", "objective.kind=beta", "training.steps=8000"]
 ARMS: dict[str, list[str]] = {"conditional": [], "twin": ["model.given=null"], "calibrated": CALIBRATED}
