@@ -40,8 +40,12 @@ def test_validation_rows_are_drawn_from_the_training_rows_of_a_file_with_splits(
 def test_validation_rows_are_not_drawn_beside_those_of_the_file(tmp_path):
     draw = np.random.default_rng(0)
     np.savez(tmp_path / "t.npz", **{name: draw.normal(size=(20, 2)) for name in ("x_train", "x_val", "x_test")})
-    with pytest.raises(ValueError, match="x_val is the validation split"):
-        table(tmp_path / "t.npz", validation=0.2)
+    """A recipe's fraction is for tables that come without: as held_out is."""
+    drawn, own = (table(tmp_path / "t.npz", validation=fraction) for fraction in (0.2, 0.0))
+    assert {split: len(rows) for split, rows in drawn.splits.items()} == {"train": 20, "validation": 20, "test": 20}
+    assert [rows.fingerprint() for rows in drawn.splits.values()] == [
+        rows.fingerprint() for rows in own.splits.values()
+    ]
 
 
 def test_a_split_that_no_key_names_is_noted(tmp_path):

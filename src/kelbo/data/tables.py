@@ -87,21 +87,14 @@ def table(
 def _drawn(
     file: TableFile, held_out: float, validation: float, seed: int
 ) -> tuple[dict[str, tuple[str, np.ndarray]], dict[str, str]]:
-    """The file's frame and the rows of it that each split has, and each split's source.
-
-    ValueError if validation rows should be drawn beside those of the file.
-    """
+    """The frame and the rows that each split has, and where each is from. A split that the file has is not drawn."""
     counts = {split: len(frame) for split, frame in file.frames.items()}
     if "all" in counts:
         parts = _held_out(counts["all"], held_out, seed, validation)
         return {split: ("all", part) for split, part in parts.items()}, drawn(held_out, seed, validation=validation)
     rows, sources = {split: (split, np.arange(count)) for split, count in counts.items()}, dict(file.sources)
-    if not validation:
+    if not validation or "validation" in rows:
         return rows, sources
-    if "validation" in rows:
-        raise ValueError(
-            f"validation is {validation:g}, but {sources['validation']} is the validation split. Leave validation at 0."
-        )
     kept, held = _held_out(counts["train"], validation, seed).values()
     said = drawn(validation, seed, sources["train"])
     ours = {"train": ("train", kept), "validation": ("train", held)}

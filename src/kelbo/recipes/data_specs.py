@@ -138,7 +138,7 @@ class TableSpec(ExamplesSpec):
     binary: Literal["auto", "ignore"] = "auto"
     """auto takes columns of exactly 0 and 1 as binary; ignore takes all as real numbers"""
     validation: float = Field(default=0.0, ge=0, lt=1)
-    """fraction held out as the validation split, which finds the best checkpoint, beside the test rows; of an .npz with a test
+    """fraction held out as the validation split, which finds the best checkpoint, if the table has none; of an .npz with a test
     split, a fraction of its training rows"""
     split_seed: SplitSeed = 0
     """of the draw of test and validation rows, the same for all seeds of a recipe; "seed" is the recipe's own"""
