@@ -12,6 +12,8 @@ app = typer.Typer(help="List the named recipes, or show one with every default."
 @app.command("list")
 def list_recipes() -> None:
     """List the named recipes."""
+    import inspect
+
     from rich.console import Console
     from rich.table import Table
 
@@ -19,7 +21,8 @@ def list_recipes() -> None:
 
     table = Table("recipe", "what it trains", box=None)
     for name, make in NAMED.items():
-        table.add_row(name, (make.__doc__ or "").strip())
+        lines = inspect.cleandoc(make.__doc__ or "").partition("\n\n")[0].splitlines()
+        table.add_row(name, " ".join(lines))
     Console().print(table)
 
 
