@@ -35,6 +35,7 @@ Remedy = Literal[
     "gpus",
     "how",
     "on",
+    "only",
     "out",
     "over",
     "prior",

@@ -2,7 +2,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from kelbo.reports.figures import DARK, LIGHT, as_png, as_svg, curves, rate_bars, robust_limits, tick
+from kelbo.reports.figure import DARK, LIGHT, as_png, as_svg, curves, rate_bars, robust_limits, tick
 
 STEPS = np.arange(1.0, 101.0)
 

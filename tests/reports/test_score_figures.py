@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kelbo.reports.figures import DARK, LIGHT, as_svg
+from kelbo.reports.figure import DARK, LIGHT, as_svg
 from kelbo.reports.score_figures import broken, coverage, errors_by_variance, heat_map, pit_histogram, readable
 
 

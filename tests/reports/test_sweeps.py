@@ -10,7 +10,7 @@ from kelbo.data.shapes2d import FACTORS
 from kelbo.experiments.factor_sweeps import base, on_a_plane, sweep
 from kelbo.experiments.pictures import measure_factors
 from kelbo.experiments.plane import Plane, of_arrays
-from kelbo.reports.figures import LIGHT
+from kelbo.reports.figure import LIGHT
 from kelbo.reports.sweeps import codes_of_sweeps, factor_sweeps, paths
 
 SMALL = Factors(("a", "b", "c"), (3, 12, 1))

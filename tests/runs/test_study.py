@@ -3,7 +3,7 @@
 import pytest
 
 from kelbo.errors import RunError
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 
 DEFINITION = {"study": "some", "seeds": [0, 1]}
 

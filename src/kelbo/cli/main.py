@@ -18,6 +18,7 @@ from kelbo.cli import (
     runs,
     sample,
     scores,
+    study,
     sweep,
     train,
     walks,
@@ -45,6 +46,7 @@ app.command()(walks.interpolate)
 app.command()(encode.encode)
 app.command()(measure.report)
 app.command()(reproduce.reproduce)
+app.command("study", hidden=True)(study.reproduce)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(scores.features, name="features")

@@ -15,6 +15,7 @@ OPTIONS: dict[Remedy, str] = {
     "gpus": "--gpus-per-lane N",
     "how": "--how queue",
     "on": "--on ray",
+    "only": "--only KEYS",
     "out": "--out PATH",
     "over": "--over PATH=A,B",
     "prior": "--prior NAME",

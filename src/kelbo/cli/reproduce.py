@@ -147,7 +147,7 @@ def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
     from rich.table import Table
 
     from kelbo.data.roots import data_root
-    from kelbo.runs.study_folder import Study
+    from kelbo.runs.study_folder import StudyFolder as Study
 
     console.print(f"β-VAE study, {_how(plan, plan.only or ())}, in {folder}", soft_wrap=True)
     table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")

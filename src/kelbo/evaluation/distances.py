@@ -59,12 +59,20 @@ def clouds(
 
 
 def image_distances(
-    model: Model, network: FeatureNetwork, images: Images, *, count: int = 10_000, replicates: int = 10, seed: int = 0
+    model: Model,
+    network: FeatureNetwork,
+    images: Images,
+    *,
+    count: int = 10_000,
+    replicates: int = 10,
+    sampled: bool = False,
+    seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """Fréchet and kernel distance, precision, recall, density and coverage, of samples and, apart, of reconstructions.
 
     The reference is `count` images of the split (all if there are fewer); as many samples are drawn, under their
-    conditions, and those images are reconstructed. ScoreError with fewer than 8 images, or if examples are no images.
+    conditions, and those images are reconstructed (sampled: from a draw of the posterior). ScoreError with fewer than
+    8 images, or if examples are no images.
     Returns, for "sample" and "reconstruction", one entry a score with its interval, and the clouds' fingerprint.
     """
     if len(images.shape) != 3:
@@ -73,7 +81,7 @@ def image_distances(
     if len(chosen) < 8:
         raise ScoreError(f"Distances of image clouds need at least 8 images; the split has {len(chosen)}.")
     real = reference(network, images, count)
-    found = clouds(model, network, chosen, seed=seed)
+    found = clouds(model, network, chosen, sampled=sampled, seed=seed)
     return {name: _scores(network, real, cloud, replicates, seed) for name, cloud in found.items()}
 
 

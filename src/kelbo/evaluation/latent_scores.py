@@ -33,15 +33,15 @@ def no_parts(model: Model) -> str | None:
     return None
 
 
-def scores_of_latents(model: Model, images: Images, *, seed: int = 0) -> dict[str, Any]:
+def scores_of_latents(model: Model, images: Images, *, count: int = TABLE, seed: int = 0) -> dict[str, Any]:
     """The rate's three parts, the marginal KL and the active units, as JSON, nats per image.
 
-    At most 20,000 images of the split are taken, spread evenly; z is drawn from the posteriors of at most 5,000.
+    At most `count` images of the split are taken, spread evenly; z is drawn from the posteriors of at most 5,000.
     ScoreError if the rate of such a model has no such parts.
     """
     if reason := no_parts(model):
         raise ScoreError(reason)
-    chosen = evenly(images, TABLE)
+    chosen = evenly(images, count)
     means, scales = encode(model, chosen)
     examples = min(EXAMPLES, len(means))
     parts = rate_parts(means, scales, examples=examples, seed=seed)

@@ -12,6 +12,7 @@ from kelbo.distributed.processes import from_first
 from kelbo.eager import plain_autograd
 from kelbo.evaluation import evaluate
 from kelbo.evaluation.marginal import alternatives
+from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
 from kelbo.recipes.sets import split_of
@@ -76,6 +77,7 @@ def evaluation_of(
     experiment: Experiment,
     split: str = "test",
     *,
+    count: int | None = None,
     samples: int = 0,
     dequantized: bool = False,
     batch_size: int = BATCH,
@@ -84,8 +86,9 @@ def evaluation_of(
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Measurement:
-    """The measurement of which `evaluate_run` gives the record."""
-    images = split_of(experiment.data, split)
+    """The measurement of which `evaluate_run` gives the record. count: of the split's images, spread evenly; None: all."""
+    whole = split_of(experiment.data, split)
+    images = evenly(whole, count)
     how = {"dequantized": dequantized, "batch_size": batch_size, "seed": seed}
 
     def compute() -> Record:
@@ -102,6 +105,7 @@ def evaluation_of(
 
     of = {"split": split, "images": len(images), "shape": list(images.shape), "levels": images.levels}
     unusual = {
+        f"{len(images)}images": len(images) < len(whole),
         f"iw{samples}": samples,
         "dequantized": dequantized,
         f"batch{batch_size}": batch_size != BATCH,

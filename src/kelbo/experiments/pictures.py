@@ -46,14 +46,18 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
 def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) -> list[Measurement]:
     split = {"split": "test", "of": len(experiment.data.test)}
-    fixed = {**split, "images": RECONSTRUCTED}
-    pairs = measure(experiment, "reconstructions", fixed, lambda: reconstructed(experiment))
-    parts = [pairs, _samples(experiment, noise)]
+    parts = [measure_reconstructions(experiment), measure_samples(experiment, noise)]
     if rates:
         shares = measure_shares(experiment)
         parts += [shares] if shares else []
         parts.append(_traversals(experiment, split, rates, shares))
     return [*parts, *_transfers(experiment, split), *measure_factors(experiment)]
+
+
+def measure_reconstructions(experiment: Experiment) -> Measurement:
+    """Fixed test examples and what the model makes of them (see `reconstructed`)."""
+    settings = {"split": "test", "of": len(experiment.data.test), "images": RECONSTRUCTED}
+    return measure(experiment, "reconstructions", settings, lambda: reconstructed(experiment))
 
 
 def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
@@ -62,7 +66,7 @@ def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
     return {"images": _levels(shown.x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, shown))}
 
 
-def _samples(experiment: Experiment, noise: bool) -> Measurement:
+def measure_samples(experiment: Experiment, noise: bool = False) -> Measurement:
     """Draws of the prior; of a model that is given values that have words, the same draws in a row for each value.
 
     Conditions that are not shown, and those without words, are those of test examples.

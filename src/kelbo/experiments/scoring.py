@@ -20,7 +20,7 @@ from kelbo.evaluation.encode import encode
 from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.latent_scores import no_parts, scores_of_latents
 from kelbo.experiments.experiment import Experiment
-from kelbo.experiments.measure import measure
+from kelbo.experiments.measure import BATCH, measure
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Measurement
 
@@ -91,7 +91,10 @@ def score_run(
     options: Options = DEFAULTS,
     network: FeatureNetwork | None = None,
     images: int = IMAGES,
+    sampled: bool = False,
     codes: int | None = None,
+    looked: int | None = None,
+    batch_size: int = BATCH,
     seed: int = 0,
     lenient: bool = False,
     again: bool = False,
@@ -99,8 +102,10 @@ def score_run(
 ) -> dict[str, Any]:
     """The scores of `names` (see `asked_for`) as records by group, each score kept in the run's folder: see `measure`.
 
-    network: through which image distances are taken, if they are asked for. images: how many of the split they compare.
-    codes: how many images of a set with factors are encoded, all by default. lenient: a score that does not exist for this
+    network: through which image distances are taken, if they are asked for. images: how many of the split they compare;
+    sampled: whether reconstructions are from a draw of the posterior. codes: how many images of a set with factors are
+    encoded, all by default. looked: how many of the split make up the parts of the rate or a calibration, by default 20,000
+    and 2,000; batch_size: of a calibration, whose σ may be the batch's own. lenient: a score that does not exist for this
     run says why ("none" of a group, "missing" by name within one) instead of raising ScoreError. again: compute even what
     the folder has.
     """
@@ -110,7 +115,9 @@ def score_run(
     def way(group: str) -> Way:
         if group == "disentanglement":
             return _of_codes(experiment, table, codes, options, seed)
-        return _of_split(group, experiment, split, network, images, seed)
+        if group == "images":
+            return _of_images(experiment, split, network, images, sampled, seed)
+        return _of_split(group, experiment, split, looked, batch_size, seed)
 
     found: dict[str, Any] = {}
     for group, members in GROUPS.items():
@@ -159,29 +166,39 @@ def _of_codes(
     )
 
 
-def _of_split(
-    group: str, experiment: Experiment, split: str, network: FeatureNetwork | None, images: int, seed: int
-) -> Way:
+def _of_split(group: str, experiment: Experiment, split: str, looked: int | None, batch_size: int, seed: int) -> Way:
     model, data = experiment.model, split_of(experiment.data, split)
     every, seeded = len(data), f"seed{seed}" if seed else ""
-    of = {"split": split, "seed": seed}
+    most = latent_scores.TABLE if group == "latents" else CALIBRATED
+    count = min(looked or most, every)
+    of = {"split": split, "images": count, "seed": seed}
+    unusual = [split, f"{count}images" if count < min(most, every) else "", seeded]
     if group == "latents":
-        table = min(latent_scores.TABLE, every)
-        of |= {"images": table, "examples": min(latent_scores.EXAMPLES, table)}
-        return Way(of, [split, seeded], lambda _: scores_of_latents(model, data, seed=seed))
-    if group == "calibration":
-        of |= {"images": min(CALIBRATED, every)}
-        return Way(of, [split, seeded], lambda _: calibration(model, data, count=CALIBRATED, seed=seed))
+        of |= {"examples": min(latent_scores.EXAMPLES, count)}
+        return Way(of, unusual, lambda _: scores_of_latents(model, data, count=count, seed=seed))
+    if batch_size != BATCH:
+        of |= {"batch_size": batch_size}
+        unusual.append(f"batch{batch_size}")
+    how = {"count": count, "batch_size": batch_size, "seed": seed}
+    return Way(of, unusual, lambda _: calibration(model, data, **how))
+
+
+def _of_images(
+    experiment: Experiment, split: str, network: FeatureNetwork | None, images: int, sampled: bool, seed: int
+) -> Way:
     if experiment.data.columns:
         raise ScoreError(NO_IMAGES)
     if network is None:
         raise ScoreError(NO_FEATURES, remedy=("features",))
-    features, count = network.fingerprint, min(images, every)
-    fewer = f"{count}images" if count < min(IMAGES, every) else ""
+    model, data = experiment.model, split_of(experiment.data, split)
+    features, count = network.fingerprint, min(images, len(data))
+    fewer = f"{count}images" if count < min(IMAGES, len(data)) else ""
+    drawn = {"sampled": True} if sampled else {}
+    unusual = [split, features["name"], features["weights"][:8], fewer]  # networks of one name may be two files
     return Way(
-        of | {"images": count, "features": features},
-        [split, features["name"], features["weights"][:8], fewer, seeded],  # networks of one name may be two files
-        lambda _: image_distances(model, network, data, count=images, seed=seed),
+        {"split": split, "images": count, "features": features, **drawn, "seed": seed},
+        [*unusual, *drawn, f"seed{seed}" if seed else ""],
+        lambda _: image_distances(model, network, data, count=images, sampled=sampled, seed=seed),
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kelbo.experiments.latent_order import Moved, factor_of
-from kelbo.reports.figures import LIGHT, Array, curves, group_bars, rate_bars
+from kelbo.reports.figure import LIGHT, Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
 from kelbo.reports.score_figures import readable

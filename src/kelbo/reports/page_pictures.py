@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kelbo.errors import RunError
-from kelbo.reports.figures import DARK, LIGHT, Theme, as_png, as_svg
+from kelbo.reports.figure import DARK, LIGHT, Theme, as_png, as_svg
 from kelbo.runs import png, tile
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kelbo.reports.figures import Array, Theme, style, tick
+from kelbo.reports.figure import Array, Theme, style, tick
 
 ACROSS = 4
 """small figures in a row"""

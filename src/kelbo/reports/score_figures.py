@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from kelbo.reports.figures import STYLE, Array, Theme, style, tick
+from kelbo.reports.figure import STYLE, Array, Theme, style, tick
 
 CELL, WIDTH = 0.27, 4.9  # inches
 SPAN = 1e-5  # of the largest squared error: half a grey level of 256, if the largest error is 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kelbo.intervals import margin
-from kelbo.reports.figures import Array
+from kelbo.reports.figure import Array
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import coverage, errors_by_variance, heat_map, pit_histogram, readable
 from kelbo.reports.scores import Entry, beside, in_order, kind, reading

@@ -18,7 +18,7 @@ from kelbo.reports.numbers import plain
 from kelbo.reports.study_figures import Shown
 from kelbo.reports.templates import date
 from kelbo.runs import write_atomic
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.runs.writing import read_json, understanding
 
 Entry = Mapping[str, Any]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kelbo.experiments.plane import Plane, of_arrays
-from kelbo.reports.figures import Theme, style, tick
+from kelbo.reports.figure import Theme, style, tick
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import Picture, intensities, of_figure, of_images
 from kelbo.reports.score_figures import readable

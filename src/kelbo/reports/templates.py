@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 
 @cache
-def template(name: str) -> Template:
-    """The template of that file name in this room."""
+def template(name: str, package: str = "kelbo.reports") -> Template:
+    """The template of that file name in a room, which may include this room's."""
     environment = Environment(
-        loader=PackageLoader("kelbo.reports", package_path="."),
+        loader=ChoiceLoader(
+            [PackageLoader(room, package_path=".") for room in dict.fromkeys((package, "kelbo.reports"))]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -3,7 +3,7 @@
 study.json              which study it is, at which budget and in which mode, what was asked for, where it was trained and how
                         long it took so far
 SWEEP/                  a sweep's folder
-measures/SWEEP/X.json   what was measured of one lane or baseline
+measurements/           what was measured of several runs together, or of none; of one run, it is in the run's folder
 features/SET.safetensors  a classifier whose features distances are taken through, if the study trained one
 logs/                   what the processes that measure printed
 results.json            all numbers: what tables, figures and claims are made of
@@ -22,19 +22,22 @@ from kelbo.errors import RunError
 from kelbo.runs.sweep_folder import Sweep
 from kelbo.runs.writing import read_json, require_room, write_json
 
-FORMAT = 1
+FORMAT, RESULTS = 2, 3
+"""of study.json and of results.json"""
 KEPT = ("begun", "seconds", "asked", "features", "machine")
 """what study.json holds beside the study's definition"""
+LEFT = ("measures", "features", "logs", "results.json", "report.html", "report")
+"""what lies beside the sweeps in a folder of an earlier version"""
 
 
-class Study:
+class StudyFolder:
     """Paths and small files of one study."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
-    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str], *, new: bool = True) -> Study:
+    def begin(cls, path: Path, definition: dict[str, Any], sweeps: Sequence[str], *, new: bool = True) -> StudyFolder:
         """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
 
         new: whether it may be made. RunError if the folder is another study's (budget, mode), holds anything else, or has
@@ -58,7 +61,7 @@ class Study:
             raise RunError(f"{self.path} is a file. Choose another folder.", remedy=("out",))
         require_room(self.path)
         if not self.definition_path.exists():
-            foreign = [entry.name for entry in self._entries() if entry.name not in sweeps]
+            foreign = [entry.name for entry in self._entries() if entry.name not in (*sweeps, *LEFT)]
             if foreign:
                 raise RunError(
                     f"{self.path} holds {', '.join(sorted(foreign)[:4])}, but no study. Choose another folder.",
@@ -67,6 +70,12 @@ class Study:
             return
         wanted = {"format": FORMAT, **definition}
         found = {key: value for key, value in self.record().items() if key not in KEPT}
+        if found.get("format") == 1:
+            raise RunError(
+                f"{self.path} was begun by an earlier version. Its trained lanes can be kept: remove {self.definition_path} "
+                "and run the same command again. Everything is then measured anew.",
+                remedy=("out",),
+            )
         if found != wanted:
             differences = "; ".join(
                 f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}"
@@ -96,10 +105,6 @@ class Study:
 
     def sweep(self, name: str) -> Path:
         return self.path / name
-
-    def measure(self, group: str, name: str) -> Path:
-        """The file of one lane's or baseline's numbers."""
-        return self.path / "measures" / group / f"{name}.json"
 
     def features(self, name: str) -> Path:
         """The file of a classifier that the study trained for its distances."""

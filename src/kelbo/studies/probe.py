@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -42,6 +42,7 @@ class TimeEstimate:
     training: float
     measuring: float
     workers: int
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:

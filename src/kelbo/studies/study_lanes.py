@@ -13,7 +13,7 @@ from kelbo.errors import NotSaved, RecipeError, RunError
 from kelbo.recipes.files import differences, load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.sweeps.choice import choose
 from kelbo.sweeps.definition import prepare_sweep, recipe_of, save_status
 from kelbo.sweeps.engines import How

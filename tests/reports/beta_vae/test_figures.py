@@ -14,7 +14,7 @@ from kelbo.reports.beta_vae import figures as charted, images, quirks
 from kelbo.reports.beta_vae.charts import palette
 from kelbo.reports.beta_vae.figures import figures
 from kelbo.reports.beta_vae.results import Study
-from kelbo.reports.figures import DARK, LIGHT
+from kelbo.reports.figure import DARK, LIGHT
 from kelbo.reports.page_pictures import Picture
 
 BETAS = (0.1, 1.0, 4.0, 10.0)

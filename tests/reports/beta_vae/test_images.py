@@ -21,7 +21,7 @@ from kelbo.reports.beta_vae import figures as charted, images, quirks
 from kelbo.reports.beta_vae.figures import figures
 from kelbo.reports.beta_vae.images import mixed_up, planes, seen, strips, traversals, traversed
 from kelbo.reports.beta_vae.results import Study
-from kelbo.reports.figures import DARK, LIGHT
+from kelbo.reports.figure import DARK, LIGHT
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import of_figure
 from kelbo.reports.study_figures import Absent, Lanes

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from tests.reports.sigma_vae.maker import BETAS, DECODERS, study_results
 
-from kelbo.reports.figures import DARK, LIGHT
+from kelbo.reports.figure import DARK, LIGHT
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.sigma_vae import figures as charted
 from kelbo.reports.sigma_vae.calibration_charts import central

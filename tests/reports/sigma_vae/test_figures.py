@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tests.reports.sigma_vae.maker import study_results
 
-from kelbo.reports.figures import DARK, LIGHT
+from kelbo.reports.figure import DARK, LIGHT
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.sigma_vae import figures as charted
 from kelbo.reports.sigma_vae.figures import figures

@@ -18,7 +18,7 @@ from kelbo.bound import Batch
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
 from kelbo.reports import study_figures
-from kelbo.reports.figures import DARK, LIGHT
+from kelbo.reports.figure import DARK, LIGHT
 from kelbo.reports.page_pictures import of_figure
 from kelbo.reports.sigma_vae import figures as charted, images
 from kelbo.reports.sigma_vae.figures import figures

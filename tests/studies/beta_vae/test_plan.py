@@ -7,7 +7,7 @@ import pytest
 from kelbo.data import dsprites
 from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes.beta_study import PARTS
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.beta_vae.budget import BUDGETS, budget_of
 from kelbo.studies.beta_vae.estimate import estimate
 from kelbo.studies.beta_vae.plan import plan_of

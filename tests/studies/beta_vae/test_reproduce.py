@@ -18,7 +18,7 @@ from kelbo.data import mpi3d
 from kelbo.errors import Interrupted, NotSaved, RunError
 from kelbo.recipes.beta_study import PARTS
 from kelbo.runs import Measurement, Run
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies import course
 from kelbo.studies.beta_vae import reproduce as module
 from kelbo.studies.beta_vae.reproduce import begin, expected, reproduce

@@ -7,7 +7,7 @@ from tests.studies.sigma_vae.tiny import BUDGET, plan
 
 from kelbo.errors import DataError, RecipeError
 from kelbo.recipes.sigma_study import DECODERS, GRID, SETS, parse_set, set_recipe
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.probe import Rate
 from kelbo.studies.sigma_vae.budget import BUDGETS, budget_of
 from kelbo.studies.sigma_vae.estimate import estimate

@@ -10,7 +10,7 @@ from tests.studies.sigma_vae.tiny import BUDGET, plan
 
 from kelbo.errors import DataMissing, RecipeError, RunError
 from kelbo.recipes import change
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies import course, study_lanes
 from kelbo.studies.sigma_vae import features, reproduce as module
 from kelbo.studies.sigma_vae.lanes import entries_of

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from kelbo.reports.beta_vae.results import Kind, Line, named
-from kelbo.reports.figures import DARK, Theme, robust_limits, style, tick
+from kelbo.reports.figure import DARK, Theme, robust_limits, style, tick
 
 WIDTH = 5.4  # inches: 420 px of a telephone still show its letters
 DASHED = (0, (2, 2))

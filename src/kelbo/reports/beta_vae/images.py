@@ -21,7 +21,7 @@ from kelbo.experiments.pictures import reconstructed
 from kelbo.experiments.plane import Plane
 from kelbo.reports import gallery
 from kelbo.reports.beta_vae.results import CIFAR, NAMES, Entry, Study, best, named
-from kelbo.reports.figures import Array, Theme, style
+from kelbo.reports.figure import Array, Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed
 from kelbo.reports.page_pictures import Picture, of_figure, of_images, sheet

@@ -19,7 +19,7 @@ from kelbo.reports.claims import Verdict
 from kelbo.reports.numbers import fixed, plain
 from kelbo.reports.study_figures import Shown
 from kelbo.reports.templates import template
-from kelbo.runs.study_folder import Study as Kept
+from kelbo.runs.study_folder import StudyFolder as Kept
 
 STUDY, FORMAT = "beta-vae", 1
 

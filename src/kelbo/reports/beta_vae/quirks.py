@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullLoca
 
 from kelbo.reports.beta_vae.charts import DASHED, percent
 from kelbo.reports.beta_vae.results import FACTORS, Entry
-from kelbo.reports.figures import Array, Theme, style, tick
+from kelbo.reports.figure import Array, Theme, style, tick
 from kelbo.reports.numbers import decimals_of, fixed, plain
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.reports.score_figures import broken, readable

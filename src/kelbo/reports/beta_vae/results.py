@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kelbo.reports.figures import Array
+from kelbo.reports.figure import Array
 
 Entry = Mapping[str, Any]
 Kind = float | str

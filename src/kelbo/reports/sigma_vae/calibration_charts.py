@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from kelbo.intervals import margin
-from kelbo.reports.figures import Array, Theme, style, tick
+from kelbo.reports.figure import Array, Theme, style, tick
 from kelbo.reports.numbers import plain
 from kelbo.reports.score_figures import SPAN
 from kelbo.reports.sigma_vae.charts import DASHED, WIDTH

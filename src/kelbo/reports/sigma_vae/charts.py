@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from kelbo.reports.figures import Array, Theme, style, tick
+from kelbo.reports.figure import Array, Theme, style, tick
 from kelbo.reports.numbers import plain
 from kelbo.reports.sigma_vae.looks import MARKERS, colour, named
 

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from kelbo import evaluation
 from kelbo.bound import Batch
 from kelbo.experiments import Experiment
-from kelbo.reports.figures import Array, Theme, style
+from kelbo.reports.figure import Array, Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, of_figure, of_sheets, sheet

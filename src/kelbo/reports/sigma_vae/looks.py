@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kelbo.reports.figures import DARK, Theme
+from kelbo.reports.figure import DARK, Theme
 from kelbo.reports.sigma_vae.results import NAMES
 
 MARKERS = {"shared_gaussian": "s", "optimal_gaussian": "D", "per_image_gaussian": "^"}

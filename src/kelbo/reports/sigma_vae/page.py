@@ -17,7 +17,7 @@ from kelbo.reports.sigma_vae.lead import lead
 from kelbo.reports.sigma_vae.results import NAMES, Entry, Study
 from kelbo.reports.sigma_vae.tables import tables
 from kelbo.reports.templates import template
-from kelbo.runs.study_folder import Study as Kept
+from kelbo.runs.study_folder import StudyFolder as Kept
 
 STUDY, FORMAT = "sigma-vae", 2
 

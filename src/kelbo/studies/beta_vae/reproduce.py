@@ -8,7 +8,7 @@ from typing import Any
 
 from kelbo.machine import describe
 from kelbo.reports.beta_vae.page import write_study_page
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.runs.writing import read_json
 from kelbo.studies.beta_vae.baselines import baseline_wants, measure_baselines
 from kelbo.studies.beta_vae.estimate import estimate
@@ -18,8 +18,8 @@ from kelbo.studies.beta_vae.plan import Plan
 from kelbo.studies.beta_vae.results import before, results_of
 from kelbo.studies.beta_vae.subjects import QuirkWants, looked_at, measure_quirks
 from kelbo.studies.beta_vae.training import Entry, entries_of, require_same_sweeps, train
-from kelbo.studies.course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
 from kelbo.studies.kept import fingerprint, keep, parts_in
+from kelbo.studies.old_course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.study_lanes import drawn_by_seed, require_some_done, require_stackable, unfinished
 from kelbo.sweeps.engines import How

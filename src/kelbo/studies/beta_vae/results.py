@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.machine import describe
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.beta_vae.architectures import architectures
 from kelbo.studies.beta_vae.baselines import baseline_entries, baseline_wants
 from kelbo.studies.beta_vae.measure import wants_of

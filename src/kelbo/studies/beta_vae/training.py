@@ -12,7 +12,7 @@ from kelbo.errors import RunError
 from kelbo.experiments.follow import follow
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies import study_lanes as lanes
 from kelbo.studies.beta_vae.plan import LanePlan, Plan, SweepPlan
 from kelbo.studies.study_features import Features

@@ -8,7 +8,7 @@ from kelbo.evaluation.features import classifier_path
 from kelbo.experiments.feature_networks import labels_of, train_for
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.sigma_vae.plan import Plan
 from kelbo.studies.study_features import Features, features_for
 from kelbo.sweeps.jobs import Job

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kelbo.recipes.sigma_study import GRID
 from kelbo.runs import Sweep
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies import study_lanes as lanes
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.plan import LanePlan, Plan, SweepPlan

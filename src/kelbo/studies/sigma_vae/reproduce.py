@@ -11,9 +11,9 @@ from kelbo.errors import RunError
 from kelbo.experiments.guards import require_same_data
 from kelbo.machine import describe
 from kelbo.reports.sigma_vae.page import write_study_page
-from kelbo.runs.study_folder import Study
-from kelbo.studies.course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.kept import fingerprint, parts_in
+from kelbo.studies.old_course import Say, Watching, measure, quietly, save_results, saying_how_to_continue, timed
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.sigma_vae import features
 from kelbo.studies.sigma_vae.estimate import estimate

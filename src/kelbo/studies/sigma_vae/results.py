@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kelbo.machine import describe
-from kelbo.runs.study_folder import Study
+from kelbo.runs.study_folder import StudyFolder as Study
 from kelbo.studies.kept import fingerprint, parts_in
 from kelbo.studies.sigma_vae.budget import BUDGETS
 from kelbo.studies.sigma_vae.lanes import Entry

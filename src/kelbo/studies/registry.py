@@ -1,0 +1,37 @@
+"""Which studies there are: each folder of this room that has a study.py, and files of your own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import kelbo.studies
+from kelbo.errors import RecipeError
+from kelbo.studies.study import Study
+
+
+def studies() -> dict[str, Study]:
+    """Every study of this room by name."""
+    packages = [f"kelbo.studies.{found.name}" for found in pkgutil.iter_modules(kelbo.studies.__path__) if found.ispkg]
+    modules = [importlib.import_module(f"{name}.study") for name in packages if find_spec(f"{name}.study")]
+    return {module.STUDY.name: module.STUDY for module in modules}
+
+
+def study_of(name: str) -> Study:
+    """A study by its name, or the STUDY of a Python file. RecipeError lists those there are."""
+    path = Path(name)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise RecipeError(f"There is no file {name}. Name a study, or a Python file that has one as STUDY.")
+        sys.path.insert(0, str(path.resolve().parent))  # processes that measure import it by its name too
+        found = getattr(importlib.import_module(path.stem), "STUDY", None)
+        if not isinstance(found, Study):
+            raise RecipeError(f"{name} has no STUDY that is a kelbo.studies.study.Study.")
+        return found
+    known = studies()
+    if name not in known:
+        raise RecipeError(f"There is no study {name!r}; there is {', '.join(known)}, or a Python file with a STUDY.")
+    return known[name]
