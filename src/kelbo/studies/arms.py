@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.spec import Spec
 from kelbo.studies.paper import Paper
+from kelbo.sweeps.grid import Lane, grid
 
 if TYPE_CHECKING:
     from kelbo.runs.study_folder import StudyFolder
-    from kelbo.sweeps.grid import Lane
 
 Mode = Literal["corrected", "as-published"]
 MODES: tuple[Mode, ...] = ("corrected", "as-published")
@@ -163,6 +163,10 @@ class Arm:
     def axes(self) -> list[str]:
         """As a sweep takes them: "objective.beta=0.1,1"."""
         return [f"{path}={','.join(values)}" for path, values in self.over.items()]
+
+    def lanes(self) -> list[Lane]:
+        """The whole grid. Raises as `grid` does."""
+        return grid(self.recipe, self.axes, self.seeds)
 
 
 @dataclass(frozen=True)

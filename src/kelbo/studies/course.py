@@ -15,18 +15,16 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs.study_folder import StudyFolder
 from kelbo.studies.arms import Ask
 from kelbo.studies.gather import results_of
+from kelbo.studies.lane_training import require_stackable, require_written, train_lanes_of, worker
 from kelbo.studies.lanes import (
     Course,
     StudyLane,
     course_of,
+    require_same_images,
     require_same_sweeps,
-    require_stackable,
-    require_written,
-    train_lanes_of,
     unfinished,
-    worker,
 )
-from kelbo.studies.measuring import find_extra, measure_extra, measure_lane, missing
+from kelbo.studies.measuring import can_take, find_extra, measure_extra, measure_lane, missing
 from kelbo.studies.page import write_page
 from kelbo.studies.probe import TimeEstimate, probe
 from kelbo.studies.study import Study
@@ -51,7 +49,7 @@ def quietly(_jobs: int) -> AbstractContextManager[Watch]:
 def planned(study: Study, ask: Ask, out: Path) -> Course:
     """What is done in a folder of this command and those before it. Nothing is written.
 
-    RunError if the folder is another study's, of other images, or something else; RecipeError for a table or figure that the
+    RunError if the folder is another study's, or something else; RecipeError for a table or figure that the
     study does not have.
     """
     require_things(study, ask)
@@ -68,12 +66,14 @@ def planned(study: Study, ask: Ask, out: Path) -> Course:
 def begin(study: Study, ask: Ask, out: Path, *, new: bool = True, how: LaneOptions = HERE) -> Course:
     """The study's folder, made (if `new`) or found, and what is done there. Raises as `planned` does.
 
-    RecipeError for options of lanes that exclude each other, and if lanes should be stacked and no two can be.
+    RunError if lanes would be trained on other images than those before; RecipeError for options of lanes that exclude each
+    other, and if lanes should be stacked and no two can be.
     """
     how.require_sound()
     course = planned(study, ask, out)
     if new:
-        require_stackable(how.how, [lane.lane.recipe for lane in course.lanes if lane.arm.train is None])
+        require_same_images(course)
+        require_stackable(how.how, [lane.lane.recipe for lane in course.now if lane.arm.train is None])
     StudyFolder.begin(out, definition(study, ask), [arm.name for arm in course.plan.arms], new=new)
     return course
 
@@ -111,12 +111,12 @@ def _asked(study: Study, ask: Ask, before: dict[str, Any]) -> Ask:
 def expected(course: Course, workers: int | None = None) -> TimeEstimate:
     """About how long what is left of a study takes here, by a probe of some seconds. Nothing is written."""
     count = workers or workers_here(2**10)
-    todo = unfinished(course.lanes)
+    todo = unfinished(course.now)
     left = {lane.title: missing(lane.run, lane.measures) for lane in course.lanes if lane not in todo and lane.done}
     left |= {lane.title: [one for one in lane.measures if one.of is not None] for lane in todo}
     there = [lane for lane in course.lanes if lane in todo or left.get(lane.title)]
     before = sum(task.seconds for task in course.plan.before if not task.file.is_file())
-    extras = sum(one.seconds for one in course.extras() if _is_missing(course, one))
+    extras = sum(one.seconds for one in course.extras() if find_extra(course.folder.path, one) is None)
     if not there and not before and not extras:
         return TimeEstimate(0.0, 0.0, count, {})
     rates = probe(recipes_by_title(there), workers)
@@ -162,7 +162,7 @@ def reproduce(
 def _train(
     course: Course, how: LaneOptions, *, training: bool, say: Say, watching: Watching, estimate: TimeEstimate | None
 ) -> None:
-    now = course_of(course.study, [course.ask], course.folder).lanes
+    now = course.now
     todo = unfinished(now)
     if len(todo) < len(now):
         say(f"{len(now) - len(todo)} of {len(now)} lanes are trained already, or diverged")
@@ -198,7 +198,7 @@ def _measure(course: Course, how: LaneOptions, say: Say, watching: Watching) -> 
     jobs = [
         Job(f"measure {one.key}", measure_extra, (course.folder.path, one))
         for one in sorted(course.extras(), key=lambda one: -one.seconds)
-        if _is_missing(course, one)
+        if can_take(one) and find_extra(course.folder.path, one) is None
     ]
     for lane in course.lanes:
         if lane.done and missing(lane.run, lane.measures):
@@ -213,10 +213,6 @@ def _measure(course: Course, how: LaneOptions, say: Say, watching: Watching) -> 
     for name, error in faults.items():
         say(f"{name} was not measured completely: {error}")
     return faults
-
-
-def _is_missing(course: Course, one: Any) -> bool:
-    return find_extra(course.folder.path, one) is None
 
 
 def _save(course: Course, faults: dict[str, str]) -> None:

@@ -147,9 +147,9 @@ class _Flat:
                 self.words[name] = value
             case [{"step": _}, *_]:
                 self._add_rows(value, name)
-            case {"value": None} | {"mean": None}:
-                pass
-            case {"value": float() | int()} | {"mean": float() | int()}:
+            case {"value": float() | int() | None} | {"mean": float() | int() | None}:
+                if finite_or_none(value.get("value", value.get("mean"))) is None:
+                    return
                 self.numbers[name] = _with_interval(value)
                 if value.get("unit"):
                     self.units[name] = value["unit"]
@@ -171,7 +171,7 @@ class _Flat:
 
 def _with_interval(found: Mapping[str, Any]) -> float | list[float | None]:
     value = found["value"] if "value" in found else found["mean"]
-    low, high, error = (found.get(key) for key in ("low", "high", "standard_error"))
+    low, high, error = (finite_or_none(found.get(key)) for key in ("low", "high", "standard_error"))
     if error is not None and low is None:
         low, high = value - 1.96 * error, value + 1.96 * error
     return [float(value), low, high] if low is not None and high is not None else float(value)

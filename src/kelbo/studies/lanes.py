@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from kelbo.distributed.fabric import find_device
-from kelbo.errors import NotSaved, RecipeError, RunError
+from kelbo.errors import RunError
+from kelbo.experiments.guards import require_same_data
+from kelbo.recipes import build
 from kelbo.recipes.files import change, differences
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run, Sweep
 from kelbo.runs.study_folder import StudyFolder
 from kelbo.studies.arms import Arm, Ask, Extra, Measure, Plan
 from kelbo.studies.study import Study
-from kelbo.sweeps.choice import choose
-from kelbo.sweeps.definition import prepare_sweep, recipe_of, save_status
-from kelbo.sweeps.engines import LaneOptions
-from kelbo.sweeps.grid import Lane, grid
-from kelbo.sweeps.jobs import Job, Outcome, Watch
-from kelbo.sweeps.lane import train_lane
-from kelbo.sweeps.queue import work_off
-from kelbo.sweeps.stackable import groups
-from kelbo.sweeps.stacked import work_off_stacked
+from kelbo.sweeps.definition import find_sweep, recipe_of
+from kelbo.sweeps.grid import Lane
 
 
 @dataclass(frozen=True)
@@ -92,17 +83,26 @@ class StudyLane:
 
 @dataclass(frozen=True)
 class Course:
-    """What a study does of all that was asked for in one folder: the last command's plan, and the lanes of all commands."""
+    """What a study does of all that was asked for in one folder: the last command's plan, and the lanes of all commands.
+
+    named  titles of the lanes that the last command asks for
+    """
 
     study: Study
     asks: tuple[Ask, ...]
     plan: Plan
     lanes: tuple[StudyLane, ...]
     folder: StudyFolder
+    named: frozenset[str] = frozenset()
 
     @property
     def ask(self) -> Ask:
         return self.asks[-1]
+
+    @property
+    def now(self) -> list[StudyLane]:
+        """The lanes that the last command asks for: it trains no others."""
+        return [lane for lane in self.lanes if lane.title in self.named]
 
     @property
     def arms(self) -> list[Arm]:
@@ -128,23 +128,34 @@ def course_of(study: Study, asks: Sequence[Ask], folder: StudyFolder) -> Course:
     ]
     plans = [study.plan(replace(ask, folder=folder)) for ask in kept]
     lanes: dict[str, StudyLane] = {}
+    named: list[StudyLane] = []
     for ask, plan in zip(kept, plans, strict=True):
-        for lane in _lanes_of(study, ask, plan, folder):
+        named = _lanes_of(study, ask, plan, folder)
+        for lane in named:
             before = lanes.get(lane.title)
             lanes[lane.title] = replace(lane, keys=lane.keys | before.keys) if before else lane
     left_out = [left for left in plans[-1].left_out if all(left[0] in dict(plan.left_out) for plan in plans)]
-    return Course(study, tuple(kept), replace(plans[-1], left_out=tuple(left_out)), tuple(lanes.values()), folder)
+    plan = replace(plans[-1], left_out=tuple(left_out))
+    return Course(study, tuple(kept), plan, tuple(lanes.values()), folder, frozenset(lane.title for lane in named))
 
 
-def _lanes_of(study: Study, ask: Ask, plan: Plan, folder: StudyFolder) -> Iterator[StudyLane]:
+def _lanes_of(study: Study, ask: Ask, plan: Plan, folder: StudyFolder) -> list[StudyLane]:
+    """The lanes that tables and figures need, and those that these open, in the order of the arms."""
     needs = [need for thing in things_of(study, ask) for need in thing.needs]
+    whole: list[StudyLane] = []
+    found: set[str] = set()
     for arm in plan.arms:
         sweep = Sweep(folder.sweep(arm.name))
-        for lane in grid(arm.recipe, arm.axes, arm.seeds):
+        for lane in filter(arm.keeps, arm.lanes()):
             covering = [need for need in needs if need.covers(arm, lane)]
-            if covering and arm.keeps(lane):
-                keys = frozenset({*study.always, *(key for need in covering for key in need.measures)})
-                yield StudyLane(arm, lane, sweep, keys)
+            keys = frozenset({*study.always, *(key for need in covering for key in need.measures)})
+            whole.append(StudyLane(arm, lane, sweep, keys))
+            found |= {whole[-1].title} if covering else set()
+    new = found
+    while new:
+        new = {other.title for lane in whole if lane.title in new for other in opened(lane, whole).values()} - found
+        found |= new
+    return [lane for lane in whole if lane.title in found]
 
 
 def stages(lanes: Iterable[StudyLane]) -> list[list[StudyLane]]:
@@ -188,7 +199,7 @@ def unfinished(lanes: Iterable[StudyLane]) -> list[StudyLane]:
 
 
 def require_same_sweeps(arms: Iterable[Arm], folder: StudyFolder) -> None:
-    """RunError if a sweep's folder was made for another recipe: its lanes do not belong to this study."""
+    """RunError if a sweep's folder was made for another recipe or other lanes: they do not belong to this study."""
     for arm in arms:
         sweep = Sweep(folder.sweep(arm.name))
         if not sweep.definition_path.exists():
@@ -199,97 +210,19 @@ def require_same_sweeps(arms: Iterable[Arm], folder: StudyFolder) -> None:
                 "removed, name the folder that they were in; if the study itself has changed, choose another folder for it.",
                 remedy=("data_root", "out"),
             )
+        before, now = ([lane.name for lane in lanes] for lanes in (find_sweep(sweep.path).lanes, arm.lanes()))
+        if before != now:
+            raise RunError(
+                f"The sweep in {sweep.path} has other lanes than this study: {len(before)}, such as {before[-1]}, instead of "
+                f"{len(now)}, such as {now[-1]}. Choose another folder.",
+                remedy=("out",),
+            )
 
 
-def require_stackable(how: str, recipes: Sequence[Recipe]) -> None:
-    """RecipeError if lanes should be stacked and no two of these can be."""
-    if how == "stack" and recipes and all(len(group) < 2 for group in groups(recipes)):
-        raise RecipeError(
-            f"No two of the {len(recipes)} lanes asked for can be stacked: they differ in more than seed, β and the like. "
-            "Train them by the queue.",
-            remedy=("how",),
-        )
-
-
-def train_lanes_of(
-    course: Course, todo: Sequence[StudyLane], beside: Sequence[Job], how: LaneOptions, watch: Watch
-) -> list[Outcome]:
-    """Train these lanes and return the jobs' outcomes; each sweep's folder keeps how its lanes ended.
-
-    A job is named by its lane's title. beside: other jobs, which run first. RunError if another process runs one of their
-    sweeps, NotSaved if the disk is full, Interrupted after a signal, once the running lanes are saved.
-    """
+def require_same_images(course: Course) -> None:
+    """RunError if lanes would be trained on other images than those of their sweep were. Reads the data of such sweeps only."""
     for arm in course.arms:
-        prepare_sweep(arm.recipe, arm.axes, arm.seeds, course.folder.sweep(arm.name), resume=True)
-    outcomes = _train_stage(course, [], beside, how, watch) if beside else []
-    for stage in stages(todo):
-        ready = [lane for lane in stage if all(other.done for other in opened(lane, course.lanes).values())]
-        for lane in stage:
-            if lane not in ready:
-                status = {"state": "failed", "error": "a run that it opens did not finish", "remedy": []}
-                lane.sweep.save_status(lane.lane.name, status)
-        outcomes += _train_stage(course, ready, (), how, watch)
-    return outcomes
-
-
-def _train_stage(
-    course: Course, todo: Sequence[StudyLane], beside: Sequence[Job], how: LaneOptions, watch: Watch
-) -> list[Outcome]:
-    by_title = {lane.title: lane for lane in todo}
-
-    def keep(title: str, report: dict[str, Any]) -> None:
-        if title in by_title:
-            save_status(by_title[title].sweep, by_title[title].lane.name, report)
-        watch(title, report)
-
-    def log(title: str) -> Path:
-        lane = by_title.get(title)
-        return lane.sweep.log(lane.lane.name) if lane else course.folder.log(title)
-
-    def job(lane: StudyLane) -> Job:
-        call, arguments = lane.arm.train or (train_lane, ())
-        return Job(lane.title, call, (recipe_for(lane, course.lanes), lane.run.path, *arguments))
-
-    with ExitStack() as held:
-        for sweep in {lane.sweep.path: lane.sweep for lane in todo}.values():
-            held.enter_context(sweep.held())
-        stacks, queue = _parted([job(lane) for lane in todo], how)
-        work = worker(course.folder, how)
-        outcomes = work([*beside, *queue], watch=keep, log=log) if beside or queue else []
-        require_written(outcomes)
-        for stack in stacks:
-            outcomes += require_written(work_off_stacked(stack, watch=keep))
-        return outcomes
-
-
-def worker(folder: StudyFolder, how: LaneOptions) -> Callable[..., list[Outcome]]:
-    """What works jobs off: this machine's processes, or Ray."""
-    if how.on is None:
-        return partial(work_off, workers=how.workers)
-    from kelbo.sweeps.cluster import work_off_on_ray
-
-    share = {"cpus_per_job": 1 if how.cpus is None else how.cpus, "gpus_per_job": how.gpus}
-    return partial(work_off_on_ray, address=how.address, folder=folder.path, **share)
-
-
-def _parted(jobs: Sequence[Job], how: LaneOptions) -> tuple[list[list[Job]], list[Job]]:
-    """The jobs in stacks, each trained as one program, and those for the queue, which is faster without CUDA."""
-    if how.how == "queue" or how.on or (how.how == "auto" and find_device(None).type != "cuda"):
-        return [], list(jobs)
-    lanes = [job for job in jobs if job.call is train_lane]
-    stacks, queue = [], [job for job in jobs if job.call is not train_lane]
-    for places in groups([job.arguments[0] for job in lanes]):
-        group = [lanes[place] for place in places]
-        recipes = [job.arguments[0] for job in group]
-        stack = len(group) > 1 and (how.how == "stack" or choose(recipes, workers=how.workers).how == "stack")
-        stacks, queue = ([*stacks, group], queue) if stack else (stacks, queue + group)
-    return stacks, queue
-
-
-def require_written(outcomes: list[Outcome]) -> list[Outcome]:
-    """NotSaved if some job could not write: the others would fail in the same way."""
-    halted = [outcome for outcome in outcomes if outcome.kind in ("NotSaved", "NotBegun")]
-    if halted:
-        first = min(halted, key=lambda outcome: outcome.kind == "NotBegun")
-        raise NotSaved(f"{first.name}: {first.error}", remedy=first.remedy)
-    return outcomes
+        lanes = [lane for lane in course.lanes if lane.arm.name == arm.name]
+        trained = [lane for lane in lanes if lane.steps and lane.run.provenance_path.exists()]
+        if trained and unfinished(lane for lane in lanes if lane.title in course.named):
+            require_same_data(trained[0].run, build.data(trained[0].lane.recipe))

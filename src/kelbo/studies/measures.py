@@ -54,7 +54,7 @@ def distances(
 ) -> Measure:
     """Distances of samples and reconstructions from `count` of a split's `size` images; features, how: see `features_for`."""
     images = min(size, count)
-    settings = {"split": split, "images": images, "features": dict(features)} | ({"sampled": True} if sampled else {})
+    settings = {"split": split, "images": images, "features": dict(features), "sampled": sampled}
     return Measure(key, "images", settings, _distances, how, images=3 * images)
 
 
@@ -63,7 +63,7 @@ def _distances(
 ) -> Measurement:
     network = feature_network(how.pop("name"), experiment.data.image_shape, experiment.device, **how)
     score_run(experiment, ("images",), split=split, network=network, images=images, sampled=sampled)
-    wanted = {"split": split, "images": images, "features": dict(features)}
+    wanted = {"split": split, "images": images, "features": dict(features)} | ({"sampled": True} if sampled else {})
     return _newest(experiment, "images", wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,21 +25,21 @@ def kept(run: Run, measures: Sequence[Measure]) -> dict[str, Measurement]:
     """Those of these measures that a run keeps of its newest weights, by key. Reads neither model nor data."""
     if not measures or not run.checkpoint_steps():
         return {}
-    weights, there = {*opened.digests(run), ""}, run.measurements.all()
+    *_, weights = opened.digests(run)  # the moving average, if there is one: what `open_run` reads
+    there = run.measurements.all()
     found = {}
     for one in measures:
-        fits = [
-            each
-            for each in there
-            if each.name == one.name and each.weights in weights and _has(each.settings, one.settings)
-        ]
+        of = weights if one.of else ""  # a curve over training is of no one step's weights
+        fits = [each for each in there if (each.name, each.weights) == (one.name, of) and _has(each, one)]
         if fits:
             found[one.key] = max(fits, key=lambda each: each.circumstances.get("measured", ""))
     return found
 
 
-def _has(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(settings.get(name, ...) == value for name, value in wanted.items())
+def _has(found: Measurement, one: Measure) -> bool:
+    """Whether a kept measurement has a measure's settings; what is not set is False."""
+    wanted: Mapping[str, Any] = json.loads(json.dumps(one.settings))  # as they are kept
+    return all(found.settings.get(name, False if value is False else ...) == value for name, value in wanted.items())
 
 
 def missing(run: Run, measures: Sequence[Measure]) -> list[Measure]:
@@ -60,10 +61,17 @@ def measure_lane(folder: Path, measures: Sequence[Measure], root: Path | None, *
 
 
 def take(experiment: Experiment, one: Measure) -> Measurement:
-    """Take a measure of an opened run, and keep it in the run's folder unless it has done so itself."""
+    """Take a measure of an opened run, and keep it in the run's folder unless it has done so itself.
+
+    ValueError if it kept it under other settings, so that it would never be found.
+    """
     assert one.of is not None
     made = one.of(experiment, **one.settings, **one.how)
-    return made if isinstance(made, Measurement) else measure(experiment, one.name, one.settings, lambda: made)
+    if not isinstance(made, Measurement):
+        return measure(experiment, one.name, one.settings, lambda: made)
+    if made.name != one.name or not _has(made, one):
+        raise ValueError(f"{one.key} was kept as {made.name} of {made.settings}, not as {one.name} of {one.settings}.")
+    return made
 
 
 @contextmanager
@@ -78,8 +86,15 @@ def saving(folder: Path) -> Iterator[None]:
 
 
 def find_extra(folder: Path, one: Extra) -> Measurement | None:
-    """What the study's folder keeps of a measurement of several runs, of their newest weights."""
+    """What the study's folder keeps of a measurement of several runs, of their newest weights; None if a run has none."""
+    if not can_take(one):
+        return None
     return Measurements(folder).find(f"{EXTRA}.{one.key}", one.settings, weights_of(one))
+
+
+def can_take(one: Extra) -> bool:
+    """Whether all its runs have weights."""
+    return all(Run(path).checkpoint_steps() for path in one.runs)
 
 
 def weights_of(one: Extra) -> str:

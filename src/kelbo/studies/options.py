@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from kelbo.errors import RecipeError
-from kelbo.studies.arms import StudyOptions
+from kelbo.recipes.files import change
+from kelbo.recipes.schema import Recipe
+from kelbo.studies.arms import Ask, StudyOptions
 from kelbo.studies.study import Study
 
 
@@ -31,6 +33,12 @@ def options_of(study: Study, texts: Sequence[str]) -> tuple[StudyOptions, tuple[
             )
         found[name] = value
     fields = study.options.model_fields
+    changes = {name: value for name, value in found.items() if name not in fields}
+    if changes and not study.data_settings:
+        raise RecipeError(
+            f"{study.title} has no option {', '.join(changes)}. It has {listed(fields) or 'none'}.",
+            remedy=("settings",),
+        )
     own = {name: _value(fields[name].annotation, value) for name, value in found.items() if name in fields}
     try:
         options = study.options.model_validate(own)
@@ -38,8 +46,31 @@ def options_of(study: Study, texts: Sequence[str]) -> tuple[StudyOptions, tuple[
         fault = error.errors()[0]
         name = str(fault["loc"][0]) if fault["loc"] else "an option"
         why = fault["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"{name}={found.get(name, '')}: {why}.".replace("..", "."), remedy=("settings",)) from error
-    return options, tuple(f"{name}={value}" for name, value in found.items() if name not in fields)
+        raise RecipeError(
+            f"{name}={found.get(name, '')}: {why.rstrip('.')}. The study's options are {listed(fields)}.",
+            remedy=("settings",),
+        ) from error
+    return options, tuple(f"{name}={value}" for name, value in changes.items())
+
+
+def with_changes(recipe: Recipe, ask: Ask) -> Recipe:
+    """A recipe with the settings of its data that were asked for. RecipeError lists options and settings for a wrong name."""
+    settings, options = type(recipe.data).model_fields, type(ask.options).model_fields
+    for text in ask.changes:
+        name = text.partition("=")[0]
+        if name not in settings or name in ("kind", "root"):
+            known = [other for other in settings if other not in ("kind", "root")]
+            raise RecipeError(
+                f"There is no option {name}. The study's options are {listed(options)}; settings of {recipe.data.kind} are "
+                f"{listed(known)}.",
+                remedy=("settings",),
+            )
+    return change(recipe, [f"data.{text}" for text in ask.changes])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a row."""
+    return ", ".join(names)
 
 
 def _value(annotation: Any, text: str) -> Any:

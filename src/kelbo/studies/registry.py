@@ -27,7 +27,10 @@ def study_of(name: str) -> Study:
         if not path.is_file():
             raise RecipeError(f"There is no file {name}. Name a study, or a Python file that has one as STUDY.")
         sys.path.insert(0, str(path.resolve().parent))  # processes that measure import it by its name too
-        found = getattr(importlib.import_module(path.stem), "STUDY", None)
+        module = importlib.import_module(path.stem)
+        if not module.__file__ or Path(module.__file__).resolve() != path.resolve():
+            raise RecipeError(f"{name} is called like the module {module.__name__}. Give the file another name.")
+        found = getattr(module, "STUDY", None)
         if not isinstance(found, Study):
             raise RecipeError(f"{name} has no STUDY that is a kelbo.studies.study.Study.")
         return found

@@ -60,6 +60,7 @@ class Study:
     lead      paragraphs written by hand
     names     how a setting's value is called: {"likelihood.kind": {"shared_gaussian": "Shared σ"}}
     glossary  words on demand
+    data_settings  whether a user may change settings of its data as well (`Ask.changes`, which `with_changes` applies)
     """
 
     name: str
@@ -79,6 +80,7 @@ class Study:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     glossary: Mapping[str, str] = field(default_factory=dict)
     modes: tuple[Mode, ...] = MODES
+    data_settings: bool = False
 
     @property
     def things(self) -> dict[str, Table | Figure]:
