@@ -25,7 +25,7 @@ def ours(decoder: str, seed: int, root: Path | None, precision: str) -> float:
     """The rate of kelbo's run. TypeError of one without a rate, which has not collapsed."""
     from kelbo.experiments import train
     from kelbo.recipes import change
-    from kelbo.recipes.sigma_study import set_recipe
+    from kelbo.studies.sigma_vae.sets import set_recipe
 
     settings = [f"likelihood.kind={decoder}", f"seed={seed}", f"training.precision={precision}"]
     settings += [f"training.log_every={LAST}", f"training.checkpoint_every={STEPS}", f"training.pictures_every={STEPS}"]
@@ -40,7 +40,7 @@ def plain(decoder: str, seed: int, root: Path | None, precision: str) -> float:
     from torch import nn
 
     from kelbo.recipes import build
-    from kelbo.recipes.sigma_study import set_recipe
+    from kelbo.studies.sigma_vae.sets import set_recipe
     from kelbo.units import intensities
 
     images = build.data(set_recipe("mnist", root)).train

@@ -4,59 +4,53 @@ import json
 import statistics
 from pathlib import Path
 
-from kelbo.reports.sigma_vae.printed import TABLE_3
-from kelbo.reports.sigma_vae.results import Kind, Study, effective_beta, loss, of_samples
+from kelbo.studies.frame import Numbers
+from kelbo.studies.sigma_vae.models import OPTIMAL, SHARED, UNIT, beta_of
+from kelbo.studies.sigma_vae.study import STUDY
+from kelbo.studies.sigma_vae.tested import the_grid
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/sigma-vae.md").read_text()
-RESULTS = json.loads((ROOT / "benchmarks/results/sigma_vae_mnist_paper.json").read_text())
-PRINTED = {Kind("shared_gaussian"): TABLE_3["shared_gaussian"], Kind("fixed_gaussian"): TABLE_3["fixed_gaussian"]}
+NUMBERS = Numbers(STUDY, json.loads((ROOT / "benchmarks/results/sigma_vae_mnist_paper.json").read_text()))
 
 
-def row(kind, lanes):
+def row(model):
     """A line of the table: seeds, −ELBO, that of unit variance, distance of samples, σ²·β and error."""
-    printed = PRINTED.get(kind)
+    printed = NUMBERS.paper.find(UNIT if model == UNIT else model, "loss", "mnist") if model in (SHARED, UNIT) else None
+    unit = NUMBERS.by_seed("unit-loss", model)
     values = [
-        str(kind).replace("\u00a0", " "),
-        ", ".join(str(lane["seed"]) for lane in lanes),
-        spread([-lane["bound"]["elbo"]["mean"] for lane in lanes], 1),
-        spread([-lane["unit_bound"]["elbo"]["mean"] for lane in lanes], 1) if lanes[0]["unit_bound"] else "–",
-        f"{printed.nats:g}".replace("-", "−") if printed else "–",
-        spread([lane["distances"]["sample"]["value"] for lane in lanes], 0),
-        f"{statistics.mean(lane['equivalent_beta'] for lane in lanes):.2g}",
-        spread([lane["rmse"] for lane in lanes], 4),
+        str(model).replace("\u00a0", " "),
+        ", ".join(map(str, NUMBERS.seeds(model))),
+        spread(NUMBERS.by_seed("loss", model), 1),
+        spread(unit, 1) if unit else "–",
+        f"{printed.value:g}".replace("-", "−") if printed else "–",
+        spread(NUMBERS.by_seed("distance.sample", model), 0),
+        f"{NUMBERS.mean('effective-beta', model):.2g}",
+        spread(NUMBERS.by_seed("rmse", model), 4),
     ]
     return f"| {' | '.join(values)} |"
 
 
-def spread(values, digits):
+def spread(by_seed, digits):
+    values = list(by_seed.values())
     mean = f"{statistics.mean(values):.{digits}f}".replace("-", "−")
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
-def rows():
-    done = [lane for lane in RESULTS["lanes"] if lane["state"] == "done"]
-    kinds = dict.fromkeys(Kind(lane["decoder"], lane["beta"]) for lane in done)
-    return [row(kind, [a for a in done if Kind(a["decoder"], a["beta"]) == kind]) for kind in kinds]
-
-
 def test_the_table_of_complete_mnist_is_the_measured_one():
     _, _, table = PAGE.partition("## On complete MNIST")
-    assert [line for line in table.splitlines() if line.startswith("|")][2:] == rows()
-    assert len(rows()) > 1
+    models = [SHARED, OPTIMAL, *(model for model in the_grid(NUMBERS) if NUMBERS.seeds(model))]
+    assert [line for line in table.splitlines() if line.startswith("|")][2:] == list(map(row, models))
 
 
 def test_what_is_said_of_the_balance_is_what_the_table_has():
-    study = Study(RESULTS)
-    ratios = [
-        study.best_beta(read) / study.mean(Kind("shared_gaussian"), effective_beta) for read in (of_samples, loss)
-    ]
-    words = " ".join(PAGE.split())
-    assert f"its effective β is {ratios[0]:.0f} times smaller than the best by distance" in words
+    effective = NUMBERS.mean("effective-beta", SHARED)
+    ratios = [beta_of(NUMBERS.best(q, the_grid(NUMBERS))) / effective for q in ("distance.sample", "loss")]
+    assert f"its effective β is {ratios[0]:.0f} times smaller than the best by distance" in " ".join(PAGE.split())
     assert 0.1 < ratios[1] < 10  # "within a step of the grid"
 
 
 def test_what_is_said_of_the_run_is_what_was_run():
-    plan = RESULTS["plan"]
-    assert (plan["set"], plan["steps"], plan["batch_size"], plan["precision"]) == ("mnist", 4_690, 128, "bf16-mixed")
-    assert plan["measures"]["images"] == 10_000
+    assert {(arm["steps"], arm["batch_size"]) for arm in NUMBERS.results["arms"]} == {(4_690, 128)}
+    assert NUMBERS.results["options"]["precision"] == "bf16-mixed"
+    assert NUMBERS.facts["images"] == 10_000

@@ -1,6 +1,7 @@
 """`kelbo reproduce` as a person meets it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,22 +38,21 @@ def test_a_table_that_is_there_stays_when_another_is_asked_for(kelbo, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["beta-gan"], "'beta-gan'; there is beta-vae, sigma-vae"),
-        (["beta-vae", "--data", "mnist"], "--data is for"),
-        (["beta-vae", "--seeds", "3"], "--seeds is for"),
-        (["sigma-vae", "--decoders", "gaussian"], "--decoders takes mse_vae, bernoulli"),
-        (["sigma-vae", "--seeds", "a"], "whole numbers"),
-        (["beta-vae", "--set", "size=32"], "--set is for"),
-        (["sigma-vae", "--data", "digits", "--set", "crop=74"], "data.crop"),
-        (["sigma-vae", "--data", "digits", "--set", "size"], "--set takes"),
-        (["sigma-vae", "--data", "digits", "--set", "kind=mnist"], "--data names"),
-        (["sigma-vae", "--data", "digits", "--precision", ""], "precision"),
-        (["sigma-vae", "--data", "digits", "--features", ""], "no name"),
-        (["sigma-vae", "--data", "digits", "--no-train"], "no study"),
+        (["beta-gan"], "no study 'beta-gan'"),
+        (["beta-vae", "--set", "data=mnist"], "data=mnist"),
+        (["beta-vae", "--set", "seeds=3"], "seeds=3"),
+        (["sigma-vae", "--set", "decoders=gaussian"], "choose from mse_vae, bernoulli"),
+        (["sigma-vae", "--set", "seeds=a"], "seeds=a"),
+        (["beta-vae", "--set", "size=32"], "size=32"),
+        (["sigma-vae", "--set", "data=digits", "--set", "crop=74"], "no option crop"),
+        (["sigma-vae", "--set", "data=digits", "--set", "size"], "NAME=VALUE"),
+        (["sigma-vae", "--set", "data=digits", "--set", "kind=mnist"], "kind"),
+        (["sigma-vae", "--set", "data=digits", "--features", ""], "no name"),
+        (["sigma-vae", "--set", "data=digits", "--no-train"], "no study"),
         (["beta-vae", "--only", "table1", "--no-train"], "no study"),
-        (["sigma-vae", "--data", "imagenet"], "mnist, fashion-mnist, svhn"),
-        (["sigma-vae", "--data", "folder"], "folder:PATH"),
-        (["sigma-vae", "--data", "digits", "--only", "fig99"], "no 'fig99'; --only takes table1, table2"),
+        (["sigma-vae", "--set", "data=imagenet"], "mnist, fashion-mnist, svhn"),
+        (["sigma-vae", "--set", "data=folder"], "folder:PATH"),
+        (["sigma-vae", "--set", "data=digits", "--only", "fig99"], "no 'fig99'"),
         (["beta-vae", "--only", "table1,table9"], "no 'table9'; --only takes table1, table2"),
         (["beta-vae", "--only", ","], "--only"),
         (["beta-vae", "--budget", "days"], "days"),
@@ -76,4 +76,47 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(kelbo, tmp_path, m
     assert "left out: cifar10-conv, since its files were not found" in out
     assert f"official files are looked for in {tmp_path / 'nothing'}" in out
     assert "here with 1 worker:" in out
+    assert not (tmp_path / "study").exists()
+
+
+def test_without_a_name_the_studies_are_listed(kelbo):
+    code, out, _ = kelbo("reproduce")
+    assert code == 0
+    assert {"beta-vae", "sigma-vae"} <= set(out.split())
+
+
+TOY = Path(__file__).parents[1] / "studies" / "toy.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--set", "crop=74"], ["crop", "none"]),
+        (["--set", "seeds"], ["NAME=VALUE", "'seeds'"]),
+        (["--budget", "days"], ["'days'", "minutes"]),
+        (["--only", "fig9"], ["'fig9'", "table1, fig1", "--only"]),
+        (["--only", ","], ["nothing", "table1, fig1"]),
+        (["--no-train"], ["no study", "--train"]),
+        (["--on", "slurm"], ["'slurm'", "--on"]),
+        (["--how", "stack", "--workers", "2"], ["workers (2)"]),
+    ],
+)
+def test_wrong_words_about_a_study_of_ones_own_are_answered_too(kelbo, tmp_path, arguments, told):
+    code, _, error = kelbo("reproduce", TOY, *arguments, "--out", tmp_path / "study")
+    assert code == 2
+    assert [word for word in told if word not in error] == []
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_file_without_a_study_is_refused(kelbo, tmp_path):
+    (tmp_path / "nothing_studied.py").write_text("x = 1\n")
+    assert kelbo("reproduce", tmp_path / "nothing_studied.py")[0] == 2
+    assert kelbo("reproduce", tmp_path / "absent.py")[0] == 2
+
+
+def test_a_dry_run_of_a_study_of_ones_own_writes_nothing(kelbo, tmp_path):
+    run = ["reproduce", TOY, "--dry-run", "--on", "ray", "--out", tmp_path / "study"]
+    code, out, _ = kelbo(*run)
+    assert code == 0
+    assert "begun" in out
     assert not (tmp_path / "study").exists()

@@ -1,6 +1,5 @@
 """What is told of a run that trains on is of one checkpoint, whatever is written and removed meanwhile."""
 
-import json
 import sys
 import threading
 import time
@@ -17,7 +16,8 @@ from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, find
 from kelbo.runs import Run, Sweep
 from kelbo.runs.index import index
-from kelbo.studies.sigma_vae import measure
+from kelbo.studies import measuring
+from kelbo.studies.measures import bound
 from kelbo.sweeps import frame as tidy
 from kelbo.sweeps.definition import prepare_sweep
 from kelbo.training import every, opened
@@ -133,17 +133,17 @@ def test_a_record_of_the_other_weights_of_a_checkpoint_is_not_shown_for_these(tm
     assert evaluations(run)["test"]["settings"]["weights"] == "moving average"
 
 
-def test_a_studys_numbers_are_kept_under_the_weights_that_they_are_of(run, tmp_path, monkeypatch):
-    wants = measure.Wants("test", None, False, None, 0, 0, 0, flattery=False)
-    open_later = measure.open_run
+def test_a_studys_numbers_are_kept_under_the_weights_that_they_are_of(run, monkeypatch):
+    wanted = bound("bound", "test", len(open_run(run.path).data.test))
+    open_later = measuring.open_run
 
     def trained_on(*arguments, **how):
         go_on(run, 10)
         return open_later(*arguments, **how)
 
-    monkeypatch.setattr(measure, "open_run", trained_on)
-    measure.measure_lane(run.path, tmp_path / "kept.json", wants, tell=lambda _: None)
-    assert json.loads((tmp_path / "kept.json").read_text())["of"] == opened.digest(run)
+    monkeypatch.setattr(measuring, "open_run", trained_on)
+    measuring.measure_lane(run.path, [wanted], None, tell=lambda _: None)
+    assert measuring.kept(run, [wanted])["bound"].weights == opened.digest(run)
 
 
 def test_a_lane_that_ends_while_a_table_is_made_counts_as_it_was_when_its_numbers_were_read(tmp_path, monkeypatch):

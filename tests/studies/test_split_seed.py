@@ -8,12 +8,8 @@ import pytest
 from kelbo.recipes import change
 from kelbo.studies.beta_vae import baselines, plan as beta_plan, reproduce as beta_vae
 from kelbo.studies.beta_vae.budget import BUDGETS
-from kelbo.studies.sigma_vae import plan as sigma_plan, reproduce as sigma_vae
-from kelbo.studies.sigma_vae.budget import Budget
 from kelbo.studies.study_lanes import lay_out
 from kelbo.sweeps.definition import prepare_sweep
-
-TINY = Budget("tiny", {"digits": 6}, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1)
 
 
 @pytest.fixture(autouse=True)
@@ -30,20 +26,6 @@ def begun_by_an_earlier_version(study, sweeps):
         told = laid.sweep.definition()
         told["recipe"] = re.sub(r"(?m)^split_seed.*\n", "", told["recipe"])
         laid.sweep.definition_path.write_text(json.dumps(told))
-
-
-def test_a_sigma_vae_study_of_an_earlier_version_keeps_its_test_images(tmp_path):
-    plan = sigma_plan.plan_of(TINY, "digits")
-    study = sigma_vae.begin(plan, tmp_path / "new")
-    assert {recipe.split_seed for recipe in lay_out(plan.sweeps, study).values()} == {0}
-    assert sigma_vae.as_laid(plan, tmp_path / "new") is plan
-
-    old = tmp_path / "old"
-    begun_by_an_earlier_version(sigma_vae.begin(plan, old), plan.sweeps)
-    study, kept = sigma_vae.begin(plan, old), sigma_vae.as_laid(plan, old)
-    assert {recipe.seed: recipe.split_seed for recipe in lay_out(kept.sweeps, study).values()} == {1: 1, 2: 2}
-    assert kept.recipe.data.split_seed == "seed"
-    assert kept.settings == plan.settings
 
 
 def test_a_beta_vae_study_of_an_earlier_version_keeps_its_test_images_and_its_baselines_numbers(tmp_path):

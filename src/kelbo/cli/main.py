@@ -18,7 +18,6 @@ from kelbo.cli import (
     runs,
     sample,
     scores,
-    study,
     sweep,
     train,
     walks,
@@ -46,7 +45,6 @@ app.command()(walks.interpolate)
 app.command()(encode.encode)
 app.command()(measure.report)
 app.command()(reproduce.reproduce)
-app.command("study", hidden=True)(study.reproduce)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(scores.features, name="features")

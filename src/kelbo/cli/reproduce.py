@@ -2,136 +2,177 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kelbo.cli import study_options
+from kelbo.cli import old_reproduce
 from kelbo.cli.options import DataRoot
-from kelbo.cli.study_options import STUDIES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kelbo.studies.probe import TimeEstimate
+    from kelbo.studies.arms import Ask, Mode
+    from kelbo.studies.lanes import Course
+    from kelbo.studies.study import Study
+    from kelbo.sweeps.engines import LaneOptions
     from kelbo.sweeps.jobs import Watch
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A study's plan, its steps (`begin`, `expected` and `reproduce`), and the function that describes the plan."""
-
-    plan: Any
-    begin: Callable[..., Any]
-    expected: Callable[..., TimeEstimate]
-    reproduce: Callable[..., Path]
-    tell: Callable[[Console, Any, Path], None]
-
-
 def reproduce(
-    study: study_options.Study,
-    only: study_options.Only = None,
-    budget: study_options.Budget = "minutes",
-    mode: study_options.Mode = "corrected",
-    data: study_options.Images = None,
+    study: Annotated[
+        str | None,
+        typer.Argument(metavar="[STUDY]", help="Which study, or a Python file with one; without, they are listed."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the study, or a setting of its data."),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="How much is trained. By default the study's smallest.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="table1,fig6,…", help="Only these tables and figures; a wrong name lists the known ones."),
+    ] = None,
+    mode: Annotated[
+        Literal["corrected", "as-published"], typer.Option(help="As it should be, or as the paper's code did it.")
+    ] = "corrected",
+    how: Annotated[
+        Literal["auto", "stack", "queue"],
+        typer.Option(help="Lanes as one program or by processes. auto stacks if an accelerator makes that faster."),
+    ] = "auto",
+    on: Annotated[
+        str | None, typer.Option(metavar="ray[:ADDRESS]", help="Send lanes and measures to Ray, here or at an address.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The study's folder. By default below runs/.")] = None,
     data_root: DataRoot = None,
-    settings: study_options.ImageSettings = None,
-    decoders: study_options.Decoders = None,
-    betas: study_options.Betas = None,
-    seeds: study_options.Seeds = None,
-    precision: study_options.Precision = None,
-    features: study_options.Features = None,
-    out: study_options.Out = None,
-    how: study_options.How = "auto",
-    workers: study_options.Workers = None,
-    training: study_options.Training = True,
-    dry_run: study_options.DryRun = False,
+    features: Annotated[
+        str | None,
+        typer.Option(help="Network of Fréchet distances: inception-2015, a data set's name, random-0, a file."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes. By default as many as suit the machine.")
+    ] = None,
+    training: Annotated[
+        bool, typer.Option("--train/--no-train", help="--no-train only measures the lanes that are trained already.")
+    ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Reproduce a published study: train its models, measure them, and test its claims against the numbers.
 
     Running the same command again continues an unfinished study.
     """
+    from kelbo.studies.registry import names
+    from kelbo.sweeps.engines import LaneOptions
+
+    if study is None:
+        return _list()
+    if study in old_reproduce.STUDIES and study not in names():
+        old = (study, settings or (), budget, only, mode, data_root, features, out, how, workers)
+        return old_reproduce.run(*old, training=training, dry_run=dry_run)
+    found, ask, folder = _asked(study, settings or (), budget, only, mode, out, data_root, features)
+    return _run(found, ask, folder, LaneOptions(how, on, workers), training=training, dry_run=dry_run)
+
+
+def _asked(
+    study: str,
+    settings: Sequence[str],
+    budget: str | None,
+    only: list[str] | None,
+    mode: Mode,
+    out: Path | None,
+    root: Path | None,
+    features: str | None,
+) -> tuple[Study, Ask, Path]:
+    """A study, what is asked of it, and the folder that it is done in."""
+    from kelbo.errors import RecipeError
+    from kelbo.studies.arms import Ask
+    from kelbo.studies.options import options_of
+    from kelbo.studies.registry import study_of
+
+    found = study_of(study)
+    budget = budget or next(iter(found.budgets))
+    if budget not in found.budgets:
+        raise RecipeError(f"{found.title} has no budget {budget!r}; it has {', '.join(found.budgets)}.")
+    options, changes = options_of(found, settings)
+    keys = tuple(key.strip() for text in only for key in text.split(",") if key.strip()) if only else None
+    parts = [found.name, options.label, budget, "" if mode == "corrected" else mode]
+    ask = Ask(options, found.budgets[budget], mode, keys, changes, root, features)
+    return found, ask, out or Path("runs") / "-".join(filter(None, parts))
+
+
+def _run(found: Study, ask: Ask, folder: Path, lanes: LaneOptions, *, training: bool, dry_run: bool) -> None:
     from rich.console import Console
 
-    from kelbo.errors import RecipeError
+    from kelbo.studies.course import begin, expected, planned, reproduce as run
 
-    own = {
-        "--data": data,
-        "--set": settings,
-        "--decoders": _listed(decoders),
-        "--betas": _listed(betas),
-        "--seeds": seeds,
-        "--precision": precision,
-    }
-    if study == "beta-vae":
-        found = _beta_vae(budget, mode, own, {"only": _listed(only), "root": data_root, "features": features})
-    elif study == "sigma-vae":
-        found = _sigma_vae(budget, mode, own, _listed(only), {"root": data_root, "features": features})
-    else:
-        raise RecipeError(f"There is no study {study!r}; there is {', '.join(STUDIES)}.")
-    of = f"-{(data or 'mnist').partition(':')[0]}" if study == "sigma-vae" else ""
-    folder = out or Path("runs") / (f"{study}{of}-{budget}" + ("" if mode == "corrected" else f"-{mode}"))
-    if not dry_run:
-        found.begin(found.plan, folder, new=training, how=how)
     console = Console(highlight=False)
-    found.tell(console, found.plan, folder)
-    seconds = _estimate(console, found, folder, workers) if training else None
-    if not dry_run:
-        shown = {"say": typer.echo, "watching": _watching, "estimated": seconds}
-        typer.echo(found.reproduce(found.plan, folder, workers=workers, how=how, training=training, **shown))
-
-
-def _estimate(console: Console, found: Prepared, folder: Path, workers: int | None) -> float:
-    """Print about how long it takes; returns the seconds."""
-    about = found.expected(found.plan, folder, workers)
-    console.print(
-        f"about {_clock(about.seconds)} here with {about.workers} worker{'s' * (about.workers > 1)}: "
-        f"{_clock(about.training)} to train, {_clock(about.measuring)} to measure"
-    )
-    return about.seconds
-
-
-def _listed(texts: list[str] | None) -> list[str] | None:
-    """Names separated by commas, in one option or several; None if it was not given."""
-    return [name.strip() for text in texts for name in text.split(",") if name.strip()] if texts else None
-
-
-def _beta_vae(budget: str, mode: Any, own: dict[str, Any], asked: dict[str, Any]) -> Prepared:
-    from kelbo.errors import RecipeError
-    from kelbo.studies.beta_vae import reproduce as study
-    from kelbo.studies.beta_vae.budget import budget_of
-    from kelbo.studies.beta_vae.plan import plan_of
-
-    if given := [option for option, value in own.items() if value is not None]:
-        raise RecipeError(
-            f"The β-VAE study has sets, models and seeds of its own; {', '.join(given)} is for sigma-vae."
+    course = planned(found, ask, folder) if dry_run else begin(found, ask, folder, new=training, how=lanes)
+    _tell(console, course)
+    estimate = None
+    if training and lanes.on is None:
+        estimate = expected(course, lanes.workers)
+        console.print(
+            f"about {_clock(estimate.seconds)} here with {estimate.workers} worker{'s' * (estimate.workers > 1)}: "
+            f"{_clock(estimate.training)} to train, {_clock(estimate.measuring)} to measure"
         )
-    plan = plan_of(budget_of(budget), mode, **asked)
-    return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_beta_vae)
+    if not dry_run:
+        shown = {"say": typer.echo, "watching": _watching, "estimate": estimate}
+        typer.echo(run(found, ask, folder, how=lanes, training=training, **shown))
 
 
-def _sigma_vae(budget: str, mode: Any, own: dict[str, Any], only: list[str] | None, asked: dict[str, Any]) -> Prepared:
-    from kelbo.studies.sigma_vae import reproduce as study
-    from kelbo.studies.sigma_vae.budget import budget_of
-    from kelbo.studies.sigma_vae.plan import plan_of
-    from kelbo.studies.sigma_vae.wanted import asked_for
-    from kelbo.sweeps.grid import seeds_of
+def _list() -> None:
+    """The studies, what each runs and about how long."""
+    from rich.console import Console
+    from rich.table import Table
 
-    whole = budget_of(budget)
-    plan = plan_of(
-        whole if own["--seeds"] is None else whole.of_seeds(seeds_of(own["--seeds"])),
-        own["--data"] or "mnist",
-        mode,
-        asked_for(only, own["--decoders"], own["--betas"]),
-        settings=own["--set"] or (),
-        precision=own["--precision"],
-        **asked,
+    from kelbo.studies.registry import names, studies
+
+    table = Table("study", "what it runs", "budgets, on two processor cores")
+    for found in studies().values():
+        budgets = [
+            f"{name}: about {_clock(each.seconds)}{each.about and ', ' + each.about}"
+            for name, each in found.budgets.items()
+        ]
+        table.add_row(found.name, found.about, "\n".join(budgets))
+    for name in old_reproduce.STUDIES.keys() - names():
+        table.add_row(name, old_reproduce.STUDIES[name], "minutes, hours, paper")
+    Console(highlight=False).print(table)
+
+
+def _tell(console: Console, course: Course) -> None:
+    """What is done of a study."""
+    from rich.table import Table
+
+    from kelbo.data.roots import data_root
+
+    ask = course.ask
+    parts = [str(v) for value in ask.selection.values() if value for v in value]
+    console.print(
+        f"{course.study.title}, {ask.mode}, budget {ask.budget.name}: {', '.join(parts) or 'everything'}, "
+        f"in {course.folder.path}",
+        soft_wrap=True,
+        markup=False,
     )
-    return Prepared(plan, study.begin, study.expected, study.reproduce, _tell_sigma_vae)
+    table = Table("sweep", "lanes", "varied", "seeds", "steps", "of paper's")
+    for arm in course.arms:
+        lanes = [one.lane for one in course.lanes if one.arm.name == arm.name]
+        steps = arm.recipe.training.steps
+        varied = [", ".join(dict.fromkeys(lane.settings[path] for lane in lanes)) for path in arm.over]
+        seeds = ", ".join(dict.fromkeys(str(lane.seed) for lane in lanes))
+        share = f"{100 * steps / arm.paper_steps:.3g} %"
+        table.add_row(arm.name, str(len(lanes)), "; ".join(varied), seeds, f"{steps:,}", share)
+    if course.arms:
+        console.print(table)
+    for note in dict.fromkeys(f"{arm.name}: {arm.note}" for arm in course.arms if arm.note):
+        console.print(note, soft_wrap=True, markup=False)
+    console.print(f"official files are looked for in {data_root(ask.root)}", soft_wrap=True, markup=False)
+    if ask.features:  # those that an earlier command named stay
+        console.print(f"features of distances: {ask.features}", soft_wrap=True, markup=False)
+    for what, why in course.plan.left_out:
+        console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -141,66 +182,6 @@ def _watching(jobs: int) -> Iterator[Watch]:
 
     with JobLines(jobs) as lanes:
         yield lanes.watch
-
-
-def _tell_beta_vae(console: Console, plan: Any, folder: Path) -> None:
-    from rich.table import Table
-
-    from kelbo.data.roots import data_root
-    from kelbo.runs.study_folder import StudyFolder as Study
-
-    console.print(f"β-VAE study, {_how(plan, plan.only or ())}, in {folder}", soft_wrap=True)
-    table = Table("sweep", "images", "lanes", "steps", "of paper's", "epochs")
-    for sweep in plan.told()["sweeps"]:
-        table.add_row(
-            sweep["name"],
-            sweep["set"] if sweep["source"] != "rendered" else f"{sweep['set']} for {sweep['role']}",
-            str(sweep["lanes"]),
-            f"{sweep['steps']:,}",
-            f"{100 * sweep['steps'] / sweep['paper_steps']:.3g} %",
-            f"{sweep['epochs']:.2g}",
-        )
-    if plan.sweeps:
-        console.print(table)
-    for sweep in plan.sweeps:
-        console.print(f"{sweep.name}: {sweep.source.note}", soft_wrap=True, markup=False)
-    console.print(f"official files are looked for in {data_root(plan.root)}", soft_wrap=True, markup=False)
-    _tell_left_out(console, plan)
-    # features named by an earlier command stay
-    through = plan.asking(plan.only, Study(folder).record().get("features")).features
-    if through:
-        names = ", ".join(f"{network.title} ({role})" for role, network in through.items())
-        console.print(f"Fréchet distances through {names}", soft_wrap=True, markup=False)
-
-
-def _tell_sigma_vae(console: Console, plan: Any, folder: Path) -> None:
-    from rich.table import Table
-
-    facts = plan.told(None)
-    (asked,) = plan.asked
-    parts = [*(asked.only or ()), *(asked.decoders or ()), *(f"β={beta}" for beta in asked.betas or ())]
-    console.print(f"σ-VAE study on {plan.title}, {_how(plan, parts)}, in {folder}", soft_wrap=True)
-    console.print(f"{facts['note']}: {facts['images']:,} training images", soft_wrap=True, markup=False)
-    table = Table("sweep", "over", "lanes")
-    for sweep in plan.sweeps:
-        used = dict.fromkeys(lane.decoder if sweep.path.endswith("kind") else lane.beta for lane in sweep.lanes)
-        table.add_row(sweep.name, ", ".join(used), str(len(sweep.lanes)))
-    console.print(table)
-    console.print(
-        f"network {facts['network']}, {facts['latents']} latents; {facts['steps']:,} steps a lane "
-        f"({100 * facts['steps'] / facts['paper_steps']:.3g} % of the full {facts['paper_steps']:,}), "
-        f"{facts['epochs']:.2g} epochs, in {facts['precision']}; seeds {', '.join(map(str, plan.budget.main))}"
-    )
-    _tell_left_out(console, plan)
-
-
-def _how(plan: Any, parts: Sequence[str]) -> str:
-    return f"{plan.mode}, budget {plan.budget.name}: {', '.join(parts) or 'everything'}"
-
-
-def _tell_left_out(console: Console, plan: Any) -> None:
-    for what, why in plan.left_out:
-        console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
 
 
 def _clock(seconds: float) -> str:

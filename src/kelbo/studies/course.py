@@ -53,6 +53,7 @@ def planned(study: Study, ask: Ask, out: Path) -> Course:
     study does not have.
     """
     require_things(study, ask)
+    ask = replace(ask, features=_settled(ask.features))
     folder = StudyFolder(out)
     first = course_of(study, [ask], folder)
     folder.require(definition(study, ask), [arm.name for arm in first.plan.arms])
@@ -76,6 +77,16 @@ def begin(study: Study, ask: Ask, out: Path, *, new: bool = True, how: LaneOptio
         require_stackable(how.how, [lane.lane.recipe for lane in course.now if lane.arm.train is None])
     StudyFolder.begin(out, definition(study, ask), [arm.name for arm in course.plan.arms], new=new)
     return course
+
+
+def _settled(features: str | None) -> str | None:
+    """A network as a user named it, a file with its whole path, since the folder keeps it. RecipeError for an empty name."""
+    if features is not None and not features.strip():
+        raise RecipeError(
+            "The feature network has no name; it is inception-2015, a data set's name, random-SEED, or a file.",
+            remedy=("features",),
+        )
+    return str(Path(features).resolve()) if features and Path(features).is_file() else features
 
 
 def require_things(study: Study, ask: Ask) -> None:

@@ -154,7 +154,7 @@ class Numbers:
 
     def _numbers_of(self, lane: LaneRecord) -> Iterator[tuple[str, tuple[float, float, float], int]]:
         last = lane.get("steps") or 0
-        known = _Lane()
+        known = _Lane(lane["settings"], steps=last)
         for quantity, found in lane["numbers"].items():
             value, low, high = found if isinstance(found, list) else (found, None, None)
             known[quantity] = value

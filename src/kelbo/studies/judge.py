@@ -19,6 +19,7 @@ from kelbo.studies.estimates import Estimate, difference, student
 from kelbo.studies.frame import Numbers
 
 Outcome = Literal["reproduced", "not reproduced", "not tested"]
+OUTCOMES: tuple[Outcome, ...] = ("reproduced", "not reproduced", "not tested")
 Side = Literal["for", "against", "open"]
 Unit = Literal["percent", "points", "distance", "intensity", "nats", "correlation", "ratio", "gap", "relative", ""]
 WORDS = {"percent": " %", "points": " points", "nats": " nats", "ratio": " times"}

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kelbo.errors import RunError
 from kelbo.experiments.diagnosis import ENOUGH
-from kelbo.reports.cards import Card
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import plain
 from kelbo.reports.templates import date, template
@@ -21,12 +20,20 @@ from kelbo.runs.writing import read_json, understanding
 from kelbo.studies.claim_plot import claim_plot
 from kelbo.studies.figures import Absent
 from kelbo.studies.frame import Numbers
-from kelbo.studies.judge import Verdict, percent, verdicts
+from kelbo.studies.judge import OUTCOMES, Verdict, percent, verdicts
 from kelbo.studies.study import Figure, Study, Table
 from kelbo.studies.tables import trained
 
 Shown = Any
 """a Picture or Labelled"""
+
+
+class Count(NamedTuple):
+    """A number that the page opens with; kind: the outcome that it counts, "" if none."""
+
+    value: str
+    words: str
+    kind: str = ""
 
 
 def read_numbers(study: Study, folder: Path) -> Numbers:
@@ -77,14 +84,14 @@ def context(study: Study, n: Numbers, drawn: Mapping[str, Shown], reasons: Mappi
     """The values of the page's template."""
     found = verdicts(study.claims, n)
     made = {key: thing.make(n) for key, thing in study.things.items() if isinstance(thing, Table)}
-    lanes = [(arm["title"] or arm["name"], lane) for arm in n.results["arms"] for lane in arm["lanes"]]
+    lanes = [lane for arm in n.results["arms"] for lane in arm["lanes"]]
     return {
         "study": study,
         "results": n.results,
         "asked": _asked(n),
-        "main": [key for key in study.main if key in drawn],
+        "main": [study.things[key] for key in study.main if key in drawn],
         "lead": list(study.lead(n)),
-        "cards": _cards(n, found),
+        "counts": counts(n, found),
         "verdicts": [(verdict, claim_plot(verdict.tests)) for verdict in found],
         "enough": percent(ENOUGH),
         "plan": trained(n),
@@ -92,12 +99,11 @@ def context(study: Study, n: Numbers, drawn: Mapping[str, Shown], reasons: Mappi
         "tables": made,
         "figures": drawn,
         "reasons": reasons,
-        "is_table": lambda thing: isinstance(thing, Table),
         "left_out": n.results["left_out"],
-        "lacking": [(name, lane) for name, lane in lanes if lane["state"] != "done" or lane["error"]],
+        "lacking": [lane for lane in lanes if lane["state"] != "done" or lane["error"]],
         "command": command(study, n),
         "provenance": _provenance(n),
-        "glossary": study.glossary,
+        "steps_of": _steps_of(n),
         "written": datetime.now(UTC),
     }
 
@@ -108,24 +114,25 @@ def _asked(n: Numbers) -> str:
     return "; ".join(parts) if parts and all(parts) else ""
 
 
-def _cards(n: Numbers, found: Sequence[Verdict]) -> list[Card]:
+def counts(n: Numbers, found: Sequence[Verdict]) -> list[Count]:
+    """How many claims had which outcome, how many runs finished, how long they trained, how long all took."""
     outcomes = Counter(verdict.outcome for verdict in found)
-    lanes = [lane for arm in n.results["arms"] for lane in arm["lanes"]]
-    states = Counter(lane["state"] for lane in lanes)
-    lost = ", ".join(f"{count} {state}" for state, count in states.items() if state != "done")
+    states = Counter(lane["state"] for arm in n.results["arms"] for lane in arm["lanes"])
+    lost = "".join(f", {count} {state}" for state, count in states.items() if state != "done")
     shares = sorted({arm["steps"] / arm["paper_steps"] for arm in n.results["arms"]})
-    ends = dict.fromkeys(percent(share) for share in (shares[:1] + shares[-1:]))
+    ends = dict.fromkeys(percent(share) for share in (*shares[:1], *shares[-1:]))
     seconds = n.results["seconds"]
-    spent = f"{duration(seconds['training'])} training, {duration(seconds['measuring'])} measuring"
-    spent += f"; estimated {duration(seconds['estimated'])}" if seconds["estimated"] is not None else ""
+    told = (Count(str(outcomes[each]), each, each.replace(" ", "-")) for each in OUTCOMES)
     return [
-        Card("Reproduced", str(outcomes["reproduced"]), unit=f"of {len(found)} claims"),
-        Card("Not reproduced", str(outcomes["not reproduced"]), unit=f"of {len(found)} claims"),
-        Card("Not tested", str(outcomes["not tested"]), unit="at this budget"),
-        Card("Runs", str(states["done"]), unit=f"of {len(lanes)} finished", note=lost),
-        Card("Trained", " to ".join(ends) or "none", unit="of the paper’s steps" if ends else ""),
-        Card("Time", duration(seconds["training"] + seconds["measuring"]), note=spent),
+        *told,
+        Count(str(states["done"]), f"of {states.total()} runs finished{lost}"),
+        *([Count("–".join(ends), f"of {_steps_of(n)}")] if ends else []),
+        Count(duration(seconds["training"] + seconds["measuring"]), "in all"),
     ]
+
+
+def _steps_of(n: Numbers) -> str:
+    return n.facts.get("steps_of", "the paper’s steps")
 
 
 def duration(seconds: float) -> str:
@@ -161,12 +168,19 @@ def _portable(features: str) -> str:
 
 
 def _provenance(n: Numbers) -> dict[str, dict[str, str]]:
-    moments = {key: date(datetime.fromisoformat(n.results[key])) for key in ("begun", "finished")}
-    facts = {key.replace("_", " "): _words(value) for key, value in n.facts.items() if value is not None}
-    return {"Measures": facts, "When": moments, "Machine": {k: _words(v) for k, v in n.results["machine"].items()}}
+    results, seconds = n.results, n.results["seconds"]
+    times = {key: date(datetime.fromisoformat(results[key])) for key in ("begun", "finished")}
+    times |= {key: duration(seconds[key]) for key in ("training", "measuring", "estimated") if seconds[key] is not None}
+    told = {"Measures": n.facts, "Time": times, "Machine": results["machine"]}
+    return {
+        title: {key.replace("_", " "): _words(value) for key, value in facts.items() if value not in (None, "")}
+        for title, facts in told.items()
+    }
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_words(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(map(_words, value)) or "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -15,9 +15,19 @@ from kelbo.studies.study import Study
 
 def studies() -> dict[str, Study]:
     """Every study of this room by name."""
-    packages = [f"kelbo.studies.{found.name}" for found in pkgutil.iter_modules(kelbo.studies.__path__) if found.ispkg]
-    modules = [importlib.import_module(f"{name}.study") for name in packages if find_spec(f"{name}.study")]
-    return {module.STUDY.name: module.STUDY for module in modules}
+    found = {name: importlib.import_module(f"{package}.study").STUDY for name, package in _packages().items()}
+    return {study.name: study for study in found.values()}
+
+
+def names() -> set[str]:
+    """The studies' names, those of their folders with hyphens; nothing is imported for them."""
+    return {*_packages()}
+
+
+def _packages() -> dict[str, str]:
+    packages = [found.name for found in pkgutil.iter_modules(kelbo.studies.__path__) if found.ispkg]
+    found = {name.replace("_", "-"): f"kelbo.studies.{name}" for name in packages}
+    return {name: package for name, package in found.items() if find_spec(f"{package}.study")}
 
 
 def study_of(name: str) -> Study:

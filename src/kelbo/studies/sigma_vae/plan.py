@@ -1,289 +1,213 @@
-"""The plan of the σ-VAE study on one set: which lanes are trained, what is measured of them, what is left out."""
+"""The plan of the σ-VAE study on one set: its sweeps, what is measured of their lanes, what is left out and why."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, cast
 
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import RecipeError
-from kelbo.recipes import build, sigma_study as study
+from kelbo.evaluation.features import classifier_path
+from kelbo.experiments.feature_networks import labels_of, train_for
+from kelbo.recipes import build
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.seeds import seeded
-from kelbo.studies.sigma_vae.budget import Budget
-from kelbo.studies.sigma_vae.wanted import EVERYTHING, Asked, Measure, measures_of
-from kelbo.studies.study_features import settled
+from kelbo.studies.arms import Arm, Ask, Measure, Plan, Prerequisite
+from kelbo.studies.measures import bound, calibrated, distances, features_for, rate_parts, reconstructions, samples
+from kelbo.studies.sigma_vae.asked import NEEDS, SigmaBudget, SigmaOptions
+from kelbo.studies.sigma_vae.measures import BATCH, as_gaussian, errors, flattered, posteriors, variance
+from kelbo.studies.sigma_vae.models import BETA
+from kelbo.studies.sigma_vae.sets import (
+    ANALYTIC,
+    BETAS,
+    DECODERS,
+    OF_THE_PAPER,
+    SETS,
+    SIGMA,
+    as_published_recipe,
+    grid_recipe,
+    parse_set,
+    set_recipe,
+)
+from kelbo.sweeps.grid import Lane
+from kelbo.sweeps.lane import Tell
 
-Mode = Literal["corrected", "as-published"]
-DECODERS, BETAS, PUBLISHED = "decoders", "betas", "analytic"
-"""the sweeps: over decoders, over β, and over the decoders that the release clips softly"""
+KIND = "likelihood.kind"
 FRAMING = frozenset({"crop", "resize", "unreadable", "held_out"})
 """settings that leave a set the one that the paper prints numbers of"""
-OTHERS_TO_SAY = {"kind": "--data", "root": "--data-root, or --data folder:PATH,"}
+OTHERS = {"kind": "data=NAME", "root": "the data root, or data=folder:PATH,"}
 """settings that have an option of their own"""
+CLASSIFIED = 4e-7
+"""seconds for each value of an image that the feature network learns from, on one core"""
 
 
-class LanePlan(NamedTuple):
-    """One run and what is measured of it. beta is a text, as the lane is named by."""
+class Left(dict[str, str]):
+    """Why decoders are left out, by decoder; `able` can describe the images."""
 
-    name: str
-    decoder: str
-    beta: str
-    seed: int
-    measures: frozenset[Measure]
+    able: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class SweepPlan:
-    """A grid over one setting and seeds, of which `lanes` are trained."""
-
-    name: str
-    recipe: Recipe
-    path: str
-    values: tuple[str, ...]
-    seeds: tuple[int, ...]
-    lanes: tuple[LanePlan, ...]
-
-    @property
-    def over(self) -> list[str]:
-        """As `kelbo sweep --over` takes it."""
-        return [f"{self.path}={','.join(self.values)}"]
-
-    def recipe_of(self, lane: LanePlan) -> Recipe:
-        """A lane's recipe."""
-        value = lane.beta if self.path == "objective.beta" else lane.decoder
-        return change(self.recipe, [f"{self.path}={value}", f"seed={lane.seed}"])
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is done of the study on one set.
-
-    asked     by one command, or by several into one folder
-    set, root  its name, and of its files
-    recipe    of every lane but for decoder, β and seed
-    left_out  what, and why
-    features  the network of Fréchet distances that was asked for; None: a classifier of the set's own labels
-    settings  of the set that are not as the study has them, "crop=74" say
-    """
-
-    budget: Budget
-    mode: Mode
-    asked: tuple[Asked, ...]
-    set: str
-    root: Path | None
-    recipe: Recipe
-    images: ImageSet
-    sweeps: tuple[SweepPlan, ...]
-    left_out: tuple[tuple[str, str], ...]
-    features: str | None
-    settings: tuple[str, ...] = ()
-
-    @property
-    def as_published(self) -> bool:
-        return self.mode == "as-published"
-
-    @property
-    def split(self) -> str:
-        """The images that everything is measured on: the release tests on its training split."""
-        return "train" if self.as_published else "test"
-
-    @property
-    def steps(self) -> int:
-        return self.budget.steps[self.set]
-
-    @property
-    def role(self) -> study.Role | None:
-        """The set that the paper prints numbers of; None for another, and where settings make its images others."""
-        return study.SETS[self.set].role if {one.partition("=")[0] for one in self.settings} <= FRAMING else None
-
-    @property
-    def title(self) -> str:
-        """The set as a user names it."""
-        return f"folder:{self.root}" if self.set == "folder" else self.set
-
-    @property
-    def measured(self) -> int:
-        """Images of the split that the bound is measured on."""
-        there = len(split_of(self.images, self.split))
-        return min(there, self.budget.images or there)
-
-    def asking(self, asked: Iterable[Asked]) -> Plan:
-        """The same plan for all that was asked for, but for what adds nothing to the rest."""
-        kept = list(dict.fromkeys(asked))
-        whole = self._of(kept)
-        for one in list(kept):
-            fewer = self._of([other for other in kept if other != one]) if len(kept) > 1 else None
-            if fewer is not None and (fewer.sweeps, fewer.left_out) == (whole.sweeps, whole.left_out):
-                kept, whole = list(fewer.asked), fewer
-        return whole
-
-    def _of(self, asked: Sequence[Asked]) -> Plan:
-        sweeps, left_out = _sweeps(self.budget, self.mode, asked, self.recipe, self.images)
-        return replace(self, asked=tuple(asked), sweeps=sweeps, left_out=left_out)
-
-    def drawing_by_seed(self) -> Plan:
-        """The same plan with test images drawn by each lane's own seed. Raises as reading the images does."""
-        recipe = change(self.recipe, ["data.split_seed=seed"])
-        return replace(self, recipe=recipe, images=build.data(recipe)).asking(self.asked)
-
-    def lanes(self) -> Iterator[tuple[SweepPlan, LanePlan]]:
-        """Every lane with its sweep."""
-        return ((sweep, lane) for sweep in self.sweeps for lane in sweep.lanes)
-
-    def told(self, features: str | None) -> dict[str, Any]:
-        """As results.json has it. features: the name of the network of distances, None where there are none yet."""
-        recipe, budget, images = self.recipe, self.budget, self.images
-        found, batch = study.SETS[self.set], recipe.training.batch_size
-        seeds: dict[str, list[int]] = {}
-        for _, lane in self.lanes():
-            own = seeds.setdefault("beta" if lane.decoder == study.GRID else lane.decoder, [])
-            own += [lane.seed] if lane.seed not in own else []
-        return {
-            "set": self.set,
-            "role": self.role,
-            "note": images.note,
-            "shape": list(images.shape),
-            "levels": images.levels,
-            "images": len(images.train),
-            "test_images": len(images.test),
-            "network": found.network.kind,
-            "latents": found.latents,
-            "optimizer": recipe.optimizer.kind,
-            "learning_rate": recipe.optimizer.learning_rate,
-            "precision": recipe.training.precision,
-            "batch_size": batch,
-            "steps": self.steps,
-            "paper_steps": found.steps,
-            "epochs": self.steps * batch / len(images.train),
-            "paper_epochs": found.steps * batch / len(images.train),
-            "decoders": list(dict.fromkeys(lane.decoder for _, lane in self.lanes())),
-            "betas": sorted({float(lane.beta) for _, lane in self.lanes() if lane.decoder == study.GRID}),
-            "seeds": seeds,
-            "left_out": [{"what": what, "why": why} for what, why in self.left_out],
-            "measures": {
-                "split": self.split,
-                "images": self.measured,
-                "clouds": min(budget.clouds, len(split_of(images, self.split))),
-                "features": features,
-                "latents_images": min(budget.coded, len(split_of(images, self.split))),
-                "calibration_images": min(budget.looked, len(split_of(images, self.split))),
-            },
-        }
-
-
-def plan_of(
-    budget: Budget,
-    data: str,
-    mode: Mode = "corrected",
-    asked: Asked = EVERYTHING,
-    *,
-    root: Path | None = None,
-    features: str | None = None,
-    settings: Sequence[str] = (),
-    precision: str | None = None,
-) -> Plan:
-    """What is to be done on a set ("mnist", "folder:PATH"), whose files are looked for below `root`.
-
-    settings: of the set, "crop=74" and the like; precision: of training, "bf16-mixed" say, float32 by default. RecipeError for
-    an unknown set, setting, precision or mode, and where the network does not fit the images; DataError where these are
-    missing or broken.
-    """
-    _require_of_images(settings)
-    if mode not in get_args(Mode):
-        raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
-    of, folder = study.parse_set(data)
-    place = None if of == "digits" else folder or root  # digits come with scikit-learn
-    place = place.resolve() if place else None
-    changes = [f"data.{setting.strip()}" for setting in settings]
-    changes += [] if precision is None else [f"training.precision={precision}"]
-    unset = study.set_recipe(of, place, budget.steps[of])
-    recipe = change(unset, changes)
+def plan(ask: Ask) -> Plan:
+    """What is done on a set. RecipeError for settings that the set or the study does not have, and for a decoder that was named
+    and cannot describe the images; DataError if these are missing or broken."""
+    options, budget = cast(SigmaOptions, ask.options), cast(SigmaBudget, ask.budget)
+    name, folder = parse_set(options.data)
+    place = None if name == "digits" else folder or ask.root  # digits come with scikit-learn
+    recipe = _recipe(name, place and place.resolve(), budget.steps[name], ask.changes, options.precision)
     images = build.data(recipe)
     with seeded(0, "probe"):
         build.model(recipe, images)  # refuses images that the network does not take
-    bare = Plan(budget, mode, (), of, place, recipe, images, (), (), settled(features), _changed(unset, recipe))
-    return bare.asking([asked])
-
-
-def _changed(unset: Recipe, recipe: Recipe) -> tuple[str, ...]:
-    """The settings of the images that differ, as `--set` takes them."""
-    before, after = (one.data.model_dump(mode="json", exclude={"root"}) for one in (unset, recipe))
-    changed = {key: value for key, value in after.items() if value != before[key]}
-    return tuple(f"{key}={v if isinstance(v, str) else json.dumps(v)}" for key, v in sorted(changed.items()))
-
-
-def _require_of_images(settings: Sequence[str]) -> None:
-    fields = [setting.partition("=")[0].strip() for setting in settings]
-    for field, setting in zip(fields, settings, strict=True):
-        if "=" not in setting or not field:
-            raise RecipeError(f"--set takes a setting of the images and its value, crop=74 say; got {setting!r}.")
-        if field in OTHERS_TO_SAY:
-            raise RecipeError(f"--set {setting} would be another set; {OTHERS_TO_SAY[field]} names it.")
-        if fields.count(field) > 1:
-            raise RecipeError(f"--set {field} is given {fields.count(field)} times. Give it once.")
-
-
-def _decoders(
-    budget: Budget, asked: Sequence[Asked], recipe: Recipe, images: ImageSet
-) -> tuple[list[str], list[str], tuple[tuple[str, str], ...]]:
-    """The decoders that can speak of these images; those of them that are trained; why not the others.
-
-    RecipeError where one was asked for by its name and cannot speak of them. What a budget leaves out can be asked for.
-    """
-    able, kept, left_out = [], [], []
-    for decoder in study.DECODERS:
-        named = any(decoder in (one.decoders or ()) for one in asked)
-        try:
-            likelihood = build.likelihood(change(recipe, [f"likelihood.kind={decoder}"]), images.levels)
-        except RecipeError as error:
-            if named:
-                raise
-            left_out.append((decoder, str(error)))
-            continue
-        able.append(decoder)
-        channels, height, width = images.shape
-        outputs = likelihood.output_channels(channels) * height * width
-        if outputs > budget.logits and not named:
-            why = f"it needs {outputs:,} outputs an image, more than the {budget.logits:,} of the budget {budget.name}"
-            left_out.append((decoder, f"{why}; --decoders {decoder} trains it all the same"))
-        else:
-            kept.append(decoder)
-    return able, kept, tuple(left_out)
-
-
-def _sweeps(
-    budget: Budget, mode: Mode, asked: Sequence[Asked], recipe: Recipe, images: ImageSet
-) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
-    """The sweeps of what was asked for, and the decoders that are left out."""
-    able, kept, left_out = _decoders(budget, asked, recipe, images)
-    published = study.ANALYTIC if mode == "as-published" else ()
-    kinds = "likelihood.kind"
+    left = _left_out(recipe, images, budget, options.decoders or ())
+    split = "train" if ask.as_published else "test"  # the release tests on its training split
+    features, how, before = _features(ask, name, images, recipe)
+    published = ANALYTIC if ask.as_published else ()
     laid = [
-        (DECODERS, recipe, kinds, [decoder for decoder in able if decoder not in published]),
-        (PUBLISHED, study.as_published_recipe(recipe), kinds, [decoder for decoder in able if decoder in published]),
-        (BETAS, study.grid_recipe(recipe), "objective.beta", list(study.BETAS)),
+        ("decoders", recipe, KIND, [kind for kind in left.able if kind not in published], ""),
+        ("analytic", as_published_recipe(recipe), KIND, [kind for kind in left.able if kind in published], "decoders"),
+        ("betas", grid_recipe(recipe), BETA, list(BETAS), ""),
     ]
-    found = []
-    for sweep, base, path, values in laid:
-        lanes = tuple(_lanes(budget, asked, path, [value for value in values if path != kinds or value in kept]))
-        if lanes:  # the whole grid is laid out, so that asking for more later finds the same sweep
-            found.append(SweepPlan(sweep, base, path, tuple(values), budget.main, lanes))
-    return tuple(found), left_out
+    titles = {
+        "decoders": "Decoders, β\u00a0=\u00a01",
+        "analytic": "Optimal σ, as released",
+        "betas": "Unit variance, over β",
+    }
+    main = options.seeds or budget.main
+    arms = tuple(
+        Arm(
+            arm,
+            base,
+            main,
+            SETS[name].steps,
+            over={path: tuple(values)},
+            measures=lambda lane: _measures(lane, budget, images, split, features, how),
+            keeps=lambda lane: _keeps(lane, options, left, main[: len(budget.others)]),
+            of=of,
+            title=titles[arm],
+            note=images.note,
+            images=len(images.train),
+        )
+        for arm, base, path, values, of in laid
+        if values
+    )
+    return Plan(arms, _facts(name, ask, budget, images, split, features), tuple(left.items()), before)
 
 
-def _lanes(budget: Budget, asked: Sequence[Asked], path: str, values: Sequence[str]) -> Iterator[LanePlan]:
-    short = path.rpartition(".")[2]
-    for value in values:
-        grid = path == "objective.beta"
-        decoder, beta = (study.GRID, value) if grid else (value, "1")
-        measures = measures_of(asked, None if grid else decoder, beta)
-        if measures is None:
+def _recipe(name: str, root: Path | None, steps: int, changes: Sequence[str], precision: str) -> Recipe:
+    for text in changes:
+        if say := OTHERS.get(text.partition("=")[0]):
+            raise RecipeError(f"{text} would be another set; {say} names it.", remedy=("settings",))
+    settings = [*(f"data.{text}" for text in changes), f"training.precision={precision}"]
+    return change(set_recipe(name, root, steps), settings)
+
+
+def _left_out(recipe: Recipe, images: ImageSet, budget: SigmaBudget, named: Sequence[str]) -> Left:
+    left, able = Left(), []
+    channels, height, width = images.shape
+    for kind in DECODERS:
+        try:
+            likelihood = build.likelihood(change(recipe, [f"{KIND}={kind}"]), images.levels)
+        except RecipeError as error:
+            if kind in named:
+                raise
+            left[kind] = str(error)
             continue
-        for seed in budget.main if grid or decoder in study.SIGMA else budget.others:
-            yield LanePlan(f"{short}={value},seed={seed}", decoder, beta, seed, measures)
+        able.append(kind)
+        outputs = likelihood.output_channels(channels) * height * width
+        if outputs > budget.logits and kind not in named:
+            most = f"the {budget.logits:,} of the budget {budget.name}"
+            left[kind] = (
+                f"it needs {outputs:,} outputs an image, more than {most}; decoders={kind} trains it all the same"
+            )
+    left.able = tuple(able)  # the whole grid is laid out, so that asking for more later finds the same sweep
+    return left
+
+
+def _keeps(lane: Lane, options: SigmaOptions, left: Left, others: Sequence[int]) -> bool:
+    if (beta := lane.settings.get(BETA)) is not None:
+        return options.betas is None or beta in options.betas
+    kind = lane.settings[KIND]
+    return (
+        kind not in left
+        and (options.decoders is None or kind in options.decoders)
+        and (kind in SIGMA or lane.seed in others)
+    )
+
+
+def _measures(
+    lane: Lane, budget: SigmaBudget, images: ImageSet, split: str, features: dict[str, Any], how: dict[str, Any]
+) -> list[Measure]:
+    size, beta, kind = len(split_of(images, split)), lane.settings.get(BETA), lane.settings.get(KIND)
+    count = min(size, budget.images or size)
+    likelihood = build.likelihood(lane.recipe, images.levels).eval()
+    found = [bound("bound", split, size, count, batch_size=BATCH), posteriors(split, count)]
+    if beta:
+        found += [variance(split, count), as_gaussian(split, min(size, budget.looked))]
+    else:
+        found += [calibrated("calibration", split, size, budget.looked, batch_size=BATCH)]
+        if likelihood.kind == "density" and likelihood.normalized:
+            found += [bound("dequantized", split, size, count, batch_size=BATCH, dequantized=True)]
+    found += [distances("distance", split, size, budget.clouds, features, how)]
+    found += [rate_parts("latents", split, size, budget.coded), reconstructions(), samples()]
+    found += [flattered(budget.images)] if kind in ANALYTIC else []
+    return found + ([errors()] if kind == "per_pixel_gaussian" else [])
+
+
+def _features(
+    ask: Ask, name: str, images: ImageSet, recipe: Recipe
+) -> tuple[dict[str, Any], dict[str, Any], tuple[Prerequisite, ...]]:
+    """The network of distances, how it is opened, and what trains it: the set's own classifier unless another is named.
+
+    The fingerprint is empty as long as the network is still to be trained.
+    """
+    known, asked, before = classifier_path(name, ask.root).is_file(), ask.features, ()
+    if asked is None and not known and ask.folder and labels_of(images) is not None:
+        budget, file = cast(SigmaBudget, ask.budget), ask.folder.features(name)
+        needs = [need for key, needs in NEEDS.items() if ask.only is None or key in ask.only for need in needs]
+        if not file.is_file():
+            seconds = budget.epochs * len(images.train) * math.prod(images.shape) * CLASSIFIED
+            task = Prerequisite(
+                "train the feature network", file, train_features, (recipe, file, name, budget.epochs), seconds
+            )
+            return {}, {"name": str(file)}, (task,) if any("distance" in need.measures for need in needs) else ()
+        asked = str(file)
+    asked = asked or (name if known else "random-0")
+    fingerprint, how = features_for(name, images.image_shape, asked, ask.root)
+    return dict(fingerprint), dict(how), before
+
+
+def train_features(recipe: Recipe, place: Path, name: str, epochs: int, *, tell: Tell) -> None:
+    """Train a classifier on the labels of the recipe's images, in the file `place`."""
+    train_for(
+        build.data(recipe),
+        place,
+        name,
+        epochs=epochs,
+        watch=lambda step, steps, loss: tell({"step": step, "steps": steps, "loss": loss}),
+    )
+
+
+def _facts(
+    name: str, ask: Ask, budget: SigmaBudget, images: ImageSet, split: str, features: dict[str, Any]
+) -> dict[str, Any]:
+    found, size = SETS[name], len(split_of(images, split))
+    same = {text.partition("=")[0] for text in ask.changes} <= FRAMING
+    return {
+        "data": found.role or "" if same else "",
+        "set": name,
+        "source": images.note,
+        "split": split,
+        "images": min(size, budget.images or size),
+        "clouds": min(size, budget.clouds),
+        "latents_images": min(size, budget.coded),
+        "calibration_images": min(size, budget.looked),
+        "shape": list(images.shape),
+        "levels": images.levels,
+        "network": found.network.kind,
+        "latents": found.latents,
+        "distance": f"Fréchet distance ({features['name']})" if features else None,
+        "steps_of": "the paper’s steps" if name in OF_THE_PAPER else "the full schedule",
+    }

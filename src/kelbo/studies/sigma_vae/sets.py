@@ -16,8 +16,6 @@ from kelbo.recipes.schema import Recipe
 Role = Literal["mnist", "svhn", "cifar10", "celeba"]
 """a set that the paper prints numbers of"""
 
-GRID = "fixed_gaussian"
-"""the decoder of the grid over β: unit variance, as "MSE + β KL" has it"""
 BETAS = ("0.001", "0.01", "0.1", "1", "10")
 """of the grid (section 5.1), as texts, by which lanes are named"""
 DECODERS = (
@@ -37,6 +35,8 @@ ANALYTIC = ("optimal_gaussian", "per_image_gaussian")
 SIGMA = ("shared_gaussian", "optimal_gaussian")
 """the σ-VAE"""
 SEEDS = (0, 1, 2)
+OF_THE_PAPER = ("mnist", "svhn")
+"""sets whose network and steps are those of the released code"""
 
 EPOCHS = 10
 """of the release"""
