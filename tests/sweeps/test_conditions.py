@@ -85,6 +85,9 @@ NO_SETTINGS = {
 OPENING = {"average": False, "prior": "mixture"}
 EVALUATING = {"split": "train", "samples": 3, "dequantized": True, "batch_size": 7, "seed": 1}
 SCORING = {
+    "sampled": True,
+    "looked": 40,
+    "batch_size": 90,
     "split": "train",
     "options": [Options(pairs=4), Options(classifier="linear"), Options(chosen=(0, 1))],
     "network": "another",

@@ -107,6 +107,7 @@ STUDY = Study(
     sections=SECTIONS,
     main=("balance", "decoders"),
     options=SigmaOptions,
+    data_settings=True,
     always=ALWAYS,
     derived=DERIVED,
     journal=("distortion", "rate", "elbo", "sigma", "rmse"),
