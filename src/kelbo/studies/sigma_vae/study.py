@@ -10,7 +10,7 @@ from kelbo.studies.sigma_vae import figures, tables
 from kelbo.studies.sigma_vae.asked import ALWAYS, BUDGETS, NEEDS, SigmaOptions
 from kelbo.studies.sigma_vae.claims import CLAIMS
 from kelbo.studies.sigma_vae.derived import DERIVED
-from kelbo.studies.sigma_vae.models import NAMES
+from kelbo.studies.sigma_vae.models import NAMES, SETS
 from kelbo.studies.sigma_vae.tested import PAPER
 from kelbo.studies.study import Figure, Section, Study, Table
 
@@ -26,7 +26,7 @@ def lead(n: Numbers) -> Sequence[str]:
     """What the paper says, and how it is looked at here."""
     return (
         "A VAE needs no β once its decoder learns one σ for all pixels, says the paper: the bound then finds its own balance. "
-        f"Here are its decoders and a grid over β, on {n.facts.get('set')}.",
+        f"Here are its decoders and a grid over β, on {SETS.get(str(n.facts.get('set')), n.facts.get('set'))}.",
         "A Gaussian decoder’s variance weighs errors against rate as β does: a β-VAE of unit variance is a VAE of σ² = β, up "
         "to a constant. So both stand on one axis.",
     )
