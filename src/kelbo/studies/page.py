@@ -85,17 +85,18 @@ def context(study: Study, n: Numbers, drawn: Mapping[str, Shown], reasons: Mappi
     found = verdicts(study.claims, n)
     made = {key: thing.make(n) for key, thing in study.things.items() if isinstance(thing, Table)}
     lanes = [lane for arm in n.results["arms"] for lane in arm["lanes"]]
+    main = [study.things[key] for key in study.main if key in drawn]
     return {
         "study": study,
         "results": n.results,
         "asked": _asked(n),
-        "main": [study.things[key] for key in study.main if key in drawn],
+        "main": main,
         "lead": list(study.lead(n)),
         "counts": counts(n, found),
         "verdicts": [(verdict, claim_plot(verdict.tests)) for verdict in found],
         "enough": percent(ENOUGH),
         "plan": trained(n),
-        "sections": study.sections,
+        "sections": [section for section in study.sections if any(thing not in main for thing in section.things)],
         "tables": made,
         "figures": drawn,
         "reasons": reasons,

@@ -155,7 +155,7 @@ def trained(n: Numbers) -> StudyTable:
     """What was trained, on what and for how long, beside the paper's steps: a row an arm."""
     rows = [Row(arm["title"] or arm["name"], _trained(n, arm), arm["note"]) for arm in n.results["arms"]]
     columns = ["Varied", "Seeds", "Steps", "Epochs", "Training", "Runs"]
-    return StudyTable("What was trained", "", columns, [Group("", rows)] if rows else [], words=True)
+    return StudyTable("", "", columns, [Group("", rows)] if rows else [], words=True)
 
 
 def _trained(n: Numbers, arm: Mapping[str, Any]) -> list[Cell]:

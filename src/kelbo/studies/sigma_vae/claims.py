@@ -83,7 +83,7 @@ CLAIMS = (
         by.bests,
         "σ² / best β between 1/10 and 10, a step of the grid, with β the best by distance and by −ELBO of the equivalent "
         "Gaussian; geometric mean over seeds",
-        "effective β = 0.006 beside the best β = 0.01 (SVHN; in the paper’s convention, twice ours)",
+        f"effective β. {PAPER.said('effective-beta', [OPTIMAL], ['svhn'], SETS)} (in the paper’s convention, twice ours)",
         lambda n: at_the_edge(n, SAMPLES, "loss"),
     ),
     Claim(

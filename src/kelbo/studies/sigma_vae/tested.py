@@ -98,7 +98,9 @@ def best_beta(n: Numbers) -> StudyModel | None:
     return n.best(SAMPLES, the_grid(n))
 
 
-def with_best(*models: StudyModel, among: Callable[[Numbers], list[StudyModel]] = the_grid):  # noqa: ANN201
+def with_best(
+    *models: StudyModel, among: Callable[[Numbers], list[StudyModel]] = the_grid
+) -> Callable[[Numbers], list[StudyModel]]:
     """The models of a claim on the best β: that one, or all of the grid if none has numbers."""
 
     def uses(n: Numbers) -> list[StudyModel]:
