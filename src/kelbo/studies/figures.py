@@ -1,4 +1,4 @@
-"""Figures of a study: quantities over a setting, bars, curves over steps, rate against distortion, sheets of pictures.
+"""Figures of a study: quantities over a setting, and what all its figures have in common.
 
 Numbers in, a picture in both themes out. A model has one look in all figures of its study.
 """
@@ -18,10 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from kelbo.reports.figure import DARK, Array, Theme, style, tick
-from kelbo.reports.gallery import Labelled
+from kelbo.reports.figure import DARK, Theme, style, tick
 from kelbo.reports.numbers import plain
-from kelbo.reports.page_pictures import Picture, of_figure, of_images
+from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.frame import Numbers
 
@@ -234,22 +233,6 @@ def _legend(panels: Sequence[SettingPanel], looks: Looks, theme: Theme) -> list[
             look = {"color": looks(one.model).colour(theme), "linestyle": DOTTED, "linewidth": 1.2}
             handles["-", one.model] = Line2D([], [], label=f"printed, {one.model}", **look)
     return list(handles.values())
-
-
-def sheet_of(name: str, alt: str, rows: Sequence[tuple[str, str, Array]]) -> Labelled:
-    """Rows of images, (label, what is said of it, intensities (N, C, H, W)), of one size; a shorter row ends early.
-
-    NaN: no image. Absent without rows.
-    """
-    if not rows:
-        raise Absent("No run that shows it was finished.")
-    most, channels = max(len(images) for *_, images in rows), max(images.shape[1] for *_, images in rows)
-    height, width = rows[0][2].shape[2:]
-    sheet = np.full((len(rows), most, channels, height, width), np.nan, np.float32)
-    for place, (*_, images) in enumerate(rows):
-        sheet[place, : len(images)] = images
-    picture = of_images(name, alt, sheet.reshape(-1, channels, height, width), most)
-    return Labelled(picture, [(label, about) for label, about, _ in rows])
 
 
 def percent_axis(axis: Axis) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from kelbo.reports.numbers import NONE, fixed, plain, with_error
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import percent, sentence
+from kelbo.studies.paper import Printed
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Column:
     printed  the paper's quantity that stands below ours; place: where it prints it, if it does so several times
     alone    whether the column holds the printed number alone
     times    ours are shown times this; decimals: None for those that the deviation allows
+    median   whether the median over seeds is shown, without a deviation
     notes    words of the lanes under this name, shown below
     """
 
@@ -75,6 +77,7 @@ class Column:
     alone: bool = False
     times: float = 1.0
     decimals: int | None = None
+    median: bool = False
     notes: str = ""
 
 
@@ -85,14 +88,16 @@ def by_model(
     columns: Sequence[Column],
     groups: Mapping[str, Sequence[StudyModel]],
     *,
-    data: str | None = None,
+    data: str | Callable[[StudyModel], str] | None = None,
     names: Mapping[StudyModel, str] | None = None,
 ) -> StudyTable:
-    """A row a model, a column a quantity, and what the paper prints of them on the set `data` (by default the study's own).
+    """A row a model, a column a quantity, and what the paper prints of them on the set `data`, by default the study's own.
 
-    groups: models under headings, "" for none. names: of rows that are called otherwise than their models.
+    data: may tell the set of each model. groups: models under headings, "" for none. names: of rows that are called otherwise
+    than their models.
     """
     data = n.data if data is None else data
+    set_of = data if callable(data) else lambda _model: str(data)
     marks: dict[str, str] = {}
     made = [
         Group(
@@ -100,7 +105,7 @@ def by_model(
             [
                 Row(
                     (names or {}).get(model, str(model)),
-                    [cell(n, model, one, data, marks) for one in columns],
+                    [cell(n, model, one, set_of(model), marks) for one in columns],
                     about(n, model),
                 )
                 for model in models
@@ -116,13 +121,26 @@ def by_model(
 def cell(n: Numbers, model: StudyModel, column: Column, data: str, marks: dict[str, str]) -> Cell:
     """Our number of a model with the printed one below it. marks: of footnotes by erratum so far; a new one is added."""
     number = n.paper.find(model, column.printed, data, column.place) if column.printed else None
-    mark = marks.setdefault(number.erratum, "abcdefghijkl"[len(marks)]) if number and number.erratum else ""
     if column.alone:
-        return Cell("" if number is None else str(number), mark=mark)
-    values = [column.times * value for value in n.by_seed(column.quantity, model).values()]
-    value, error = with_deviation(values) if column.decimals is None else _rounded(values, column.decimals)
+        return Cell("" if number is None else str(number), mark=_mark(number, marks))
+    values = list(n.by_seed(column.quantity, model).values())
+    return joined(values, number, column, marks, n.words(column.notes, [model]) if column.notes else ())
+
+
+def joined(
+    values: Sequence[float], number: Printed | None, column: Column, marks: dict[str, str], notes: Sequence[str] = ()
+) -> Cell:
+    """Values of ours in a column's form with the paper's number below."""
+    scaled = [column.times * value for value in values]
+    if column.median and scaled:
+        scaled = [float(np.median(scaled))]
+    value, error = with_deviation(scaled) if column.decimals is None else _rounded(scaled, column.decimals)
     printed = (f"printed {number}",) if number else ()
-    return Cell(value, error, (*printed, *(n.words(column.notes, [model]) if column.notes else ())), mark)
+    return Cell(value, "" if column.median else error, (*printed, *notes), _mark(number, marks))
+
+
+def _mark(number: Printed | None, marks: dict[str, str]) -> str:
+    return marks.setdefault(number.erratum, "abcdefghijkl"[len(marks)]) if number and number.erratum else ""
 
 
 def about(n: Numbers, model: StudyModel) -> str:

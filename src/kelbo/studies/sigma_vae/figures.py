@@ -27,9 +27,9 @@ from kelbo.studies.figures import (
     over_setting,
     own_place,
     percent_axis,
-    sheet_of,
 )
 from kelbo.studies.frame import Numbers
+from kelbo.studies.sheets import sheet_of
 from kelbo.studies.sigma_vae.models import GRID, OPTIMAL, PER_IMAGE, PER_PIXEL, SHARED, SIGMA_VAES, UNIT, beta_of, grid
 from kelbo.studies.sigma_vae.tables import every, tuned
 from kelbo.studies.sigma_vae.tested import the_grid

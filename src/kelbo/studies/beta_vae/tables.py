@@ -1,0 +1,172 @@
+"""Tables 1 to 4 of the β-VAE study, our numbers above the printed ones."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kelbo.studies.arms import StudyModel
+from kelbo.studies.beta_vae.models import (
+    ARMS,
+    CLASSIFIERS,
+    CONV,
+    FACTORS,
+    MLP,
+    NAMES,
+    NETWORKS,
+    betas,
+    linears,
+    whole,
+)
+from kelbo.studies.frame import Numbers
+from kelbo.studies.judge import sentence
+from kelbo.studies.tables import Cell, Column, Group, Row, StudyTable, about, by_model, joined
+
+WITH_FACTORS = (MLP, "3dshapes-conv", "mpi3d-conv")
+"""arms of table 2"""
+CIFAR = ("cifar10-conv", "cifar100-conv")
+GAN = StudyModel("cifar10-gan", name="WGAN-GP", printed="WGAN-GP")
+
+
+def role_of(model: StudyModel | str) -> str:
+    """The study's set of an arm or model."""
+    return (model if isinstance(model, str) else model.arm).rpartition("-")[0]
+
+
+def told(n: Numbers) -> str:
+    """How scores are taken."""
+    return f"In percent, by {CLASSIFIERS[n.facts['classifier']]}, L = {n.facts['pairs']}."
+
+
+def _scores(factors: str, title: str) -> tuple[Column, Column]:
+    """Mean and median over seeds."""
+    quantity, form = f"score.{factors}", {"times": 100.0, "decimals": 1, "place": "Table 1"}
+    return (
+        Column(f"{title}: mean", quantity, printed=quantity, **form),
+        Column("median", quantity, printed=f"{quantity}.median", median=True, **form),
+    )
+
+
+def table_1(n: Numbers) -> StudyTable:
+    """Scores on 2Dshapes by the MLP, with five factors and four."""
+    higgins = Column("Higgins et al., four factors", printed="score.four", place="Higgins et al.", alone=True)
+    columns = (*_scores("five", "Five factors"), *_scores("four", "Four factors"), higgins)
+    words = f"{told(n)} Printed: by {CLASSIFIERS['linear']}. Higgins et al. drop the worst half of their runs."
+    models = {"": [*betas(MLP), *linears("dsprites")]}
+    return by_model(n, "Table 1 · Scores on 2Dshapes, MLP", words, columns, models, data="dsprites")
+
+
+def figure_3_scores(n: Numbers) -> StudyTable:
+    """The same of the convolutional network on every set with factors."""
+    groups = {str(whole(arm)): [*betas(arm), *linears(role_of(arm))] for arm in (CONV, *WITH_FACTORS[1:])}
+    groups = {title: models for title, models in groups.items() if any(n.of(model) for model in models)}
+    columns = (*_scores("five", "All factors"), *_scores("four", "Four factors"))
+    words = f"{told(n)} The figure prints no numbers. Only 2Dshapes’ shape is ever left out."
+    return by_model(n, "Scores behind figure 3", words, columns, groups, data="")
+
+
+def table_2(n: Numbers) -> StudyTable:
+    """Four classifiers, over every β, seed and choice of factors."""
+    marks: dict[str, str] = {}
+    rows = [
+        Row(NAMES[role_of(arm)], [_pooled(n, arm, name, marks) for name in CLASSIFIERS], about(n, whole(arm)))
+        for arm in WITH_FACTORS
+    ]
+    words = f"In percent, mean ± standard deviation over all scores of β, seeds and choices of factors, L = {n.facts['pairs']}."
+    footnotes = {mark: n.paper.errata[erratum] for erratum, mark in marks.items()}
+    return StudyTable(
+        "Table 2 · Scores by classifier", words, list(CLASSIFIERS.values()), [Group("", rows)], footnotes=footnotes
+    )
+
+
+def _pooled(n: Numbers, arm: str, name: str, marks: dict[str, str]) -> Cell:
+    quantities = [f"score.{factors}.{name}.{n.facts['pairs']}" for factors in FACTORS]
+    scores, learnt = (
+        [row[1] for quantity in quantities for row in n.rows(quantity + part, whole(arm))] for part in ("", ".train")
+    )
+    ends = " to ".join(f"{int(points):,}" for points in sorted({min(learnt), max(learnt)})) if learnt else ""
+    notes = [f"{len(scores)} scores, each learnt from {ends} points"] if learnt else []
+    form = Column("", times=100, decimals=1)
+    return joined(scores, n.paper.find(name, "score", role_of(arm), "Table 2"), form, marks, notes)
+
+
+def table_3(n: Numbers) -> StudyTable:
+    """Fréchet distances on CIFAR, of reconstructions as the study has them and of samples."""
+    columns = (
+        Column("Of recon\u00adstructions", "distance.reconstruction.frechet"),
+        Column("Of samples", "distance.sample.frechet", notes="distance.sample.frechet.called"),
+        Column("Printed FID", printed="fid", alone=True),
+    )
+    groups = {NAMES[role_of(arm)]: [*betas(arm), *([GAN] if arm == CIFAR[0] else [])] for arm in CIFAR}
+    compared = (
+        "training images, drawn from posteriors" if n.as_published else "held-out images, of the posterior’s mean"
+    )
+    words = f"Smaller is better. Ours of reconstructions: {compared}. Fewer images make a distance larger."
+    return by_model(n, "Table 3 · Fréchet distances on CIFAR", words, columns, groups, data=role_of)
+
+
+# ── table 4 ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def table_4(n: Numbers) -> StudyTable:
+    """Architectures as printed and as they were built."""
+    entries = (n.extra("architectures") or {}).get("entries", ())
+    built = {(entry["role"], entry["network"]): entry for entry in entries}
+    groups = []
+    for printed in n.paper.content["architectures"]:
+        place = printed["data"], printed["network"]
+        note = "" if place in built else sentence(n.absence(whole(ARMS[place])))
+        title = f"{NAMES[place[0]]}, {NETWORKS[place[1]]}"
+        groups.append(Group(title, _architecture(printed, built.get(place)), note))
+    words = (
+        "As counted from models of the recipes here. Three convolutions are CIFAR’s only: images of 64 pixels go through four, "
+        "in the study’s code too. An encoder’s last layer gives mean and variance of every latent."
+    )
+    return StudyTable("Table 4 · Architectures", words, ["As printed", "As built"], groups, words=True)
+
+
+def _architecture(printed: Mapping[str, Any], built: Mapping[str, Any] | None) -> list[Row]:
+    b: Mapping[str, Any] = built or {}
+    layers = convolutions(b.get("encoder", ()))
+    rows = [_same(name, printed[key], b.get(key)) for name, key in SETTINGS.items()]
+    encoder = ", ".join(b.get("encoder", ()))
+    decoder = f"{', '.join(b['decoder'])}. {b['likelihood'].capitalize()}" if b else ""
+    shape = b.get("input", ())
+    numbers = math.prod(shape)
+    return [
+        _row(
+            "Input",
+            f"{printed['pixels']:,} numbers",
+            f"{numbers:,} ({'×'.join(map(str, shape))})" if b else "",
+            numbers == printed["pixels"],
+        ),
+        _row("Encoder", printed["encoder"], encoder, layers in (0, printed.get("convolutions"))),
+        _row("Decoder", printed["decoder"], decoder),
+        *rows,
+        _row("Parameters", "", f"{b['parameters']:,}" if b else ""),
+    ]
+
+
+SETTINGS = {
+    "Latents": "latents",
+    "Optimiser": "optimizer",
+    "Learning rate": "learning_rate",
+    "Batch size": "batch_size",
+}
+
+
+def _same(name: str, printed: Any, built: Any) -> Row:
+    there, here = ("" if x is None else x if isinstance(x, str) else f"{x:g}" for x in (printed, built))
+    return _row(name, there, here, printed == built)
+
+
+def _row(name: str, printed: str, built: str, same: bool = True) -> Row:
+    return Row(name, [Cell(printed or "–"), Cell(built or "–", mark="" if same or not built else "not as printed")])
+
+
+def convolutions(encoder: Sequence[str]) -> int:
+    """Convolutional layers of an encoder in words ("Conv 32×4×4 (stride 2) ×4"): the number after the last space's ×."""
+    counts = [re.search(r"\s×\s?(\d+)$", layer) for layer in encoder if layer.startswith("Conv")]
+    return sum(int(found[1]) if found else 1 for found in counts)
