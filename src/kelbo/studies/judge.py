@@ -251,8 +251,9 @@ def listed(labels: Sequence[str], most: int = 4) -> str:
 
 
 def sentence(text: str) -> str:
-    """Words as a sentence."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    """Words as a sentence; a symbol such as β stays small."""
+    first = text[:1].upper() if text[:1].isascii() else text[:1]
+    return first + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def percent(share: float) -> str:

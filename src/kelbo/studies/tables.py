@@ -93,27 +93,22 @@ def by_model(
 ) -> StudyTable:
     """A row a model, a column a quantity, and what the paper prints of them on the set `data`, by default the study's own.
 
-    data: may tell the set of each model. groups: models under headings, "" for none. names: of rows that are called otherwise
-    than their models.
+    data: may tell the set of each model. groups: models under headings, "" for none; if none of a group's was trained, the note
+    below the heading says why. names: of rows that are called otherwise than their models.
     """
     data = n.data if data is None else data
     set_of = data if callable(data) else lambda _model: str(data)
     marks: dict[str, str] = {}
-    made = [
-        Group(
-            heading,
-            [
-                Row(
-                    (names or {}).get(model, str(model)),
-                    [cell(n, model, one, set_of(model), marks) for one in columns],
-                    about(n, model),
-                )
-                for model in models
-            ],
-        )
-        for heading, models in groups.items()
-        if models
-    ]
+
+    def row(model: StudyModel, note: str) -> Row:
+        cells = [cell(n, model, one, set_of(model), marks) for one in columns]
+        return Row((names or {}).get(model, str(model)), cells, "" if note else about(n, model))
+
+    made = []
+    for heading, models in groups.items():
+        lacking = heading and not any(n.of(model) for model in models)
+        note = sentence(n.absence(StudyModel(models[0].arm, name=heading))) if lacking and models else ""
+        made += [Group(heading, [row(model, note) for model in models], note)] if models else []
     notes = {mark: n.paper.errata[erratum] for erratum, mark in marks.items()}
     return StudyTable(title, caption, [column.title for column in columns], made, footnotes=notes)
 

@@ -25,7 +25,7 @@ from kelbo.studies.beta_vae.models import (
     linears,
     whole,
 )
-from kelbo.studies.beta_vae.tables import CIFAR, WITH_FACTORS, role_of
+from kelbo.studies.beta_vae.tables import CHOSEN, CIFAR, WITH_FACTORS, role_of
 from kelbo.studies.charts import Bars, Cloud, bars, curve, curves, rate_distortion
 from kelbo.studies.figures import (
     DASHED,
@@ -41,10 +41,6 @@ from kelbo.studies.figures import (
 from kelbo.studies.frame import LaneRecord, Numbers
 from kelbo.studies.sheets import Sheet, beside, sheet_of
 
-COUNTS = {"dsprites": 5, "3dshapes": 6, "mpi3d": 7}
-"""factors by set"""
-LEFT_OUT = {"five": 0, "four": 1}
-"""factors that a score leaves out"""
 MARKERS = {"conv": "o", "mlp": "s"}
 SHOWN_FIRST = CIFAR[::-1]
 """CIFAR-100 is the report's own choice for its figures"""
@@ -76,13 +72,11 @@ def looks(model: StudyModel) -> Look:
 def fig3(n: Numbers) -> Picture:
     """Scores of the convolutional network on every set with factors, by β."""
     groups = []
-    for arm in (CONV, *WITH_FACTORS[1:]):
-        role, models = role_of(arm), [*betas(arm), *linears(role_of(arm))]
-        for factors in reversed(FACTORS) if role == "dsprites" else ("five",):
-            count = COUNTS[role] - LEFT_OUT[factors]
-            values = {anywhere(model): list(n.by_seed(f"score.{factors}", model).values()) for model in models}
-            if any(values.values()) and n.seeds(whole(arm)):
-                groups.append(Bars(f"{NAMES[role]}\n{count} factors", values, 1 / count))
+    for (role, factors), count in CHOSEN.items():
+        models = [*betas(f"{role}-conv"), *linears(role)]
+        values = {anywhere(model): list(n.by_seed(f"score.{factors}", model).values()) for model in models}
+        if n.seeds(whole(f"{role}-conv")):
+            groups.append(Bars(f"{NAMES[role]}\n{count} factors", values, 1 / count))
     return bars("fig3", groups, looks, "median accuracy of the classifier", level="chance, 1/F")
 
 
@@ -138,7 +132,7 @@ def fig6(n: Numbers) -> Picture:
     """Scores of the MLP on 2Dshapes over L."""
     panels = []
     for factors in reversed(FACTORS):
-        count = COUNTS["dsprites"] - LEFT_OUT[factors]
+        count = CHOSEN["dsprites", factors]
         lines = [Line(m, list(_over_pairs(n, factors, m))) for m in (*betas(MLP), *linears("dsprites"))]
         lines = [line for line in lines if len(line.means) > 1]
         panels.append(

@@ -72,7 +72,7 @@ def quirks(n: Numbers) -> StudyTable:
         for one in entries(n)
     ]
     words = "Below each number its 95 % interval. Both sides have the same draws."
-    return StudyTable("", words, ["As published", "Corrected", "Difference"], groups)
+    return StudyTable("As published, and put right", words, ["As published", "Corrected", "Difference"], groups)
 
 
 def _row(row: Entry) -> Row:
@@ -120,7 +120,8 @@ def _scores(groups: Mapping[str, Sequence[Entry]], theme: Theme) -> Figure:
         figure = Figure(figsize=(WIDTH, 0.6 + 0.21 * lines), layout="constrained")
         axes, place, labels = figure.subplots(), 0.0, {}
         for title, rows in groups.items():
-            axes.text(0, place, title, color=theme.ink, va="center", fontsize=7.5, fontweight="bold")
+            words = {"va": "center", "fontsize": 7.5, "fontweight": "bold", "in_layout": False}
+            axes.annotate(title, (0.005, place), xycoords=("figure fraction", "data"), color=theme.ink, **words)
             for row in rows:
                 place += 1
                 labels[place] = row["label"]

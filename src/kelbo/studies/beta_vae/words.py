@@ -14,8 +14,8 @@ def lead(n: Numbers) -> Sequence[str]:
     drawn = [f"{NAMES[role]} ({one['set']})" for role, one in sets if one["source"] == "rendered"]
     how = "as its code did, mistakes included" if n.as_published else "with its code’s mistakes put right"
     told = [
-        "Does a β above 1 make each latent of a VAE follow one factor of its images, and does the score that says so measure "
-        f"it? The report repeats Higgins et al. (2017) and doubts both. Here its models are trained and scored again, {how}.",
+        f"Does a β above 1 make each latent of a VAE follow one factor of its images, and can a score tell? {n.paper.title} "
+        f"repeats Higgins et al. (2017) and doubts both. Here its models are trained and scored again, {how}.",
         "The report never prints its epochs: 40 is what the names of its files and its rule on the last quarter agree on.",
     ]
     if drawn:
