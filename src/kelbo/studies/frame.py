@@ -231,6 +231,10 @@ class Numbers:
         except RunError:
             return None
 
+    def kept(self, key: str, model: StudyModel) -> Measurement | None:
+        """The same of the first finished lane of a model that has it."""
+        return next((found for lane in self.done(model) if (found := self.measured(lane, key))), None)
+
     def extra(self, key: str) -> Mapping[str, Any] | None:
         """The value of a measurement of several runs or none."""
         found = self.results["extras"].get(key)

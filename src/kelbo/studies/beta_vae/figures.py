@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from kelbo.experiments.plane import Plane, of_arrays
@@ -25,7 +26,7 @@ from kelbo.studies.beta_vae.models import (
     linears,
     whole,
 )
-from kelbo.studies.beta_vae.tables import CHOSEN, CIFAR, WITH_FACTORS, role_of
+from kelbo.studies.beta_vae.tables import CHOSEN, CIFAR, CONVOLUTIONAL, role_of
 from kelbo.studies.charts import Bars, Cloud, bars, curve, curves, rate_distortion
 from kelbo.studies.figures import (
     DASHED,
@@ -158,22 +159,15 @@ def strips(n: Numbers, name: str, arms: Sequence[str]) -> Labelled:
     """Images of each set, a row a set."""
     rows = []
     for arm in arms:
-        kept = next((one for lane in n.done(whole(arm)) if (one := n.measured(lane, "strip"))), None)
-        if kept:
+        if kept := n.kept("strip", whole(arm)):
             source = n.facts["sets"][role_of(arm)]
             about = f"rendered ({source['set']})" if source["source"] == "rendered" else "official files"
             rows.append((NAMES[role_of(arm)], about, kept.arrays()["images"]))
     return sheet_of(name, f"Images of {', '.join(row[0] for row in rows)}", rows)
 
 
-def fig1(n: Numbers) -> Labelled:
-    """The sets with factors."""
-    return strips(n, "fig1", (CONV, *WITH_FACTORS[1:]))
-
-
-def fig2(n: Numbers) -> Labelled:
-    """CIFAR."""
-    return strips(n, "fig2", SHOWN_FIRST)
+fig1 = partial(strips, name="fig1", arms=CONVOLUTIONAL)
+fig2 = partial(strips, name="fig2", arms=SHOWN_FIRST)
 
 
 def fig7(n: Numbers) -> Picture:
@@ -199,24 +193,15 @@ def fig8(n: Numbers) -> Picture:
 def reconstructions(n: Numbers, name: str, b: float) -> Labelled:
     """Test images of CIFAR above what the model of one β makes of them."""
     for model in (beta(arm, b) for arm in SHOWN_FIRST):
-        for lane in n.done(model):
-            if kept := n.measured(lane, "reconstructions"):
-                shown, made = (intensities(kept.arrays()[part]) for part in ("images", "made"))
-                title = f"{NAMES[role_of(model)]}, {model}, seed {lane['seed']}"
-                rows = [("original", "", shown), ("recon\u00adstructed", "", made)]
-                return sheet_of(name, f"{title}: test images above their reconstructions", rows)
+        if kept := n.kept("reconstructions", model):
+            shown, made = (intensities(kept.arrays()[part]) for part in ("images", "made"))
+            rows = [(NAMES[role_of(model)], "test images", shown), (str(model), "recon\u00adstructed", made)]
+            return sheet_of(name, f"Test images of {NAMES[role_of(model)]} above their reconstructions, {model}", rows)
     raise Absent(f"No run on CIFAR at β = {b:g} was finished.")
 
 
-def fig9(n: Numbers) -> Labelled:
-    """At a low β."""
-    return reconstructions(n, "fig9", BETAS[0])
-
-
-def fig10(n: Numbers) -> Labelled:
-    """At a high one."""
-    return reconstructions(n, "fig10", BETAS[-1])
-
+fig9 = partial(reconstructions, name="fig9", b=BETAS[0])
+fig10 = partial(reconstructions, name="fig10", b=BETAS[-1])
 
 # ── what β weighs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from kelbo.reports.numbers import fixed, plain
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.studies.beta_vae.models import NAMES, betas, whole
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
-from kelbo.studies.beta_vae.tables import CIFAR, role_of
+from kelbo.studies.beta_vae.tables import CIFAR, CONVOLUTIONAL, role_of
 from kelbo.studies.estimates import Estimate, paired, student
 from kelbo.studies.figures import WIDTH, Absent, percent_axis
 from kelbo.studies.frame import Numbers
@@ -67,17 +67,18 @@ def titled_on(one: Entry) -> str:
 
 def quirks(n: Numbers) -> StudyTable:
     """Every quirk in words, and its numbers both ways."""
-    groups = [
-        Group(titled_on(one), [_row(row) for row in one["rows"]], f"{one['what']} {one['note']}".strip())
-        for one in entries(n)
-    ]
+    groups, told = [], set()
+    for one in entries(n):
+        what = "" if one["name"] in told else one["what"]  # on another set it is the same
+        groups.append(Group(titled_on(one), [_row(row) for row in one["rows"]], f"{what} {one['note']}".strip()))
+        told.add(one["name"])
     words = "Below each number its 95 % interval. Both sides have the same draws."
     return StudyTable("As published, and put right", words, ["As published", "Corrected", "Difference"], groups)
 
 
 def _row(row: Entry) -> Row:
     cells = [_cell(row[side], row["unit"], "points" if side == "difference" else "%") for side in SIDES]
-    return Row(row["label"], cells, row["unit"])
+    return Row(row["label"], cells, "" if row["unit"] == "accuracy" else row["unit"])
 
 
 def _cell(found: Entry | None, unit: str, percent: str) -> Cell:
@@ -155,9 +156,8 @@ def _scores(groups: Mapping[str, Sequence[Entry]], theme: Theme) -> Figure:
 def layouts(n: Numbers) -> Labelled:
     """Colour images as PCA and ICA were fitted to them, and as the same encoders then read them."""
     rows = []
-    for arm in ("3dshapes-conv", "mpi3d-conv"):
-        kept = next((one for lane in n.done(whole(arm)) if (one := n.measured(lane, "layouts"))), None)
-        if kept:
+    for arm in CONVOLUTIONAL[1:]:
+        if kept := n.kept("layouts", whole(arm)):
             fitted, given, dark = kept.arrays()["images"].reshape(3, -1, *kept.arrays()["images"].shape[1:])
             rows += [
                 (NAMES[role_of(arm)], "as it was fitted", fitted),

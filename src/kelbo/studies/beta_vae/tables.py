@@ -29,6 +29,7 @@ from kelbo.studies.tables import Cell, Column, Group, Row, StudyTable, about, by
 
 WITH_FACTORS = (MLP, "3dshapes-conv", "mpi3d-conv")
 """arms of table 2"""
+CONVOLUTIONAL = (CONV, *WITH_FACTORS[1:])
 CIFAR = ("cifar10-conv", "cifar100-conv")
 CHOSEN = {("dsprites", "four"): 4, ("dsprites", "five"): 5, ("3dshapes", "five"): 6, ("mpi3d", "five"): 7}
 """how many factors are told apart, by set and choice"""

@@ -141,8 +141,7 @@ def calibrated(n: Numbers) -> dict[StudyModel, Mapping[str, Any]]:
     models = [UNIT, *tuned(n), *every(n)]
     found = {}
     for model in models:
-        kept = next((one for lane in n.done(model) if (one := n.measured(lane, "calibration"))), None)
-        if kept:
+        if kept := n.kept("calibration", model):
             scores = kept.value["scores"]
             found[model] = scores.get("calibration", scores)
     if not found:
@@ -203,7 +202,7 @@ def _coverages(found: Mapping[StudyModel, Mapping[str, Any]], theme: Theme) -> F
 
 def error_map(n: Numbers) -> Labelled:
     """Where a σ for every pixel expects errors, beside those it makes: brighter is more, on one scale."""
-    kept = next((one for lane in n.done(PER_PIXEL) if (one := n.measured(lane, "errors"))), None)
+    kept = n.kept("errors", PER_PIXEL)
     if kept is None:
         raise Absent("No lane of per-pixel σ was finished and its errors measured.")
     parts = kept.arrays()
