@@ -8,7 +8,7 @@ from scipy import stats
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.estimates import Estimate, deviation_ratio, difference, paired, ratio, student, welch
 from kelbo.studies.frame import Numbers
-from kelbo.studies.judge import Claim, Test, apart, judge, level
+from kelbo.studies.judge import Claim, Test, apart, judge, level, sentence
 from kelbo.studies.paper import Paper
 
 A, B = StudyModel("a", name="A"), StudyModel("b", name="B")
@@ -90,3 +90,7 @@ def test_ratios_have_the_interval_of_their_logarithm_or_of_f():
 def test_a_share_is_shown_in_percent_within_0_and_100():
     test = Test("score", Estimate(0.98, 0.9, 1.06, ""), "percent", above=0.5)
     assert (test.value, test.interval, test.side, test.wanted) == ("98.0 %", "90.0 to 100.0", "for", "> 50.0")
+
+
+def test_a_sentence_begins_with_a_capital_letter_or_a_symbol():
+    assert (sentence("nothing was run"), sentence("β = 4 was not run.")) == ("Nothing was run.", "β = 4 was not run.")
