@@ -45,15 +45,8 @@ def _distances(n: Numbers) -> Iterator[Entry]:
                 called = ", ".join(n.words("distance.sample.frechet.called", [model]))
                 rows.append({"label": str(model), "unit": called, **{side: _as_kept(found) for side, found in sides}})
         if rows:
-            note = "A reconstruction has seen its image, a sample has not."
-            yield {
-                "name": DISTANCE,
-                "title": title,
-                "what": what,
-                "role": role_of(whole(arm)),
-                "rows": rows,
-                "note": note,
-            }
+            told = {"name": DISTANCE, "title": title, "what": what, "role": role_of(whole(arm))}
+            yield {**told, "rows": rows, "note": "A reconstruction has seen its image, a sample has not."}
 
 
 def _as_kept(found: Estimate | None) -> Entry | None:
@@ -106,12 +99,9 @@ def quirk_scores(n: Numbers) -> Picture:
     }
     if not groups:
         raise Absent("No quirk was measured on scores.")
-    told = "; ".join(
-        f"{title}: "
-        + ", ".join(" ".join([r["label"], *(f"{100 * r[s]['value']:.1f} %" for s in SIDES[:2])]) for r in rows)
-        for title, rows in groups.items()
+    return of_figure(
+        "quirk-scores", f"Scores as published and corrected: {'; '.join(groups)}", lambda theme: _scores(groups, theme)
     )
-    return of_figure("quirk-scores", f"As published and corrected. {told}", lambda theme: _scores(groups, theme))
 
 
 def _scores(groups: Mapping[str, Sequence[Entry]], theme: Theme) -> Figure:
@@ -131,13 +121,7 @@ def _scores(groups: Mapping[str, Sequence[Entry]], theme: Theme) -> Figure:
                     found = row[side]
                     if found["low"] is not None and found["high"] is not None:
                         axes.hlines(place + aside, found["low"], found["high"], color=hue, linewidth=1.2)
-                    dot = {
-                        "color": hue,
-                        "markerfacecolor": face,
-                        "markersize": 4.5,
-                        "markeredgewidth": 1.2,
-                        "zorder": 3,
-                    }
+                    dot = {"color": hue, "markerfacecolor": face, "markersize": 4.5, "mew": 1.2, "zorder": 3}
                     axes.plot(found["value"], place, "o", clip_on=False, **dot)
             place += 1.2
         axes.set_yticks(list(labels), list(labels.values()), fontsize=7.5)

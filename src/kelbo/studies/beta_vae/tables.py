@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kelbo.reports.numbers import fixed
+from kelbo.reports.numbers import NONE, fixed
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.beta_vae.models import (
     ARMS,
@@ -140,28 +140,6 @@ def table_4(n: Numbers) -> StudyTable:
     return StudyTable("Table 4 · Architectures", words, ["As printed", "As built"], groups, words=True)
 
 
-def _architecture(printed: Mapping[str, Any], built: Mapping[str, Any] | None) -> list[Row]:
-    b: Mapping[str, Any] = built or {}
-    layers = convolutions(b.get("encoder", ()))
-    rows = [_same(name, printed[key], b.get(key)) for name, key in SETTINGS.items()]
-    encoder = ", ".join(b.get("encoder", ()))
-    decoder = f"{', '.join(b['decoder'])}. {b['likelihood'].capitalize()}" if b else ""
-    shape = b.get("input", ())
-    numbers = math.prod(shape)
-    return [
-        _row(
-            "Input",
-            f"{printed['pixels']:,} numbers",
-            f"{numbers:,} ({'×'.join(map(str, shape))})" if b else "",
-            numbers == printed["pixels"],
-        ),
-        _row("Encoder", printed["encoder"], encoder, layers in (0, printed.get("convolutions"))),
-        _row("Decoder", printed["decoder"], decoder),
-        *rows,
-        _row("Parameters", "", f"{b['parameters']:,}" if b else ""),
-    ]
-
-
 SETTINGS = {
     "Latents": "latents",
     "Optimiser": "optimizer",
@@ -170,13 +148,30 @@ SETTINGS = {
 }
 
 
-def _same(name: str, printed: Any, built: Any) -> Row:
-    there, here = ("" if x is None else x if isinstance(x, str) else f"{x:g}" for x in (printed, built))
-    return _row(name, there, here, printed == built)
+def _architecture(printed: Mapping[str, Any], built: Mapping[str, Any] | None) -> list[Row]:
+    there = {"Input": f"{printed['pixels']:,} numbers", "Encoder": printed["encoder"], "Decoder": printed["decoder"]}
+    there |= {name: str(printed[key]) for name, key in SETTINGS.items()} | {"Parameters": NONE}
+    here, differs = _built(printed, built) if built else ({}, set())
+    return [
+        Row(name, [Cell(text), Cell(here.get(name, NONE), mark="not as printed" if name in differs else "")])
+        for name, text in there.items()
+    ]
 
 
-def _row(name: str, printed: str, built: str, same: bool = True) -> Row:
-    return Row(name, [Cell(printed or "–"), Cell(built or "–", mark="" if same or not built else "not as printed")])
+def _built(printed: Mapping[str, Any], built: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
+    """What was built in words, and the names of the rows in which it is not as printed."""
+    numbers = math.prod(built["input"])
+    here = {
+        "Input": f"{numbers:,} ({'×'.join(map(str, built['input']))})",
+        "Encoder": ", ".join(built["encoder"]),
+        "Decoder": f"{', '.join(built['decoder'])}. {built['likelihood'].capitalize()}",
+        **{name: str(built[key]) for name, key in SETTINGS.items()},
+        "Parameters": f"{built['parameters']:,}",
+    }
+    same = {name: printed[key] == built[key] for name, key in SETTINGS.items()}
+    same["Input"] = numbers == printed["pixels"]
+    same["Encoder"] = convolutions(built["encoder"]) in (0, printed.get("convolutions"))
+    return here, {name for name, alike in same.items() if not alike}
 
 
 def convolutions(encoder: Sequence[str]) -> int:
