@@ -5,7 +5,16 @@ from kelbo.reports.numbers import plain, with_error
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.009004, "0.00900"), (20.67, "20.7"), (-3.14159, "−3.14"), (12345.6, "12,346"), (1.5e-7, "1.50e−7")],
+    [
+        (0, "0"),
+        (0.009004, "0.00900"),
+        (0.0009999999, "0.00100"),
+        (20.67, "20.7"),
+        (-3.14159, "−3.14"),
+        (12345.6, "12,346"),
+        (1.5e-7, "1.50e−7"),
+        (9.9999e-5, "0.000100"),
+    ],
 )
 def test_a_number_has_three_significant_digits_and_no_whole_one_is_lost(value, text):
     assert plain(value) == text

@@ -1,28 +1,22 @@
 """What a claim comes to: by intervals, by what is missing, and by how long its models were trained."""
 
-from types import SimpleNamespace
-
 import pytest
 from scipy import stats
+from tests.studies import invented
+from tests.studies.invented import arm, lane
 
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.estimates import Estimate, deviation_ratio, difference, paired, ratio, student, welch
-from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import Claim, Test, apart, judge, level, sentence
-from kelbo.studies.paper import Paper
 
 A, B = StudyModel("a", name="A"), StudyModel("b", name="B")
-STUDY = SimpleNamespace(name="s", paper=Paper(None), budgets={}, derived={}, names={})
 
 
 def numbers(a=(1.0, 1.1, 0.9), b=(0.1, 0.2, 0.0), steps=100):
-    def arm(name, values):
-        done = {"state": "done", "error": None, "steps": steps, "settings": {}, "run": ""}
-        lanes = [{**done, "seed": seed, "numbers": {"x": value}} for seed, value in enumerate(values)]
-        return {"name": name, "of": name, "title": name, "paper_steps": 100, "lanes": lanes}
-
-    arms = [arm("a", a), arm("b", b)]
-    return Numbers(STUDY, {"budget": "?", "mode": "corrected", "facts": {}, "arms": arms, "extras": {}, "left_out": []})
+    arms = {"a": a, "b": b}
+    return invented.numbers(
+        *(arm(name, *(lane(seed, {"x": x}, steps=steps) for seed, x in enumerate(arms[name]))) for name in arms)
+    )
 
 
 def outcome(test, n, uses=(A, B)):

@@ -16,7 +16,7 @@ def plain(value: float, digits: int = 3) -> str:
     """A number to `digits` significant digits; those before the point are never rounded away."""
     if value == 0:
         return "0"
-    magnitude = math.floor(math.log10(abs(value)))
+    magnitude = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))  # of the rounded one: 0.09999 is 0.100
     if magnitude < -4:
         return f"{fixed(value / 10.0**magnitude, digits - 1)}e−{-magnitude}"
     return fixed(value, max(0, digits - 1 - magnitude))

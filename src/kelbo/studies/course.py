@@ -256,10 +256,13 @@ def _timed(folder: StudyFolder, part: str) -> Iterator[None]:
 
 
 def recipes_by_title(lanes: Iterable[StudyLane]) -> Mapping[str, Recipe]:
-    """A recipe for each kind of lane: those of one arm that differ in numbers alone train equally fast."""
+    """A recipe for each kind of lane: those of one arm that differ in numbers alone train equally fast.
+
+    Without the runs that it opens, which may not be trained yet.
+    """
     found: dict[str, Recipe] = {}
     for lane in lanes:
-        found.setdefault(speed_of(lane), lane.lane.recipe)
+        found.setdefault(speed_of(lane), lane.lane.recipe.model_copy(update={"runs": {}, "start": None}))
     return found
 
 

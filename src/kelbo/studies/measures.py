@@ -1,22 +1,21 @@
-"""Measures that several studies take, those of `kelbo evaluate`, `kelbo score` and a run's page, on a budget's images."""
+"""Measures that several studies take, those of `kelbo evaluate`, `kelbo score` and a run's page, on a budget's images.
+
+Importing it loads no torch, so that a study's page is written without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kelbo.evaluation.features import classifier_path, feature_network, features_folder
-from kelbo.evaluation.inception import INCEPTION_FILE, NAME
-from kelbo.experiments import Experiment
-from kelbo.experiments.measure import BATCH, evaluation_of
-from kelbo.experiments.pictures import measure_reconstructions, measure_samples
-from kelbo.experiments.scoring import score_run
-from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Measurement
 from kelbo.studies.arms import Measure
+
+if TYPE_CHECKING:
+    from kelbo.experiments import Experiment
 
 
 def sizes_of(recipe: Recipe) -> Mapping[str, int]:
@@ -26,19 +25,34 @@ def sizes_of(recipe: Recipe) -> Mapping[str, int]:
 
 @cache
 def _sizes_of(recipe: str) -> Mapping[str, int]:
+    from kelbo.recipes import build
+
     return {name: len(images) for name, images in build.data(Recipe.model_validate_json(recipe)).splits.items()}
 
 
 def bound(
-    key: str, split: str, size: int, count: int | None = None, *, batch_size: int = BATCH, dequantized: bool = False
+    key: str, split: str, size: int, count: int | None = None, *, batch_size: int = 0, dequantized: bool = False
 ) -> Measure:
-    """The bound, its parts, the decoder's σ and errors on `count` of a split's `size` images, spread evenly; None: on all."""
+    """The bound, its parts, the decoder's σ and errors on `count` of a split's `size` images, spread evenly; None: on all.
+
+    batch_size: 0 for that of `kelbo evaluate`.
+    """
+    from kelbo.experiments.measure import BATCH
+
     images = min(size, count or size)
-    settings = {"split": split, "images": images, "batch_size": batch_size, "dequantized": dequantized, "seed": 0}
+    settings = {
+        "split": split,
+        "images": images,
+        "batch_size": batch_size or BATCH,
+        "dequantized": dequantized,
+        "seed": 0,
+    }
     return Measure(key, "evaluation", settings | {"importance_samples": 0}, _bound, images=2 * images)
 
 
 def _bound(experiment: Experiment, split: str, images: int, importance_samples: int, **how: Any) -> Measurement:
+    from kelbo.experiments.measure import evaluation_of
+
     return evaluation_of(experiment, split, count=images, samples=importance_samples, **how)
 
 
@@ -61,6 +75,9 @@ def distances(
 def _distances(
     experiment: Experiment, split: str, images: int, features: Mapping[str, Any], sampled: bool = False, **how: Any
 ) -> Measurement:
+    from kelbo.evaluation.features import feature_network
+    from kelbo.experiments.scoring import score_run
+
     network = feature_network(how.pop("name"), experiment.data.image_shape, experiment.device, **how)
     score_run(experiment, ("images",), split=split, network=network, images=images, sampled=sampled)
     wanted = {"split": split, "images": images, "features": dict(features)} | ({"sampled": True} if sampled else {})
@@ -73,14 +90,21 @@ def rate_parts(key: str, split: str, size: int, count: int) -> Measure:
     return Measure(key, "latents", {"split": split, "images": images}, _looked, {"name": "latents"}, images=images)
 
 
-def calibrated(key: str, split: str, size: int, count: int, *, batch_size: int = BATCH) -> Measure:
-    """Whether the decoder's distribution is that of the pixels, on `count` of a split's `size` images."""
+def calibrated(key: str, split: str, size: int, count: int, *, batch_size: int = 0) -> Measure:
+    """Whether the decoder's distribution is that of the pixels, on `count` of a split's `size` images.
+
+    batch_size: 0 for that of `kelbo score`.
+    """
+    from kelbo.experiments.measure import BATCH
+
     images = min(size, count)
-    settings = {"split": split, "images": images} | ({"batch_size": batch_size} if batch_size != BATCH else {})
+    settings = {"split": split, "images": images} | ({"batch_size": batch_size} if batch_size not in (0, BATCH) else {})
     return Measure(key, "calibration", settings, _looked, {"name": "calibration"}, images=images)
 
 
 def _looked(experiment: Experiment, split: str, images: int, name: str, **how: Any) -> Measurement:
+    from kelbo.experiments.scoring import score_run
+
     score_run(experiment, (name,), split=split, looked=images, **how)
     return _newest(experiment, name, {"split": split, "images": images})
 
@@ -98,6 +122,8 @@ def reconstructions(key: str = "reconstructions") -> Measure:
 
 
 def _reconstructions(experiment: Experiment, split: str) -> Measurement:  # noqa: ARG001
+    from kelbo.experiments.pictures import measure_reconstructions
+
     return measure_reconstructions(experiment)
 
 
@@ -107,6 +133,8 @@ def samples(key: str = "samples") -> Measure:
 
 
 def _samples(experiment: Experiment, noise: bool, seed: int) -> Measurement:  # noqa: ARG001
+    from kelbo.experiments.pictures import measure_samples
+
     return measure_samples(experiment, noise)
 
 
@@ -124,6 +152,9 @@ def features_for(
     By default FID's if it was fetched, else the set's own classifier (`file`, or the one in the data root) if trained, else
     random-0. own: the set's name. legacy: resize as pytorch-fid does, if the network is FID's. Raises as `feature_network`.
     """
+    from kelbo.evaluation.features import classifier_path, feature_network, features_folder
+    from kelbo.evaluation.inception import INCEPTION_FILE, NAME
+
     inception, classifier = features_folder(root) / INCEPTION_FILE.name, classifier_path(own, root)
     name = asked
     if name is None and file is not None and file.is_file():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def kept(run: Run, measures: Sequence[Measure]) -> dict[str, Measurement]:
     """Those of these measures that a run keeps of its newest weights, by key. Reads neither model nor data."""
     if not measures or not run.checkpoint_steps():
         return {}
-    *_, weights = opened.digests(run)  # the moving average, if there is one: what `open_run` reads
+    *_, weights = _digests(run)  # the moving average, if there is one: what `open_run` reads
     there = run.measurements.all()
     found = {}
     for one in measures:
@@ -34,6 +35,20 @@ def kept(run: Run, measures: Sequence[Measure]) -> dict[str, Measurement]:
         if fits:
             found[one.key] = max(fits, key=lambda each: each.circumstances.get("measured", ""))
     return found
+
+
+def _digests(run: Run) -> list[str]:
+    """The hashes of the newest checkpoint's weights; computed once as long as the files stay as they are."""
+    files = sorted(run.checkpoint(max(run.checkpoint_steps(), default=0)).glob("*.safetensors"))
+    with suppress(FileNotFoundError):  # training has just replaced them
+        if told := tuple((file, file.stat().st_ino, file.stat().st_mtime_ns) for file in files):
+            return _hashed(run.path, told)
+    return opened.digests(run)
+
+
+@lru_cache(maxsize=4096)
+def _hashed(run: Path, _files: tuple[Any, ...]) -> list[str]:
+    return opened.digests(Run(run))
 
 
 def _has(found: Measurement, one: Measure) -> bool:
@@ -99,7 +114,7 @@ def can_take(one: Extra) -> bool:
 
 def weights_of(one: Extra) -> str:
     """The hashes of all its runs' weights."""
-    return " ".join(opened.digest(Run(path)) for path in one.runs)
+    return " ".join(_digests(Run(path))[0] for path in one.runs)
 
 
 def measure_extra(folder: Path, one: Extra, *, tell: Tell) -> None:  # noqa: ARG001  a job's face

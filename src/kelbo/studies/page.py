@@ -94,6 +94,7 @@ def context(study: Study, n: Numbers, drawn: Mapping[str, Shown], reasons: Mappi
         "lead": list(study.lead(n)),
         "counts": counts(n, found),
         "verdicts": [(verdict, claim_plot(verdict.tests)) for verdict in found],
+        "intervals": any(test.known.low is not None for verdict in found for test in verdict.tests),
         "enough": percent(ENOUGH),
         "plan": trained(n),
         "sections": [section for section in study.sections if any(thing not in main for thing in section.things)],

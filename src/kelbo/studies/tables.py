@@ -154,7 +154,10 @@ def with_deviation(values: Sequence[float]) -> tuple[str, str]:
     if len(values) < 2:
         return with_error(mean, None)
     deviation = float(np.std(values, ddof=1))
-    return with_error(mean, deviation) if deviation > 1e-9 * abs(mean) else (plain(mean, 4), "0")
+    if deviation > 1e-9 * abs(mean):
+        return with_error(mean, deviation)
+    shown = plain(mean, 4)
+    return shown.rstrip("0").rstrip(".") if "." in shown and "e" not in shown else shown, "0"
 
 
 def _rounded(values: Sequence[float], decimals: int) -> tuple[str, str]:
