@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kelbo.errors import Interrupted, NotSaved, RecipeError, RunError
+from kelbo.errors import Interrupted, KelboError, NotSaved, RecipeError, RunError, message
 from kelbo.machine import describe
 from kelbo.recipes.schema import Recipe
 from kelbo.runs.study_folder import StudyFolder
@@ -159,7 +159,7 @@ def reproduce(
     and the same call continues.
     """
     course = begin(study, ask, out, new=training, how=how)
-    with course.folder.held(), _saying_how_to_continue():
+    with course.folder.held(), _saying_how_to_continue(out):
         if estimate is not None:
             course.folder.expect(estimate.seconds)
         _train(course, how, training=training, say=say, watching=watching, estimate=estimate)
@@ -227,22 +227,22 @@ def _measure(course: Course, how: LaneOptions, say: Say, watching: Watching) -> 
 
 
 def _save(course: Course, faults: dict[str, str]) -> None:
-    results = results_of(course, faults)
-    try:
-        course.folder.save_results(results)
-    except OSError as error:
-        raise NotSaved(
-            f"The results could not be written to {course.folder.path}: {error}. Make room and retry."
-        ) from error
+    course.folder.save_results(results_of(course, faults))
 
 
 @contextmanager
-def _saying_how_to_continue() -> Iterator[None]:
-    """Add to an interruption how the study is continued."""
+def _saying_how_to_continue(out: Path) -> Iterator[None]:
+    """Add to an interruption how the study is continued; a disk that refuses is NotSaved."""
     try:
         yield
     except Interrupted as error:
         raise Interrupted(f"{error} The same command continues it.") from error
+    except OSError as error:
+        if isinstance(error, KelboError):
+            raise
+        raise NotSaved(
+            f"The study in {out} cannot go on: {message(error)}. Make room; the same command continues it."
+        ) from error
 
 
 @contextmanager
