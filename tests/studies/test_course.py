@@ -61,9 +61,6 @@ def copy(toy, tmp_path):
     return shutil.copytree(toy, tmp_path / "study")
 
 
-# ── interrupted ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_study_that_is_stopped_again_and_again_does_nothing_twice(toy, tmp_path, monkeypatch):
     done, left = [], []
 
@@ -136,9 +133,6 @@ def test_a_process_that_is_killed_or_told_to_stop_lets_go_and_another_goes_on(to
     assert numbers_of(out) == numbers_of(toy)
 
 
-# ── asked for ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_commands_add_up_in_one_folder(tmp_path, in_turn):
     first = Table("first", STUDY.things["table1"].make, (Need(("scratch",), ("bound",), first=True),))
     study = replace(STUDY, sections=[Section("", (first, STUDY.things["table1"]))], main=())
@@ -207,9 +201,6 @@ def test_a_folder_of_something_else_and_things_that_are_not_there_are_refused(tm
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-# ── what may go wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(("size", "untrained"), [(100, ""), (5_000, "scratch/lanes/seed=0/checkpoints")])
 def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(copy, in_turn, size, untrained):
     if untrained:
@@ -258,9 +249,6 @@ def test_a_diverged_lane_and_what_opens_it_are_told_of_and_the_others_go_on(tmp_
 def test_two_processes_do_not_work_on_one_study(copy):
     with begin(STUDY, ASK, copy).folder.held(), pytest.raises(RunError, match="another process"):
         reproduce(STUDY, ASK, copy)
-
-
-# ── how long it takes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_weights_that_stay_are_hashed_once_and_new_ones_again(copy, monkeypatch):
