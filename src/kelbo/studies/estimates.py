@@ -84,8 +84,11 @@ def deviation_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[
 def ratio(values: Mapping[Any, float], over: float) -> Estimate | None:
     """Geometric mean of positive values over a number, with the interval of its logarithm; None without positive values."""
     logs = student({key: math.log(value / over) for key, value in values.items() if value > 0})
-    if logs is None:
-        return None
+    return logs and exponential(logs)
+
+
+def exponential(logs: Estimate) -> Estimate:
+    """An estimate of a logarithm as one of the number itself."""
     low, high = (None if end is None else math.exp(end) for end in (logs.low, logs.high))
     return Estimate(math.exp(logs.value), low, high, logs.how)
 
