@@ -149,7 +149,7 @@ ON_IMAGES = (
         as_in_table_3,
         (whole(CIFAR10), whole(CIFAR100)),
         f"Mean FID of reconstructions within {percent(NEAR)} of the printed one for each β and set; Inception features only",
-        fids(CIFAR),
+        "eight distances, beside ours in table 3",
         "The report’s are over 50,000 images: fewer give larger distances.",
     ),
     fid_best("cifar10", 1.0),
@@ -218,6 +218,6 @@ ON_IMAGES = (
         variance_is_beta,
         (),
         "Loss and gradients of the two, scaled by β, differ by less than 1 in 10,000 at the same weights, for every β",
-        note="Of half the squared error summed over dimensions; beside its mean over D dimensions, β is a variance of βD/2.",
+        note="For half the squared error summed over dimensions; if it is averaged over D of them, β is a variance of βD/2.",
     ),
 )

@@ -152,7 +152,7 @@ def score_and_quality(n: Numbers) -> Found:
         for seed, value in n.by_seed(FOUR, model).items()
     ]
     gaps = by_seed({seed: gap} for value, seed, gap in scored if value >= GOOD and gap is not None)
-    yield Test("their gap", student(gaps), "gap", below=TWO_OF_FIVE)
+    yield Test("mutual information gap", student(gaps), "gap", below=TWO_OF_FIVE)
     if scored and not gaps:
         yield f"no run scored so high and has a gap; the highest score is {percent(max(value for value, *_ in scored))}"
 
