@@ -1,0 +1,118 @@
+"""The σ-VAE study's own measures, against closed forms and against one another."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from kelbo.evaluation.calibrate import calibration
+from kelbo.experiments import open_run, train
+from kelbo.recipes import change
+from kelbo.studies.measures import bound
+from kelbo.studies.measuring import kept, take
+from kelbo.studies.sigma_vae.derived import DERIVED
+from kelbo.studies.sigma_vae.measures import (
+    BATCH,
+    as_gaussian,
+    errors,
+    flattered,
+    flattery,
+    posteriors,
+    variance,
+    with_sigma,
+)
+from kelbo.studies.sigma_vae.sets import grid_recipe, set_recipe
+
+DIMS = 64
+
+
+def trained(folder, *settings, recipe=None):
+    recipe = recipe or set_recipe("digits", None, 30)
+    train(change(recipe, ["model.network.width=32", "training.steps=30", *settings]), folder)
+    return open_run(folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    recipe = grid_recipe(set_recipe("digits", None, 30))
+    return trained(tmp_path_factory.mktemp("grid") / "run", "objective.beta=0.1", recipe=recipe)
+
+
+@pytest.fixture(scope="module", params=["optimal_gaussian", "per_image_gaussian"])
+def analytic(request, tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("analytic") / "run", f"likelihood.kind={request.param}")
+
+
+def value(experiment, measure):
+    return take(experiment, measure).value
+
+
+def test_a_lane_of_the_grid_is_measured_as_the_gaussian_that_it_amounts_to(grid):
+    unit, own = value(grid, bound("bound", "test", 180, 60, batch_size=BATCH)), value(grid, variance("test", 60))
+    squares = 2 * (unit["distortion"]["mean"] - DIMS / 2 * math.log(2 * math.pi))
+    closed = DIMS / 2 * math.log(2 * math.pi * 0.1) + squares / (2 * 0.1)
+    assert own["distortion"]["mean"] == pytest.approx(closed, rel=1e-5)
+    assert own["rate"]["mean"] == pytest.approx(unit["rate"]["mean"])
+    assert own["elbo"]["mean"] == pytest.approx(-own["distortion"]["mean"] - own["rate"]["mean"])
+    assert (own["sigma"], own["equivalent_beta"]) == pytest.approx((math.sqrt(0.1), 0.1))
+
+
+def test_the_sigma_that_fits_the_errors_beats_that_of_every_beta(grid):
+    found = value(grid, variance("train", 1_617))
+    fitted = found["fitted"]
+    unit = value(grid, bound("bound", "train", 1_617, batch_size=BATCH))
+    assert fitted["elbo"]["mean"] > max(found["elbo"]["mean"], unit["elbo"]["mean"])
+    # under it every image's squared errors are D σ² on average
+    closed = -(DIMS / 2 * (math.log(2 * math.pi * fitted["sigma"] ** 2) + 1) + found["rate"]["mean"])
+    assert fitted["elbo"]["mean"] == pytest.approx(closed, rel=1e-5)
+
+
+def test_another_sigma_holds_inside_its_block_only(grid):
+    own = grid.model.likelihood
+    with with_sigma(grid, 0.5):
+        assert grid.model.likelihood.sigma == 0.5
+    assert grid.model.likelihood is own
+
+
+def test_a_lane_of_the_grid_is_calibrated_as_the_gaussian_that_it_amounts_to(grid):
+    scores, areas = value(grid, as_gaussian("test", 20))["scores"], []
+    for sigma in (math.sqrt(0.1), 1.0):
+        with with_sigma(grid, sigma):
+            areas.append(calibration(grid.model, grid.data.test, count=20, batch_size=BATCH)["miscalibration_area"])
+    assert scores["miscalibration_area"] == areas[0] < areas[1]
+
+
+def test_the_honest_row_is_the_bound_and_a_sigma_of_the_evaluated_images_flatters_it(analytic):
+    rows = flattery(analytic, 60, BATCH)
+    honest = value(analytic, bound("bound", "test", 180, 60, batch_size=BATCH))["elbo"]
+    assert rows["test"]["running"]["mean"] == pytest.approx(honest["mean"], rel=1e-5)
+    assert rows["test"]["running"]["standard_error"] == pytest.approx(honest["standard_error"], rel=1e-3)
+    for row in rows.values():
+        assert row["batch"]["mean"] > row["running"]["mean"]
+        assert row["batch"]["mean"] >= row["clipped"]["mean"]
+
+
+def test_what_is_kept_is_found_again(analytic):
+    measures = [flattered(60), posteriors("test", 60)]
+    for one in measures:
+        take(analytic, one)
+    assert [found.name for found in kept(analytic.run, measures).values()] == ["flattery", "posteriors"]
+
+
+def test_an_encoder_that_tells_nothing_of_the_image_is_constant(grid, tmp_path):
+    spread = value(grid, posteriors("test", 60))["spread"]
+    dead = trained(tmp_path / "run", "training.steps=1")
+    with torch.no_grad():
+        for parameter in dead.model.encoder.parameters():
+            parameter.zero_()
+    lanes = ({"posteriors.spread": each} for each in (spread, value(dead, posteriors("test", 60))["spread"], None))
+    assert [DERIVED["constant"](lane) for lane in lanes] == [0.0, 1.0, None]
+
+
+def test_an_error_map_holds_the_errors_of_the_reconstructions_that_it_shows(tmp_path):
+    experiment = trained(tmp_path / "run", "likelihood.kind=per_pixel_gaussian")
+    parts = take(experiment, errors()).arrays()
+    np.testing.assert_allclose(parts["error"], abs(parts["x"] - parts["mean"])[:, 0], rtol=1e-6)
+    assert parts["error"].shape == parts["sigma"].shape == (5, 8, 8)
+    assert parts["sigma"].min() > 0
