@@ -149,7 +149,8 @@ def test_commands_add_up_in_one_folder(tmp_path, in_turn):
     ]
     page = (tmp_path / "report.html").read_text()
     assert all(
-        f"kelbo reproduce toy --budget minutes --only {key}\n" in page.replace("<", "\n") for key in ("first", "table1")
+        f"kelbo reproduce toy.py --budget minutes --only {key}\n" in page.replace("<", "\n")
+        for key in ("first", "table1")
     )
 
 

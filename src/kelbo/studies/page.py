@@ -21,6 +21,7 @@ from kelbo.studies.claim_plot import claim_plot
 from kelbo.studies.figures import Absent
 from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import OUTCOMES, Verdict, percent, verdicts
+from kelbo.studies.registry import called
 from kelbo.studies.study import Figure, Study, Table
 from kelbo.studies.tables import trained
 
@@ -40,7 +41,7 @@ def read_numbers(study: Study, folder: Path) -> Numbers:
     """The numbers of the study in a folder. RunError if there is no results.json, or if it is another study's or version's."""
     path = StudyFolder(folder).results_path
     if not path.is_file():
-        raise RunError(f"{folder} has no results.json. Name a folder that `kelbo reproduce {study.name}` wrote.")
+        raise RunError(f"{folder} has no results.json. Name a folder that `kelbo reproduce {called(study)}` wrote.")
     results = read_json(path)
     found = results.get("study"), results.get("format")
     if found != (study.name, RESULTS):
@@ -57,7 +58,7 @@ def write_page(study: Study, folder: Path) -> Path:
     RunError: see `read_numbers`; Damaged if results.json lacks what this version writes.
     """
     kept, n = StudyFolder(folder), read_numbers(study, folder)
-    with understanding(kept.results_path, f"Run `kelbo reproduce {study.name}` again into the same folder."):
+    with understanding(kept.results_path, f"Run `kelbo reproduce {called(study)}` again into the same folder."):
         drawn, reasons = draw(study, n)
         page = template("page.html.j2", "kelbo.studies").render(**context(study, n, drawn, reasons))
     for thing in drawn.values():
@@ -152,7 +153,7 @@ def command(study: Study, n: Numbers) -> str:
     for ask in results["asked"]:
         chosen = {**results["options"], **{name: value for name, value in ask.items() if name != "only"}}
         texts = [f"{name}={_text(value)}" for name, value in chosen.items() if value != defaults.get(name)]
-        words = ["kelbo reproduce", study.name, "--budget", results["budget"]]
+        words = ["kelbo reproduce", called(study), "--budget", results["budget"]]
         words += ["--mode", results["mode"]] if results["mode"] != "corrected" else []
         words += [word for text in (*texts, *results["changes"]) for word in ("--set", shlex.quote(text))]
         words += ["--only", ",".join(ask["only"])] if ask["only"] else []

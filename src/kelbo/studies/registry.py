@@ -24,6 +24,12 @@ def names() -> set[str]:
     return {*_packages()}
 
 
+def called(study: Study) -> str:
+    """What `kelbo reproduce` takes for a study: its name, or the file of one of your own."""
+    code = getattr(study.plan, "__code__", None)
+    return study.name if code is None or study.name in names() else Path(code.co_filename).name
+
+
 def _packages() -> dict[str, str]:
     packages = [found.name for found in pkgutil.iter_modules(kelbo.studies.__path__) if found.ispkg]
     found = {name.replace("_", "-"): f"kelbo.studies.{name}" for name in packages}
