@@ -230,7 +230,7 @@ def classifiers(n: Numbers) -> Found:
         role = NAMES[arm.rpartition("-")[0]]
         learned = {name: set(_by_classifier(n, arm, name, ".train").values()) for name in CLASSIFIERS}
         counts = [tuple(points) for points in learned.values() if len(points) == 1]
-        most = max(sorted(set(counts), reverse=True), key=counts.count, default=())
+        most = max(counts, key=lambda points: (counts.count(points), points), default=())
         fair = [name for name, points in learned.items() if most and points == {*most}]
         label, estimate = _furthest({name: _by_classifier(n, arm, name) for name in fair})
         yield Test(f"{role}{label}", estimate, "points", -POINTS, POINTS)
