@@ -115,6 +115,7 @@ class Measure:
               (arrays allowed) that is kept under name and settings. None: made while training
     how       arguments that change no value, such as where a file lies
     images    that pass through the model, for the estimate of time; seconds: what it takes besides
+    asked_as  the name by which needs ask for it together with others; "": its key
     """
 
     key: str
@@ -124,6 +125,7 @@ class Measure:
     how: Mapping[str, Any] = field(default_factory=dict)
     images: int = 0
     seconds: float = 0.0
+    asked_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,8 @@ class Plan:
 class Need:
     """Lanes of some arms and what is measured of them, for a table or figure.
 
-    where  values by path, as texts; of other paths all. first: of the seeds, only the first
+    measures  keys of measures, or what several are asked for as
+    where     values by path, as texts; of other paths all. first: of the seeds, only the first
     """
 
     arms: tuple[str, ...]

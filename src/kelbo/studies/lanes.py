@@ -49,7 +49,7 @@ class StudyLane:
     @property
     def measures(self) -> list[Measure]:
         """Those that are wanted, in the arm's order."""
-        return [measure for measure in self.arm.measures(self.lane) if measure.key in self.keys]
+        return [measure for measure in self.arm.measures(self.lane) if self.keys & {measure.key, measure.asked_as}]
 
     @property
     def state(self) -> tuple[str, str | None]:

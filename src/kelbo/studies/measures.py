@@ -81,7 +81,7 @@ def _distances(
     network = feature_network(how.pop("name"), experiment.data.image_shape, experiment.device, **how)
     score_run(experiment, ("images",), split=split, network=network, images=images, sampled=sampled)
     wanted = {"split": split, "images": images, "features": dict(features)} | ({"sampled": True} if sampled else {})
-    return _newest(experiment, "images", wanted)
+    return newest(experiment, "images", wanted)
 
 
 def rate_parts(key: str, split: str, size: int, count: int) -> Measure:
@@ -106,10 +106,10 @@ def _looked(experiment: Experiment, split: str, images: int, name: str, **how: A
     from kelbo.experiments.scoring import score_run
 
     score_run(experiment, (name,), split=split, looked=images, **how)
-    return _newest(experiment, name, {"split": split, "images": images})
+    return newest(experiment, name, {"split": split, "images": images})
 
 
-def _newest(experiment: Experiment, name: str, wanted: Mapping[str, Any]) -> Measurement:
+def newest(experiment: Experiment, name: str, wanted: Mapping[str, Any]) -> Measurement:
     """What has just been kept."""
     there = experiment.run.measurements.all(name)
     fits = [one for one in there if all(one.settings.get(key) == value for key, value in wanted.items())]

@@ -12,7 +12,8 @@ from kelbo.experiments import open_run, train
 from kelbo.models.linear import fit_linear
 from kelbo.recipes import change, find
 from kelbo.studies.beta_vae import as_published_baselines
-from kelbo.studies.beta_vae.quirks import Effort, Subject
+from kelbo.studies.beta_vae.asked import Effort
+from kelbo.studies.beta_vae.quirks_entries import Subject
 
 GREY_SIZES, COLOUR_SIZES = (3, 2, 1, 8, 8), (4, 4, 4, 2, 2, 1)
 FEW = {("pca", 1): 240, ("pca", 3): 220, ("ica", 1): 230, ("ica", 3): 210}

@@ -3,7 +3,9 @@ import pytest
 
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
-from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
+from kelbo.studies.beta_vae.asked import BUDGETS
+from kelbo.studies.beta_vae.models import CLASSIFIERS
+from kelbo.studies.beta_vae.scoring import Table, Wanted, asked_by_group, scores
 
 NAMES = ("shape", "scale", "x")
 
@@ -15,7 +17,7 @@ def table():
 
 
 def wanted(**changes):
-    settings = {"factors": "all", "classifier": "logistic", "pairs": 8, "train": 200, "test": 100, "replicates": 3}
+    settings = {"factors": "five", "classifier": "logistic", "pairs": 8, "train": 200, "test": 100, "replicates": 3}
     return Wanted(**{**settings, "as_published": False, **changes})
 
 
@@ -24,17 +26,17 @@ def test_codes_that_are_the_factors_are_told_and_noise_is_not(table):
     found = scores(table, codes, wanted())
     assert found["factors"]["value"] > 0.98
     assert found["noise"]["low"] < 1 / 3 < found["noise"]["high"]
-    assert (found["noise"]["replicates"], found["noise"]["of"]) == (3, "fresh images and pairs")
-    assert (found["noise"]["train"], found["noise"]["test"], found["noise"]["pairs"]) == (200, 100, 8)
+    assert found["noise"]["of"] == "fresh images and pairs"
+    assert (found["noise"]["train"], found["noise"]["test"]) == (200, 100)
 
 
 def test_without_shape_the_shape_is_never_asked_for(table):
     half = table.factors[:, :1].astype(np.float32)  # a code of the shape alone
-    assert scores(table, {"vae": half}, wanted(factors="all"))["vae"]["value"] > 0.5  # shape, or one of the others
-    four = scores(table, {"vae": half}, wanted(factors="without shape"))["vae"]
+    assert scores(table, {"vae": half}, wanted(factors="five"))["vae"]["value"] > 0.5  # shape, or one of the others
+    four = scores(table, {"vae": half}, wanted(factors="four"))["vae"]
     assert four["low"] < 1 / 2 < four["high"]
-    with pytest.raises(ScoreError, match="no factor"):
-        scores(Table(table.factors, ("a", "b", "c"), False), {"vae": half}, wanted(factors="without shape"))
+    with pytest.raises(ScoreError, match="no shape"):
+        scores(Table(table.factors, ("a", "b", "c"), False), {"vae": half}, wanted(factors="four"))
 
 
 def test_equal_codes_have_equal_scores_beside_any_others(table):
@@ -63,8 +65,21 @@ def test_codes_without_factors_have_no_score():
         Table.of(Codes(np.zeros((4, 2), np.float32)))
 
 
-def test_as_published_chooses_among_all_factors_and_says_its_settings(table):
-    asked = wanted(classifier="forest", factors="without shape", replicates=1, as_published=True)
-    found = scores(table, {"vae": table.factors.astype(np.float32)}, asked)["vae"]
-    assert found["value"] > 0.9
-    assert asked.key != asked._replace(as_published=False).key
+def test_as_published_is_another_score_of_the_same_name(table):
+    asked = wanted(classifier="linear", factors="four", replicates=1, as_published=True)
+    codes = {"vae": table.factors + np.random.default_rng(3).normal(0, 4, (1_500, 3))}
+    published, corrected = (scores(table, codes, asked._replace(as_published=way))["vae"] for way in (True, False))
+    assert published["value"] > 0.4
+    assert published["value"] != corrected["value"]
+    assert asked.key == "score.four.linear.8"
+
+
+def test_the_tables_classifier_is_the_studys_network_as_published_and_on_its_points():
+    for mode, main, points in (("corrected", "logistic", (10_000, 5_000)), ("as-published", "linear", (1_000, 501))):
+        groups = asked_by_group(BUDGETS["hours"], mode, "dsprites")
+        assert [one.key for one in groups["scores"]] == [f"score.{factors}.{main}.64" for factors in ("five", "four")]
+        assert {(one.train, one.test, one.replicates) for one in groups["scores"]} == {(*points, 5)}
+        assert {one.pairs for one in groups["pairs"]} == {16, 128, 256}
+        assert {one.classifier for one in (*groups["scores"], *groups["classifiers"])} == {*CLASSIFIERS}
+        assert {one.as_published for every in groups.values() for one in every} == {mode == "as-published"}
+    assert [one.factors for one in asked_by_group(BUDGETS["hours"], "corrected", "mpi3d")["scores"]] == ["five"]

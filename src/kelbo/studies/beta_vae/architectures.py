@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from kelbo.recipes import build
-from kelbo.recipes.beta_study import PARTS, official, part_recipe
 from kelbo.seeds import seeded
-from kelbo.studies.beta_vae.plan import Plan
+from kelbo.studies.beta_vae.parts import PARTS, StudyPart, official, part_recipe
 from kelbo.studies.probe import like
 
 ACTIVATIONS = {"ReLU": "ReLU", "Tanh": "tanh"}
 
 
-def architectures(plan: Plan) -> list[dict[str, Any]]:
-    """One entry a part of the study, also of those whose images are not at hand: models are built from a shape alone."""
-    found = []
-    trained = {sweep.name: sweep for sweep in plan.sweeps}
-    for name, part in PARTS.items():
-        data = trained[name].source.data if name in trained else part.standing or official(part.role, plan.root)
-        recipe = part_recipe(name, data, 1, as_published=plan.as_published)
-        images = like(recipe)
-        with seeded(0, "probe"):
-            model = build.model(recipe, images)
-        encoder, decoder = (layers_of(module) for part_name, module in model.named_children() if part_name in SIDES)
-        found.append(
-            {
-                "sweep": name,
-                "set": data.kind,
-                "role": part.role,
-                "network": part.network,
-                "input": list(images.shape),
-                "latents": part.latents,
-                "optimizer": recipe.optimizer.kind,
-                "learning_rate": part.learning_rate,
-                "batch_size": part.batch_size,
-                "encoder": encoder,
-                "decoder": decoder,
-                "likelihood": recipe.likelihood.kind,
-                "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            }
-        )
-    return found
+def architectures(
+    runs: Sequence[Path],  # noqa: ARG001  an extra's face
+    *,
+    official_sets: Sequence[str],
+    as_published: bool,
+) -> dict[str, Any]:
+    """One entry a part of the study, also of those whose images are not at hand: models are built from a shape alone.
+
+    official_sets: those whose official files are used; another is a rendered set for the study's own, if there is one.
+    """
+    return {"entries": [_entry(name, part, official_sets, as_published) for name, part in PARTS.items()]}
+
+
+def _entry(name: str, part: StudyPart, official_sets: Sequence[str], as_published: bool) -> dict[str, Any]:
+    own = official(part.role, None)
+    data = own if part.role in official_sets or part.standing is None else part.standing
+    recipe = part_recipe(name, data, 1, as_published=as_published)
+    images = like(recipe)
+    with seeded(0, "probe"):
+        model = build.model(recipe, images)
+    sides = {side: layers_of(module) for side, module in model.named_children() if side in SIDES}
+    return {
+        "sweep": name,
+        "set": data.kind,
+        "role": part.role,
+        "network": part.network,
+        "input": list(images.shape),
+        "latents": part.latents,
+        "optimizer": recipe.optimizer.kind,
+        "learning_rate": part.learning_rate,
+        "batch_size": part.batch_size,
+        **sides,
+        "likelihood": recipe.likelihood.kind,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
 
 
 SIDES = ("encoder", "decoder")

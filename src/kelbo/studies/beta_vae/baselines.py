@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, Images, SubsetImages
@@ -15,18 +16,15 @@ from kelbo.evaluation.codes import drawn
 from kelbo.experiments import open_run
 from kelbo.experiments.scoring import factor_codes
 from kelbo.recipes import build
-from kelbo.recipes.data_specs import DataSpec, outside_fingerprint, split_seed_of
+from kelbo.recipes.data_specs import DataSpec, split_seed_of
 from kelbo.recipes.readers import image_data
-from kelbo.runs import Run
 from kelbo.seeds import generator
 from kelbo.studies.beta_vae.as_published_baselines import baseline_as_published
-from kelbo.studies.beta_vae.plan import BaselinePlan, Plan
-from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
-from kelbo.studies.kept import Parts, fingerprint, keep, parts_in
-from kelbo.sweeps.lane import Tell
+from kelbo.studies.beta_vae.scoring import Table, Wanted, scores as scores_of
 
 Kind = Literal["pca", "ica"]
 KINDS: tuple[Kind, ...] = ("pca", "ica")
+_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 HELD = 2**29
 """bytes of images that are rendered or read once and kept for the passes of a fit: 512 MiB"""
 
@@ -40,84 +38,52 @@ class Encoder(Protocol):
     def encode(self, images: Images) -> np.ndarray: ...
 
 
-class BaselineWants(NamedTuple):
-    """What is fitted and measured of PCA and ICA on one set with one seed.
+def baselines_of(
+    runs: Sequence[Path],
+    *,
+    data: Mapping[str, Any],
+    seed: int,
+    latents: int,
+    fitted: tuple[int, int],
+    codes: int | None,
+    scores: Sequence[Mapping[str, Any]],
+    as_published: bool,
+    root: Path | None,
+) -> dict[str, Any]:
+    """Fit both and score them, as a study's extra: a lane of each, with scores as lanes have them.
 
-    fitted  images of the training split that both are fitted to, unless as_published
-    vae     the run whose codes the study's classifiers learned before theirs, of the same set and seed; as published only
+    runs    the one whose codes the study's classifiers learned before theirs, of the same set and seed; as published only
+    data    the set's settings without its place, which root is
+    fitted  images of the training split that both are fitted to, in grey and in colour, unless as_published
     """
-
-    data: DataSpec
-    seed: int
-    latents: int
-    fitted: tuple[int, int]
-    codes: int | None
-    scores: tuple[Wanted, ...]
-    as_published: bool
-    vae: Path | None
-
-    @property
-    def of(self) -> str:
-        """All that the codes depend on, and with them the scores."""
-        before = fingerprint(Run(self.vae)) if self.vae else ""
-        fitted = "as published" if self.as_published else f"fitted to {self.fitted}"
-        data = self.data.model_dump_json(exclude=outside_fingerprint(self.data))
-        return f"{data}, seed {self.seed}, {self.latents} latents, {fitted}, {self.codes or 'all'} codes, {before}"
-
-    def keys(self) -> list[str]:
-        return [f"{kind} {what}" for kind in KINDS for what in ("fitted", *(wanted.key for wanted in self.scores))]
-
-
-def baseline_wants(plan: Plan, baseline: BaselinePlan, vae: Path | None) -> BaselineWants:
-    """What the plan wants of one."""
-    return BaselineWants(
-        baseline.source.data,
-        baseline.seed,
-        baseline.latents,
-        plan.budget.fitted,
-        plan.budget.codes,
-        plan.scores(baseline.role, baseline.measures),
-        plan.as_published,
-        vae if plan.as_published else None,
-    )
+    spec = _DATA.validate_python({**data, **({"root": root} if root else {})})
+    images = image_data(spec, split_seed_of(spec, seed))
+    encoders = {kind: fit(kind, images, latents, seed, fitted, as_published) for kind in KINDS}
+    shown, table = images_of(images, codes)
+    known = {kind: encoder.encode(shown) for kind, encoder in encoders.items()}
+    for run in runs:
+        known = {"vae": factor_codes(open_run(run), codes).means} | known
+    every = [Wanted(**one) for one in scores]
+    found = [scores_of(table, known, wanted) for wanted in every]
+    return {
+        "lanes": [
+            {
+                "settings": {"kind": kind},
+                "fitted": encoders[kind].fitted["examples"],
+                "score": _by_name(every, [one[kind] for one in found]),
+            }
+            for kind in KINDS
+        ]
+    }
 
 
-def measure_baselines(place: Path, wants: BaselineWants, *, tell: Tell) -> None:
-    """Fit both and score them, but for what is kept at `place` already. Raises as reading, fitting and scoring do."""
-    of = wants.of
-    parts = parts_in(place, of)
-    if all(key in parts for key in wants.keys()):  # noqa: SIM118  a method, not a mapping's
-        return
-    data = image_data(wants.data, split_seed_of(wants.data, wants.seed))
-    encoders = {kind: fit(kind, data, wants.latents, wants.seed, wants.fitted, wants.as_published) for kind in KINDS}
-    images, table = images_of(data, wants.codes)
-    codes = {kind: encoder.encode(images) for kind, encoder in encoders.items()}
-    if wants.vae:
-        codes = {"vae": factor_codes(open_run(wants.vae), wants.codes).means} | codes
-    for number, wanted in enumerate(wants.scores):
-        tell({"step": number, "steps": len(wants.scores)})
-        if any(f"{kind} {wanted.key}" not in parts for kind in KINDS):
-            found = scores(table, codes, wanted)
-            parts |= {f"{kind} {wanted.key}": found[kind] for kind in KINDS}
-            keep(place, of, parts)
-    keep(place, of, parts | {f"{kind} fitted": encoders[kind].fitted["examples"] for kind in KINDS})
-
-
-def baseline_entries(plan: Plan, baseline: BaselinePlan, wants: BaselineWants, parts: Parts) -> list[dict[str, Any]]:
-    """What is known of both, as results.json has it."""
-    return [
-        {
-            "set": baseline.source.data.kind,
-            "role": baseline.role,
-            "kind": kind,
-            "seed": baseline.seed,
-            "as_published": plan.as_published,
-            "fitted_on": parts[f"{kind} fitted"],
-            "scores": [parts[key] for wanted in wants.scores if (key := f"{kind} {wanted.key}") in parts],
-        }
-        for kind in KINDS
-        if f"{kind} fitted" in parts
-    ]
+def _by_name(every: Sequence[Wanted], found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Scores by factors, classifier and pairs; those of the tables, which come first, under their factors alone as well."""
+    named: dict[str, Any] = {}
+    for wanted, score in zip(every, found, strict=True):
+        by_classifier = named.setdefault(wanted.factors, dict(score))
+        by_classifier.setdefault(wanted.classifier, {})[str(wanted.pairs)] = score
+    return named
 
 
 def fit(
@@ -140,7 +106,7 @@ def images_of(data: ImageSet, count: int | None) -> tuple[Images, Table]:
 
 
 def held(images: Images, index: torch.Tensor) -> Images:
-    """Those images, in memory where they are few enough: a fit passes over them many times."""
+    """Those images, in memory if they are few enough: a fit passes over them many times."""
     if len(index) * images.dims > HELD:
         return SubsetImages(images, index.to(images.device))
     parts = [images.take(part.to(images.device)).cpu().numpy() for part in index.split(1024)]

@@ -1,284 +1,250 @@
-"""The plan of the β-VAE study: which sweeps are trained on which images, what is measured of their lanes, what is left out."""
+"""The plan of the β-VAE study: its parts on the images at hand, what is measured of their lanes, what is left out and why."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, cast
 
-from kelbo.errors import RecipeError
-from kelbo.metrics.classifiers import Classifier
-from kelbo.recipes.beta_study import EPOCHS, PARTS, StudySweep, part_recipe
-from kelbo.recipes.files import change
-from kelbo.recipes.schema import Recipe
-from kelbo.studies.beta_vae.as_published_classifiers import POINTS
-from kelbo.studies.beta_vae.budget import Budget, L
-from kelbo.studies.beta_vae.quirks import CLASSIFIERS
-from kelbo.studies.beta_vae.scoring import FACTORS, Wanted
-from kelbo.studies.beta_vae.sets import Source, source_of
-from kelbo.studies.beta_vae.wanted import TARGETS, Measure, Need, chosen
-from kelbo.studies.study_features import Features, features_for, settled
+from kelbo.recipes.data_specs import PLACES
+from kelbo.studies.arms import Arm, Ask, Extra, Measure, Plan
+from kelbo.studies.beta_vae.architectures import architectures
+from kelbo.studies.beta_vae.asked import BetaBudget, L
+from kelbo.studies.beta_vae.baselines import baselines_of
+from kelbo.studies.beta_vae.identity import measure_identity
+from kelbo.studies.beta_vae.measures import (
+    followed,
+    information_gap,
+    layouts,
+    planes,
+    score,
+    seconds_of,
+    strip,
+    train_followed,
+    traversals,
+)
+from kelbo.studies.beta_vae.models import NAMES, NETWORKS
+from kelbo.studies.beta_vae.parts import PARTS, StudyPart, part_recipe
+from kelbo.studies.beta_vae.quirks import quirks_of
+from kelbo.studies.beta_vae.scoring import Wanted, asked_by_group, main_classifier
+from kelbo.studies.beta_vae.sections import SECTIONS
+from kelbo.studies.beta_vae.sets import StudySet, set_of
+from kelbo.studies.lanes import StudyLane
+from kelbo.studies.measures import bound, distances, features_for, reconstructions
+from kelbo.sweeps.grid import Lane
 
-Mode = Literal["corrected", "as-published"]
-MAIN: dict[Mode, Classifier] = {"corrected": "logistic", "as-published": "linear"}
-"""the classifier of the tables"""
+BETA = "objective.beta"
 CIFAR_SHAPE = (3, 32, 32)
+SPAN = {False: 3.0, True: 1.96}
+"""how far a latent is moved, by whether the study is as published: as Higgins et al. (2017), or as the study's code"""
+FITTED, IDENTITY, QUIRKS = 10.0, 5.0, (60.0, 0.1)
+"""seconds of fitting PCA and ICA; of section 4.2; of the code's quirks, and of each step of their longest classifiers"""
 
-
-class LanePlan(NamedTuple):
-    """One lane and what is measured of it."""
-
-    beta: str
-    seed: int
-    measures: frozenset[Measure]
-
-    @property
-    def name(self) -> str:
-        """As the sweep calls it."""
-        return f"beta={self.beta},seed={self.seed}"
+Through = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""a feature network's fingerprint, and how it is opened"""
 
 
 @dataclass(frozen=True)
-class SweepPlan:
-    """One part of the study: a grid over β and seeds, of whose lanes `needs` are trained.
+class Planned:
+    """What was asked for, on the sets that there are, by part. through: the network of distances by set."""
 
-    compared: seeds whose codes go to all four classifiers, where these are asked for at all.
-    """
-
-    name: str
-    part: StudySweep
-    source: Source
-    betas: tuple[str, ...]
-    seeds: tuple[int, ...]
-    steps: int
-    needs: tuple[Need, ...]
-    compared: tuple[int, ...]
-    as_published: bool
+    ask: Ask
+    sets: Mapping[str, StudySet]
+    through: Mapping[str, Through]
 
     @property
-    def recipe(self) -> Recipe:
-        """At β = 1 and the part's first seed."""
-        return part_recipe(self.name, self.source.data, self.steps, as_published=self.as_published)
-
-    @property
-    def over(self) -> list[str]:
-        """What the sweep varies, as `kelbo sweep --over` takes it."""
-        return [f"objective.beta={','.join(self.betas)}"]
-
-    def recipe_of(self, lane: LanePlan) -> Recipe:
-        """A lane's recipe."""
-        return change(self.recipe, [f"objective.beta={lane.beta}", f"seed={lane.seed}"])
-
-    @property
-    def has_factors(self) -> bool:
-        return self.part.standing is not None
-
-    def lanes(self) -> Iterator[LanePlan]:
-        """Those that something was asked of."""
-        for beta in self.betas:
-            for seed in self.seeds:
-                asked = [n for n in self.needs if n.covers(self.name, float(beta), seed == self.seeds[0])]
-                measures: set[Measure] = {m for need in asked for m in need.measures}
-                if seed not in self.compared:
-                    measures.discard("classifiers")
-                if asked:
-                    yield LanePlan(beta, seed, frozenset(measures))
-
-    def told(self) -> dict[str, Any]:
-        """As results.json has it."""
-        recipe, lanes = self.recipe, list(self.lanes())
-        return {
-            "name": self.name,
-            "set": self.source.data.kind,
-            "role": self.part.role,
-            "source": self.source.kind,
-            "note": self.source.note,
-            "network": self.part.network,
-            "betas": [float(beta) for beta in self.betas if any(beta == lane.beta for lane in lanes)],
-            "seeds": [seed for seed in self.seeds if any(seed == lane.seed for lane in lanes)],
-            "lanes": len(lanes),
-            "steps": self.steps,
-            "paper_steps": self.part.paper_steps,
-            "batch_size": self.part.batch_size,
-            "epochs": self.steps * self.part.batch_size / self.source.images,
-            "paper_epochs": EPOCHS,
-            "optimizer": recipe.optimizer.kind,
-            "learning_rate": recipe.optimizer.learning_rate,
-            "drop": recipe.schedule.kind == "drop",
-            "images": self.source.images,
-        }
-
-
-class BaselinePlan(NamedTuple):
-    """PCA and ICA on one set, with one of its seeds."""
-
-    role: str
-    seed: int
-    latents: int
-    source: Source
-    measures: frozenset[Measure]
-
-    @property
-    def name(self) -> str:
-        return f"{self.role},seed={self.seed}"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """only: the tables and figures that were asked for, None where all. left_out: (what, why). named: the features that were
-    asked for, None where each set's default."""
-
-    budget: Budget
-    mode: Mode
-    only: tuple[str, ...] | None
-    root: Path | None
-    sweeps: tuple[SweepPlan, ...]
-    baselines: tuple[BaselinePlan, ...]
-    left_out: tuple[tuple[str, str], ...]
-    features: dict[str, Features]
-    named: str | None = None
-    by_seed: bool = False
-
-    def drawing_by_seed(self) -> Plan:
-        """The same plan with test images drawn by each lane's own seed."""
-        return plan_of(self.budget, self.mode, self.only, self.root, self.named, by_seed=True)
-
-    def asking(self, only: Sequence[str] | None, features: str | None = None) -> Plan:
-        """The same plan for other tables and figures; features: through these where the plan names none."""
-        names, named = None if only is None else chosen(only), self.named or features
-        same = (names, named) == (self.only, self.named)
-        return self if same else plan_of(self.budget, self.mode, names, self.root, named, by_seed=self.by_seed)
-
-    def whole(self, names: Collection[str]) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
-        """Those of the sweeps of all tables and figures, and which of them cannot be trained, with the reason."""
-        parts = {name: part for name, part in PARTS.items() if name in names}
-        return _sweeps(self.budget, self.mode, tuple(TARGETS), self.root, parts, by_seed=self.by_seed)
-
-    def follows(self, sweep: SweepPlan) -> bool:
-        """Whether distances are read while a sweep's lanes train."""
-        return sweep.part.role in self.features
-
-    @property
-    def as_published(self) -> bool:
-        return self.mode == "as-published"
+    def budget(self) -> BetaBudget:
+        return cast(BetaBudget, self.ask.budget)
 
     @property
     def split(self) -> str:
         """The images that bound and distances are measured on: the study's code held none out."""
-        return "train" if self.as_published else "test"
+        return "train" if self.ask.as_published else "test"
 
-    def wants(self, target: str) -> bool:
-        """Whether a table or figure was asked for."""
-        return self.only is None or target in self.only
-
-    def scores(self, role: str, measures: frozenset[Measure]) -> tuple[Wanted, ...]:
-        """The β-VAE scores of a lane or baseline on a set with factors."""
-        if "scores" not in measures:
-            return ()
-        main = MAIN[self.mode]
-        asked: list[tuple[Classifier, int]] = [(main, L)]
-        asked.extend((main, pairs) for pairs in self.budget.pairs if pairs != L and "pairs" in measures)
-        asked.extend((c, L) for c in CLASSIFIERS if c != main and "classifiers" in measures)
-        factors = FACTORS if role == "dsprites" else FACTORS[:1]
-        return tuple(self._score(part, classifier, pairs) for part in factors for classifier, pairs in asked)
-
-    def _score(self, factors: str, classifier: Classifier, pairs: int) -> Wanted:
-        points = self.budget.points[classifier]
-        train, test = points.train, points.test
-        if self.as_published:
-            train, test = min(train, POINTS[0]), min(test, POINTS[1])
-        most = self.budget.points["logistic"].replicates if classifier == MAIN[self.mode] else points.replicates
-        return Wanted(factors, classifier, pairs, train, test, most, self.as_published)
-
-    def told(self) -> dict[str, Any]:
-        """As results.json has it."""
-        main, budget = self._score(FACTORS[0], MAIN[self.mode], L), self.budget
-        names = {role: features.title for role, features in self.features.items()}
-        same = len(set(names.values())) == 1
-        return {
-            "sweeps": [sweep.told() for sweep in self.sweeps],
-            "left_out": [{"what": what, "why": why} for what, why in self.left_out],
-            "measures": {
-                "codes": budget.codes or "all",
-                "points": [main.train, main.test],
-                "pairs": L,
-                "pairs_sweep": list(budget.pairs),
-                "images": budget.images or "all",
-                "split": self.split,
-                "clouds": budget.clouds,
-                "features": next(iter(names.values())) if same else ", ".join(f"{n} ({r})" for r, n in names.items()),
-            },
-        }
+    def scores(self, role: str) -> dict[str, list[Wanted]]:
+        return asked_by_group(self.budget, self.ask.mode, role)
 
 
-def plan_of(
-    budget: Budget,
-    mode: Mode = "corrected",
-    only: Sequence[str] | None = None,
-    root: Path | None = None,
-    features: str | None = None,
-    *,
-    by_seed: bool = False,
-) -> Plan:
-    """What is to be done. root: below which official files are looked for. features: the network of Fréchet distances.
-    by_seed: each lane's own seed draws its test images, as all did in an earlier version.
-
-    RecipeError for an unknown mode, table or figure; DataError where files are there but broken, or the network is not.
-    """
-    if mode not in get_args(Mode):
-        raise RecipeError(f"The study has no mode {mode!r}; it has {', '.join(get_args(Mode))}.")
-    names, named = chosen(only), settled(features)
-    sweeps, left_out = _sweeps(budget, mode, names, root, by_seed=by_seed)
-
-    def through(role: str) -> Features:
-        return features_for(role, CIFAR_SHAPE, named, root, legacy=mode == "as-published")
-
-    roles = sorted({sweep.part.role for sweep in sweeps if not sweep.has_factors})
-    if named and not roles:
-        through("cifar10")  # refuses a network that cannot be opened, though nothing is compared through it yet
-    baselines, distances = tuple(_baselines(budget, names, root, by_seed)), {role: through(role) for role in roles}
-    asked = names if only is not None else None
-    return Plan(budget, mode, asked, root, sweeps, baselines, left_out, distances, named, by_seed)
+def plan(ask: Ask) -> Plan:
+    """What is done. DataError if files are there but broken, or if the feature network is not there."""
+    found = {name: set_of(part, ask.root) for name, part in PARTS.items() if name in _steps(ask)}
+    why = {name: f"the budget {ask.budget.name} has no steps for it" for name in PARTS if name not in found}
+    why |= {name: reason for name, reason in found.items() if isinstance(reason, str)}
+    sets = {name: each for name, each in found.items() if not isinstance(each, str)}
+    compared = {PARTS[name].role for name in sets if PARTS[name].standing is None}
+    opened = {
+        role: features_for(role, CIFAR_SHAPE, ask.features, ask.root, legacy=ask.as_published)
+        for role in compared or ({"cifar10"} if ask.features else ())  # refuses a network that cannot be opened
+    }
+    planned = Planned(ask, sets, {role: opened[role] for role in sorted(compared)})
+    needed = {
+        arm for s in SECTIONS for thing in s.things if _asked(ask, thing.key) for n in thing.needs for arm in n.arms
+    }
+    left_out = tuple((name, why[name]) for name in PARTS if name in why and name in needed)
+    arms = tuple(_arm(planned, name, part) for name, part in PARTS.items() if name in sets)
+    return Plan(arms, _facts(planned), left_out, extras=partial(_extras, planned))
 
 
-def _sweeps(
-    budget: Budget,
-    mode: Mode,
-    names: Sequence[str],
-    root: Path | None,
-    parts: Mapping[str, StudySweep] = PARTS,
-    *,
-    by_seed: bool,
-) -> tuple[tuple[SweepPlan, ...], tuple[tuple[str, str], ...]]:
-    """The sweeps of these parts that the tables and figures need, and those that cannot be trained, with the reason."""
-    sweeps: list[SweepPlan] = []
-    left_out: list[tuple[str, str]] = []
-    for name, part in parts.items():
-        needs = tuple(need for target in names for need in TARGETS[target].lanes if need.part == name)
-        if not needs:
+def _asked(ask: Ask, key: str) -> bool:
+    return ask.only is None or key in ask.only
+
+
+def _steps(ask: Ask) -> Mapping[str, int]:
+    return cast(BetaBudget, ask.budget).steps
+
+
+# ── lanes ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _arm(planned: Planned, name: str, part: StudyPart) -> Arm:
+    of, budget, ask = planned.sets[name], planned.budget, planned.ask
+    train = None
+    if part.role in planned.through:
+        _, how = planned.through[part.role]
+        where = (CIFAR_SHAPE, how, budget.followed, budget.readings, planned.split, ask.as_published)
+        train = (train_followed, where)
+    return Arm(
+        name,
+        part_recipe(name, of.data, budget.steps[name], as_published=ask.as_published),
+        part.seeds[: budget.seeds],
+        part.paper_steps,
+        over={BETA: budget.betas},
+        measures=partial(_measures, planned, name, part),
+        title=f"{NAMES[part.role]}, {NETWORKS[part.network]}",
+        note=of.note,
+        images=of.sizes["train"],
+        train=train,
+    )
+
+
+def _measures(planned: Planned, name: str, part: StudyPart, lane: Lane) -> list[Measure]:
+    budget, split, sizes = planned.budget, planned.split, planned.sets[name].sizes
+    found = [bound("bound", split, sizes[split], budget.images), strip(), reconstructions()]
+    if part.role in planned.through:
+        fingerprint, how = planned.through[part.role]
+        sampled = planned.ask.as_published
+        found += [
+            followed(budget, split, fingerprint, sampled=sampled),
+            distances("distance", split, sizes[split], budget.clouds, fingerprint, how, sampled=sampled),
+        ]
+    if part.standing is not None:
+        found += _scores(planned, part, lane.seed in part.seeds[: budget.seeds][: budget.compared])
+        found += [traversals(SPAN[planned.ask.as_published]), planes()] if part.role == "dsprites" else [layouts()]
+    return found
+
+
+def _scores(planned: Planned, part: StudyPart, compared: bool) -> list[Measure]:
+    """The tables' own under their short names too, and those of a seed that is compared by all classifiers."""
+    codes, groups = planned.budget.codes, planned.scores(part.role)
+    found = [information_gap(codes, part.images)]
+    found += [score(wanted, codes, "scores", f"score.{wanted.factors}") for wanted in groups["scores"]]
+    return found + [
+        score(wanted, codes, group)
+        for group, every in groups.items()
+        for wanted in every
+        if compared or group != "classifiers"
+    ]
+
+
+# ── beside the lanes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _extras(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
+    official = sorted({PARTS[name].role for name, each in planned.sets.items() if each.kind != "rendered"})
+    of_parts = {"official_sets": official, "as_published": planned.ask.as_published}
+    return [
+        Extra("architectures", of_parts, architectures),
+        Extra("identity", {"steps": 150, "seed": 0}, measure_identity, seconds=IDENTITY),
+        _quirks(planned.budget, lanes),
+        *_baselines(planned, lanes),
+    ]
+
+
+def _quirks(budget: BetaBudget, lanes: Sequence[StudyLane]) -> Extra:
+    looked = looked_at(lanes)
+    settings = {
+        "lanes": [{"role": role_of(lane), "model": f"VAE, β = {float(lane.lane.settings[BETA]):g}"} for lane in looked],
+        "codes": budget.codes,
+        "images": budget.images,
+        "fitted": budget.fitted,
+        "effort": asdict(budget.effort),
+    }
+    seconds = QUIRKS[0] + QUIRKS[1] * budget.effort.mlp_steps
+    return Extra("quirks", settings, quirks_of, tuple(lane.run.path for lane in looked), seconds=seconds)
+
+
+def looked_at(lanes: Sequence[StudyLane]) -> list[StudyLane]:
+    """A finished lane of each set with factors: the convolutional one at β = 4 and the first seed, or the nearest to it."""
+    found: dict[str, StudyLane] = {}
+    ranked = sorted(lanes, key=lambda lane: (lane.arm.name.endswith("-mlp"), lane.lane.settings[BETA] != "4"))
+    for lane in ranked:
+        if PARTS[lane.arm.name].standing is not None and lane.done:
+            found.setdefault(role_of(lane), lane)
+    return [found[role] for role in NAMES if role in found]
+
+
+def role_of(lane: StudyLane) -> str:
+    """The study's set that a lane is on."""
+    return PARTS[lane.arm.name].role
+
+
+def _baselines(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
+    """PCA and ICA of every set with factors, with each of its seeds; on 2Dshapes also by the numbers of pairs."""
+    budget, published, found = planned.budget, planned.ask.as_published, {}
+    for name, part in PARTS.items():
+        if name not in planned.sets or part.standing is None:
             continue
-        if name not in budget.steps:
-            left_out.append((name, f"the budget {budget.name} has no steps for it"))
-            continue
-        source = source_of(part, root, by_seed=by_seed)
-        if isinstance(source, str):
-            left_out.append((name, source))
-            continue
-        betas, seeds = budget.betas, part.seeds[: budget.seeds]
-        steps, compared = budget.steps[name], seeds[: budget.compared]
-        sweeps.append(SweepPlan(name, part, source, betas, seeds, steps, needs, compared, mode == "as-published"))
-    return tuple(sweeps), tuple(left_out)
+        data, groups = planned.sets[name].data, planned.scores(part.role)
+        every = [*groups["scores"], *(groups["pairs"] if part.role == "dsprites" else ())]
+        for seed in part.seeds[: budget.seeds]:
+            settings = {
+                "data": data.model_dump(mode="json", exclude=PLACES),
+                "seed": seed,
+                "latents": part.latents,
+                "fitted": budget.fitted,
+                "codes": budget.codes,
+                "scores": [wanted._asdict() for wanted in every],
+                "as_published": published,
+            }
+            found[part.role, seed] = Extra(
+                f"linear-{part.role}-{seed}",
+                settings,
+                baselines_of,
+                before(lanes, part.role, seed) if published else (),
+                {"root": getattr(data, "root", None)},
+                arm=f"{part.role}-linear",
+                seed=seed,
+                seconds=FITTED + 2 * sum(map(seconds_of, every)),
+            )
+    return list(found.values())
 
 
-def _baselines(budget: Budget, names: Sequence[str], root: Path | None, by_seed: bool) -> Iterator[BaselinePlan]:
-    """PCA and ICA of every set that some target scores them on and some part of the budget trains on."""
-    roles = {role: name for name, part in PARTS.items() if name in budget.steps for role in [part.role]}
-    for role, name in roles.items():
-        wanted = [TARGETS[target] for target in names if role in TARGETS[target].baselines]
-        source = source_of(PARTS[name], root, by_seed=by_seed) if wanted else ""
-        if isinstance(source, str):
-            continue
-        measures: tuple[Measure, ...] = ("scores", "pairs") if any(t.pairs for t in wanted) else ("scores",)
-        for seed in PARTS[name].seeds[: budget.seeds]:
-            yield BaselinePlan(role, seed, PARTS[name].latents, source, frozenset(measures))
+def before(lanes: Sequence[StudyLane], role: str, seed: int) -> tuple[Path, ...]:
+    """The run whose codes the study's classifiers learned before the baselines': a finished one of this set and seed."""
+    own = [lane for lane in lanes if (role_of(lane), lane.lane.seed) == (role, seed) and lane.done]
+    nearest = sorted(own, key=lambda lane: (lane.lane.settings[BETA] != "1", not lane.arm.name.endswith("-mlp")))
+    return tuple(lane.run.path for lane in nearest[:1])
+
+
+def _facts(planned: Planned) -> dict[str, Any]:
+    budget, main = planned.budget, main_classifier(planned.ask.mode)
+    points = planned.scores("dsprites")["scores"][0]
+    names = {role: str(fingerprint["name"]) for role, (fingerprint, _) in planned.through.items()}
+    same = len(set(names.values())) == 1
+    return {
+        "sets": {
+            PARTS[name].role: {"set": each.data.kind, "source": each.kind, "note": each.note}
+            for name, each in planned.sets.items()
+        },
+        "classifier": main,
+        "points": [points.train, points.test],
+        "pairs": L,
+        "pairs_sweep": list(budget.pairs),
+        "codes": budget.codes or "all",
+        "images": budget.images or "all",
+        "split": planned.split,
+        "clouds": budget.clouds,
+        "features": next(iter(names.values())) if same else ", ".join(f"{n} ({role})" for role, n in names.items()),
+    }

@@ -1,61 +1,60 @@
-"""What the β-VAE study's code did without saying so, each thing measured with all else equal.
-
-`quirks` is asked once, with the sets and lanes that there are; it skips what they do not allow and says so where it could have
-been expected. `as_published_scores` is the study's own way to its scores, all of it at once.
-"""
+"""What the β-VAE study's code did without saying so, each thing measured with all else equal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from kelbo.errors import KelboError
-from kelbo.studies.beta_vae.quirks_entries import SMALL, Effort, Entry, Row, Subject, Value, entry
-from kelbo.studies.beta_vae.quirks_lanes import Lane, distances, grey_bernoulli, mixed_up_gap
-from kelbo.studies.beta_vae.quirks_scores import CLASSIFIERS, as_published_scores, few_points, networks
+from kelbo.studies.beta_vae.asked import SMALL, Effort
+from kelbo.studies.beta_vae.quirks_entries import Entry, Subject, entry
+from kelbo.studies.beta_vae.quirks_lanes import grey_bernoulli, mixed_up_gap
+from kelbo.studies.beta_vae.quirks_scores import few_points, networks
 from kelbo.studies.beta_vae.quirks_sets import baselines, training_data
 from kelbo.studies.beta_vae.quirks_texts import NOTES, TEXTS
+from kelbo.studies.beta_vae.subjects import subject_of
 
-__all__ = [
-    "CLASSIFIERS",
-    "SMALL",
-    "Effort",
-    "Entry",
-    "Row",
-    "Subject",
-    "Value",
-    "as_published_scores",
-    "quirks",
-]
-
-Measure = Callable[[Subject], list[Entry]]
+Look = Callable[[Subject], list[Entry]]
 ORDER = tuple(TEXTS)
 
 
-def quirks(
-    subjects: Sequence[Subject],
-    lanes: Sequence[Lane] = (),
-    effort: Effort = SMALL,
-    tell: Callable[[str, str], None] | None = None,
-) -> list[Entry]:
+def quirks_of(
+    runs: Sequence[Path],
+    *,
+    lanes: Sequence[Mapping[str, str]],
+    codes: int | None,
+    images: int | None,
+    fitted: tuple[int, int],
+    effort: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Every quirk that these runs allow, as a study's extra. lanes: of each run, the study's set ("role") and "model", its name.
+
+    codes: images whose codes are looked at; images: of each split for the bound; fitted: see `baselines.fit`.
+    """
+    subjects = [
+        subject_of(run, **lane, codes=codes, images=images, fitted=fitted)
+        for run, lane in zip(runs, lanes, strict=True)
+    ]
+    return {"entries": quirks(subjects, Effort(**effort))}
+
+
+def quirks(subjects: Sequence[Subject], effort: Effort = SMALL) -> list[Entry]:
     """Every quirk that these allow, in the order of `quirks_texts.TEXTS`; those that no number tells come without rows.
 
     subjects: sets with factors, each with the codes of one lane; what concerns no set in particular is measured on the first
-    that allows it, or on all (`effort.everywhere`). lanes: as in results.json, for their image distances. tell is called with a
-    name and a set before each measurement. Where a subject's codes or images do not allow a number (a KelboError), an entry
-    without rows says why.
+    that allows it, or on all (`effort.everywhere`). If a subject's codes or images do not allow a number (a KelboError), an
+    entry without rows says why.
     """
     found: list[Entry] = []
     for name, measure, everywhere in _measures(effort):
         for subject in subjects:
-            if tell:
-                tell(name, subject.set)
             entries = _timed(name, measure, subject)
             found += entries
             if any(one["rows"] for one in entries) and not (everywhere or effort.everywhere):
                 break
-    found += distances(lanes)
     found += [entry(name, None, [], note) for name, note in NOTES.items()]
     replicates = (
         f"Intervals are over {len(effort.seeds)} replicates with other pairs, first weights and, where something is fitted, "
@@ -67,7 +66,7 @@ def quirks(
     return sorted(found, key=lambda one: ORDER.index(one["name"]))
 
 
-def _measures(effort: Effort) -> list[tuple[str, Measure, bool]]:
+def _measures(effort: Effort) -> list[tuple[str, Look, bool]]:
     """A name for each measurement, what takes it, and whether every set is worth it."""
     return [
         ("baseline-layouts", partial(_layouts, effort=effort), True),
@@ -85,11 +84,11 @@ def _layouts(subject: Subject, effort: Effort) -> list[Entry]:
 
 
 def _sizes(subject: Subject, effort: Effort) -> list[Entry]:
-    """Together with the layouts where every set is looked at, since one fit serves both."""
+    """Together with the layouts if every set is looked at, since one fit serves both."""
     return [] if effort.everywhere else baselines(subject, effort, layouts=False)
 
 
-def _timed(name: str, measure: Measure, subject: Subject) -> list[Entry]:
+def _timed(name: str, measure: Look, subject: Subject) -> list[Entry]:
     begun = time.perf_counter()
     try:
         entries = measure(subject)

@@ -85,36 +85,6 @@ class Subject:
         return NAMES.get(code, self.model)
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much is spent on the quirks. The study's own sizes are the defaults; SMALL is for a minute.
-
-    seeds         replicates of each number: other pairs, other weights, other images to fit on
-    points        that a classifier learns from and is tested on, as the study ran them; reference: as its reference does
-    pairs         L
-    linear_steps  of the linear network; mlp_steps: of the MLP, and where they are the study's, of PCA's
-                  too; the plateau of the schedule needs more than 5,000
-    mig_rows      images that the mutual information gap looks at; its time grows with their square
-    encoded       images that refitted baselines encode; fitted: images that corrected ones are fitted on, None for all
-    everywhere    whether what concerns no set in particular is measured on every subject, or on the first that it can be
-    """
-
-    seeds: tuple[int, ...] = (0, 1, 2)
-    points: tuple[int, int] = (1_000, 501)
-    reference: tuple[int, int] = (10_000, 5_000)
-    pairs: int = 64
-    linear_steps: int = 10_000
-    mlp_steps: int = 5_000
-    mig_rows: int = 5_000
-    encoded: int = 10_000
-    fitted: int | None = None
-    everywhere: bool = True
-
-
-SMALL = Effort(linear_steps=6_000, mlp_steps=300, mig_rows=2_000, encoded=3_000, fitted=10_000, everywhere=False)
-"""about a minute of one core for two sets in colour; the shortened networks are said to be"""
-
-
 def value_of(score: Score, unit: str) -> Value:
     """A score as JSON has it; an accuracy's interval ends at 0 and 1."""
     least, most = (0.0, 1.0) if unit == "accuracy" else (-math.inf, math.inf)

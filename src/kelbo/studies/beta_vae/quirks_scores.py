@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from kelbo.metrics import beta_score_of, of_replicates, pair_differences
+from kelbo.metrics import beta_score_of, pair_differences
 from kelbo.metrics.checks import Floats, Ints
 from kelbo.metrics.classifiers import Classifier
 from kelbo.studies.beta_vae.as_published_classifiers import POINTS, STEPS, Network, Task, answers_in_turn
-from kelbo.studies.beta_vae.quirks_entries import Effort, Entry, Row, Subject, compared, entry, value_of
+from kelbo.studies.beta_vae.asked import Effort
+from kelbo.studies.beta_vae.quirks_entries import Entry, Row, Subject, compared, entry
 
 CLASSIFIERS: tuple[Classifier, ...] = ("linear", "mlp", "logistic", "forest")
 """in the order of the study's code"""
@@ -20,44 +21,30 @@ CLASSIFIERS: tuple[Classifier, ...] = ("linear", "mlp", "logistic", "forest")
 # ── the mode as-published ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def as_published_scores(
+def as_published_score(
     codes: Mapping[str, np.ndarray],
     factors: np.ndarray,
     chosen: Sequence[int] | None = None,
     *,
-    label: str = "all",
+    classifier: Classifier,
     pairs: int = 64,
     points: tuple[int, int] = POINTS,
-    classifiers: Sequence[Classifier] = CLASSIFIERS,
-    seeds: Sequence[int] = (0,),
+    seed: int = 0,
     steps: Mapping[Network, int] = STEPS,
-) -> dict[str, list[dict[str, Any]]]:
-    """The scores of codes that one evaluation of the study gave, for each code a row for each classifier.
+) -> dict[str, float]:
+    """The score of each of these codes as one evaluation of the study gave it.
 
     codes: "vae", "pca", "ica" (N, K), in the order in which its networks learned them (see `answers_in_turn`): what the
     VAE's left behind changes PCA's, so they are asked for together. chosen: the columns that are drawn; the networks
-    choose among all F in any case. label: how the rows call the factors. seeds: of pairs and weights, one row's mean and
-    interval over them. steps: fewer than the study's make another score, which the caller says.
+    choose among all F in any case. seed: of pairs and weights. steps: fewer than the study's make another score, which the
+    caller says.
 
-    With the study's points and steps a linear network takes about a second a code, an MLP 40. Rows are
-    {"factors", "classifier", "pairs", "train", "test", "value", "low", "high"}. ScoreError as `pair_differences` says.
+    With the study's points and steps a linear network takes about a second a code, an MLP 40. ScoreError as
+    `pair_differences` says.
     """
-    shares: dict[tuple[str, Classifier], list[float]] = {}
-    for seed in seeds:
-        drawn = {name: _task(table, factors, chosen, points, pairs, seed) for name, table in codes.items()}
-        tasks = {name: task for name, (task, _) in drawn.items()}
-        for classifier in classifiers:
-            told = _told(classifier, tasks, np.shape(factors)[1], seed, steps)
-            for name, (_, asked) in drawn.items():
-                shares.setdefault((name, classifier), []).append(float((told[name] == asked).mean()))
-    settings = {"factors": label, "pairs": pairs, "train": points[0], "test": points[1]}
-    return {
-        name: [
-            settings | {"classifier": classifier} | value_of(of_replicates(shares[name, classifier]), "accuracy")
-            for classifier in classifiers
-        ]
-        for name in codes
-    }
+    drawn = {name: _task(table, factors, chosen, points, pairs, seed) for name, table in codes.items()}
+    told = _told(classifier, {name: task for name, (task, _) in drawn.items()}, np.shape(factors)[1], seed, steps)
+    return {name: float((told[name] == asked).mean()) for name, (_, asked) in drawn.items()}
 
 
 def _told(
@@ -218,7 +205,7 @@ def linear_score(kind: str, codes: Floats, factors: np.ndarray, subject: Subject
 
 
 def shortened(effort: Effort, labels: Sequence[str]) -> str:
-    """How long the networks of these rows learned, where that is not as long as the study's."""
+    """How long the networks of these rows learned, if that is not as long as the study's."""
     used: dict[Network, int] = {"linear": effort.linear_steps, "mlp": effort.mlp_steps}
     words = " ".join(labels).lower()
     names: dict[Network, str] = {"linear": "linear network", "mlp": "MLP"}

@@ -12,7 +12,8 @@ from kelbo.data.images import ArrayImages, Images, SubsetImages
 from kelbo.recipes.build import baseline
 from kelbo.seeds import generator
 from kelbo.studies.beta_vae.as_published_baselines import EXAMPLES, baseline_as_published, drawn_as_published
-from kelbo.studies.beta_vae.quirks_entries import NAMES, Effort, Entry, Subject, compared, entry, measured
+from kelbo.studies.beta_vae.asked import Effort
+from kelbo.studies.beta_vae.quirks_entries import NAMES, Entry, Subject, compared, entry, measured
 from kelbo.studies.beta_vae.quirks_scores import linear_score, logistic_score, shortened
 
 HELD = 2**28

@@ -12,14 +12,19 @@ from kelbo.evaluation.codes import Codes
 from kelbo.intervals import of_replicates
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
-from kelbo.studies.beta_vae.quirks_scores import as_published_scores
-
-FACTORS = ("all", "without shape")
-"""which factors may be the shared one: on dSprites, the study and Higgins et al. leave out the shape, which still varies"""
+from kelbo.studies.arms import Mode
+from kelbo.studies.beta_vae.as_published_classifiers import POINTS
+from kelbo.studies.beta_vae.asked import BetaBudget, L
+from kelbo.studies.beta_vae.models import FACTORS
+from kelbo.studies.beta_vae.quirks_scores import CLASSIFIERS, as_published_score
 
 
 class Wanted(NamedTuple):
-    """One score: `replicates` times, with points of so many pairs drawn anew."""
+    """One score: `replicates` times, with points of so many pairs drawn anew.
+
+    factors  that may be the shared one: "five" are all; "four" leave out dSprites' shape, which still varies, as the study
+             and Higgins et al. did
+    """
 
     factors: str
     classifier: Classifier
@@ -31,10 +36,35 @@ class Wanted(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Names the score and all its settings."""
-        mode = ", as published" if self.as_published else ""
-        points = f"{self.train}+{self.test} points ×{self.replicates}"
-        return f"score of {self.factors}, {self.classifier}, L={self.pairs}, {points}{mode}"
+        """Names the score as tables and claims do."""
+        return f"score.{self.factors}.{self.classifier}.{self.pairs}"
+
+
+def main_classifier(mode: Mode) -> Classifier:
+    """The classifier of the tables."""
+    return "linear" if mode == "as-published" else "logistic"
+
+
+def asked_by_group(budget: BetaBudget, mode: Mode, role: str) -> dict[str, list[Wanted]]:
+    """The β-VAE scores of a lane or baseline on a set with factors: the tables' own ("scores"), other L, other classifiers."""
+    main = main_classifier(mode)
+    groups: dict[str, list[tuple[Classifier, int]]] = {
+        "scores": [(main, L)],
+        "pairs": [(main, pairs) for pairs in budget.pairs if pairs != L],
+        "classifiers": [(each, L) for each in CLASSIFIERS if each != main],
+    }
+    choices = FACTORS if role == "dsprites" else ("five",)
+    return {
+        group: [_wanted(budget, mode, factors, *each) for factors in choices for each in asked]
+        for group, asked in groups.items()
+    }
+
+
+def _wanted(budget: BetaBudget, mode: Mode, factors: str, classifier: Classifier, pairs: int) -> Wanted:
+    points, published = budget.points[classifier], mode == "as-published"
+    sizes = (min(points.train, POINTS[0]), min(points.test, POINTS[1])) if published else (points.train, points.test)
+    times = budget.points["logistic"].replicates if classifier == main_classifier(mode) else points.replicates
+    return Wanted(factors, classifier, pairs, *sizes, times, published)
 
 
 class Table(NamedTuple):
@@ -46,19 +76,19 @@ class Table(NamedTuple):
 
     @classmethod
     def of(cls, codes: Codes) -> Table:
-        """That of codes with factors. ScoreError where they have none."""
+        """That of codes with factors. ScoreError if they have none."""
         if codes.factors is None:
             raise ScoreError("A β-VAE score needs codes whose factors are known.")
         return cls(codes.factors, codes.names, codes.complete)
 
 
 def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dict[str, dict[str, Any]]:
-    """One score of each of these codes (N, K) as results.json has it: mean over replicates and Student's interval, of two.
+    """One score of each of these codes (N, K) as JSON: mean over replicates and Student's interval, of two.
 
     As published, classifiers learn one code after another in this order, and what one leaves behind changes the next. A
-    replicate draws its pairs anew; where the table is a sample of the set, also from images of its own, an equal part of the
+    replicate draws its pairs anew; if the table is a sample of the set, also from images of its own, an equal part of the
     table: then the interval is of other images as well as of other pairs. The draws are the same for all codes of the same
-    images, so models are compared on the same pairs. ScoreError where the table has too few rows.
+    images, so models are compared on the same pairs. ScoreError if the table has too few rows.
     """
     fresh_rows = wanted.replicates > 1 and not table.complete
     order = np.random.default_rng(0).permutation(len(table.factors))
@@ -72,17 +102,7 @@ def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dic
 def _entry(wanted: Wanted, values: list[float], of: str) -> dict[str, Any]:
     found = of_replicates(values).as_json()
     ends = {end: None if found[end] is None else float(np.clip(found[end], 0, 1)) for end in ("low", "high")}
-    return {
-        "factors": wanted.factors,
-        "classifier": wanted.classifier,
-        "pairs": wanted.pairs,
-        "train": wanted.train,
-        "test": wanted.test,
-        "replicates": wanted.replicates,
-        "of": of,
-        "value": found["value"],
-        **ends,
-    }
+    return {"value": found["value"], **ends, "of": of, "train": wanted.train, "test": wanted.test}
 
 
 def _corrected(
@@ -99,23 +119,22 @@ def _corrected(
 def _as_published(
     table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
 ) -> dict[str, float]:
-    found = as_published_scores(
+    return as_published_score(
         {name: some[rows] for name, some in codes.items()},
         table.factors[rows],
         chosen(table.names, wanted.factors),
+        classifier=wanted.classifier,
         pairs=wanted.pairs,
         points=(wanted.train, wanted.test),
-        classifiers=(wanted.classifier,),
-        seeds=(seed,),
+        seed=seed,
     )
-    return {name: entries[0]["value"] for name, entries in found.items()}
 
 
 def chosen(names: Sequence[str], factors: str) -> tuple[int, ...] | None:
-    """The factors that may be the shared one, as columns; None for all. ScoreError where none of these is to be left out."""
-    if factors == "all":
+    """The factors that may be the shared one, as columns; None for all. ScoreError if "four" are asked for without a shape."""
+    if factors == "five":
         return None
-    left = tuple(column for column, name in enumerate(names) if f"without {name}" != factors)
+    left = tuple(column for column, name in enumerate(names) if name != "shape")
     if len(left) == len(names):
-        raise ScoreError(f"These codes have no factor to be scored {factors}; they have {', '.join(names)}.")
+        raise ScoreError(f"These codes have no shape to be left out; they have {', '.join(names)}.")
     return left

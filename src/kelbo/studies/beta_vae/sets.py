@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kelbo.data import dsprites, mpi3d, shapes3d_h5
 from kelbo.data.cifar import CIFAR10, CIFAR100
 from kelbo.data.roots import data_root
-from kelbo.recipes.beta_study import StudySweep, official
-from kelbo.recipes.data_specs import DataSpec, DrawnSpec
+from kelbo.recipes.data_specs import DataSpec
 from kelbo.recipes.readers import image_data
+from kelbo.studies.beta_vae.parts import StudyPart, official
 
 HELD_OUT = 0.1
 """of a set with factors, as recipes have it by default"""
 
 
-class Source(NamedTuple):
+class StudySet(NamedTuple):
     """Where a part's images come from.
 
-    kind    "rendered": a set that stands for the study's; "official": its own; "files": its own, as many as there are
-    images  of the training split
+    kind   "rendered": a set that stands for the study's; "official": its own; "files": its own, as many as there are
+    sizes  images of each split
     """
 
     data: DataSpec
     kind: Literal["rendered", "official", "files"]
-    images: int
+    sizes: Mapping[str, int]
     note: str
 
 
-def source_of(part: StudySweep, root: Path | None, *, by_seed: bool = False) -> Source | str:
-    """The images of a part, or why it is left out.
-
-    root: below which official files are looked for. by_seed: each lane's own seed draws its test images.
-    """
-    source = _source(part, root)
-    if isinstance(source, str) or not (by_seed and isinstance(source.data, DrawnSpec)):
-        return source
-    return source._replace(data=source.data.model_copy(update={"split_seed": "seed"}))
-
-
-def _source(part: StudySweep, root: Path | None) -> Source | str:
-    if is_there(part.role, root):
-        data = official(part.role, root.resolve() if root else None)
-        if part.role in ("cifar10", "cifar100"):
-            found = image_data(data)
-            size = len(found.train)
-            few = "" if size == part.images else f", a part of the {part.images:,}"
-            return Source(data, "files", size, f"{found.note}; {size:,} of them are trained on{few}")
-        return Source(data, "official", _kept(part.images), "the official files; a seeded tenth is held out")
+def set_of(part: StudyPart, root: Path | None) -> StudySet | str:
+    """The images of a part, or why there are none. root: below which official files are looked for."""
+    if not is_there(part.role, root) and part.standing is None:
+        return "its files were not found below the data root"
+    if not is_there(part.role, root) and part.standing is not None:
+        note = (
+            f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files were not "
+            "found below the data root; a seeded tenth is held out"
+        )
+        return StudySet(part.standing, "rendered", _sizes(part.images), note)
+    data = official(part.role, root.resolve() if root else None)
     if part.standing is None:
-        return "its files were not found below --data-root or KELBO_DATA"
-    note = (
-        f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files were not found "
-        "below --data-root or KELBO_DATA; a seeded tenth is held out"
-    )
-    return Source(part.standing, "rendered", _kept(part.images), note)
+        found = image_data(data)
+        size = len(found.train)
+        few = "" if size == part.images else f", a part of the {part.images:,}"
+        sizes = {name: len(images) for name, images in found.splits.items()}
+        return StudySet(data, "files", sizes, f"{found.note}; {size:,} of them are trained on{few}")
+    return StudySet(data, "official", _sizes(part.images), "the official files; a seeded tenth is held out")
 
 
 def is_there(role: str, root: Path | None) -> bool:
@@ -77,6 +69,7 @@ def _any(folder: Path, places: tuple[str, ...], files: tuple[str, ...]) -> bool:
     return any((folder / place / file).is_file() for place in places for file in files)
 
 
-def _kept(images: int) -> int:
-    """Of so many, those that are not held out."""
-    return images - round(HELD_OUT * images)
+def _sizes(images: int) -> dict[str, int]:
+    """Of the splits of a set with factors."""
+    held_out = round(HELD_OUT * images)
+    return {"train": images - held_out, "test": held_out}

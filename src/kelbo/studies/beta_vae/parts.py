@@ -17,15 +17,14 @@ from kelbo.recipes.schema import Recipe
 Role = Literal["dsprites", "3dshapes", "mpi3d", "cifar10", "cifar100"]
 """a set of the study, for which a rendered one can stand"""
 
-BETAS = (0.1, 1.0, 4.0, 10.0)
 EPOCHS = 40
 
 
-class StudySweep(NamedTuple):
-    """One network on one set of the study: a sweep over β and seeds.
+class StudyPart(NamedTuple):
+    """One network on one set of the study: an arm over β and seeds.
 
     seeds    the study's
-    images   of the whole set, from which a sweep's length at EPOCHS follows
+    images   of the whole set, from which the steps of EPOCHS follow
     standing the rendered set that replaces it if its official file is missing
     """
 
@@ -45,13 +44,13 @@ class StudySweep(NamedTuple):
 
 FOUR, THREE, TWO = (123, 427, 235, 921), (123, 427, 235), (4723, 1263)
 
-PARTS: dict[str, StudySweep] = {
-    "dsprites-mlp": StudySweep("dsprites", "mlp", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256, learning_rate=1e-2),
-    "dsprites-conv": StudySweep("dsprites", "conv", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256),
-    "3dshapes-conv": StudySweep("3dshapes", "conv", THREE, 480_000, d.Shapes3dSpec(), learning_rate=1e-4),
-    "mpi3d-conv": StudySweep("mpi3d", "conv", THREE, 1_036_800, d.ArmSpec()),
-    "cifar10-conv": StudySweep("cifar10", "conv", TWO, 50_000, None, latents=128),
-    "cifar100-conv": StudySweep("cifar100", "conv", TWO, 50_000, None, latents=128),
+PARTS: dict[str, StudyPart] = {
+    "dsprites-mlp": StudyPart("dsprites", "mlp", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256, learning_rate=1e-2),
+    "dsprites-conv": StudyPart("dsprites", "conv", FOUR, 737_280, d.Shapes2dSpec(), batch_size=256),
+    "3dshapes-conv": StudyPart("3dshapes", "conv", THREE, 480_000, d.Shapes3dSpec(), learning_rate=1e-4),
+    "mpi3d-conv": StudyPart("mpi3d", "conv", THREE, 1_036_800, d.ArmSpec()),
+    "cifar10-conv": StudyPart("cifar10", "conv", TWO, 50_000, None, latents=128),
+    "cifar100-conv": StudyPart("cifar100", "conv", TWO, 50_000, None, latents=128),
 }
 
 
