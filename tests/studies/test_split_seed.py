@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
+from kelbo.studies.beta_vae.budget import BUDGETS
 
 from kelbo.recipes import change
 from kelbo.studies.beta_vae import baselines, plan as beta_plan, reproduce as beta_vae
-from kelbo.studies.beta_vae.budget import BUDGETS
 from kelbo.studies.study_lanes import lay_out
 from kelbo.sweeps.definition import prepare_sweep
 

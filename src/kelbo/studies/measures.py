@@ -111,8 +111,12 @@ def _looked(experiment: Experiment, split: str, images: int, name: str, **how: A
 
 def newest(experiment: Experiment, name: str, wanted: Mapping[str, Any]) -> Measurement:
     """What has just been kept."""
-    there = experiment.run.measurements.all(name)
-    fits = [one for one in there if all(one.settings.get(key) == value for key, value in wanted.items())]
+    there = experiment.run.measurements.all(name.partition(".")[0])
+    fits = [
+        one
+        for one in there
+        if one.name == name and all(one.settings.get(key) == value for key, value in wanted.items())
+    ]
     return max(fits, key=lambda one: one.circumstances.get("measured", ""))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kelbo.experiments import open_run, train
+from kelbo.experiments import train
 from kelbo.recipes.data_specs import ArmSpec, Shapes2dSpec
 from kelbo.runs import Run
 from kelbo.studies.beta_vae import subjects
@@ -76,7 +76,9 @@ def test_a_lane_whose_codes_hold_nothing_is_called_collapsed(lane, monkeypatch):
 
 def linear(data, scores, runs=(), as_published=False):
     how = {"seed": 123, "latents": 10, "fitted": (200, 150), "codes": 1_500, "as_published": as_published}
-    found = baselines_of(runs, data=data.model_dump(mode="json"), scores=[one._asdict() for one in scores], root=None, **how)
+    found = baselines_of(
+        runs, data=data.model_dump(mode="json"), scores=[one._asdict() for one in scores], root=None, **how
+    )
     return {one["settings"]["kind"]: one for one in found["lanes"]}
 
 

@@ -30,7 +30,7 @@ def quirks_of(
     fitted: tuple[int, int],
     effort: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Every quirk that these runs allow, as a study's extra. lanes: of each run, the study's set ("role") and "model", its name.
+    """Every quirk that these runs allow, as a study's extra. lanes: each run's set in the study ("role") and name ("model").
 
     codes: images whose codes are looked at; images: of each split for the bound; fitted: see `baselines.fit`.
     """
