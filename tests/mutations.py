@@ -29,7 +29,7 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "kelbo"
-LEFT_OUT = ("studies/", "reports/beta_vae/")
+LEFT_OUT = ("studies/",)
 BOTTOM = "."
 """the room of the modules that are in none"""
 
@@ -45,7 +45,6 @@ TESTS = {
     "models": ["tests/models", "tests/oracles/test_linear_vae.py"],
     "networks": ["tests/networks", "tests/parity/test_layers.py"],
     "objectives": ["tests/objectives", "tests/oracles/test_beta_identity.py"],
-    "reports": ["tests/reports", "--ignore=tests/reports/beta_vae"],
     "sweeps": ["tests/sweeps", "tests/parity/test_stacked.py", "tests/parity/test_settings_in_lanes.py"],
     "training": ["tests/training", *RUNS],
 }

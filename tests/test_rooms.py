@@ -33,18 +33,8 @@ SHELVES = [
     {"studio", "cli"},
     {"__main__"},
 ]
-STUDIES = ("beta_vae", "sigma_vae")
-REPLACED = (
-    *(
-        "reports/claims.py",
-        "reports/evidence.py",
-        "reports/cells.py",
-        "reports/study_figures.py",
-        "reports/study_page.py",
-    ),
-    *("studies/kept.py", "studies/old_course.py", "studies/study_lanes.py", "cli/old_reproduce.py"),
-)  # until both studies stand on the engine
-STUDY_FOLDERS = tuple(f"{room}/{study}/" for room in ("reports", "studies") for study in STUDIES) + REPLACED
+STUDIES = tuple(path.parent.name for path in (PACKAGE / "studies").glob("*/study.py"))
+STUDY_FOLDERS = tuple(f"studies/{study}/" for study in STUDIES)
 HEIGHT = {room: height for height, shelf in enumerate(SHELVES) for room in shelf}
 
 
@@ -93,7 +83,7 @@ def test_an_import_inside_a_function_counts_too(tmp_path):
 
 def test_no_room_is_deeper_than_two_levels_but_for_the_folder_of_a_study():
     deep = {path.relative_to(PACKAGE).parts[:-1] for path in PACKAGE.rglob("*.py")}
-    assert {parts for parts in deep if len(parts) > 1} <= set(itertools.product(("reports", "studies"), STUDIES))
+    assert {parts for parts in deep if len(parts) > 1} <= set(itertools.product(("studies",), STUDIES))
 
 
 def test_only_build_knows_concrete_classes():
@@ -126,7 +116,7 @@ def test_only_the_command_line_speaks_of_flags():
     naming = [
         f"{name}:{line} {found.group()}"
         for name, tree in package().items()
-        if not name.startswith(("cli/", "studies/page.py", *STUDY_FOLDERS))
+        if not name.startswith(("cli/", "studies/page.py"))
         for line, text in texts_of(tree)
         if (found := flags.search(text))
     ]
@@ -194,10 +184,9 @@ def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def code() -> dict[str, str]:
-    """The text of every file of the package and its tests, but for the tests of studies' reports."""
+    """The text of every file of the package and its tests."""
     files = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
-    named = {path.relative_to(ROOT).as_posix(): path.read_text() for path in files}
-    return {name: text for name, text in named.items() if not name.removeprefix("tests/").startswith(STUDY_FOLDERS)}
+    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in files}
 
 
 def test_no_function_is_longer_than_60_lines():

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 
 import pytest
 from tests.records import page_of
-from tests.reports.beta_vae import maker
 
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change, parse
@@ -76,9 +75,3 @@ def autoencoder_page(trained):
     told["data"]["name"] = '<img src=x onerror="alert(2)">'
     write_json(experiment.run.provenance_path, told)
     return Page(page_of(experiment).read_text())
-
-
-@pytest.fixture(scope="session")
-def study_results():
-    """A maker of results of the β-VAE study: invented, never measured."""
-    return maker.study_results

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kelbo.cli import old_reproduce
 from kelbo.cli.options import DataRoot
 
 if TYPE_CHECKING:
@@ -64,14 +63,10 @@ def reproduce(
 
     Running the same command again continues an unfinished study.
     """
-    from kelbo.studies.registry import names
     from kelbo.sweeps.engines import LaneOptions
 
     if study is None:
         return _list()
-    if study in old_reproduce.STUDIES and study not in names():
-        old = (study, settings or (), budget, only, mode, data_root, features, out, how, workers)
-        return old_reproduce.run(*old, training=training, dry_run=dry_run)
     found, ask, folder = _asked(study, settings or (), budget, only, mode, out, data_root, features)
     return _run(found, ask, folder, LaneOptions(how, on, workers), training=training, dry_run=dry_run)
 
@@ -128,7 +123,7 @@ def _list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kelbo.studies.registry import names, studies
+    from kelbo.studies.registry import studies
 
     table = Table("study", "what it runs", "budgets, on two processor cores")
     for found in studies().values():
@@ -137,8 +132,6 @@ def _list() -> None:
             for name, each in found.budgets.items()
         ]
         table.add_row(found.name, found.about, "\n".join(budgets))
-    for name in old_reproduce.STUDIES.keys() - names():
-        table.add_row(name, old_reproduce.STUDIES[name], "minutes, hours, paper")
     Console(highlight=False).print(table)
 
 

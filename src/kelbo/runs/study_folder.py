@@ -106,10 +106,6 @@ class StudyFolder:
     def sweep(self, name: str) -> Path:
         return self.path / name
 
-    def measure(self, group: str, name: str) -> Path:
-        """The file of one lane's or baseline's numbers, of studies that do not stand on the engine yet."""
-        return self.path / "measures" / group / f"{name}.json"
-
     def features(self, name: str) -> Path:
         """The file of a classifier that the study trained for its distances."""
         return self.path / "features" / f"{name}.safetensors"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kelbo.studies.arms import Ask, Plan
 from kelbo.studies.beta_vae.asked import BUDGETS
-from kelbo.studies.beta_vae.claims import CLAIMS, PAPER
+from kelbo.studies.beta_vae.claims import CLAIMS
 from kelbo.studies.beta_vae.derived import DERIVED
 from kelbo.studies.beta_vae.sections import MAIN, SECTIONS
+from kelbo.studies.beta_vae.tested import PAPER
 from kelbo.studies.beta_vae.words import GLOSSARY, lead
 from kelbo.studies.study import Study
 

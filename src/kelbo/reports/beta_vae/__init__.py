@@ -1,1 +1,0 @@
-"""The β-VAE study's page: its tables, figures and claims, from results.json and the runs."""
