@@ -4,12 +4,11 @@ import gzip
 import json
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from tests.golden.old_beta import converted
 
-from kelbo.studies.beta_vae.claims import CLAIMS, PAPER
+from kelbo.studies.beta_vae.study import STUDY
 from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import verdicts
 
@@ -17,7 +16,6 @@ HERE = Path(__file__).parent
 OUTCOMES = {
     name: told for name, told in json.loads((HERE / "claims.json").read_text()).items() if name.startswith("beta_vae ")
 }
-STUDY = SimpleNamespace(name="beta-vae", paper=PAPER, budgets={}, derived={}, names={})
 NUMBERS = ("value", "low", "high", "above", "below")
 
 
@@ -34,7 +32,7 @@ def results(name):
 
 def differences(name):
     """What is not as it was: outcomes, and numbers with their ends and sides, in any order."""
-    now = {verdict.claim.id: verdict for verdict in verdicts(CLAIMS, Numbers(STUDY, results(name)))}
+    now = {verdict.claim.id: verdict for verdict in verdicts(STUDY.claims, Numbers(STUDY, results(name)))}
     assert now.keys() == OUTCOMES[name].keys()
     for claim, told in OUTCOMES[name].items():
         found = now[claim]
