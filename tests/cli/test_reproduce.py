@@ -9,10 +9,10 @@ import pytest
 def test_a_table_of_no_runs_is_there_at_once(kelbo, tmp_path):
     code, out, _ = kelbo("reproduce", "beta-vae", "--only", "table4", "--out", tmp_path / "study")
     assert code == 0
-    assert out.splitlines()[0] == f"β-VAE study, corrected, budget minutes: table4, in {tmp_path / 'study'}"
     assert out.splitlines()[-1] == str(tmp_path / "study" / "report.html")
     results = json.loads((tmp_path / "study" / "results.json").read_text())
-    built = {(a["role"], a["network"]): a for a in results["architectures"]}
+    assert results["asked"] == [{"only": ["table4"]}]
+    built = {(a["role"], a["network"]): a for a in results["extras"]["architectures"]["value"]["entries"]}
     assert built["dsprites", "mlp"]["parameters"] == 14_196_516
     assert built["dsprites", "conv"]["encoder"] == ["Conv 32×4×4 (stride 2) ×4", "FC 256 ×2", "FC 20", "ReLU"]
     assert built["cifar10", "conv"]["input"] == [3, 32, 32]
@@ -29,21 +29,21 @@ def test_a_table_that_is_there_stays_when_another_is_asked_for(kelbo, tmp_path, 
     for table in ("table4", "table3"):  # without CIFAR-10's files, of no runs either
         assert kelbo("reproduce", "beta-vae", "--only", table, "--out", tmp_path / "study")[0] == 0
     results = json.loads((tmp_path / "study" / "results.json").read_text())
-    assert results["only"] == ["table3", "table4"]
-    assert results["architectures"]
+    assert results["asked"] == [{"only": ["table4"]}, {"only": ["table3"]}]
+    assert results["extras"]["architectures"]
     page = (tmp_path / "study" / "report.html").read_text()
-    assert "kelbo reproduce beta-vae --budget minutes --only table3,table4" in page
+    assert all(f"kelbo reproduce beta-vae --budget minutes --only {table}" in page for table in ("table4", "table3"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["beta-gan"], "no study 'beta-gan'"),
-        (["beta-vae", "--set", "data=mnist"], "data=mnist"),
-        (["beta-vae", "--set", "seeds=3"], "seeds=3"),
+        (["beta-vae", "--set", "data=mnist"], "no option data"),
+        (["beta-vae", "--set", "seeds=3"], "no option seeds"),
         (["sigma-vae", "--set", "decoders=gaussian"], "choose from mse_vae, bernoulli"),
         (["sigma-vae", "--set", "seeds=a"], "seeds=a"),
-        (["beta-vae", "--set", "size=32"], "size=32"),
+        (["beta-vae", "--set", "size=32"], "no option size"),
         (["sigma-vae", "--set", "data=digits", "--set", "crop=74"], "crop"),
         (["sigma-vae", "--set", "data=digits", "--set", "size"], "NAME=VALUE"),
         (["sigma-vae", "--set", "data=digits", "--set", "kind=mnist"], "data=NAME"),
@@ -53,7 +53,7 @@ def test_a_table_that_is_there_stays_when_another_is_asked_for(kelbo, tmp_path, 
         (["sigma-vae", "--set", "data=imagenet"], "mnist, fashion-mnist, svhn"),
         (["sigma-vae", "--set", "data=folder"], "folder:PATH"),
         (["sigma-vae", "--set", "data=digits", "--only", "fig99"], "no 'fig99'"),
-        (["beta-vae", "--only", "table1,table9"], "no 'table9'; --only takes table1, table2"),
+        (["beta-vae", "--only", "table1,table9"], "no 'table9'"),
         (["beta-vae", "--only", ","], "--only"),
         (["beta-vae", "--budget", "days"], "days"),
     ],

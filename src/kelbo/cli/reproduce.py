@@ -90,7 +90,7 @@ def _asked(
     found = study_of(study)
     budget = budget or next(iter(found.budgets))
     if budget not in found.budgets:
-        raise RecipeError(f"{found.title} has no budget {budget!r}; it has {', '.join(found.budgets)}.")
+        raise RecipeError(f"The study {found.name} has no budget {budget!r}; it has {', '.join(found.budgets)}.")
     options, changes = options_of(found, settings)
     keys = tuple(key.strip() for text in only for key in text.split(",") if key.strip()) if only else None
     parts = [found.name, options.label, budget, "" if mode == "corrected" else mode]

@@ -94,9 +94,11 @@ def require_things(study: Study, ask: Ask) -> None:
     unknown = [key for key in ask.only or () if key not in study.things]
     if unknown or ask.only == ():
         what = f"no {', '.join(map(repr, unknown))}" if unknown else "nothing to show if nothing is named"
-        raise RecipeError(f"{study.title} has {what}. Choose from {', '.join(study.things)}.", remedy=("only",))
+        raise RecipeError(
+            f"The study {study.name} has {what}. Choose from {', '.join(study.things)}.", remedy=("only",)
+        )
     if ask.mode not in study.modes:
-        raise RecipeError(f"{study.title} has no mode {ask.mode!r}; it has {', '.join(study.modes)}.")
+        raise RecipeError(f"The study {study.name} has no mode {ask.mode!r}; it has {', '.join(study.modes)}.")
 
 
 def definition(study: Study, ask: Ask) -> dict[str, Any]:

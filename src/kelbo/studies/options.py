@@ -36,7 +36,7 @@ def options_of(study: Study, texts: Sequence[str]) -> tuple[StudyOptions, tuple[
     changes = {name: value for name, value in found.items() if name not in fields}
     if changes and not study.data_settings:
         raise RecipeError(
-            f"{study.title} has no option {', '.join(changes)}. It has {listed(fields) or 'none'}.",
+            f"The study {study.name} has no option {', '.join(changes)}. It has {listed(fields) or 'none'}.",
             remedy=("settings",),
         )
     own = {name: _value(fields[name].annotation, value) for name, value in found.items() if name in fields}
