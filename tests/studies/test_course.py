@@ -16,11 +16,13 @@ from tests.training.test_full_disk import limit_of_files
 from kelbo.errors import Divergence, NotSaved, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.runs import Run
+from kelbo.runs.study_folder import StudyFolder
 from kelbo.runs.writing import read_json
 from kelbo.studies import course as module, lane_training, measuring, probe
 from kelbo.studies.arms import Ask, Budget, Measure, Need
 from kelbo.studies.course import begin, expected, planned, reproduce
 from kelbo.studies.judge import verdicts
+from kelbo.studies.lanes import course_of
 from kelbo.studies.page import read_numbers
 from kelbo.studies.study import Section, Table
 from kelbo.sweeps.engines import LaneOptions
@@ -147,11 +149,17 @@ def test_commands_add_up_in_one_folder(tmp_path, in_turn):
         "1 of 4 lanes are trained already, or diverged",
         "1 of 1 lanes are trained already, or diverged",
     ]
-    page = (tmp_path / "report.html").read_text()
-    assert all(
-        f"kelbo reproduce toy.py --budget minutes --only {key}\n" in page.replace("<", "\n")
-        for key in ("first", "table1")
-    )
+
+
+def test_lanes_have_the_measures_of_all_commands_and_bring_the_runs_that_they_open(tmp_path):
+    needs = {"one": Need(("scratch",), ("bound",)), "two": Need(("begun",), ("samples",))}
+    tables = tuple(Table(key, lambda _n: None, (need,)) for key, need in needs.items())
+    study = replace(STUDY, sections=[Section("", tables)])
+    for only, keys in (("one",), {"bound"}), (("two",), set()), (("one", "two"), {"bound"}):
+        found = course_of(study, [replace(ASK, only=(key,)) for key in only], StudyFolder(tmp_path)).lanes
+        there = {"scratch": keys, **({"begun": {"samples"}} if "two" in only else {})}
+        assert {lane.arm.name: lane.keys for lane in found} == there
+        assert len(found) == 2 * len(there)
 
 
 def test_without_training_what_is_trained_is_measured(copy, in_turn):
@@ -242,8 +250,9 @@ def test_a_diverged_lane_and_what_opens_it_are_told_of_and_the_others_go_on(tmp_
     assert "step 3" in page.read_text()
     n = read_numbers(study, tmp_path)
     assert [verdict.outcome for verdict in verdicts(study.claims, n)] == ["not tested"]  # one seed is left
-    monkeypatch.setattr(lane_training, "train_lane", None)  # which would be the job of any lane
-    reproduce(study, ASK, tmp_path)
+    assert "opens" in results(tmp_path)["arms"][1]["lanes"][1]["error"]
+    monkeypatch.setattr(lane_training, "train_lane", None)  # the job of any lane
+    reproduce(STUDY, ASK, tmp_path)
     assert states(tmp_path) == ["done", "diverged", "done", "failed"]
 
 
