@@ -5,6 +5,7 @@ import pytest
 
 from kelbo.experiments import train
 from kelbo.recipes.data_specs import ArmSpec, Shapes2dSpec
+from kelbo.reports.scores import _disentanglement
 from kelbo.runs import Run
 from kelbo.studies.beta_vae import subjects
 from kelbo.studies.beta_vae.architectures import architectures
@@ -15,6 +16,7 @@ from kelbo.studies.beta_vae.scoring import Wanted
 from kelbo.studies.beta_vae.subjects import subject_of
 from kelbo.studies.measures import bound
 from kelbo.studies.measuring import kept, measure_lane
+from kelbo.sweeps.measured import numbers
 
 MAIN = Wanted("five", "logistic", 8, 200, 100, 2, as_published=False)
 
@@ -31,11 +33,24 @@ def test_a_score_is_measured_once_and_has_two_names(lane):
     gap = information_gap(2_000, 737_280)
     measure_lane(lane, [short, gap, long], None, tell=lambda _: None)
     found = kept(Run(lane), [short, gap, long])
-    assert [one.name for one in Run(lane).measurements.all("beta-score")] == ["beta-score"]
+    kept_scores = [one for one in Run(lane).measurements.all("disentanglement") if one.name.endswith("beta_vae")]
+    assert len(kept_scores) == 1
     assert found["score.five"].value == found["score.five.logistic.8"].value
-    assert 0 < found["score.five"].value["value"] < 1
+    assert 0 < found["score.five"].value["scores"]["beta_vae"]["value"] < 1
     assert 0 <= found["mig"].value["scores"]["mig"]["value"] < 0.2
     assert kept(Run(lane), [score(MAIN._replace(pairs=16), 2_000, "pairs")]) == {}
+
+
+def test_a_lanes_own_page_and_table_show_its_scores(lane):
+    every = [score(MAIN, 2_000, "scores"), score(MAIN._replace(pairs=16), 2_000, "pairs")]
+    measure_lane(lane, every, None, tell=lambda _: None)
+    shown = [one for one in numbers(Run(lane)) if one.quantity == "beta_vae"]
+    assert [(one.unit, one.conditions["pairs"]) for one in shown] == [("share", "16"), ("share", "8")]
+    measured = {
+        one.label: one.record for one in Run(lane).measurements.newest("disentanglement") if "scores" in one.value
+    }
+    rows = [row for record in measured.values() for row in _disentanglement(record["scores"])]
+    assert {row.count for row in rows if "L = 8" in row.phrase} == {"1,000"}  # two replicates with images of their own
 
 
 def test_the_bound_as_published_is_of_training_images(lane):

@@ -18,6 +18,7 @@ from kelbo.evaluation.features import feature_network
 from kelbo.experiments import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, base
 from kelbo.experiments.follow import follow
+from kelbo.experiments.measure import measure
 from kelbo.experiments.pictures import measure_factors
 from kelbo.experiments.scoring import factor_codes, score_run
 from kelbo.recipes.schema import Recipe
@@ -25,7 +26,7 @@ from kelbo.runs import Measurement, Run
 from kelbo.seeds import generator
 from kelbo.studies.arms import Measure
 from kelbo.studies.beta_vae.asked import BetaBudget
-from kelbo.studies.beta_vae.scoring import Table, Wanted, scores
+from kelbo.studies.beta_vae.scoring import FRESH, Table, Wanted, scores
 from kelbo.studies.measures import newest
 from kelbo.sweeps.lane import Tell, finished, train_lane
 from kelbo.training import every
@@ -37,6 +38,7 @@ ROWS, COLUMNS = 6, 7
 """of a traversal: the study's grid"""
 COST = {"logistic": (0.05, 5e-6), "linear": (0.05, 2.5e-4), "forest": (0.1, 3e-4), "mlp": (5.0, 3.5e-2)}
 """seconds of one score, and of each point that its classifier learns from"""
+BETA_VAE = "disentanglement.beta_vae"
 PAIR = 7e-8
 """seconds of drawing a pair of codes"""
 
@@ -46,12 +48,26 @@ PAIR = 7e-8
 def score(wanted: Wanted, codes: int | None, group: str, key: str = "") -> Measure:
     """A β-VAE score of the codes of all images of a set, or of `codes` of them."""
     settings = {**wanted._asdict(), "codes": codes}
-    return Measure(key or wanted.key, "beta-score", settings, _score, seconds=seconds_of(wanted), asked_as=group)
+    return Measure(key or wanted.key, BETA_VAE, settings, _score, seconds=seconds_of(wanted), asked_as=group)
 
 
-def _score(experiment: Experiment, codes: int | None, **wanted: Any) -> dict[str, Any]:
-    found = factor_codes(experiment, codes)
-    return scores(Table.of(found), {"vae": found.means}, Wanted(**wanted))["vae"]
+def _score(experiment: Experiment, codes: int | None, **settings: Any) -> Measurement:
+    """Kept as `kelbo score` keeps scores, so that a run's page and a sweep's table show it."""
+    wanted = Wanted(**settings)
+
+    def compute() -> dict[str, Any]:
+        found = factor_codes(experiment, codes)
+        score, size = scores(Table.of(found), {"vae": found.means}, wanted)["vae"], len(found)
+        rows = size // wanted.replicates if score["of"] == FRESH else size
+        told = {"replicates": score["of"], "rows": rows, "table": size}
+        details = {"classifier": wanted.classifier, "pairs": wanted.pairs}
+        return {
+            "scores": {"beta_vae": {**score, "replicates": wanted.replicates, "settings": told, "details": details}}
+        }
+
+    way = "-as-published" if wanted.as_published else ""
+    label = f"disentanglement-{codes or 'all'}codes-{wanted.factors}-{wanted.classifier}-L{wanted.pairs}{way}"
+    return measure(experiment, BETA_VAE, {**settings, "codes": codes}, compute, label=label)
 
 
 def seconds_of(wanted: Wanted) -> float:

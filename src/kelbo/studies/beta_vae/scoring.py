@@ -18,6 +18,9 @@ from kelbo.studies.beta_vae.asked import BetaBudget, L
 from kelbo.studies.beta_vae.models import FACTORS
 from kelbo.studies.beta_vae.quirks_scores import CLASSIFIERS, as_published_score
 
+FRESH = "fresh images and pairs"
+"""of replicates that have images of their own"""
+
 
 class Wanted(NamedTuple):
     """One score: `replicates` times, with points of so many pairs drawn anew.
@@ -95,7 +98,7 @@ def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dic
     parts = np.array_split(order, wanted.replicates) if fresh_rows else [order] * wanted.replicates
     once = _as_published if wanted.as_published else _corrected
     values = [once(table, codes, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
-    of = "fresh images and pairs" if fresh_rows else "fresh pairs"
+    of = FRESH if fresh_rows else "fresh pairs"
     return {name: _entry(wanted, [each[name] for each in values], of) for name in codes}
 
 
