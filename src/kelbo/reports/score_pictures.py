@@ -135,7 +135,7 @@ def _of_decoder(name: str, scores: Entry) -> list[Picture]:
             lambda theme: coverage(levels, inside, margins, shares, theme=theme),
         ),
     ]
-    bins = _bins(scores["by_variance"], images)
+    bins = bins_of(scores["by_variance"], images)
     if bins is not None:
         pictures.append(
             of_figure(
@@ -151,7 +151,7 @@ def _margins(errors: Array, images: int) -> Array:
     return np.array([margin(error, images) for error in errors])
 
 
-def _bins(found: Entry, images: int) -> tuple[Array, Array, Array] | None:
+def bins_of(found: Entry, images: int) -> tuple[Array, Array, Array] | None:
     """Predicted and observed squared errors and half their ratio's 95 % interval; None of one bin."""
     if "predicted" not in found:
         return None

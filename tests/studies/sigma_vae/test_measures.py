@@ -5,14 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from tests.studies.invented import arm, lane, numbers
 
 from kelbo.evaluation.bounds import per_example
 from kelbo.evaluation.calibrate import calibration
 from kelbo.evaluation.reference import evenly
 from kelbo.experiments import open_run, train
 from kelbo.recipes import change
-from kelbo.studies.measures import bound
+from kelbo.reports.figure import LIGHT
+from kelbo.studies.figures import Absent
+from kelbo.studies.measures import bound, calibrated
 from kelbo.studies.measuring import kept, take
+from kelbo.studies.sigma_vae import figures
 from kelbo.studies.sigma_vae.derived import DERIVED
 from kelbo.studies.sigma_vae.measures import (
     BATCH,
@@ -123,9 +127,43 @@ def test_an_encoder_that_tells_nothing_of_the_image_is_constant(grid, tmp_path):
     assert [DERIVED["constant"](lane) for lane in lanes] == [0.0, 1.0, None]
 
 
-def test_an_error_map_holds_the_errors_of_the_reconstructions_that_it_shows(tmp_path):
-    experiment = trained(tmp_path / "run", "likelihood.kind=per_pixel_gaussian")
-    parts = take(experiment, errors()).arrays()
+@pytest.fixture(scope="module")
+def per_pixel(tmp_path_factory):
+    """A lane of per-pixel σ with its calibration and errors, and the numbers of a study that has it."""
+    experiment = trained(tmp_path_factory.mktemp("pixels") / "run", "likelihood.kind=per_pixel_gaussian")
+    taken = {one.key: take(experiment, one) for one in (calibrated("calibration", "test", 180, 60), errors())}
+    measured = {key: [found.name, found.place.stem] for key, found in taken.items()}
+    settings = {"likelihood.kind": "per_pixel_gaussian"}
+    n = numbers(
+        arm("decoders", lane(0, settings=settings, run="run", measured=measured)), folder=experiment.run.path.parent
+    )
+    return n, taken
+
+
+def test_an_error_map_holds_the_errors_of_the_reconstructions_that_it_shows(per_pixel):
+    n, taken = per_pixel
+    parts = taken["errors"].arrays()
     np.testing.assert_allclose(parts["error"], abs(parts["x"] - parts["mean"])[:, 0], rtol=1e-6)
     assert parts["error"].shape == parts["sigma"].shape == (5, 8, 8)
     assert parts["sigma"].min() > 0
+    assert len(figures.error_map(n).rows) == 4
+
+
+def test_calibration_is_drawn_beside_what_chance_does(per_pixel, monkeypatch):
+    n, taken = per_pixel
+    monkeypatch.setattr(figures, "of_figure", lambda _name, _alt, draw: draw(LIGHT).axes[0])
+    scores = taken["calibration"].value["scores"]
+    bars = figures.transforms(n)
+    band = max(bars.patches, key=lambda patch: patch.get_width())
+    bins = len(scores["histogram"])
+    assert band.get_y() + band.get_height() == pytest.approx(1 + 1.96 * math.sqrt((bins - 1) / 60))
+    inside = figures.coverage(n).containers[0].lines[0].get_ydata()
+    assert list(inside) == pytest.approx([part["share"] for part in scores["coverage"].values()])
+    points = figures.variances(n).containers[0].lines[0]
+    assert list(points.get_ydata()) == pytest.approx(scores["by_variance"]["observed"])
+
+
+def test_without_a_lane_of_per_pixel_sigma_its_figures_are_absent():
+    for draw in (figures.error_map, figures.variances):
+        with pytest.raises(Absent):
+            draw(numbers())

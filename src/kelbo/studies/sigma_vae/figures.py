@@ -9,10 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kelbo.intervals import margin
 from kelbo.reports.figure import Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, intensities, of_figure
+from kelbo.reports.score_figures import errors_by_variance
+from kelbo.reports.score_pictures import bins_of
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.charts import curve, curves
 from kelbo.studies.figures import (
@@ -150,7 +153,10 @@ def calibrated(n: Numbers) -> dict[StudyModel, Mapping[str, Any]]:
 
 
 def transforms(n: Numbers) -> Picture:
-    """Histograms of probability integral transforms: flat if a decoder is calibrated, a hump if it expects too much error."""
+    """Histograms of probability integral transforms: flat if a decoder is calibrated, a hump if it expects too much error.
+
+    Shaded: 95 % of a calibrated decoder's bars, even if all pixels of an image fell into one.
+    """
     found = calibrated(n)
     told = ", ".join(f"{model} {plain(one['miscalibration_area'], 2)}" for model, one in found.items())
     return of_figure(
@@ -166,6 +172,8 @@ def _histograms(found: Mapping[StudyModel, Mapping[str, Any]], theme: Theme) -> 
         for place, (model, one) in enumerate(found.items()):
             axes, shares = figure.add_subplot(rows, columns, place + 1), np.array(one["histogram"])
             bins = len(shares)
+            chance = 1.96 * np.sqrt((bins - 1) / one["images"])
+            axes.axhspan(max(0, 1 - chance), 1 + chance, color=theme.ink, alpha=0.1, linewidth=0, zorder=3)
             axes.bar((np.arange(bins) + 0.5) / bins, bins * shares, width=0.9 / bins, color=looks(model).colour(theme))
             axes.axhline(1, color=theme.ink, linewidth=0.9)
             axes.set(xlim=(0, 1), ylim=(0, 3), xticks=[])
@@ -190,14 +198,28 @@ def _coverages(found: Mapping[StudyModel, Mapping[str, Any]], theme: Theme) -> F
         axes.plot([0, 1], [0, 1], color=theme.ink, linewidth=0.9, linestyle=DASHED)
         for model, one in found.items():
             levels = sorted(one["coverage"], key=float)
-            inside = [one["coverage"][level]["share"] for level in levels]
+            inside, errors = ([one["coverage"][level][key] for level in levels] for key in ("share", "standard_error"))
+            margins = [margin(error or 0.0, one["images"]) for error in errors]
             look = {"color": looks(model).colour(theme), "marker": looks(model).marker, "markersize": 3.5}
-            axes.plot([float(level) for level in levels], inside, label=str(model), **look)
+            axes.errorbar([float(level) for level in levels], inside, margins, elinewidth=0.7, label=str(model), **look)
         axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="should be inside", ylabel="pixels inside")
         percent_axis(axes.xaxis)
         percent_axis(axes.yaxis)
         figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+def variances(n: Numbers) -> Picture:
+    """Squared errors where a σ for every pixel expects small and large ones."""
+    scores = calibrated(n).get(PER_PIXEL)
+    bins = bins_of(scores["by_variance"], scores["images"]) if scores else None
+    if bins is None:
+        raise Absent("No lane of per-pixel σ was finished and its calibration measured.")
+    return of_figure(
+        "variances",
+        f"Observed against predicted squared error of per-pixel σ in {len(bins[0])} bins",
+        lambda theme: errors_by_variance(*bins, theme=theme),
+    )
 
 
 def error_map(n: Numbers) -> Labelled:

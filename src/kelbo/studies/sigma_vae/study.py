@@ -78,6 +78,9 @@ SECTIONS = (
             Figure("pit", "Probability integral transforms", figures.transforms, NEEDS["calibration"]),
             Figure("coverage", "Coverage of central intervals", figures.coverage, NEEDS["calibration"]),
             Figure("errormap", "Expected and real error, pixel by pixel", figures.error_map, NEEDS["calibration"]),
+            Figure(
+                "variances", "Expected and real error by what was expected", figures.variances, NEEDS["calibration"]
+            ),
         ),
     ),
     Section("How the bound is measured", (Table("flattery", tables.flattery, NEEDS["flattery"]),)),
