@@ -138,12 +138,6 @@ def test_nothing_to_show_is_absent(draw):
         draw()
 
 
-def test_models_have_one_look_each_in_either_theme():
-    colours = {LOOKS(model).colour(theme) for model in (LOW, HIGH, FREE) for theme in (LIGHT, DARK)}
-    assert len(colours) == 6
-    assert LOOKS(StudyModel("unknown")) == LOOKS(StudyModel("another"))
-
-
 def test_a_claims_plot_draws_intervals_on_their_side_and_tells_all_numbers():
     tests = [
         Test("A", Estimate(2.0, 1.0, 3.0, ""), above=0),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from tests.studies import invented
-from tests.studies.toy import BEGUN, BOTH, SCRATCH, STUDY
+from tests.studies.toy import STUDY
 
 from kelbo.runs.writing import read_json
 from kelbo.studies.arms import Ask
@@ -40,21 +40,6 @@ def test_the_claim_is_judged_by_both_seeds_of_both_arms(numbers):
     (verdict,) = verdicts(STUDY.claims, numbers)
     assert [test.estimate.how for test in verdict.tests] == ["Paired, 2 seeds"]
     assert verdict.share == pytest.approx(0.3)
-
-
-def test_printed_numbers_and_errata_are_joined_to_the_table(numbers):
-    table = STUDY.things["table1"].make(numbers)
-    rows = table.groups[0].rows
-    assert [row.cells[0].notes for row in rows] == [("printed 30",), ("printed 20",)]
-    assert table.footnotes == {rows[1].cells[0].mark: numbers.paper.errata["typo"]}
-
-
-def test_the_frame_is_tidy(numbers):
-    losses = numbers.frame[numbers.frame.quantity == "loss"]
-    assert sorted(losses.arm) == ["begun", "begun", "scratch", "scratch"]
-    assert numbers.best("loss", BOTH) == BEGUN
-    apart = numbers.by_seed("loss", SCRATCH)[1] - numbers.by_seed("loss", BEGUN)[1]
-    assert numbers.gap("loss", SCRATCH, BEGUN)[1] == apart > 0
 
 
 def test_nothing_is_left_to_do_afterwards(toy):
