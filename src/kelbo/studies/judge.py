@@ -152,7 +152,8 @@ class Verdict:
     def reason(self) -> str:
         """Why, in a line or two."""
         sides = {side: [test.label for test in self.tests if test.side == side] for side in ("for", "against", "open")}
-        count = f"{len(sides['for'])} of {len(self.tests)} intervals on the claim’s side"
+        many = len(self.tests) != 1
+        count = f"{len(sides['for'])} of {len(self.tests)} interval{'s' * many} on the claim’s side"
         parts = [self.brief] if self.brief else []
         if sides["against"]:
             parts.append(f"On the other side: {listed(sides['against'])}")
