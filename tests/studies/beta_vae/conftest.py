@@ -13,7 +13,7 @@ from kelbo.models.linear import fit_linear
 from kelbo.recipes import change, find
 from kelbo.studies.beta_vae import as_published_baselines
 from kelbo.studies.beta_vae.asked import Effort
-from kelbo.studies.beta_vae.quirks_entries import Subject
+from kelbo.studies.beta_vae.subjects import Subject
 
 GREY_SIZES, COLOUR_SIZES = (3, 2, 1, 8, 8), (4, 4, 4, 2, 2, 1)
 FEW = {("pca", 1): 240, ("pca", 3): 220, ("ica", 1): 230, ("ica", 3): 210}
@@ -45,21 +45,22 @@ def quick():
 
 
 @pytest.fixture(scope="session")
-def grey_subject():
+def grey_subject(grey_lane):
     """384 of the 2-D shapes: one orientation, two scales, every fourth position."""
     pixels = shapes2d.render(torch.from_numpy(factors_of(GREY_SIZES) * [1, 4, 0, 4, 4]))
     factors = np.delete(factors_of(GREY_SIZES), 2, 1)
-    return subject_of(ArrayImages(pixels.to(torch.uint8), 2), factors, "shapes2d", "dsprites", chosen=(1, 2, 3))
+    return subject_of(ArrayImages(pixels.to(torch.uint8), 2), factors, "shapes2d", "dsprites", grey_lane, (1, 2, 3))
 
 
 @pytest.fixture(scope="session")
-def colour_subject():
+def colour_subject(grey_lane):
     """256 of the 3-D shapes: four hues of everything, two scales, two shapes, one view."""
     pixels = shapes3d.render(torch.from_numpy(factors_of(COLOUR_SIZES) * [2, 2, 2, 7, 2, 6]))
-    return subject_of(ArrayImages(pixels), np.delete(factors_of(COLOUR_SIZES), 5, 1), "shapes3d", "3dshapes")
+    factors = np.delete(factors_of(COLOUR_SIZES), 5, 1)
+    return subject_of(ArrayImages(pixels), factors, "shapes3d", "3dshapes", grey_lane)
 
 
-def subject_of(images, factors, name, role, chosen=None):
+def subject_of(images, factors, name, role, lane, chosen=None):
     codes = {kind: fit_linear(kind, images, 6, seed=1).encode(images) for kind in ("pca", "ica")}
     rng = np.random.default_rng(0)
     vae = (factors @ rng.normal(size=(factors.shape[1], 6)) + rng.normal(size=(len(factors), 6))).astype(np.float32)
@@ -74,6 +75,8 @@ def subject_of(images, factors, name, role, chosen=None):
         held_out=rng.random(len(factors)) < 0.3,
         images=images,
         train=images,
+        experiment=lane,
+        distortion={split: {"mean": 80.0, "standard_error": 1.0} for split in ("train", "test")},
     )
 
 

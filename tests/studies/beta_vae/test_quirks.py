@@ -9,13 +9,12 @@ import torch
 from kelbo.bound import Batch
 from kelbo.data.images import SubsetImages
 from kelbo.metrics import continuous_mig
-from kelbo.recipes.build import baseline
-from kelbo.studies.beta_vae import quirks_sets
+from kelbo.recipes import build
 from kelbo.studies.beta_vae.as_published_mig import continuous_mig_as_published
 from kelbo.studies.beta_vae.quirks import quirks
-from kelbo.studies.beta_vae.quirks_entries import Subject, compared
-from kelbo.studies.beta_vae.quirks_lanes import grey_bernoulli, mixed_up_gap
-from kelbo.studies.beta_vae.quirks_sets import baselines, training_data
+from kelbo.studies.beta_vae.quirks_images import codes_by_way, grey_bernoulli, layouts, sizes, training_data
+from kelbo.studies.beta_vae.quirks_rows import compared
+from kelbo.studies.beta_vae.quirks_scores import mixed_up_gap
 from kelbo.studies.beta_vae.quirks_texts import NOTES, TEXTS
 
 
@@ -40,11 +39,11 @@ def test_one_replicate_tells_no_interval():
 
 
 def test_of_colour_images_the_layouts_cost_most_and_their_order_alone_some(colour_subject, quick, few_fitted):
-    found = by_name(baselines(colour_subject, altered(quick, points=(600, 301)), sizes=False))
+    found = by_name(layouts(colour_subject, altered(quick, points=(600, 301))))
     assert set(found) == {"baseline-layouts", "baseline-order"}
-    layouts = {row["label"]: row for row in found["baseline-layouts"]["rows"]}
-    assert set(layouts) == {"PCA, linear", "ICA, linear", "PCA, logistic", "ICA, logistic"}
-    chance, logistic = 1 / 5, layouts["PCA, logistic"]
+    both = {row["label"]: row for row in found["baseline-layouts"]["rows"]}
+    assert set(both) == {"PCA, linear", "ICA, linear", "PCA, logistic", "ICA, logistic"}
+    chance, logistic = 1 / 5, both["PCA, logistic"]
     assert logistic["published"]["value"] < chance + 0.1
     assert logistic["corrected"]["value"] > chance + 0.2
     assert logistic["difference"]["high"] < 0
@@ -56,28 +55,28 @@ def test_of_colour_images_the_layouts_cost_most_and_their_order_alone_some(colou
 def test_only_the_layout_differs_between_the_two_fits(grey_subject, colour_subject, quick, few_fitted):
     """Of black-and-white images both layouts are the same, so then both fits are."""
     for kind in ("pca", "ica"):
-        codes = quirks_sets._codes_by_way(kind, grey_subject, grey_subject.images, quick, 5, {"published"})
+        codes = codes_by_way(kind, grey_subject, grey_subject.images, quick, 5, {"published"})
         np.testing.assert_allclose(codes["published"], codes["one layout"], atol=1e-4)
-        codes = quirks_sets._codes_by_way(kind, colour_subject, colour_subject.images, quick, 5, {"published"})
+        codes = codes_by_way(kind, colour_subject, colour_subject.images, quick, 5, {"published"})
         assert np.abs(codes["published"] - codes["one layout"]).max() > 0.5
 
 
 def test_of_grey_images_only_the_sizes_are_compared(grey_subject, quick, few_fitted):
-    (entry,) = baselines(grey_subject, quick)
+    (entry,) = sizes(grey_subject, quick)
     assert entry["name"] == "baseline-sizes"
     assert "against 384 different ones" in entry["note"]
-    assert baselines(grey_subject, quick, sizes=False) == []
+    assert layouts(grey_subject, quick) == []
 
 
 def test_as_many_images_are_fitted_as_told(grey_subject, monkeypatch, quick, few_fitted):
-    asked = []
+    asked, baseline = [], build.baseline
 
     def fitted(kind, images, *rest, **how):
         asked.append(len(images))
         return baseline(kind, images, *rest, **how)
 
-    monkeypatch.setattr(quirks_sets, "baseline", fitted)
-    baselines(grey_subject, altered(quick, fitted=100))
+    monkeypatch.setattr(build, "baseline", fitted)
+    sizes(grey_subject, altered(quick, fitted=100))
     assert sorted(set(asked)) == [100, 230, 240]
 
 
@@ -108,8 +107,8 @@ def test_what_a_lane_learned_by_heart_is_seen(grey_subject, quick):
     assert nats["difference"]["low"] == pytest.approx(-10 - 1.96 * 5**0.5)
 
 
-def test_what_the_cross_entropy_lacks_is_the_continuous_bernoullis_constant(grey_lane):
-    (entry,) = grey_bernoulli(Subject("digits", "digits", "VAE, β = 1", experiment=grey_lane), images=50)
+def test_what_the_cross_entropy_lacks_is_the_continuous_bernoullis_constant(grey_subject, grey_lane, quick):
+    (entry,) = grey_bernoulli(grey_subject, quick, images=50)
     (row,) = entry["rows"]
     x = grey_lane.data.test.spread(50).float() / 16
     with grey_lane.model.evaluating():
@@ -123,10 +122,9 @@ def test_what_the_cross_entropy_lacks_is_the_continuous_bernoullis_constant(grey
     assert "Of 50 held-out images of 64 dimensions" in entry["note"]
 
 
-def test_every_quirk_is_told_once_a_set_in_order_as_json(grey_subject, colour_subject, grey_lane, quick, few_fitted):
+def test_every_quirk_is_told_once_a_set_in_order_as_json(grey_subject, colour_subject, quick, few_fitted):
     effort = altered(quick, everywhere=False, seeds=(0, 1), linear_steps=50)
-    subjects = [grey_subject, colour_subject, Subject("digits", "digits", "VAE, β = 1", experiment=grey_lane)]
-    found = quirks(subjects, effort)
+    found = quirks([grey_subject, colour_subject], effort)
     names = [entry["name"] for entry in found]
     assert set(names) == set(TEXTS) - {"reconstruction-distance"}  # which is made of what lanes measured
     assert names == sorted(names, key=list(TEXTS).index)
@@ -139,20 +137,16 @@ def test_every_quirk_is_told_once_a_set_in_order_as_json(grey_subject, colour_su
 
 
 def test_what_cannot_be_measured_says_why(grey_subject, quick, few_fitted):
-    few = altered(
-        grey_subject,
-        codes={"vae": grey_subject.codes["vae"][:1]},
-        factors=grey_subject.factors[:1],
-        scales=None,
-        train=None,
-    )
-    found = by_name(quirks([altered(few, held_out=None)], quick))
+    codes = {name: codes[:1] for name, codes in grey_subject.codes.items()}
+    first = {name: getattr(grey_subject, name)[:1] for name in ("factors", "scales", "held_out")}
+    images = SubsetImages(grey_subject.images, torch.tensor([0]))
+    found = by_name(quirks([altered(grey_subject, codes=codes, images=images, **first)], quick))
     assert found["few-points"]["rows"] == []
     assert found["few-points"]["note"].startswith("Not measured here: codes must have at least 2 rows; got 1")
 
 
 def test_a_subset_of_a_set_is_a_subject_like_any_other(colour_subject, quick, few_fitted):
     some = SubsetImages(colour_subject.images, torch.arange(0, 256, 3))
-    half = altered(colour_subject, images=some, factors=colour_subject.factors[::3], codes={})
-    (entry, _) = baselines(half, altered(quick, seeds=(0,), encoded=100), sizes=False)
+    half = altered(colour_subject, images=some, factors=colour_subject.factors[::3])
+    (entry, _) = layouts(half, altered(quick, seeds=(0,), encoded=100))
     assert entry["rows"][0]["published"]["low"] is None

@@ -6,8 +6,8 @@ import pytest
 from kelbo.errors import ScoreError
 from kelbo.metrics import beta_score, pair_differences
 from kelbo.studies.beta_vae import quirks_scores
-from kelbo.studies.beta_vae.as_published_classifiers import Task, answers_in_turn
-from kelbo.studies.beta_vae.quirks_scores import as_published_score, few_points, networks
+from kelbo.studies.beta_vae.as_published_classifiers import Task, answers_in_turn, as_published_score
+from kelbo.studies.beta_vae.quirks_scores import few_points, networks
 
 
 def by_name(entries):

@@ -5,7 +5,7 @@ from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
 from kelbo.studies.beta_vae.asked import BUDGETS
 from kelbo.studies.beta_vae.models import CLASSIFIERS
-from kelbo.studies.beta_vae.scoring import Table, Wanted, asked_by_group, scores
+from kelbo.studies.beta_vae.scoring import Wanted, asked_by_group, scores
 
 NAMES = ("shape", "scale", "x")
 
@@ -13,7 +13,11 @@ NAMES = ("shape", "scale", "x")
 @pytest.fixture
 def table():
     factors = np.random.default_rng(0).integers(0, 6, (1_500, 3))
-    return Table(factors, NAMES, complete=False)
+    return of_factors(factors)
+
+
+def of_factors(factors, names=NAMES):
+    return Codes(factors.astype(np.float32), factors=factors, names=names)
 
 
 def wanted(**changes):
@@ -36,7 +40,7 @@ def test_without_shape_the_shape_is_never_asked_for(table):
     four = scores(table, {"vae": half}, wanted(factors="four"))["vae"]
     assert four["low"] < 1 / 2 < four["high"]
     with pytest.raises(ScoreError, match="no shape"):
-        scores(Table(table.factors, ("a", "b", "c"), False), {"vae": half}, wanted(factors="four"))
+        scores(of_factors(table.factors, ("a", "b", "c")), {"vae": half}, wanted(factors="four"))
 
 
 def test_equal_codes_have_equal_scores_beside_any_others(table):
@@ -52,17 +56,11 @@ def test_one_replicate_has_no_interval_and_sees_the_whole_table(table):
 
 def test_a_whole_set_keeps_all_its_images_in_every_replicate():
     factors = np.stack(np.meshgrid(range(3), range(3), range(4), indexing="ij"), -1).reshape(-1, 3)
-    found = Table.of(Codes(factors.astype(np.float32), None, factors, NAMES))
-    assert found.complete
+    whole, part = (of_factors(some) for some in (factors, factors[:-1]))
     # a third of 36 images would leave values with one image, which no pair can be drawn from
-    assert scores(found, {"vae": factors.astype(np.float32)}, wanted())["vae"]["of"] == "fresh pairs"
+    assert scores(whole, {"vae": whole.means}, wanted())["vae"]["of"] == "fresh pairs"
     with pytest.raises(ScoreError):
-        scores(found._replace(complete=False), {"vae": factors.astype(np.float32)}, wanted(replicates=12))
-
-
-def test_codes_without_factors_have_no_score():
-    with pytest.raises(ScoreError, match="factors"):
-        Table.of(Codes(np.zeros((4, 2), np.float32)))
+        scores(part, {"vae": part.means}, wanted(replicates=12))
 
 
 def test_as_published_is_another_score_of_the_same_name(table):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages, Images, SubsetImages
-from kelbo.evaluation.codes import drawn
+from kelbo.evaluation.codes import Codes, drawn
 from kelbo.experiments import open_run
 from kelbo.experiments.scoring import factor_codes
 from kelbo.recipes import build
@@ -20,22 +19,15 @@ from kelbo.recipes.data_specs import DataSpec, split_seed_of
 from kelbo.recipes.readers import image_data
 from kelbo.seeds import generator
 from kelbo.studies.beta_vae.as_published_baselines import baseline_as_published
-from kelbo.studies.beta_vae.scoring import Table, Wanted, scores as scores_of
+from kelbo.studies.beta_vae.models import LINEAR
+from kelbo.studies.beta_vae.scoring import Wanted, scores as scores_of
 
-Kind = Literal["pca", "ica"]
-KINDS: tuple[Kind, ...] = ("pca", "ica")
+if TYPE_CHECKING:
+    from kelbo.recipes.build import LinearEncoder
+
 _DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 HELD = 2**29
 """bytes of images that are rendered or read once and kept for the passes of a fit: 512 MiB"""
-
-
-class Encoder(Protocol):
-    """What `build.baseline` gives. fitted: how it was made."""
-
-    @property
-    def fitted(self) -> Mapping[str, Any]: ...
-
-    def encode(self, images: Images) -> np.ndarray: ...
 
 
 def baselines_of(
@@ -58,9 +50,17 @@ def baselines_of(
     """
     spec = _DATA.validate_python({**data, **({"root": root} if root else {})})
     images = image_data(spec, split_seed_of(spec, seed))
-    encoders = {kind: fit(kind, images, latents, seed, fitted, as_published) for kind in KINDS}
-    shown, table = images_of(images, codes)
+    assert images.whole is not None
+    encoders = {
+        kind: baseline_as_published(kind, images.train, latents, seed=seed)
+        if as_published
+        else fit(kind, images.train, latents, seed, fitted)
+        for kind in LINEAR
+    }
+    shown, index = drawn(images.whole, codes)
     known = {kind: encoder.encode(shown) for kind, encoder in encoders.items()}
+    factors = images.whole.factors
+    table = Codes(known["pca"], factors=factors.of(index).numpy(), names=factors.names)
     for run in runs:
         known = {"vae": factor_codes(open_run(run), codes).means} | known
     every = [Wanted(**one) for one in scores]
@@ -72,7 +72,7 @@ def baselines_of(
                 "fitted": encoders[kind].fitted["examples"],
                 "score": _by_name(every, [one[kind] for one in found]),
             }
-            for kind in KINDS
+            for kind in LINEAR
         ]
     }
 
@@ -86,23 +86,11 @@ def _by_name(every: Sequence[Wanted], found: Sequence[Mapping[str, Any]]) -> dic
     return named
 
 
-def fit(
-    kind: Kind, data: ImageSet, latents: int, seed: int, fitted: tuple[int, int], as_published: bool = False
-) -> Encoder:
-    """Fitted to a seeded draw of training images: of `fitted` (grey, colour) so many; or as published."""
-    if as_published:
-        return baseline_as_published(kind, data.train, latents, seed=seed)
-    count = min(fitted[data.shape[0] > 1], len(data.train))
-    index = torch.randperm(len(data.train), generator=generator(seed, "linear", 3))[:count].sort().values
-    return build.baseline(kind, held(data.train, index), latents, seed=seed)
-
-
-def images_of(data: ImageSet, count: int | None) -> tuple[Images, Table]:
-    """The images whose codes are scored, the same for every model, and their factors."""
-    assert data.whole is not None
-    images, index = drawn(data.whole, count)
-    factors = data.whole.factors.of(index).numpy()
-    return images, Table(factors, data.whole.factors.names, len(index) == len(data.whole))
+def fit(kind: str, train: Images, latents: int, seed: int, fitted: tuple[int | None, int | None]) -> LinearEncoder:
+    """Fitted to a seeded draw of training images: of `fitted` (grey, colour) so many, all for None."""
+    order = torch.randperm(len(train), generator=generator(seed, "linear", 3))
+    index = order[: fitted[train.shape[0] > 1]].sort().values
+    return build.baseline(kind, held(train, index), latents, seed=seed)
 
 
 def held(images: Images, index: torch.Tensor) -> Images:

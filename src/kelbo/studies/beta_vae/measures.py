@@ -26,7 +26,7 @@ from kelbo.runs import Measurement, Run
 from kelbo.seeds import generator
 from kelbo.studies.arms import Measure
 from kelbo.studies.beta_vae.asked import BetaBudget
-from kelbo.studies.beta_vae.scoring import FRESH, Table, Wanted, scores
+from kelbo.studies.beta_vae.scoring import FRESH, Wanted, scores
 from kelbo.studies.measures import newest
 from kelbo.sweeps.lane import Tell, finished, train_lane
 from kelbo.training import every
@@ -57,7 +57,7 @@ def _score(experiment: Experiment, codes: int | None, **settings: Any) -> Measur
 
     def compute() -> dict[str, Any]:
         found = factor_codes(experiment, codes)
-        score, size = scores(Table.of(found), {"vae": found.means}, wanted)["vae"], len(found)
+        score, size = scores(found, {"vae": found.means}, wanted)["vae"], len(found)
         rows = size // wanted.replicates if score["of"] == FRESH else size
         told = {"replicates": score["of"], "rows": rows, "table": size}
         details = {"classifier": wanted.classifier, "pairs": wanted.pairs}

@@ -9,14 +9,13 @@ import numpy as np
 
 from kelbo.errors import ScoreError
 from kelbo.evaluation.codes import Codes
-from kelbo.intervals import of_replicates
+from kelbo.intervals import finite_or_none, of_replicates
 from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
 from kelbo.studies.arms import Mode
-from kelbo.studies.beta_vae.as_published_classifiers import POINTS
+from kelbo.studies.beta_vae.as_published_classifiers import CLASSIFIERS, POINTS, as_published_score
 from kelbo.studies.beta_vae.asked import BetaBudget, L
 from kelbo.studies.beta_vae.models import FACTORS
-from kelbo.studies.beta_vae.quirks_scores import CLASSIFIERS, as_published_score
 
 FRESH = "fresh images and pairs"
 """of replicates that have images of their own"""
@@ -70,67 +69,44 @@ def _wanted(budget: BetaBudget, mode: Mode, factors: str, classifier: Classifier
     return Wanted(factors, classifier, pairs, *sizes, times, published)
 
 
-class Table(NamedTuple):
-    """Which factors the rows of a table of codes have: (N, F), and their names; complete: every combination once."""
-
-    factors: np.ndarray
-    names: tuple[str, ...]
-    complete: bool
-
-    @classmethod
-    def of(cls, codes: Codes) -> Table:
-        """That of codes with factors. ScoreError if they have none."""
-        if codes.factors is None:
-            raise ScoreError("A β-VAE score needs codes whose factors are known.")
-        return cls(codes.factors, codes.names, codes.complete)
-
-
-def scores(table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dict[str, dict[str, Any]]:
+def scores(table: Codes, codes: Mapping[str, np.ndarray], wanted: Wanted) -> dict[str, dict[str, Any]]:
     """One score of each of these codes (N, K) as JSON: mean over replicates and Student's interval, of two.
 
-    As published, classifiers learn one code after another in this order, and what one leaves behind changes the next. A
-    replicate draws its pairs anew; if the table is a sample of the set, also from images of its own, an equal part of the
-    table: then the interval is of other images as well as of other pairs. The draws are the same for all codes of the same
-    images, so models are compared on the same pairs. ScoreError if the table has too few rows.
+    table: tells the factors of their images. As published, classifiers learn one code after another in this order, and what one
+    leaves behind changes the next. A replicate draws its pairs anew; if the table is a sample of the set, also from images of
+    its own, an equal part of the table: then the interval is of other images as well as of other pairs. The draws are the same
+    for all codes of the same images, so models are compared on the same pairs. ScoreError if the table has too few rows.
     """
     fresh_rows = wanted.replicates > 1 and not table.complete
-    order = np.random.default_rng(0).permutation(len(table.factors))
+    order = np.random.default_rng(0).permutation(len(table))
     parts = np.array_split(order, wanted.replicates) if fresh_rows else [order] * wanted.replicates
-    once = _as_published if wanted.as_published else _corrected
-    values = [once(table, codes, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
+    values = [_once(table, codes, wanted, np.sort(rows), seed) for seed, rows in enumerate(parts)]
     of = FRESH if fresh_rows else "fresh pairs"
-    return {name: _entry(wanted, [each[name] for each in values], of) for name in codes}
+    sizes = {"of": of, "train": wanted.train, "test": wanted.test}
+    return {name: _entry([each[name] for each in values]) | sizes for name in codes}
 
 
-def _entry(wanted: Wanted, values: list[float], of: str) -> dict[str, Any]:
-    found = of_replicates(values).as_json()
-    ends = {end: None if found[end] is None else float(np.clip(found[end], 0, 1)) for end in ("low", "high")}
-    return {"value": found["value"], **ends, "of": of, "train": wanted.train, "test": wanted.test}
+def _entry(values: list[float]) -> dict[str, Any]:
+    found = of_replicates(values).within(0, 1)
+    return {"value": found.value, "low": finite_or_none(found.low), "high": finite_or_none(found.high)}
 
 
-def _corrected(
-    table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
+def _once(
+    table: Codes, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
 ) -> dict[str, float]:
-    how = {"points": wanted.train + wanted.test, "pairs": wanted.pairs, "chosen": chosen(table.names, wanted.factors)}
-    found = {}
-    for name, some in codes.items():
-        points = pair_differences(some[rows], table.factors[rows], seed=seed, **how)
-        found[name] = beta_score_of(points, train=wanted.train, classifier=wanted.classifier, seed=seed).value
-    return found
-
-
-def _as_published(
-    table: Table, codes: Mapping[str, np.ndarray], wanted: Wanted, rows: np.ndarray, seed: int
-) -> dict[str, float]:
-    return as_published_score(
-        {name: some[rows] for name, some in codes.items()},
-        table.factors[rows],
-        chosen(table.names, wanted.factors),
-        classifier=wanted.classifier,
-        pairs=wanted.pairs,
-        points=(wanted.train, wanted.test),
-        seed=seed,
-    )
+    assert table.factors is not None  # without them `factor_codes` refuses
+    factors, columns = table.factors[rows], chosen(table.names, wanted.factors)
+    some = {name: each[rows] for name, each in codes.items()}
+    classifier, pairs = wanted.classifier, wanted.pairs
+    if wanted.as_published:
+        points = wanted.train, wanted.test
+        return as_published_score(some, factors, columns, classifier=classifier, pairs=pairs, points=points, seed=seed)
+    how = {"points": wanted.train + wanted.test, "pairs": pairs, "chosen": columns, "seed": seed}
+    drawn = {name: pair_differences(each, factors, **how) for name, each in some.items()}
+    return {
+        name: beta_score_of(each, train=wanted.train, classifier=classifier, seed=seed).value
+        for name, each in drawn.items()
+    }
 
 
 def chosen(names: Sequence[str], factors: str) -> tuple[int, ...] | None:
