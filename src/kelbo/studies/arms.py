@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.spec import Spec
-from kelbo.studies.paper import Paper
 from kelbo.sweeps.grid import Lane, grid
 
 if TYPE_CHECKING:
@@ -234,18 +233,3 @@ class Need:
         if arm.name not in self.arms or (self.first and lane.seed != arm.seeds[0]):
             return False
         return all(lane.settings.get(path) in values for path, values in self.where.items())
-
-
-class Described(Protocol):
-    """What numbers need of the study that they are of."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def paper(self) -> Paper: ...
-    @property
-    def budgets(self) -> Mapping[str, Budget]: ...
-    @property
-    def derived(self) -> Mapping[str, Callable[[Mapping[str, Any]], float | None]]: ...
-    @property
-    def names(self) -> Mapping[str, Mapping[str, str]]: ...

@@ -40,12 +40,12 @@ def paired(first: Mapping[Key, float], second: Mapping[Key, float], of: str = "s
     return None if found is None else found._replace(how=found.how.replace("Student", "Paired"))
 
 
-def welch(first: Sequence[float], second: Sequence[float], of: str = "seeds") -> Estimate | None:
+def welch(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
     """Difference of two independent means, first − second, with Welch's interval; None if one has no value."""
     a, b = np.array(first, np.float64), np.array(second, np.float64)
     if min(len(a), len(b)) == 0:
         return None
-    how = f"Welch, {len(a)} and {len(b)} {of}"
+    how = f"Welch, {len(a)} and {len(b)} seeds"
     if min(len(a), len(b)) < 2:
         return Estimate(float(a.mean() - b.mean()), None, None, how)
     return _difference(_Mean.of(a), _Mean.of(b), how)

@@ -132,13 +132,13 @@ def own_place(n: Numbers, quantity: str, model: StudyModel, place: str) -> Line:
 # ── over a setting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def over_setting(name: str, panels: Sequence[SettingPanel], looks: Looks, xlabel: str, *, log: bool = True) -> Picture:
-    """Panels above one another over one axis. Absent without any point."""
+def over_setting(name: str, panels: Sequence[SettingPanel], looks: Looks, xlabel: str) -> Picture:
+    """Panels above one another over one logarithmic axis. Absent without any point."""
     shown = [panel for panel in panels if any(line.points for line in panel.lines)]
     if not shown:
         raise Absent("No run was finished and measured.")
     told = ". ".join(f"{panel.title}, {panel.unit}: {_told(panel)}" for panel in shown)
-    return of_figure(name, told, lambda theme: _over_setting(shown, looks, xlabel, log, theme))
+    return of_figure(name, told, lambda theme: _over_setting(shown, looks, xlabel, theme))
 
 
 def _told(panel: SettingPanel) -> str:
@@ -149,7 +149,7 @@ def _told(panel: SettingPanel) -> str:
     )
 
 
-def _over_setting(panels: Sequence[SettingPanel], looks: Looks, xlabel: str, log: bool, theme: Theme) -> Figure:
+def _over_setting(panels: Sequence[SettingPanel], looks: Looks, xlabel: str, theme: Theme) -> Figure:
     with style(theme):
         figure = Figure(figsize=(WIDTH, 0.95 + 2.1 * len(panels)), layout="constrained")
         every = list(figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0])
@@ -165,8 +165,7 @@ def _over_setting(panels: Sequence[SettingPanel], looks: Looks, xlabel: str, log
             titled(axes, panel.title, panel.unit, theme)
             _level(axes, panel.level, theme)
             _scale(axes, panel)
-        if log:
-            every[-1].set_xscale("log")
+        every[-1].set_xscale("log")
         places = sorted({point.x for panel in panels for line in panel.lines if line.joined for point in line.points})
         every[-1].set_xticks(places, [f"{place:g}" for place in places])
         every[-1].xaxis.set_minor_locator(NullLocator())

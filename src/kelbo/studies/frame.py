@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,27 @@ import pandas as pd
 from kelbo.errors import RunError
 from kelbo.reports.numbers import plain
 from kelbo.runs import Measurement, Run
-from kelbo.studies.arms import Budget, Described, StudyModel
+from kelbo.studies.arms import Budget, StudyModel
 from kelbo.studies.paper import Paper
 
 COLUMNS = ["study", "arm", "settings", "seed", "quantity", "value", "low", "high", "unit", "step", "state"]
 LaneRecord = Mapping[str, Any]
 """A lane as results.json has it."""
+
+
+class Described(Protocol):
+    """What numbers need of the study that they are of."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def paper(self) -> Paper: ...
+    @property
+    def budgets(self) -> Mapping[str, Budget]: ...
+    @property
+    def derived(self) -> Mapping[str, Callable[[Mapping[str, Any]], float | None]]: ...
+    @property
+    def names(self) -> Mapping[str, Mapping[str, str]]: ...
 
 
 class _Lane(dict[str, Any]):

@@ -58,11 +58,6 @@ class Test:
         return "against" if high < self.above or low > self.below else "open"
 
     @property
-    def leans(self) -> bool:
-        """Whether the number itself is on the claim's side."""
-        return self.above < self.known.value < self.below
-
-    @property
     def value(self) -> str:
         """The number with its unit."""
         sign = "+" if self.unit == "points" and self.known.value >= 0.0005 else ""

@@ -149,22 +149,17 @@ def features_for(
     root: Path | None,
     *,
     legacy: bool = False,
-    file: Path | None = None,
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The fingerprint of the feature network asked for, and how it is opened; arguments of `distances`.
 
-    By default FID's if it was fetched, else the set's own classifier (`file`, or the one in the data root) if trained, else
-    random-0. own: the set's name. legacy: resize as pytorch-fid does, if the network is FID's. Raises as `feature_network`.
+    By default FID's if it was fetched, else the set's own classifier if it lies in the data root, else random-0. own: the set's
+    name. legacy: resize as pytorch-fid does, if the network is FID's. Raises as `feature_network`.
     """
     from kelbo.evaluation.features import classifier_path, feature_network, features_folder
     from kelbo.evaluation.inception import INCEPTION_FILE, NAME
 
     inception, classifier = features_folder(root) / INCEPTION_FILE.name, classifier_path(own, root)
-    name = asked
-    if name is None and file is not None and file.is_file():
-        name = str(file)
-    if name is None:
-        name = NAME if inception.is_file() else own if classifier.is_file() else "random-0"
+    name = asked or (NAME if inception.is_file() else own if classifier.is_file() else "random-0")
     how = {"name": name, "root": root, "resize": "legacy" if legacy and name == NAME else None}
     network = feature_network(name, shape, root=root, resize=how["resize"])
     return network.fingerprint, how

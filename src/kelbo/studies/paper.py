@@ -18,18 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import pandas as pd
+from kelbo.studies.arms import StudyModel
 
 COLUMNS = ("place", "data", "model", "quantity", "value", "sd", "n", "erratum")
-
-
-class Printable(Protocol):
-    """A model by the name that the paper's file has for it."""
-
-    @property
-    def printed(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,8 @@ class Paper:
         return self.content.get("errata", {})
 
     @cached_property
-    def numbers(self) -> pd.DataFrame:
-        """A row a printed number, with `COLUMNS`."""
+    def rows(self) -> list[dict[str, Any]]:
+        """The printed numbers, each with some of `COLUMNS`."""
         rows = self.content.get("numbers", [])
         if unknown := {key for row in rows for key in row} - set(COLUMNS):
             raise ValueError(
@@ -75,24 +68,24 @@ class Paper:
             )
         if unknown := {row["erratum"] for row in rows if "erratum" in row} - self.errata.keys():
             raise ValueError(f"{self.file} names errata that it does not have: {', '.join(sorted(unknown))}.")
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return rows
 
     @cached_property
     def _found(self) -> dict[tuple[str, str, str], list[Printed]]:
         found: dict[tuple[str, str, str], list[Printed]] = {}
-        for row in self.content.get("numbers", []):
+        for row in self.rows:
             number = Printed(row["value"], row.get("sd"), row.get("n"), row.get("place", ""), row.get("erratum", ""))
             found.setdefault((row.get("data", ""), row.get("model", ""), row["quantity"]), []).append(number)
         return found
 
-    def find(self, model: Printable | str, quantity: str, data: str = "", place: str = "") -> Printed | None:
+    def find(self, model: StudyModel | str, quantity: str, data: str = "", place: str = "") -> Printed | None:
         """What the paper prints of a model on a set, in a place if several print it; None if nothing."""
         name = model if isinstance(model, str) else model.printed
         there = self._found.get((data, name, quantity), ())
         return next((one for one in there if place in ("", one.place)), None)
 
     def said(
-        self, quantity: str, models: Sequence[Printable], sets: Iterable[str], names: dict[str, str] | None = None
+        self, quantity: str, models: Sequence[StudyModel], sets: Iterable[str], names: dict[str, str] | None = None
     ) -> str:
         """The printed numbers of some models by set, in words: "SVHN: Gaussian 112.5, shared σ 22.25"; sets that lack all are
         left out."""

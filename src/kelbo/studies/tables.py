@@ -89,12 +89,11 @@ def by_model(
     groups: Mapping[str, Sequence[StudyModel]],
     *,
     data: str | Callable[[StudyModel], str] | None = None,
-    names: Mapping[StudyModel, str] | None = None,
 ) -> StudyTable:
     """A row a model, a column a quantity, and what the paper prints of them on the set `data`, by default the study's own.
 
     data: may tell the set of each model. groups: models under headings, "" for none; if none of a group's was trained, the note
-    below the heading says why. names: of rows that are called otherwise than their models.
+    below the heading says why.
     """
     data = n.data if data is None else data
     set_of = data if callable(data) else lambda _model: str(data)
@@ -102,7 +101,7 @@ def by_model(
 
     def row(model: StudyModel, note: str) -> Row:
         cells = [cell(n, model, one, set_of(model), marks) for one in columns]
-        return Row((names or {}).get(model, str(model)), cells, "" if note else about(n, model))
+        return Row(str(model), cells, "" if note else about(n, model))
 
     made = []
     for heading, models in groups.items():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kelbo.studies.paper import paper
@@ -13,7 +14,7 @@ PAPER = paper(Path(models.__file__).with_name("paper.toml"))
 
 def test_every_number_of_the_paper_is_there_once():
     places = ["place", "data", "model", "quantity"]
-    assert PAPER.numbers.groupby(["place", "data"]).size().to_dict() == {
+    assert pd.DataFrame(PAPER.rows).groupby(["place", "data"]).size().to_dict() == {
         ("Table 1", "svhn"): 13,
         ("Table 2", "bair"): 16,
         ("Table 2", "celeba"): 20,
@@ -21,7 +22,7 @@ def test_every_number_of_the_paper_is_there_once():
         ("Table 2", "svhn"): 20,
         ("Table 3", "mnist"): 9,
     }
-    assert not PAPER.numbers.duplicated(places).any()
+    assert not pd.DataFrame(PAPER.rows).duplicated(places).any()
 
 
 @pytest.mark.parametrize(
@@ -45,4 +46,4 @@ def test_no_other_model_of_the_grid_is_the_papers_gaussian():
 
 
 def test_every_erratum_is_of_some_number():
-    assert set(PAPER.numbers.erratum.dropna()) == PAPER.errata.keys()
+    assert {row["erratum"] for row in PAPER.rows if "erratum" in row} == PAPER.errata.keys()
