@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kelbo.studies.arms import Budget
 from kelbo.studies.beta_vae.parts import PARTS
 
-BETAS = ("0.1", "1", "4", "10")
-"""as texts, by which lanes are named"""
 L = 64
 """the tables' pairs in one point"""
+PAIRS = (16, L, 128, 256)
+READINGS = 8
+"""of a distance while training"""
+FITTED = (25_000, 3_500)
+"""images that PCA and ICA are fitted to, in grey and in colour: the study's for PCA"""
 
 
 class ScorePoints(NamedTuple):
@@ -65,11 +68,8 @@ class BetaBudget(Budget):
     images    of the split that the bound is measured on, None: all
     clouds    images on each side of a Fréchet distance
     followed  the same, of the distances that are read while training
-    readings  of a distance while training
-    fitted    images that PCA and ICA are fitted to, in grey and in colour; 25,000 and 3,500 are the study's for PCA
     effort    spent on what the study's code did without saying so
     compared  seeds whose codes go to all four classifiers, None: all
-    pairs     values of L, the pairs in one point; 64 is the tables'
     """
 
     steps: Mapping[str, int]
@@ -80,26 +80,13 @@ class BetaBudget(Budget):
     clouds: int = 10_000
     followed: int = 2_000
     effort: Effort = WHOLE
-    readings: int = 8
-    fitted: tuple[int, int] = (25_000, 3_500)
     compared: int | None = None
-    betas: tuple[str, ...] = BETAS
-    pairs: tuple[int, ...] = (16, 64, 128, 256)
 
 
 def _steps(mlp: int, conv: int, colour: int, cifar: int) -> dict[str, int]:
     return dict(zip(PARTS, (mlp, conv, colour, colour, cifar, cifar), strict=True))
 
 
-_MINUTES: dict[str, Any] = {
-    "seeds": 2,
-    "compared": 1,
-    "codes": 20_000,
-    "images": 1_024,
-    "clouds": 1_000,
-    "followed": 500,
-}
-_HOURS: dict[str, Any] = {"codes": 50_000, "images": 4_096, "clouds": 5_000, "followed": 1_000}
 # seconds are those of benchmarks/results/beta_vae_{minutes,hours}.json; of `paper`, the first scaled by the images trained on
 BUDGETS = {
     budget.name: budget
@@ -113,8 +100,13 @@ BUDGETS = {
                 "forest": ScorePoints(2_000, 5_000),
                 "mlp": ScorePoints(200, 1_000),
             },
+            seeds=2,
+            compared=1,
+            codes=20_000,
+            images=1_024,
+            clouds=1_000,
+            followed=500,
             effort=SMALL,
-            **_MINUTES,
             about="two seeds, 0.04–1.3 % of the steps",
             seconds=990,
         ),
@@ -127,8 +119,11 @@ BUDGETS = {
                 "forest": ScorePoints(5_000, 5_000),
                 "mlp": ScorePoints(500, 2_000),
             },
+            codes=50_000,
+            images=4_096,
+            clouds=5_000,
+            followed=1_000,
             effort=Effort(mlp_steps=500, mig_rows=4_000, fitted=25_000, everywhere=False),
-            **_HOURS,
             about="all seeds, 0.08–4.8 % of the steps",
             seconds=5_800,
         ),

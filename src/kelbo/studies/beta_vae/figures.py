@@ -24,9 +24,10 @@ from kelbo.studies.beta_vae.models import (
     betas,
     linear,
     linears,
+    role_of,
     whole,
 )
-from kelbo.studies.beta_vae.tables import CHOSEN, CIFAR, CONVOLUTIONAL, role_of
+from kelbo.studies.beta_vae.tables import CHOSEN, CIFAR, CONVOLUTIONAL
 from kelbo.studies.charts import Bars, Cloud, bars, curve, curves, rate_distortion
 from kelbo.studies.figures import (
     DASHED,

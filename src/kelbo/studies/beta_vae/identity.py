@@ -25,10 +25,9 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.experiments.running import beginning
 from kelbo.recipes import Recipe, build, change, find
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
+from kelbo.studies.beta_vae.models import BETAS
 from kelbo.training import TrainState, Values, fit
 
-BETAS = (0.1, 1.0, 4.0, 10.0)
-"""the study's"""
 NOTE = (
     "The same VAE twice on scikit-learn's digits, from the same weights, with the same batches and noise: once a Gaussian of "
     "σ = 1 with the rate weighed by β, once a Gaussian of σ² = β and the plain bound. The second loss is shown times β plus "

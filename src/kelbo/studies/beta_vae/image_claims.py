@@ -11,7 +11,7 @@ from scipy import stats
 
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.beta_vae.models import ARMS, BETAS, MLP, NAMES, beta, betas, whole
-from kelbo.studies.beta_vae.tested import MPI3D, SHAPES3D, above_zero, by_seed, numbered, said, unpaired
+from kelbo.studies.beta_vae.tested import MPI3D, SHAPES3D, by_seed, gaps, numbered, rises, said
 from kelbo.studies.estimates import Estimate, exponential, student, welch
 from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import Claim, Found, Test, level, percent
@@ -23,6 +23,8 @@ ALIKE = 0.8
 """Rank correlation above which two courses count as of one behaviour."""
 NEAR = 0.1
 """Share of a printed FID within which ours counts as that."""
+STEPS = [(b, a) for arm in (CIFAR10, CIFAR100) for a, b in pairwise(betas(arm)[1:])]
+"""from a β to the one before, above 1"""
 GAN = numbered("WGAN-GP", "fid", "Table 3", "cifar10")
 OF_RECONSTRUCTIONS = "Fréchet distance of reconstructions, which the report’s is too,"
 
@@ -94,21 +96,12 @@ def run_arms(n: Numbers) -> list[StudyModel]:
     return [whole(arm) for arm in ARMS.values() if arm in n.arms] or [whole(MLP)]
 
 
-def error_rises(n: Numbers) -> Found:
-    pairs = [(beta(model.arm, 10.0), beta(model.arm, 0.1)) for model in run_arms(n)]
-    return above_zero("rmse", "intensity", *pairs)(n)
-
-
 def variance_is_beta(n: Numbers) -> Found:
     measured = n.extra("identity") or {}
     for label, key in (("loss", "loss_gap"), ("gradients", "gradient_gap")):
         worst = max(measured.get(key) or (), default=None)
-        known = (
-            None
-            if worst is None
-            else Estimate(worst, worst, worst, "The largest over β; nothing random, so no interval")
-        )
-        yield Test(label, known, "relative", below=1e-4)
+        how = "The largest over β; nothing random, so no interval"
+        yield Test(label, None if worst is None else Estimate(worst, worst, worst, how), "relative", below=1e-4)
 
 
 def fids(roles: Sequence[str], which: Sequence[float] = BETAS) -> str:
@@ -124,7 +117,7 @@ def fid_best(role: str, least: float) -> Claim:
         f"fid-best-{role}",
         "§3.2, Table 3",
         f"On {NAMES[role]} the FID is best at β = {least:g}.",
-        above_zero(RECONSTRUCTIONS, "distance", *others),
+        gaps(RECONSTRUCTIONS, "distance", *others, above=0),
         (whole(arm),),
         f"{OF_RECONSTRUCTIONS} at every other β − at β = {least:g} > 0; paired by seed",
         fids([role]),
@@ -158,9 +151,7 @@ ON_IMAGES = (
         "fid-steep",
         "§3.2, Table 3",
         "Above β = 1 the FID rises steeply.",
-        above_zero(
-            RECONSTRUCTIONS, "distance", *((b, a) for arm in (CIFAR10, CIFAR100) for a, b in pairwise(betas(arm)[1:]))
-        ),
+        gaps(RECONSTRUCTIONS, "distance", *STEPS, above=0),
         (whole(CIFAR10), whole(CIFAR100)),
         f"{OF_RECONSTRUCTIONS} at β = 4 − at 1 > 0, and at 10 − at 4 > 0, on both sets; paired by seed",
         fids(CIFAR, BETAS[1:]),
@@ -170,7 +161,7 @@ ON_IMAGES = (
         "fid-cifar100-lower",
         "§3.2, Table 3",
         "CIFAR-100 has the lower FID at every β, though it is the more complex set.",
-        unpaired(RECONSTRUCTIONS, "distance", *zip(betas(CIFAR100), betas(CIFAR10), strict=True), below=0),
+        gaps(RECONSTRUCTIONS, "distance", *zip(betas(CIFAR100), betas(CIFAR10), strict=True), below=0),
         (whole(CIFAR100), whole(CIFAR10)),
         f"{OF_RECONSTRUCTIONS} on CIFAR-100 − on CIFAR-10 < 0 at every β; Welch",
         fids(CIFAR),
@@ -190,7 +181,7 @@ ON_IMAGES = (
         "mpi3d-reconstructions",
         "§3.2",
         "Reconstructions of MPI3DToy are much worse than those of 3Dshapes.",
-        unpaired("rmse", "intensity", (beta(MPI3D, 1.0), beta(SHAPES3D, 1.0)), above=0),
+        gaps("rmse", "intensity", (beta(MPI3D, 1.0), beta(SHAPES3D, 1.0)), above=0),
         (whole(MPI3D), whole(SHAPES3D)),
         "Root mean squared error on MPI3DToy − on 3Dshapes > 0 at β = 1; Welch",
     ),
@@ -207,7 +198,7 @@ ON_IMAGES = (
         "error-rises",
         "§1, §3.2, Figs. 8–10",
         "Lower β gives better reconstructions.",
-        error_rises,
+        rises("rmse", "intensity", 10.0, 0.1, run_arms),
         run_arms,
         "Root mean squared error at β = 10 − at β = 0.1 > 0 on every set and network that was run; paired by seed",
     ),

@@ -49,6 +49,11 @@ def linears(role: str) -> list[StudyModel]:
     return [linear(role, kind) for kind in LINEAR]
 
 
+def role_of(arm: StudyModel | str) -> str:
+    """The study's set of an arm or model."""
+    return (arm if isinstance(arm, str) else arm.arm).rpartition("-")[0]
+
+
 def whole(arm: str) -> StudyModel:
     """All lanes of an arm."""
     role, _, network = arm.rpartition("-")

@@ -11,7 +11,7 @@ from typing import Any, cast
 from kelbo.recipes.data_specs import PLACES
 from kelbo.studies.arms import Arm, Ask, Extra, Measure, Plan
 from kelbo.studies.beta_vae.architectures import architectures
-from kelbo.studies.beta_vae.asked import BetaBudget, L
+from kelbo.studies.beta_vae.asked import FITTED, PAIRS, READINGS, BetaBudget, L
 from kelbo.studies.beta_vae.baselines import baselines_of
 from kelbo.studies.beta_vae.identity import measure_identity
 from kelbo.studies.beta_vae.measures import (
@@ -25,7 +25,7 @@ from kelbo.studies.beta_vae.measures import (
     train_followed,
     traversals,
 )
-from kelbo.studies.beta_vae.models import NAMES, NETWORKS
+from kelbo.studies.beta_vae.models import BETAS, NAMES, NETWORKS, role_of
 from kelbo.studies.beta_vae.parts import PARTS, StudyPart, part_recipe
 from kelbo.studies.beta_vae.quirks import quirks_of
 from kelbo.studies.beta_vae.scoring import Wanted, asked_by_group, main_classifier
@@ -39,7 +39,7 @@ BETA = "objective.beta"
 CIFAR_SHAPE = (3, 32, 32)
 SPAN = {False: 3.0, True: 1.96}
 """how far a latent is moved, by whether the study is as published: as Higgins et al. (2017), or as the study's code"""
-FITTED, IDENTITY, QUIRKS = 10.0, 5.0, (60.0, 0.1)
+FITTING, IDENTITY, QUIRKS = 10.0, 5.0, (60.0, 0.1)
 """seconds of fitting PCA and ICA; of section 4.2; of the code's quirks, and of each step of their longest classifiers"""
 
 Through = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -79,16 +79,11 @@ def plan(ask: Ask) -> Plan:
         for role in compared or ({"cifar10"} if ask.features else ())  # refuses a network that cannot be opened
     }
     planned = Planned(ask, sets, {role: opened[role] for role in sorted(compared)})
-    needed = {
-        arm for s in SECTIONS for thing in s.things if _asked(ask, thing.key) for n in thing.needs for arm in n.arms
-    }
+    things = [thing for s in SECTIONS for thing in s.things if ask.only is None or thing.key in ask.only]
+    needed = {arm for thing in things for need in thing.needs for arm in need.arms}
     left_out = tuple((name, why[name]) for name in PARTS if name in why and name in needed)
     arms = tuple(_arm(planned, name, part) for name, part in PARTS.items() if name in sets)
     return Plan(arms, _facts(planned), left_out, extras=partial(_extras, planned))
-
-
-def _asked(ask: Ask, key: str) -> bool:
-    return ask.only is None or key in ask.only
 
 
 def _steps(ask: Ask) -> Mapping[str, int]:
@@ -103,14 +98,14 @@ def _arm(planned: Planned, name: str, part: StudyPart) -> Arm:
     train = None
     if part.role in planned.through:
         _, how = planned.through[part.role]
-        where = (CIFAR_SHAPE, how, budget.followed, budget.readings, planned.split, ask.as_published)
+        where = (CIFAR_SHAPE, how, budget.followed, READINGS, planned.split, ask.as_published)
         train = (train_followed, where)
     return Arm(
         name,
         part_recipe(name, of.data, budget.steps[name], as_published=ask.as_published),
         part.seeds[: budget.seeds],
         part.paper_steps,
-        over={BETA: budget.betas},
+        over={BETA: tuple(f"{b:g}" for b in BETAS)},
         measures=partial(_measures, planned, name, part),
         title=f"{NAMES[part.role]}, {NETWORKS[part.network]}",
         note=of.note,
@@ -165,10 +160,13 @@ def _extras(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
 def _quirks(budget: BetaBudget, lanes: Sequence[StudyLane]) -> Extra:
     looked = looked_at(lanes)
     settings = {
-        "lanes": [{"role": role_of(lane), "model": f"VAE, β = {float(lane.lane.settings[BETA]):g}"} for lane in looked],
+        "lanes": [
+            {"role": role_of(lane.arm.name), "model": f"VAE, β = {float(lane.lane.settings[BETA]):g}"}
+            for lane in looked
+        ],
         "codes": budget.codes,
         "images": budget.images,
-        "fitted": budget.fitted,
+        "fitted": FITTED,
         "effort": asdict(budget.effort),
     }
     seconds = QUIRKS[0] + QUIRKS[1] * budget.effort.mlp_steps
@@ -181,13 +179,8 @@ def looked_at(lanes: Sequence[StudyLane]) -> list[StudyLane]:
     ranked = sorted(lanes, key=lambda lane: (lane.arm.name.endswith("-mlp"), lane.lane.settings[BETA] != "4"))
     for lane in ranked:
         if PARTS[lane.arm.name].standing is not None and lane.done:
-            found.setdefault(role_of(lane), lane)
+            found.setdefault(role_of(lane.arm.name), lane)
     return [found[role] for role in NAMES if role in found]
-
-
-def role_of(lane: StudyLane) -> str:
-    """The study's set that a lane is on."""
-    return PARTS[lane.arm.name].role
 
 
 def _baselines(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
@@ -203,7 +196,7 @@ def _baselines(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
                 "data": data.model_dump(mode="json", exclude=PLACES),
                 "seed": seed,
                 "latents": part.latents,
-                "fitted": budget.fitted,
+                "fitted": FITTED,
                 "codes": budget.codes,
                 "scores": [wanted._asdict() for wanted in every],
                 "as_published": published,
@@ -216,14 +209,14 @@ def _baselines(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
                 {"root": getattr(data, "root", None)},
                 arm=f"{part.role}-linear",
                 seed=seed,
-                seconds=FITTED + 2 * sum(map(seconds_of, every)),
+                seconds=FITTING + 2 * sum(map(seconds_of, every)),
             )
     return list(found.values())
 
 
 def before(lanes: Sequence[StudyLane], role: str, seed: int) -> tuple[Path, ...]:
     """The run whose codes the study's classifiers learned before the baselines': a finished one of this set and seed."""
-    own = [lane for lane in lanes if (role_of(lane), lane.lane.seed) == (role, seed) and lane.done]
+    own = [lane for lane in lanes if (role_of(lane.arm.name), lane.lane.seed) == (role, seed) and lane.done]
     nearest = sorted(own, key=lambda lane: (lane.lane.settings[BETA] != "1", not lane.arm.name.endswith("-mlp")))
     return tuple(lane.run.path for lane in nearest[:1])
 
@@ -241,7 +234,7 @@ def _facts(planned: Planned) -> dict[str, Any]:
         "classifier": main,
         "points": [points.train, points.test],
         "pairs": L,
-        "pairs_sweep": list(budget.pairs),
+        "pairs_sweep": list(PAIRS),
         "codes": budget.codes or "all",
         "images": budget.images or "all",
         "split": planned.split,

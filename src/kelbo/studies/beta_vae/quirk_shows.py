@@ -12,9 +12,9 @@ from kelbo.reports.figure import Theme, style
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.numbers import fixed, plain
 from kelbo.reports.page_pictures import Picture, of_figure
-from kelbo.studies.beta_vae.models import NAMES, betas, whole
+from kelbo.studies.beta_vae.models import NAMES, betas, role_of, whole
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
-from kelbo.studies.beta_vae.tables import CIFAR, CONVOLUTIONAL, role_of
+from kelbo.studies.beta_vae.tables import CIFAR, CONVOLUTIONAL
 from kelbo.studies.estimates import Estimate, paired, student
 from kelbo.studies.figures import WIDTH, Absent, percent_axis
 from kelbo.studies.frame import Numbers

@@ -14,7 +14,7 @@ from kelbo.metrics.beta_score import beta_score_of, pair_differences
 from kelbo.metrics.classifiers import Classifier
 from kelbo.studies.arms import Mode
 from kelbo.studies.beta_vae.as_published_classifiers import CLASSIFIERS, POINTS, as_published_score
-from kelbo.studies.beta_vae.asked import BetaBudget, L
+from kelbo.studies.beta_vae.asked import PAIRS, BetaBudget, L
 from kelbo.studies.beta_vae.models import FACTORS
 
 FRESH = "fresh images and pairs"
@@ -52,7 +52,7 @@ def asked_by_group(budget: BetaBudget, mode: Mode, role: str) -> dict[str, list[
     main = main_classifier(mode)
     groups: dict[str, list[tuple[Classifier, int]]] = {
         "scores": [(main, L)],
-        "pairs": [(main, pairs) for pairs in budget.pairs if pairs != L],
+        "pairs": [(main, pairs) for pairs in PAIRS if pairs != L],
         "classifiers": [(each, L) for each in CLASSIFIERS if each != main],
     }
     choices = FACTORS if role == "dsprites" else ("five",)

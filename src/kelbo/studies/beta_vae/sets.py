@@ -13,6 +13,14 @@ from kelbo.recipes.data_specs import DataSpec
 from kelbo.recipes.readers import image_data
 from kelbo.studies.beta_vae.parts import StudyPart, official
 
+PLACES = {
+    "dsprites": [f"{place}/{dsprites.FILE}" for place in dsprites.PLACES],
+    "3dshapes": [f"{place}/{shapes3d_h5.FILE}" for place in shapes3d_h5.PLACES],
+    "mpi3d": [f"{place}/{file}" for place in mpi3d.PLACES for file in mpi3d.FILES["toy"]],
+    "cifar10": [CIFAR10.archive, CIFAR10.folder],
+    "cifar100": [CIFAR100.archive, CIFAR100.folder],
+}
+"""below the data root, where each set's reader looks for its official files"""
 HELD_OUT = 0.1
 """of a set with factors, as recipes have it by default"""
 
@@ -32,41 +40,23 @@ class StudySet(NamedTuple):
 
 def set_of(part: StudyPart, root: Path | None) -> StudySet | str:
     """The images of a part, or why there are none. root: below which official files are looked for."""
-    if not is_there(part.role, root) and part.standing is None:
+    there = any((data_root(root) / place).exists() for place in PLACES[part.role])
+    if not there and part.standing is None:
         return "its files were not found below the data root"
-    if not is_there(part.role, root) and part.standing is not None:
+    if not there and part.standing is not None:
         note = (
             f"{part.standing.kind}, drawn here with the same factors, stands for {part.role}, whose official files were not "
             "found below the data root; a seeded tenth is held out"
         )
         return StudySet(part.standing, "rendered", _sizes(part.images), note)
     data = official(part.role, root.resolve() if root else None)
-    if part.standing is None:
-        found = image_data(data)
-        size = len(found.train)
-        few = "" if size == part.images else f", a part of the {part.images:,}"
-        sizes = {name: len(images) for name, images in found.splits.items()}
-        return StudySet(data, "files", sizes, f"{found.note}; {size:,} of them are trained on{few}")
-    return StudySet(data, "official", _sizes(part.images), "the official files; a seeded tenth is held out")
-
-
-def is_there(role: str, root: Path | None) -> bool:
-    """Whether the official files of one of the study's sets lie where its reader looks for them."""
-    folder = data_root(root)
-    match role:
-        case "dsprites":
-            return _any(folder, dsprites.PLACES, (dsprites.FILE,))
-        case "3dshapes":
-            return _any(folder, shapes3d_h5.PLACES, (shapes3d_h5.FILE,))
-        case "mpi3d":
-            return _any(folder, mpi3d.PLACES, mpi3d.FILES["toy"])
-        case _:
-            layout = CIFAR100 if role == "cifar100" else CIFAR10
-            return (folder / layout.archive).is_file() or (folder / layout.folder).is_dir()
-
-
-def _any(folder: Path, places: tuple[str, ...], files: tuple[str, ...]) -> bool:
-    return any((folder / place / file).is_file() for place in places for file in files)
+    if part.standing is not None:
+        return StudySet(data, "official", _sizes(part.images), "the official files; a seeded tenth is held out")
+    found = image_data(data)
+    size = len(found.train)
+    few = "" if size == part.images else f", a part of the {part.images:,}"
+    sizes = {name: len(images) for name, images in found.splits.items()}
+    return StudySet(data, "files", sizes, f"{found.note}; {size:,} of them are trained on{few}")
 
 
 def _sizes(images: int) -> dict[str, int]:

@@ -21,6 +21,7 @@ from kelbo.studies.beta_vae.models import (
     NETWORKS,
     betas,
     linears,
+    role_of,
     whole,
 )
 from kelbo.studies.frame import Numbers
@@ -35,11 +36,6 @@ CHOSEN = {("dsprites", "four"): 4, ("dsprites", "five"): 5, ("3dshapes", "five")
 """how many factors are told apart, by set and choice"""
 SHARE = Column("", times=100, decimals=1)
 GAN = StudyModel("cifar10-gan", name="WGAN-GP", printed="WGAN-GP")
-
-
-def role_of(model: StudyModel | str) -> str:
-    """The study's set of an arm or model."""
-    return (model if isinstance(model, str) else model.arm).rpartition("-")[0]
 
 
 def told(n: Numbers) -> str:

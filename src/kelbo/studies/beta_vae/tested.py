@@ -11,8 +11,20 @@ from typing import Any
 import numpy as np
 
 from kelbo.studies.arms import StudyModel
-from kelbo.studies.beta_vae.models import BETAS, CLASSIFIERS, CONV, FACTORS, MLP, NAMES, beta, betas, linears, whole
-from kelbo.studies.estimates import Estimate, against_printed, deviation_ratio, paired, student, welch
+from kelbo.studies.beta_vae.models import (
+    BETAS,
+    CLASSIFIERS,
+    CONV,
+    FACTORS,
+    MLP,
+    NAMES,
+    beta,
+    betas,
+    linears,
+    role_of,
+    whole,
+)
+from kelbo.studies.estimates import Estimate, against_printed, deviation_ratio, difference, paired, student, welch
 from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import Found, Test, Unit, apart, level, percent
 from kelbo.studies.paper import Printed, paper
@@ -44,29 +56,28 @@ def said(quantity: str, models: Sequence[StudyModel], roles: Sequence[str] = ("d
     return PAPER.said(quantity, models, roles, NAMES)
 
 
-def above_zero(quantity: str, unit: Unit, *pairs: tuple[StudyModel, StudyModel]) -> Tested:
-    """Tests that first − second > 0, both of one arm; paired by seed."""
-    arms = len({first.arm for first, _ in pairs}) > 1
-
-    def test(n: Numbers) -> Found:
-        for first, second in pairs:
-            label = f"{whole(first.arm)}: {first} − {second}" if arms else ""
-            yield apart(n, quantity, first, second, unit, above=0, label=label)
-
-    return test
-
-
-def unpaired(
+def gaps(
     quantity: str, unit: Unit, *pairs: tuple[StudyModel, StudyModel], above: float = -math.inf, below: float = math.inf
 ) -> Tested:
-    """Tests of first − second on different images, whose seeds have nothing in common: Welch’s."""
+    """Tests of first − second: of one arm paired by seed, else Welch’s, since seeds of other images have nothing in common."""
+    several = len({first.arm for first, _ in pairs}) > 1
 
     def test(n: Numbers) -> Found:
         for first, second in pairs:
-            there, here = (list(n.by_seed(quantity, model).values()) for model in (first, second))
-            yield Test(str(first), welch(there, here), unit, above, below)
+            a, b = n.by_seed(quantity, first), n.by_seed(quantity, second)
+            alike = first.settings == second.settings
+            estimate = difference(a, b) if first.arm == second.arm else welch(list(a.values()), list(b.values()))
+            label = f"{first}" if alike else f"{first} − {second}"
+            yield Test(f"{whole(first.arm)}: {label}" if several else label, estimate, unit, above, below)
 
     return test
+
+
+def rises(
+    quantity: str, unit: Unit, first: float, second: float, on: Callable[[Numbers], Sequence[StudyModel]]
+) -> Tested:
+    """Tests that the number at the first β is above that at the second on every network and set of `on`."""
+    return lambda n: gaps(quantity, unit, *((beta(m.arm, first), beta(m.arm, second)) for m in on(n)), above=0)(n)
 
 
 def by_seed(rows: Iterable[BySeed]) -> dict[int, float]:
@@ -157,11 +168,6 @@ def score_and_quality(n: Numbers) -> Found:
         yield f"no run scored so high and has a gap; the highest score is {percent(max(value for value, *_ in scored))}"
 
 
-def low_beta_wide(n: Numbers) -> Found:
-    pairs = [(beta(model.arm, 0.1), beta(model.arm, 4.0)) for model in on_2d(n)]
-    return above_zero("bound.rate", "nats", *pairs)(n)
-
-
 # ── PCA and ICA, L and classifiers ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -186,11 +192,6 @@ def _turned(value: float, low: float | None, high: float | None, **_: Any) -> Es
     return Estimate(-value, -high, -low, "Over replicates with the same draws")
 
 
-def more_pairs_baselines(n: Numbers) -> Found:
-    for model in linears("dsprites"):
-        yield Test(str(model), paired(*_ends(n, model)), "points", above=0)
-
-
 def more_pairs_models(n: Numbers) -> Found:
     fixed, deep = (
         list(by_seed(_rise(n, model) for model in models).values()) for models in (linears("dsprites"), betas(MLP))
@@ -199,11 +200,11 @@ def more_pairs_models(n: Numbers) -> Found:
 
 
 def _rise(n: Numbers, model: StudyModel) -> BySeed:
-    most, least = _ends(n, model)
+    most, least = ends(n, model)
     return {seed: most[seed] - least[seed] for seed in most if seed in least}
 
 
-def _ends(n: Numbers, model: StudyModel) -> tuple[BySeed, BySeed]:
+def ends(n: Numbers, model: StudyModel) -> tuple[BySeed, BySeed]:
     """Scores at the largest L and at the smallest, of the first choice of factors that has both."""
     swept = n.facts["pairs_sweep"]
     for factors in FACTORS if len(set(swept)) > 1 else ():
@@ -214,7 +215,7 @@ def _ends(n: Numbers, model: StudyModel) -> tuple[BySeed, BySeed]:
 
 
 def pairs_narrow(n: Numbers) -> Found:
-    most, least = zip(*(_ends(n, model) for model in betas(MLP)), strict=True)
+    most, least = zip(*(ends(n, model) for model in betas(MLP)), strict=True)
     yield Test("the range over β", paired(_ranges(most), _ranges(least)), "points", below=0)
 
 
@@ -227,7 +228,7 @@ def _ranges(rows: Sequence[BySeed]) -> BySeed:
 def classifiers(n: Numbers) -> Found:
     """Only classifiers that learned from the same number of points are compared, the most that did."""
     for arm in (MLP, SHAPES3D, MPI3D):
-        role = NAMES[arm.rpartition("-")[0]]
+        role = NAMES[role_of(arm)]
         learned = {name: set(_by_classifier(n, arm, name, ".train").values()) for name in CLASSIFIERS}
         counts = [tuple(points) for points in learned.values() if len(points) == 1]
         most = max(counts, key=lambda points: (counts.count(points), points), default=())
