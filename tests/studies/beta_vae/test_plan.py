@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,13 @@ def test_the_paper_budget_is_forty_epochs_of_all_seeds():
         assert arm.recipe.training.steps == arm.paper_steps == round(40 * part.images / part.batch_size)
         assert len(arm.lanes()) == 4 * len(part.seeds)
         assert arm.images == part.images - round(part.images / 10)
+
+
+@pytest.mark.parametrize("budget", ["minutes", "hours"])
+def test_the_time_that_the_list_of_studies_tells_is_that_of_the_committed_run(budget):
+    path = Path(__file__).parents[3] / f"benchmarks/results/beta_vae_{budget}.json"
+    seconds = json.loads(path.read_text())["seconds"]
+    assert BUDGETS[budget].seconds == pytest.approx(seconds["training"] + seconds["measuring"], rel=0.01)
 
 
 def test_rendered_sets_stand_in_and_absent_files_are_left_out_with_the_reason(tmp_path):

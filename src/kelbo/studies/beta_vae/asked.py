@@ -108,7 +108,7 @@ BUDGETS = {
             followed=500,
             effort=SMALL,
             about="two seeds, 0.04–1.3 % of the steps",
-            seconds=990,
+            seconds=720,
         ),
         BetaBudget(
             "hours",
@@ -132,7 +132,7 @@ BUDGETS = {
             {name: part.paper_steps for name, part in PARTS.items()},
             dict.fromkeys(("logistic", "linear", "forest", "mlp"), ScorePoints(10_000, 5_000, 5)),
             about="40 epochs of every set",
-            seconds=1_100_000,
+            seconds=770_000,
         ),
     )
 }
