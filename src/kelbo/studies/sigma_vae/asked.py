@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from pydantic import field_validator
 
 from kelbo.studies.arms import Budget, Need, StudyOptions
-from kelbo.studies.sigma_vae.sets import ANALYTIC, BETAS, DECODERS, SEEDS, SETS, SIGMA, parse_set
+from kelbo.studies.sigma_vae.models import DECODERS
+from kelbo.studies.sigma_vae.sets import ANALYTIC, BETAS, SEEDS, SETS, SIGMA, parse_set
 
 
 class SigmaOptions(StudyOptions):

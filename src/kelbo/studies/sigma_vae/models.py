@@ -9,18 +9,20 @@ GRID = "fixed_gaussian"
 
 NAMES = {
     "mse_vae": "Averaged squared error",
-    GRID: "Gaussian, σ\u00a0=\u00a01",
-    "per_pixel_gaussian": "Per-pixel σ",
-    "student_t": "Student-t",
     "bernoulli": "Bernoulli",
     "categorical": "Categorical",
     "bitwise_categorical": "Bitwise categorical",
     "logistic_mixture": "Logistic mixture",
+    GRID: "Gaussian, σ\u00a0=\u00a01",
+    "student_t": "Student-t",
+    "per_pixel_gaussian": "Per-pixel σ",
     "shared_gaussian": "Shared σ",
     "optimal_gaussian": "Optimal σ",
     "per_image_gaussian": "Optimal σ per image",
 }
 """decoders by `likelihood.kind`, in about the order of the paper's table 2"""
+DECODERS = tuple(kind for kind in NAMES if kind != GRID)
+"""beside the grid's, whose β = 1 is the unit Gaussian"""
 
 BETA = "objective.beta"
 
@@ -43,10 +45,7 @@ def beta_of(model: StudyModel) -> float:
 UNIT = StudyModel("betas", grid(1.0).settings, "Gaussian", printed=GRID)
 SHARED, OPTIMAL, PER_IMAGE, PER_PIXEL, BERNOULLI, AVERAGED = map(
     decoder,
-    (
-        *("shared_gaussian", "optimal_gaussian", "per_image_gaussian"),
-        *("per_pixel_gaussian", "bernoulli", "mse_vae"),
-    ),
+    ("shared_gaussian", "optimal_gaussian", "per_image_gaussian", "per_pixel_gaussian", "bernoulli", "mse_vae"),
 )
 SIGMA_VAES = (SHARED, OPTIMAL)
 """what the paper calls σ-VAEs: one σ for all pixels, by gradient descent and in closed form"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,13 +18,13 @@ from kelbo.recipes.sets import split_of
 from kelbo.seeds import seeded
 from kelbo.studies.arms import Arm, Ask, Measure, Plan, Prerequisite
 from kelbo.studies.measures import bound, calibrated, distances, features_for, rate_parts, reconstructions, samples
+from kelbo.studies.options import with_changes
 from kelbo.studies.sigma_vae.asked import NEEDS, SigmaBudget, SigmaOptions
 from kelbo.studies.sigma_vae.measures import BATCH, as_gaussian, errors, flattered, posteriors, variance
-from kelbo.studies.sigma_vae.models import BETA
+from kelbo.studies.sigma_vae.models import BETA, DECODERS
 from kelbo.studies.sigma_vae.sets import (
     ANALYTIC,
     BETAS,
-    DECODERS,
     OF_THE_PAPER,
     SETS,
     SIGMA,
@@ -45,36 +45,26 @@ CLASSIFIED = 4e-7
 """seconds for each value of an image that the feature network learns from, on one core"""
 
 
-class Left(dict[str, str]):
-    """Why decoders are left out, by decoder; `able` can describe the images."""
-
-    able: tuple[str, ...] = ()
-
-
 def plan(ask: Ask) -> Plan:
     """What is done on a set. RecipeError for settings that the set or the study does not have, and for a decoder that was named
     and cannot describe the images; DataError if these are missing or broken."""
     options, budget = cast(SigmaOptions, ask.options), cast(SigmaBudget, ask.budget)
     name, folder = parse_set(options.data)
     place = None if name == "digits" else folder or ask.root  # digits come with scikit-learn
-    recipe = _recipe(name, place and place.resolve(), budget.steps[name], ask.changes, options.precision)
+    recipe = _recipe(ask, set_recipe(name, place and place.resolve(), budget.steps[name]), options.precision)
     images = build.data(recipe)
     with seeded(0, "probe"):
         build.model(recipe, images)  # refuses images that the network does not take
-    left = _left_out(recipe, images, budget, options.decoders or ())
+    able, left = _left_out(recipe, images, budget, options.decoders or ())
     split = "train" if ask.as_published else "test"  # the release tests on its training split
     features, how, before = _features(ask, name, images, recipe)
-    published = ANALYTIC if ask.as_published else ()
+    published = [kind for kind in able if ask.as_published and kind in ANALYTIC]
+    others = [kind for kind in able if kind not in published]
     laid = [
-        ("decoders", recipe, KIND, [kind for kind in left.able if kind not in published], ""),
-        ("analytic", as_published_recipe(recipe), KIND, [kind for kind in left.able if kind in published], "decoders"),
-        ("betas", grid_recipe(recipe), BETA, list(BETAS), ""),
+        ("decoders", "Decoders, β\u00a0=\u00a01", recipe, KIND, others, ""),
+        ("analytic", "Optimal σ, as released", as_published_recipe(recipe), KIND, published, "decoders"),
+        ("betas", "Unit variance, over β", grid_recipe(recipe), BETA, BETAS, ""),
     ]
-    titles = {
-        "decoders": "Decoders, β\u00a0=\u00a01",
-        "analytic": "Optimal σ, as released",
-        "betas": "Unit variance, over β",
-    }
     main = options.seeds or budget.main
     arms = tuple(
         Arm(
@@ -86,26 +76,28 @@ def plan(ask: Ask) -> Plan:
             measures=lambda lane: _measures(lane, budget, images, split, features, how),
             keeps=lambda lane: _keeps(lane, options, left, main[: len(budget.others)]),
             of=of,
-            title=titles[arm],
+            title=title,
             note=images.note,
             images=len(images.train),
         )
-        for arm, base, path, values, of in laid
+        for arm, title, base, path, values, of in laid
         if values
     )
     return Plan(arms, _facts(name, ask, budget, images, split, features), tuple(left.items()), before)
 
 
-def _recipe(name: str, root: Path | None, steps: int, changes: Sequence[str], precision: str) -> Recipe:
-    for text in changes:
+def _recipe(ask: Ask, recipe: Recipe, precision: str) -> Recipe:
+    for text in ask.changes:
         if say := OTHERS.get(text.partition("=")[0]):
             raise RecipeError(f"{text} would be another set; {say} names it.", remedy=("settings",))
-    settings = [*(f"data.{text}" for text in changes), f"training.precision={precision}"]
-    return change(set_recipe(name, root, steps), settings)
+    return change(with_changes(recipe, ask), [f"training.precision={precision}"])
 
 
-def _left_out(recipe: Recipe, images: ImageSet, budget: SigmaBudget, named: Sequence[str]) -> Left:
-    left, able = Left(), []
+def _left_out(
+    recipe: Recipe, images: ImageSet, budget: SigmaBudget, named: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """The decoders that can describe the images, which are the sweep's whatever is asked for, and why some are left out."""
+    able, left = [], {}
     channels, height, width = images.shape
     for kind in DECODERS:
         try:
@@ -122,11 +114,10 @@ def _left_out(recipe: Recipe, images: ImageSet, budget: SigmaBudget, named: Sequ
             left[kind] = (
                 f"it needs {outputs:,} outputs an image, more than {most}; decoders={kind} trains it all the same"
             )
-    left.able = tuple(able)  # the whole grid is laid out, so that asking for more later finds the same sweep
-    return left
+    return able, left
 
 
-def _keeps(lane: Lane, options: SigmaOptions, left: Left, others: Sequence[int]) -> bool:
+def _keeps(lane: Lane, options: SigmaOptions, left: Mapping[str, str], others: Sequence[int]) -> bool:
     if (beta := lane.settings.get(BETA)) is not None:
         return options.betas is None or beta in options.betas
     kind = lane.settings[KIND]
@@ -163,8 +154,8 @@ def _features(
 
     The fingerprint is empty as long as the network is still to be trained.
     """
-    known, asked, before = classifier_path(name, ask.root).is_file(), ask.features, ()
-    if asked is None and not known and ask.folder and labels_of(images) is not None:
+    asked = ask.features or (name if classifier_path(name, ask.root).is_file() else None)
+    if asked is None and ask.folder and labels_of(images) is not None:
         budget, file = cast(SigmaBudget, ask.budget), ask.folder.features(name)
         needs = [need for key, needs in NEEDS.items() if ask.only is None or key in ask.only for need in needs]
         if not file.is_file():
@@ -174,9 +165,8 @@ def _features(
             )
             return {}, {"name": str(file)}, (task,) if any("distance" in need.measures for need in needs) else ()
         asked = str(file)
-    asked = asked or (name if known else "random-0")
-    fingerprint, how = features_for(name, images.image_shape, asked, ask.root)
-    return dict(fingerprint), dict(how), before
+    fingerprint, how = features_for(name, images.image_shape, asked or "random-0", ask.root)
+    return dict(fingerprint), dict(how), ()
 
 
 def train_features(recipe: Recipe, place: Path, name: str, epochs: int, *, tell: Tell) -> None:

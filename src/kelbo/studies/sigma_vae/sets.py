@@ -7,30 +7,14 @@ an appendix that was never published; there, on folders and on scikit-learn's di
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from kelbo.errors import RecipeError
 from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.schema import Recipe
 
-Role = Literal["mnist", "svhn", "cifar10", "celeba"]
-"""a set that the paper prints numbers of"""
-
 BETAS = ("0.001", "0.01", "0.1", "1", "10")
 """of the grid (section 5.1), as texts, by which lanes are named"""
-DECODERS = (
-    "mse_vae",
-    "bernoulli",
-    "categorical",
-    "bitwise_categorical",
-    "logistic_mixture",
-    "student_t",
-    "per_pixel_gaussian",
-    "shared_gaussian",
-    "optimal_gaussian",
-    "per_image_gaussian",
-)
-"""beside the grid's, whose β = 1 is the unit Gaussian"""
 ANALYTIC = ("optimal_gaussian", "per_image_gaussian")
 SIGMA = ("shared_gaussian", "optimal_gaussian")
 """the σ-VAE"""
@@ -38,14 +22,11 @@ SEEDS = (0, 1, 2)
 OF_THE_PAPER = ("mnist", "svhn")
 """sets whose network and steps are those of the released code"""
 
-EPOCHS = 10
-"""of the release"""
-
 
 class Set(NamedTuple):
-    """One set's network and schedule; paper: images of its published training split, from which 10 epochs follow."""
+    """One set's network and schedule. role: the set as paper.toml calls it, None if the paper prints nothing of it."""
 
-    role: Role | None
+    role: str | None
     network: s.NetworkSpec
     latents: int
     steps: int
@@ -53,8 +34,8 @@ class Set(NamedTuple):
 
 
 def _epochs(images: int) -> int:
-    """Steps of 10 epochs of batches of 128, the last batch of each a short one."""
-    return EPOCHS * -(-images // 128)
+    """Steps of the release's 10 epochs of batches of 128, the last batch of each a short one."""
+    return 10 * -(-images // 128)
 
 
 SETS: dict[str, Set] = {
@@ -66,24 +47,22 @@ SETS: dict[str, Set] = {
     "digits": Set(None, s.HigginsSpec(width=256), 8, 1_500),
     "folder": Set(None, s.BurgessSpec(channels=64), 64, 5_000, 64),
 }
-NAMES = ", ".join(SETS).replace("folder", "folder:PATH")
 
 
 def parse_set(text: str) -> tuple[str, Path | None]:
     """ "mnist" or "folder:PATH" as a set's name and its folder. RecipeError lists the sets."""
     name, sign, path = text.partition(":")
     if name not in SETS or (name == "folder") != bool(sign and path):
-        raise RecipeError(f"The images must be one of {NAMES}; got {text!r}.")
+        known = ", ".join(SETS).replace("folder", "folder:PATH")
+        raise RecipeError(f"The images must be one of {known}; got {text!r}.")
     return name, Path(path) if path else None
 
 
 def set_recipe(name: str, root: Path | None, steps: int | None = None) -> Recipe:
     """The recipe of one set at β = 1 with a Bernoulli decoder, which has no settings of its own; steps: the paper's by default.
 
-    root: of the official files, or the folder of pictures. RecipeError for an unknown set.
+    root: of the official files, or the folder of pictures.
     """
-    if name not in SETS:
-        raise RecipeError(f"The σ-VAE study has no set {name!r}; it has {NAMES}.")
     found = SETS[name]
     steps = steps or found.steps
     every = max(1, steps // 40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from kelbo.reports.numbers import plain
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.estimates import difference, ratio
 from kelbo.studies.frame import Numbers
-from kelbo.studies.judge import Found, Test, Unit, as_printed
+from kelbo.studies.judge import Found, Test, Unit, apart, as_printed
 from kelbo.studies.paper import paper
 from kelbo.studies.sigma_vae.models import (
     BERNOULLI,
@@ -57,7 +58,7 @@ def unlearned(n: Numbers) -> str:
 
 def gap(
     n: Numbers,
-    first: StudyModel | None,
+    first: StudyModel,
     second: StudyModel | Mapping[int, float],
     quantity: str = SAMPLES,
     unit: Unit = "distance",
@@ -68,10 +69,8 @@ def gap(
     arrived: bool = True,
 ) -> Test:
     """A test of first − second, held as long as shared σ is one of them and on its way (unless that is what is tested)."""
-    other = n.by_seed(quantity, second) if isinstance(second, StudyModel) else second
-    estimate = difference(n.by_seed(quantity, first), other) if first else None
     held = unlearned(n) if arrived and SHARED in (first, second) else ""
-    return Test(label or f"{first or 'best β'} − {second}", estimate, unit, above, below, held)
+    return apart(n, quantity, first, second, unit, above=above, below=below, label=label, held=held)
 
 
 def alike(n: Numbers, model: StudyModel, other: StudyModel) -> Test:
@@ -91,11 +90,7 @@ def others(n: Numbers) -> list[StudyModel]:
 
 def tuning_helps(n: Numbers) -> Found:
     best = n.best(SAMPLES, others(n))
-    yield gap(n, UNIT if best else None, best or {}, above=0)
-
-
-def best_beta(n: Numbers) -> StudyModel | None:
-    return n.best(SAMPLES, the_grid(n))
+    yield gap(n, UNIT, best, above=0) if best else Test("Gaussian − best β", None)
 
 
 def with_best(
@@ -111,8 +106,10 @@ def with_best(
 
 
 def no_worse(n: Numbers) -> Found:
-    best = best_beta(n)
-    least = (n.mean(SAMPLES, best) if best else None) or 0.0
+    best = n.best(SAMPLES, the_grid(n))
+    if best is None:
+        return [Test("best β − σ-VAE", None)]
+    least = n.mean(SAMPLES, best) or 0.0
     return [gap(n, best, model, above=-AS_GOOD * least) for model in SIGMA_VAES]
 
 
@@ -163,10 +160,9 @@ def per_pixel(n: Numbers) -> Found:
 def printed_bounds(n: Numbers) -> Found:
     if n.data not in ("mnist", "svhn"):
         return [f"the paper prints it for MNIST and SVHN; ours are of {n.facts.get('set')}"]
-    held = unlearned(n)
-    found = [*as_printed(n, "loss", [SHARED], "loss", WITHIN, "nats")]
-    found = [Test(t.label, t.estimate, t.unit, t.above, t.below, held) for t in found if isinstance(t, Test)]
-    return [*found, *as_printed(n, "unit-loss", [UNIT], "loss", WITHIN, "nats")]
+    shared = as_printed(n, "loss", [SHARED], "loss", WITHIN, "nats")
+    held = [replace(test, held=unlearned(n)) for test in shared if isinstance(test, Test)]
+    return [*held, *as_printed(n, "unit-loss", [UNIT], "loss", WITHIN, "nats")]
 
 
 def bernoulli_alike(n: Numbers) -> Found:
