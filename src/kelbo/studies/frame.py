@@ -7,7 +7,7 @@ made from results.json alone, so reading it needs neither models nor data.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -40,13 +40,6 @@ class Described(Protocol):
     def derived(self) -> Mapping[str, Callable[[Mapping[str, Any]], float | None]]: ...
     @property
     def names(self) -> Mapping[str, Mapping[str, str]]: ...
-
-
-class _Lane(dict[str, Any]):
-    """A lane's numbers by quantity; None for what is absent."""
-
-    def __missing__(self, _key: str) -> None:
-        return None
 
 
 class Numbers:
@@ -151,36 +144,26 @@ class Numbers:
         """The tidy frame; settings are tuples of (path, value). Journals and other courses have a row a step."""
         units = self.results.get("units", {})
         rows = [
-            (
-                self.study.name,
-                arm,
-                settings,
-                lane["seed"],
-                quantity,
-                *numbers,
-                units.get(quantity, ""),
-                step,
-                lane["state"],
-            )
+            (self.study.name, arm, settings, lane["seed"], name, *numbers, units.get(name, ""), step, lane["state"])
             for arm, settings, lane in self.lanes
-            for quantity, numbers, step in self._numbers_of(lane)
+            for name, numbers, step in self._numbers_of(lane)
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _numbers_of(self, lane: LaneRecord) -> Iterator[tuple[str, tuple[float, float, float], int]]:
         last = lane.get("steps") or 0
-        known = _Lane(lane["settings"], steps=last)
+        known: dict[str, Any] = defaultdict(lambda: None, lane["settings"], steps=last)
         for quantity, found in lane["numbers"].items():
             value, low, high = found if isinstance(found, list) else (found, None, None)
             known[quantity] = value
             yield quantity, _triple(value, low, high), last
         for quantity, course in lane.get("courses", {}).items():
             known[f"{quantity}.steps"] = course
-            yield from ((quantity, _triple(value, None, None), step) for step, value in course)
+            yield from ((quantity, _triple(value), step) for step, value in course)
         for quantity, derive in self.study.derived.items():
             if (value := derive(known)) is not None:
                 known[quantity] = value
-                yield quantity, _triple(value, None, None), last
+                yield quantity, _triple(value), last
 
     @cached_property
     def _by_quantity(self) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
@@ -256,6 +239,6 @@ class Numbers:
         return found["value"] if found else None
 
 
-def _triple(value: Any, low: Any, high: Any) -> tuple[float, float, float]:
+def _triple(value: Any, low: Any = None, high: Any = None) -> tuple[float, float, float]:
     value, low, high = (math.nan if x is None else float(x) for x in (value, low, high))
     return value, low, high

@@ -96,7 +96,7 @@ def _lane(
         "numbers": flat.numbers,
         "words": flat.words,
         "courses": flat.courses,
-        "measured": {key: [measured.name, _stem(measured)] for key, measured in found.items()},
+        "measured": {key: [one.name, one.place.stem if one.place else one.key] for key, one in found.items()},
     }
 
 
@@ -104,10 +104,6 @@ def _found(measured: Measurement) -> Any:
     """A measurement's value; of scores the only one, or each by its name."""
     scores = measured.value.get("scores", measured.value)
     return next(iter(scores.values())) if "scores" in measured.value and len(scores) == 1 else scores
-
-
-def _stem(measured: Measurement) -> str:
-    return measured.place.stem if measured.place else measured.key
 
 
 def _extra(course: Course, one: Extra, units: dict[str, str]) -> dict[str, Any] | None:

@@ -66,11 +66,6 @@ class StudyLane:
         return self.state[0] == "done"
 
     @property
-    def has_steps_to_do(self) -> bool:
-        """Whether it should be trained on. A lane that diverged would diverge again, so it is left alone."""
-        return self.state[0] in ("failed", "unfinished")
-
-    @property
     def seconds(self) -> float:
         """That one process took to train the lane, by the rates in its journal."""
         spent, last, batch = 0.0, 0, self.lane.recipe.training.batch_size
@@ -194,8 +189,8 @@ def recipe_for(lane: StudyLane, lanes: Sequence[StudyLane]) -> Recipe:
 
 
 def unfinished(lanes: Iterable[StudyLane]) -> list[StudyLane]:
-    """The lanes that should be trained on."""
-    return [lane for lane in lanes if lane.has_steps_to_do]
+    """The lanes that should be trained on. One that diverged would diverge again, so it is left alone."""
+    return [lane for lane in lanes if lane.state[0] in ("failed", "unfinished")]
 
 
 def require_same_sweeps(arms: Iterable[Arm], folder: StudyFolder) -> None:

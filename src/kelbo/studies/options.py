@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,10 +33,11 @@ def options_of(study: Study, texts: Sequence[str]) -> tuple[StudyOptions, tuple[
             )
         found[name] = value
     fields = study.options.model_fields
+    listed = ", ".join(fields)
     changes = {name: value for name, value in found.items() if name not in fields}
     if changes and not study.data_settings:
         raise RecipeError(
-            f"The study {study.name} has no option {', '.join(changes)}. It has {listed(fields) or 'none'}.",
+            f"The study {study.name} has no option {', '.join(changes)}. It has {listed or 'none'}.",
             remedy=("settings",),
         )
     own = {name: _value(fields[name].annotation, value) for name, value in found.items() if name in fields}
@@ -47,7 +48,7 @@ def options_of(study: Study, texts: Sequence[str]) -> tuple[StudyOptions, tuple[
         name = str(fault["loc"][0]) if fault["loc"] else "an option"
         why = fault["msg"].removeprefix("Value error, ")
         raise RecipeError(
-            f"{name}={found.get(name, '')}: {why.rstrip('.')}. The study's options are {listed(fields)}.",
+            f"{name}={found.get(name, '')}: {why.rstrip('.')}. The study's options are {listed}.",
             remedy=("settings",),
         ) from error
     return options, tuple(f"{name}={value}" for name, value in changes.items())
@@ -61,16 +62,11 @@ def with_changes(recipe: Recipe, ask: Ask) -> Recipe:
         if name not in settings or name in ("kind", "root"):
             known = [other for other in settings if other not in ("kind", "root")]
             raise RecipeError(
-                f"There is no option {name}. The study's options are {listed(options)}; settings of {recipe.data.kind} are "
-                f"{listed(known)}.",
+                f"There is no option {name}. The study's options are {', '.join(options)}; settings of {recipe.data.kind} are "
+                f"{', '.join(known)}.",
                 remedy=("settings",),
             )
     return change(recipe, [f"data.{text}" for text in ask.changes])
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a row."""
-    return ", ".join(names)
 
 
 def _value(annotation: Any, text: str) -> Any:

@@ -19,18 +19,14 @@ def studies() -> dict[str, Study]:
     return {study.name: study for study in found.values()}
 
 
-def names() -> set[str]:
-    """The studies' names, those of their folders with hyphens; nothing is imported for them."""
-    return {*_packages()}
-
-
 def called(study: Study) -> str:
     """What `kelbo reproduce` takes for a study: its name, or the file of one of your own."""
     code = getattr(study.plan, "__code__", None)
-    return study.name if code is None or study.name in names() else Path(code.co_filename).name
+    return study.name if code is None or study.name in _packages() else Path(code.co_filename).name
 
 
 def _packages() -> dict[str, str]:
+    """The studies' packages by name, that of the folder with hyphens; nothing is imported for them."""
     packages = [found.name for found in pkgutil.iter_modules(kelbo.studies.__path__) if found.ispkg]
     found = {name.replace("_", "-"): f"kelbo.studies.{name}" for name in packages}
     return {name: package for name, package in found.items() if find_spec(f"{package}.study")}
