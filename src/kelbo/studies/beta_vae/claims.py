@@ -23,11 +23,11 @@ from kelbo.studies.beta_vae.models import (
 from kelbo.studies.beta_vae.tested import FIVE, FOUR, GOOD, MODELS, MPI3D, PAPER, SHAPES3D, TWO_OF_FIVE, numbered, said
 from kelbo.studies.estimates import paired
 from kelbo.studies.judge import Claim, Test, apart, level, percent
-from kelbo.studies.paper import Printed
 
 ON_2D = whole("dsprites-linear")
 ON_RGB = whole("3dshapes-linear"), whole("mpi3d-linear")
 THEIRS, THEIR_ICA = (numbered(model, FOUR, "Higgins et al.") for model in ("4", "ICA"))
+LINEAR_3D = numbered("linear", "score", "Table 2", "3dshapes")
 ABOVE_THEIRS = THEIR_ICA.value + (THEIR_ICA.sd or 0.0)
 
 
@@ -37,14 +37,9 @@ def both(*models: StudyModel) -> str:
     return f"{'; '.join(told)} %"
 
 
-def in_table_2(name: str, role: str) -> Printed:
-    """A classifier's printed score on a set."""
-    return numbered(name, "score", "Table 2", role)
-
-
 def spread(role: str) -> str:
     """How far apart classifiers are in print."""
-    scores = [in_table_2(name, role).value for name in CLASSIFIERS]
+    scores = [numbered(name, "score", "Table 2", role).value for name in CLASSIFIERS]
     return f"{NAMES[role]}: at most {max(scores) - min(scores):.1f} points apart"
 
 
@@ -149,7 +144,7 @@ CLAIMS = (
         lambda n: [by.best(n, FIVE, SHAPES3D, GOOD)],
         (whole(SHAPES3D),),
         f"Mean score of the best β above {percent(GOOD)}",
-        f"{in_table_2('linear', '3dshapes').value:g} to {in_table_2('logistic', '3dshapes').value:g} %, by classifier",
+        f"{LINEAR_3D.value:g} to {numbered('logistic', 'score', 'Table 2', '3dshapes').value:g} %, by classifier",
     ),
     Claim(
         "baselines-drop",
@@ -185,7 +180,7 @@ CLAIMS = (
         lambda n: [Test("mean over β", by.over_betas(n, FIVE, MPI3D, SHAPES3D), "points", below=0)],
         (whole(MPI3D), whole(SHAPES3D)),
         "Score on MPI3DToy − score on 3Dshapes at the same β, mean over β < 0; paired by seed",
-        f"{in_table_2('linear', 'mpi3d')} against {in_table_2('linear', '3dshapes')} %, over all β",
+        f"{numbered('linear', 'score', 'Table 2', 'mpi3d')} against {LINEAR_3D} %, over all β",
     ),
     Claim(
         "score-not-quality",

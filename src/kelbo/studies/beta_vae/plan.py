@@ -160,10 +160,7 @@ def _extras(planned: Planned, lanes: Sequence[StudyLane]) -> list[Extra]:
 def _quirks(budget: BetaBudget, lanes: Sequence[StudyLane]) -> Extra:
     looked = looked_at(lanes)
     settings = {
-        "lanes": [
-            {"role": role_of(lane.arm.name), "model": f"VAE, β = {float(lane.lane.settings[BETA]):g}"}
-            for lane in looked
-        ],
+        "lanes": [{"role": role_of(one.arm.name), "model": f"VAE, β = {one.lane.settings[BETA]}"} for one in looked],
         "codes": budget.codes,
         "images": budget.images,
         "fitted": FITTED,

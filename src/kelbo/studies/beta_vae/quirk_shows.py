@@ -15,7 +15,7 @@ from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.studies.beta_vae.models import NAMES, betas, role_of, whole
 from kelbo.studies.beta_vae.quirks_texts import TEXTS
 from kelbo.studies.beta_vae.tables import CIFAR, CONVOLUTIONAL
-from kelbo.studies.estimates import Estimate, paired, student
+from kelbo.studies.estimates import paired, student
 from kelbo.studies.figures import WIDTH, Absent, percent_axis
 from kelbo.studies.frame import Numbers
 from kelbo.studies.sheets import sheet_of
@@ -41,16 +41,13 @@ def _distances(n: Numbers) -> Iterator[Entry]:
         for model in betas(arm):
             made, drawn = (n.by_seed(f"distance.{part}.frechet", model) for part in ("reconstruction", "sample"))
             if made and drawn:
-                sides = zip(SIDES, (student(made), student(drawn), paired(made, drawn)), strict=True)
+                found = (student(made), student(drawn), paired(made, drawn))
+                sides = {side: each and each._asdict() for side, each in zip(SIDES, found, strict=True)}
                 called = ", ".join(n.words("distance.sample.frechet.called", [model]))
-                rows.append({"label": str(model), "unit": called, **{side: _as_kept(found) for side, found in sides}})
+                rows.append({"label": str(model), "unit": called, **sides})
         if rows:
             told = {"name": DISTANCE, "title": title, "what": what, "role": role_of(whole(arm))}
             yield {**told, "rows": rows, "note": "A reconstruction has seen its image, a sample has not."}
-
-
-def _as_kept(found: Estimate | None) -> Entry | None:
-    return found and {"value": found.value, "low": found.low, "high": found.high}
 
 
 def titled_on(one: Entry) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kelbo.studies.arms import Ask, Plan
 from kelbo.studies.beta_vae.asked import BUDGETS
 from kelbo.studies.beta_vae.claims import CLAIMS
-from kelbo.studies.beta_vae.derived import DERIVED
 from kelbo.studies.beta_vae.sections import MAIN, SECTIONS
 from kelbo.studies.beta_vae.tested import PAPER
 from kelbo.studies.beta_vae.words import GLOSSARY, lead
@@ -30,7 +29,7 @@ STUDY = Study(
     sections=SECTIONS,
     main=MAIN,
     always=("bound", "follow"),
-    derived=DERIVED,
+    derived={"rmse": lambda lane: lane["bound.decoder.rmse"]},
     lead=lead,
     glossary=GLOSSARY,
 )
