@@ -120,9 +120,9 @@ def newest(experiment: Experiment, name: str, wanted: Mapping[str, Any]) -> Meas
     return max(fits, key=lambda one: one.circumstances.get("measured", ""))
 
 
-def reconstructions(key: str = "reconstructions") -> Measure:
+def reconstructions() -> Measure:
     """Some test images and what the model makes of them, as the run's own page shows them."""
-    return Measure(key, "reconstructions", {"split": "test"}, _reconstructions, images=16)
+    return Measure("reconstructions", "reconstructions", {"split": "test"}, _reconstructions, images=16)
 
 
 def _reconstructions(experiment: Experiment, split: str) -> Measurement:  # noqa: ARG001
@@ -131,9 +131,9 @@ def _reconstructions(experiment: Experiment, split: str) -> Measurement:  # noqa
     return measure_reconstructions(experiment)
 
 
-def samples(key: str = "samples") -> Measure:
+def samples() -> Measure:
     """Draws of the prior, the decoder's mean, as the run's own page shows them."""
-    return Measure(key, "samples", {"noise": False, "seed": 0}, _samples, images=60)
+    return Measure("samples", "samples", {"noise": False, "seed": 0}, _samples, images=60)
 
 
 def _samples(experiment: Experiment, noise: bool, seed: int) -> Measurement:  # noqa: ARG001

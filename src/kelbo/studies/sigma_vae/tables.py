@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.frame import Numbers
 from kelbo.studies.sigma_vae.models import BERNOULLI, GRID, NAMES, PER_PIXEL, SHARED, SIGMA_VAES, TUNED, UNIT, decoder
+from kelbo.studies.sigma_vae.sets import ANALYTIC
 from kelbo.studies.sigma_vae.tested import the_grid
 from kelbo.studies.tables import Cell, Column, Group, Row, StudyTable, by_model, with_deviation
 
@@ -120,17 +121,13 @@ STEPS: Mapping[tuple[str, str], str] = {
 def flattery(n: Numbers) -> StudyTable:
     """What a bound gains by being measured as the release does it."""
     groups = []
-    for kind in ("optimal_gaussian", "per_image_gaussian"):
-        model = decoder(kind)
+    for model in map(decoder, ANALYTIC):
         honest, rows = n.by_seed("flattery.test.running", model), []
         for (split, name), words in STEPS.items():
             found = n.by_seed(f"flattery.{split}.{name}", model)
-            gaps = [found[seed] - honest[seed] for seed in found if seed in honest]
-            gap = with_deviation([-value for value in gaps])
-            first = (split, name) == ("test", "running")
-            rows.append(
-                Row(words, [Cell(*with_deviation([-x for x in found.values()])), Cell("") if first else Cell(*gap)])
-            )
+            change = [honest[seed] - found[seed] for seed in found if seed in honest]
+            losses = Cell(*with_deviation([-elbo for elbo in found.values()]))
+            rows.append(Row(words, [losses, Cell(*with_deviation(change)) if rows else Cell("")]))
         if honest:
             groups.append(Group(str(model), rows))
     words = (
