@@ -26,7 +26,7 @@ from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.writing import read_json
 from kelbo.sweeps.definition import prepare_sweep
 from kelbo.sweeps.frame import IMAGES
-from kelbo.sweeps.table_files import printed, rows, summary, write_rows
+from kelbo.sweeps.table_files import _own, printed, rows, summary, write_rows
 
 BATCHES = "journal: last mean over training batches"
 
@@ -284,3 +284,16 @@ def test_the_printed_table_fits_a_terminal_of_80_columns(whole):
 
 def test_a_sweep_folder_is_all_that_is_needed(whole):
     assert rows(Sweep.open(whole.path)) == rows(whole)
+
+
+@pytest.mark.parametrize(
+    ("sources", "own"),
+    [
+        (["evaluation test"], [""]),
+        (["evaluation test", "evaluation test-dequantized"], ["test", "test-dequantized"]),
+        (["scores disentanglement-9codes-four-L64", "scores disentanglement-9codes-four-L16"], ["L64", "L16"]),
+        (["batches", "evaluation test"], ["batches", "evaluation test"]),
+    ],
+)
+def test_sources_of_one_quantity_are_called_by_what_they_do_not_share(sources, own):
+    assert [_own(source, sources) for source in sources] == own

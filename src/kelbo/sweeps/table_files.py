@@ -8,7 +8,8 @@ import importlib.util
 import io
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,15 +126,23 @@ def _usual(found: Sequence[Summary]) -> list[Summary]:
 
 
 def _names(shown: Sequence[Summary]) -> dict[tuple[str, str], str]:
-    """What each quantity of each source is called, in words; if several sources have it, theirs are part of its name."""
+    """What each quantity of each source is called, in words; if several sources have it, with what theirs do not share."""
     sources: dict[str, set[str]] = {}
     for row in shown:
         sources.setdefault(row.quantity, set()).add(row.source)
     names = {}
     for quantity, source in dict.fromkeys((row.quantity, row.source) for row in shown):
         words = quantity.replace("_", " ").replace(".", ", ", 1)
-        names[quantity, source] = words if len(sources[quantity]) == 1 else f"{words}, {source}"
+        names[quantity, source] = ", ".join(filter(None, (words, _own(source, sources[quantity]))))
     return names
+
+
+def _own(source: str, among: Collection[str]) -> str:
+    """A source without the words that all these sources begin with; "" if it is the only one."""
+    parts = [re.split(r"(?<=[ -])", each) for each in among]
+    shared = next((n for n, words in enumerate(zip(*parts, strict=False)) if len({*words}) > 1), min(map(len, parts)))
+    kept = re.split(r"(?<=[ -])", source)
+    return "" if len(among) == 1 else "".join(kept[min(shared, len(kept) - 1) :])
 
 
 def _short(paths: list[str]) -> dict[str, str]:
