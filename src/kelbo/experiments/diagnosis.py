@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 from kelbo.experiments.findings import Finding, finding
+from kelbo.experiments.stretch import Stretch
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 
@@ -68,6 +69,10 @@ class SigmaReading(NamedTuple):
     def ratio(self) -> float:
         return over_error(self.sigma, self.rmse)
 
+    @property
+    def kind(self) -> Literal["narrow", "fits", "wide"]:
+        return fit(self.ratio)
+
 
 class RateReading(NamedTuple):
     """One row's mean rate since the row before, nats per image."""
@@ -75,8 +80,9 @@ class RateReading(NamedTuple):
     step: int
     rate: float
 
-
-AReading = TypeVar("AReading", SigmaReading, RateReading)
+    @property
+    def kind(self) -> Literal["collapsed", "used"]:
+        return "collapsed" if self.rate < COLLAPSED else "used"
 
 
 def over_error(sigma: float, rmse: float) -> float:
@@ -110,54 +116,45 @@ def cautions(recipe: Recipe, shape: tuple[int, ...], untested: str = "") -> list
 # ── while it trains ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rates(readings: Sequence[RateReading], steps: int, source: str | None) -> Finding | None:
-    """Judge the rates of a run of `steps` steps after the latest row. source: where σ comes from, here and below."""
-    now = readings[-1]
-    recent = _recent(readings, now.step - TREND * steps, ROWS)
+def rates(recent: Stretch[RateReading], source: str | None) -> Finding | None:
+    """Judge the rates of a run after the latest row. source: where σ comes from, here and below."""
+    now, steps = recent.now, recent.steps
     early = now.step < (FIRST if now.step >= steps else max(SETTLED, BEGUN * steps))
-    if early or len(recent) < ROWS or any(one.rate >= COLLAPSED for one in recent):
+    if early or len(recent) < ROWS or not recent.all("collapsed"):
         return None
     return _collapsed(now.rate, source, now.step)
 
 
-def sigmas(readings: Sequence[SigmaReading], steps: int, source: str | None, floor: float | None) -> Finding | None:
-    """Judge σ and error of a run of `steps` steps after the latest row."""
-    now = readings[-1]
+def sigmas(recent: Stretch[SigmaReading], source: str | None, floor: float | None) -> Finding | None:
+    """Judge σ and error of a run after the latest row."""
+    now, steps = recent.now, recent.steps
     last = now.step >= steps
-    recent = _recent(readings, now.step - TREND * steps, 1 if last else ROWS)
     if now.step < FIRST or (not last and len(recent) < ROWS):
         return None
-    if floor is not None and all(reading.floored >= FLOORED for reading in recent[-ROWS:]):
+    # the end of a run is judged by as few rows as it has
+    floored = now.floored >= FLOORED and all(one.floored >= FLOORED for one in recent.latest(inside=last))
+    if floor is not None and floored:
         return _floored(now.rmse, floor, now.floored, now.step)
     if source is None or (not last and now.step < BEGUN * steps):
         return None
-    fits = {fit(reading.ratio) for reading in recent}
+    if recent.kind == "fits":
+        return None
     fields = {"sigma": now.sigma, "rmse": now.rmse, "source": source, "step": now.step}
-    if fits == {"narrow"}:  # of a σ that follows the training images' error
+    if recent.all("narrow", inside=last):  # of a σ that follows the training images' error
         return finding("sigma-narrow", "warning", **fields, memorised=True)
-    if fits != {"wide"}:
+    if not recent.all("wide", inside=last):
         return None
     left = steps - now.step
     if source != "learned":
         return None if left else finding("sigma-wide", "warning", **fields)  # it may still come down
-    course = recent if len(recent) >= ROWS else readings[-ROWS:]
-    if left and _steps_until(FITS, course) <= left:
+    if left and _steps_until(FITS, recent.first, now) <= left:
         return None
-    needed = _steps_until(1.0, course)
+    needed = _steps_until(1.0, recent.first, now)
     return finding("sigma-wide", "warning", **fields, needed=needed if needed < math.inf else None, left=left)
 
 
-def _recent(readings: Sequence[AReading], after: float, least: int) -> Sequence[AReading]:
-    """The readings after a step, at least `least` of them."""
-    count = 0
-    while count < len(readings) and (count < least or readings[-1 - count].step > after):
-        count += 1
-    return readings[len(readings) - count :]
-
-
-def _steps_until(ratio: float, course: Sequence[SigmaReading]) -> float:
-    """Steps until σ is `ratio` times the error if ln σ keeps its speed; infinite if it does not fall."""
-    first, now = course[0], course[-1]
+def _steps_until(ratio: float, first: SigmaReading, now: SigmaReading) -> float:
+    """Steps until σ is `ratio` times the error if ln σ keeps its speed since `first`; infinite if it does not fall."""
     fallen = math.log(first.sigma / now.sigma)
     return math.log(now.ratio / ratio) * (now.step - first.step) / fallen if fallen > 0 else math.inf
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from kelbo.errors import Damaged
 from kelbo.experiments import diagnosis
-from kelbo.experiments.diagnosis import RateReading, SigmaReading
+from kelbo.experiments.diagnosis import ROWS, TREND, RateReading, SigmaReading
 from kelbo.experiments.findings import Finding, of_rows
+from kelbo.experiments.stretch import Stretch
 from kelbo.protocols import Likelihood, SigmaFrom
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
@@ -54,13 +55,13 @@ class RunWatch:
         cautions: Sequence[Finding] = (),
         rows: bool = False,
     ) -> None:
-        self.run, self.steps, self.warn = run, steps, warn
+        self.run, self.warn = run, warn
         self.source: SigmaFrom | None = likelihood.sigma_from
         self.floor = likelihood.sigma_floor
         self.has_rate = has_rate
         self.follows_sigma = has_rate and (self.floor is not None or self.source not in (None, "given"))
-        self.sigmas: list[SigmaReading] = []
-        self.rates: list[RateReading] = []
+        self.sigmas: Stretch[SigmaReading] = Stretch(steps, TREND, ROWS)
+        self.rates: Stretch[RateReading] = Stretch(steps, TREND, ROWS)
         self.rows = rows
         self.found = [Warned(caution, 0) for caution in cautions]
         self.given: set[tuple[str, int]] = set()
@@ -69,7 +70,7 @@ class RunWatch:
         """Take in the rows and warnings that the run has already. OSError if the disk refuses."""
         with suppress(Damaged):  # the warnings of a file that cannot be read are found and given again
             self.given = {(warned["kind"], warned["step"]) for warned in self.run.warnings()}
-        for row in self.run.journal.rows():
+        for row in self.run.journal:
             self._take(row)
         self._tell()
 
@@ -89,14 +90,14 @@ class RunWatch:
     def _take(self, row: Row) -> None:
         made: list[Finding | None] = []
         if self.has_rate and (rate := _rate(row)) is not None:
-            self.rates.append(rate)
-            made.append(diagnosis.rates(self.rates, self.steps, self.source))
+            self.rates.add(rate)
+            made.append(diagnosis.rates(self.rates, self.source))
         if self.follows_sigma and (sigma := _sigma(row)) is not None:
-            self.sigmas.append(sigma)
-            made.append(diagnosis.sigmas(self.sigmas, self.steps, self.source, self.floor))
-        made = [of_rows(found) if found and self.rows else found for found in made]
-        known = {warned.finding.code for warned in self.found}
-        self.found += [Warned(found, int(row["step"] or 0)) for found in made if found and found.code not in known]
+            self.sigmas.add(sigma)
+            made.append(diagnosis.sigmas(self.sigmas, self.source, self.floor))
+        for found in filter(None, made):
+            if all(found.code != warned.finding.code for warned in self.found):
+                self.found.append(Warned(of_rows(found) if self.rows else found, int(row["step"] or 0)))
 
 
 def _rate(row: Row) -> RateReading | None:
