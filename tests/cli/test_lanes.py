@@ -3,8 +3,8 @@
 import io
 
 import pytest
-from rich.console import Console
 
+from kelbo.cli.console import Console
 from kelbo.cli.lane_lines import JobLines
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,6 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+
+from kelbo.cli.console import Console
+
+NAME = TextColumn("{task.description}", markup=False)
+BOLD_NAME = TextColumn("{task.description}", style="bold", markup=False)
+NUMBERS = TextColumn("{task.fields[numbers]}", markup=False)
 
 
 class LiveBar:
@@ -37,15 +42,15 @@ class LiveBar:
 
     def says(self, line: str) -> None:
         """Print a line; above the bar if there is one."""
-        self.console.print(line, soft_wrap=True, markup=False)
+        self.console.print(line, soft_wrap=True)
 
 
 class Downloads(LiveBar):
     """The watch of `fetch`: a bar for each file. It writes to standard error."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn())
-        super().__init__(Console(stderr=True, highlight=False), *columns)
+        columns = (NAME, BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn())
+        super().__init__(Console(stderr=True), *columns)
         self.tasks: dict[str, TaskID] = {}
 
     def moved(self, name: str, done: int, total: int | None) -> None:
@@ -67,10 +72,9 @@ def counting(name: str, images: int | None, quiet: bool) -> Iterator[Callable[[i
         yield None
         return
     if images is None:
-        columns = (TextColumn(f"{name} {{task.completed:,}} images"), TimeElapsedColumn())
+        columns = (TextColumn("{task.description} {task.completed:,} images", markup=False), TimeElapsedColumn())
     else:
-        label = TextColumn("[bold]{task.description}")
-        columns = (label, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (BOLD_NAME, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=images is not None) as bar:
         task = bar.add_task(name, total=images)
         yield lambda count: bar.advance(task, count)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kelbo.cli.options import DataRoot, Seed, SetSettings
+from kelbo.cli.printing import command, say
 
 
 def baseline(
@@ -38,8 +39,8 @@ def baseline(
         write_codes(out, encoder.encode(data.test), None, labels=labels, paths=paths)
     else:
         write_codes(out, encoder.encode(data.whole.images), None, factors=data.whole.factors)
-    typer.echo(f"{out}: {encoder.latent_dims} codes of each image by {kind}" + _next(out, data.whole is not None))
+    say(f"{out}: {encoder.latent_dims} codes of each image by {kind}" + _next(out, data.whole is not None))
 
 
 def _next(out: Path, has_factors: bool) -> str:
-    return f"; next: kelbo score {out}" if has_factors and out.suffix == ".npz" else ""
+    return f"; next: {command('score', out)}" if has_factors and out.suffix == ".npz" else ""

@@ -10,6 +10,7 @@ import typer
 
 from kelbo.cli.options import DataRoot, Json, SetSettings
 from kelbo.cli.places import require_picture
+from kelbo.cli.printing import command, say
 
 if TYPE_CHECKING:
     from kelbo.data.image_set import ImageSet
@@ -21,9 +22,9 @@ Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data li
 @app.command("list")
 def list_sets() -> None:
     """List the data sets and where they come from."""
-    from rich.console import Console
     from rich.table import Table
 
+    from kelbo.cli.console import Console
     from kelbo.recipes.data_specs import GIVEN
     from kelbo.recipes.schema import SETS
 
@@ -45,7 +46,7 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
         image_set = read(name, data_root, settings)
     except PicturesRefused as error:
         refusals = {"refused": error.reasons, "of": error.count}
-        typer.echo(json.dumps(refusals, indent=2) if as_json else "\n".join(error.reasons))
+        say(json.dumps(refusals, indent=2) if as_json else "\n".join(error.reasons))
         raise DataCorrupt(error.summary) from error
     answer = {
         "name": image_set.name,
@@ -61,22 +62,22 @@ def check(name: Name, data_root: DataRoot = None, settings: SetSettings = None, 
         "refused": image_set.left_out,
     }
     if as_json:
-        typer.echo(json.dumps(answer, indent=2))
+        say(json.dumps(answer, indent=2))
         return
     from kelbo.units import counted, noun_of
 
     noun, size = noun_of(image_set.shape), " × ".join(map(str, image_set.shape))
     what = f"{size}, {image_set.levels} levels" if image_set.levels else f"rows of {size} real numbers"
-    typer.echo(f"{image_set.name}: {what}; {image_set.note}")
+    say(f"{image_set.name}: {what}; {image_set.note}")
     for split, values in answer["splits"].items():
         source = f" ({values['from']})" if values["from"] else ""
-        typer.echo(f"  {split}: {counted(values['images'], noun)}{source}, fingerprint {values['fingerprint']}")
+        say(f"  {split}: {counted(values['images'], noun)}{source}, fingerprint {values['fingerprint']}")
     _say_given(image_set)
     if columns := image_set.columns:
         for name, binary, mean, scale in zip(columns.names, columns.binary, columns.mean, columns.scale, strict=True):
-            typer.echo(f"  column {name}: {'binary' if binary else f'mean {mean:.4g}, standard deviation {scale:.4g}'}")
+            say(f"  column {name}: {'binary' if binary else f'mean {mean:.4g}, standard deviation {scale:.4g}'}")
     for reason in image_set.left_out:
-        typer.echo(f"  left out: {reason}")
+        say(f"  left out: {reason}")
 
 
 def _say_given(image_set: ImageSet) -> None:
@@ -84,9 +85,9 @@ def _say_given(image_set: ImageSet) -> None:
     from kelbo.data.given import offered
 
     for condition in offered(image_set):
-        typer.echo(f"  model.given={condition.name}: {condition.summary}")
+        say(f"  model.given={condition.name}: {condition.summary}")
     if image_set.unlabelled:
-        typer.echo(f"  no labels: {image_set.unlabelled}")
+        say(f"  no labels: {image_set.unlabelled}")
 
 
 @app.command()
@@ -107,10 +108,11 @@ def fetch(
     with Downloads() as downloads:
         paths = fetch_files(source, root_of(data_root), watch=downloads)
     for path in paths:
-        typer.echo(f"{path}: {path.stat().st_size:,} bytes, verified")
-    typer.echo(f"{source.title}: {source.licence}; {source.page}")
+        say(f"{path}: {path.stat().st_size:,} bytes, verified")
+    say(f"{source.title}: {source.licence}; {source.page}")
     if name in SETS:
-        typer.echo(f"next: kelbo data check {name}" + (f" --data-root {data_root}" if data_root else ""))
+        place = ["--data-root", data_root] if data_root else []
+        say(f"next: {command('data', 'check', name, *place)}")
 
 
 @app.command()
@@ -134,5 +136,5 @@ def preview(
     images = split_of(image_set, split).spread(count)
     path = out or Path(f"{name}.png")
     save_grid(path, intensities(images, image_set.levels).numpy(), columns=max(1, round(len(images) ** 0.5)))
-    typer.echo(path)
+    say(path)
     _say_given(image_set)

@@ -9,6 +9,7 @@ import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, PictureFiles, RunPath
 from kelbo.cli.own_files import read_files, require_files
+from kelbo.cli.printing import say
 
 
 def encode(
@@ -57,4 +58,4 @@ def encode(
         index = experiment.data.index.get(split)
     write_codes(out, means, scales, labels=labels, factors=factors, paths=paths, index=index)
     noun = noun_of(experiment.model.event)
-    typer.echo(f"{out}: {counted(len(means), noun)}, {counted(means.shape[1], 'latent')}")
+    say(f"{out}: {counted(len(means), noun)}, {counted(means.shape[1], 'latent')}")

@@ -10,6 +10,7 @@ import typer
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Given, Noise, Picture, PictureFiles, RunPath, Seed
 from kelbo.cli.own_files import read_files
 from kelbo.cli.places import name_of, require_picture, save_pictures
+from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
@@ -87,5 +88,5 @@ def _of_files(experiment: Experiment, pictures: list[Path], most: int, given: st
     """Pictures as a batch; of many, some that are spread evenly."""
     read = read_files(experiment, pictures, given, most)
     if read.found > most:
-        typer.echo(f"{most} of {read.found:,} pictures are shown (--count)")
+        say(f"{most} of {read.found:,} pictures are shown (--count)")
     return experiment.batch_of(read.images)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
-from kelbo.cli.bars import LiveBar
+from kelbo.cli.bars import NAME, NUMBERS, LiveBar
+from kelbo.cli.console import Console
 
 SHOWN = 24
 """with up to this many jobs, finished ones stay visible on a terminal; with more, only running ones are shown"""
@@ -17,9 +17,8 @@ class JobLines(LiveBar):
     """Call `watch` with every event of a queue's jobs."""
 
     def __init__(self, jobs: int, console: Console | None = None) -> None:
-        label, numbers = TextColumn("{task.description}"), TextColumn("{task.fields[numbers]}", markup=False)
-        columns = (label, BarColumn(bar_width=20), MofNCompleteColumn(), numbers, TimeElapsedColumn())
-        super().__init__(console or Console(highlight=False), *columns)
+        columns = (NAME, BarColumn(bar_width=20), MofNCompleteColumn(), NUMBERS, TimeElapsedColumn())
+        super().__init__(console or Console(), *columns)
         self.jobs, self.ended = jobs, 0
         self.tasks: dict[str, Any] = {}
         self.printed: dict[str, int] = {}

@@ -23,6 +23,7 @@ from kelbo.cli import (
     walks,
 )
 from kelbo.cli.launching import prints
+from kelbo.cli.printing import make_printable, say
 from kelbo.cli.remedies import options
 from kelbo.errors import KelboError, message
 
@@ -55,6 +56,7 @@ app.add_typer(runs.app, name="runs")
 
 def main() -> None:
     """Run a command; a user's mistake or a failed run gives one message and an exit code, never a traceback."""
+    make_printable()
     try:
         app()
     except KelboError as error:
@@ -76,10 +78,10 @@ def main() -> None:
         )
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
+        say("stopped", err=True)
         sys.exit(130)
 
 
 def _tell(error: Exception) -> None:
     if prints(error):
-        typer.secho(f"error: {message(error)}{options(error)}", err=True, fg="red" if sys.stderr.isatty() else None)
+        say(f"error: {message(error)}{options(error)}", err=True, red=True)

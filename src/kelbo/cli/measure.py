@@ -10,6 +10,7 @@ import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, RunPath, Seed
+from kelbo.cli.printing import say
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _show(run: Path, split: str, record: dict[str, Any], scored: dict[str, Any],
     from kelbo.units import noun_of
 
     if as_json:
-        typer.echo(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
+        say(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
         show(scored, str(run), noun_of(record["settings"]["shape"]))
@@ -108,19 +109,19 @@ def report(
 
     opened = Run.open(run)
     if kept:
-        typer.echo(write_page(opened))
+        say(write_page(opened))
         return
     from kelbo.experiments import open_run
     from kelbo.experiments.pictures import measure_page
 
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, prior=prior)
-    typer.echo(write_page(opened, measure_page(experiment, noise=noise)))
+    say(write_page(opened, measure_page(experiment, noise=noise)))
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from kelbo.cli.console import Console
     from kelbo.runs.measurements import CLOSED
     from kelbo.units import noun_of
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
     from kelbo.bound import Batch
@@ -24,9 +24,9 @@ def read_files(experiment: Experiment, paths: Sequence[Path], given: str | None,
     read = read_pictures(experiment, paths, given, most=most)
     for lines in (read.notes, [f"left out: {why}" for why in read.left_out]):
         for line in lines[:TOLD]:
-            typer.echo(line)
+            say(line)
         if len(lines) > TOLD:
-            typer.echo(f"… and {len(lines) - TOLD:,} more")
+            say(f"… and {len(lines) - TOLD:,} more")
     return read
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,4 +60,4 @@ def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:
     if path.suffix.lower() == ".csv":
         raise RecipeError(f"--out must end in .png, since this run makes images; got {path}.")
     save_grid(path, images, columns)
-    typer.echo(path)
+    say(path)

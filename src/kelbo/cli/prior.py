@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed
+from kelbo.cli.printing import command, say
 
 if TYPE_CHECKING:
     from kelbo.experiments.prior_files import FittedPrior
@@ -54,8 +55,8 @@ def fit(
     if not as_json:
         if fitted.about["held_out"]["mean"] < fitted.about["held_out"]["standard_normal"]:
             other = "more steps, or a mixture" if kind == "flow" else "fewer components, or more draws"
-            typer.echo(f"held-out codes are less likely than under N(0, I): take {other}", err=True)
-        typer.echo(f"{run}: evaluate, sample and report take it as --prior {fitted.name}")
+            say(f"held-out codes are less likely than under N(0, I): take {other}", err=True)
+        say(f"{run}: evaluate, sample and report take it as --prior {fitted.name}")
 
 
 @app.command("list")
@@ -78,7 +79,7 @@ def list_priors(run: RunPath, as_json: Json = False) -> None:
             damaged.append(error)
     weights = (digests(opened) + (digests(opened, "best") if best(opened) else [])) if found else []
     if not (found or damaged or as_json):
-        typer.echo(f"{run} has no fitted prior; `kelbo prior fit {run} --kind mixture` fits one")
+        say(f"{run} has no fitted prior; `{command('prior', 'fit', run)} --kind mixture` fits one")
         return
     if found or as_json:
         _show(found, as_json, weights)
@@ -88,12 +89,13 @@ def list_priors(run: RunPath, as_json: Json = False) -> None:
 
 def _show(found: list[FittedPrior], as_json: bool, weights: list[str] | None) -> None:
     """weights: hashes of those that the run has now, if priors may be of others."""
-    from rich.console import Console
     from rich.table import Table
+
+    from kelbo.cli.console import Console
 
     if as_json:
         entries = [{"name": one.name, "digest": one.digest, **one.about} for one in found]
-        typer.echo(json.dumps({"priors": entries}, indent=2, allow_nan=False))
+        say(json.dumps({"priors": entries}, indent=2, allow_nan=False))
         return
     table = Table("prior", "kind", "settings", "held-out log density", "N(0, I)", "of weights", box=None)
     for one in found:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
-from kelbo.cli.bars import LiveBar
+from kelbo.cli.bars import BOLD_NAME, NUMBERS, LiveBar
+from kelbo.cli.console import Console
+from kelbo.cli.printing import command
 from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.experiments.starting import Taken
 from kelbo.runs import Run
@@ -31,9 +32,8 @@ class Progress(LiveBar):
     """Call `advance` after every step and `show` with each row of scalars."""
 
     def __init__(self, name: str, steps: int, quiet: bool = False) -> None:
-        label, numbers = TextColumn("[bold]{task.description}"), TextColumn("{task.fields[numbers]}")
-        columns = (label, BarColumn(bar_width=24), MofNCompleteColumn(), numbers, TimeRemainingColumn())
-        super().__init__(Console(quiet=quiet, highlight=False), *columns)
+        columns = (BOLD_NAME, BarColumn(bar_width=24), MofNCompleteColumn(), NUMBERS, TimeRemainingColumn())
+        super().__init__(Console(quiet=quiet), *columns)
         self.steps, self.begun, self.noun = steps, time.perf_counter(), "image"
         self.first: int | None = None
         self.task = self.bar.add_task(name, total=steps, numbers="")
@@ -70,7 +70,7 @@ class Progress(LiveBar):
 
     def warn(self, text: str) -> None:
         """One warning, as a separate paragraph; above the bar if there is one."""
-        self.console.print(f"warning: {text}", style="yellow", soft_wrap=True, markup=False)
+        self.console.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
     def _left(self, row: Row) -> str:
         step, first = int(row["step"] or 0), self.first or 0
@@ -97,7 +97,7 @@ class Progress(LiveBar):
             self.console.print(table)
         if found := best(run):
             self.console.print(f"best on validation {self.noun}s: step {found.step} (--checkpoint best)")
-        self.console.print(f"next: kelbo evaluate {run.path}   kelbo report {run.path}", soft_wrap=True)
+        self.console.print(f"next: {command('evaluate', run.path)}   {command('report', run.path)}", soft_wrap=True)
 
 
 def _own(row: Row) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kelbo.cli.printing import say
+
 app = typer.Typer(help="List the named recipes, or show one with every default.", no_args_is_help=True)
 
 
@@ -14,9 +16,9 @@ def list_recipes() -> None:
     """List the named recipes."""
     import inspect
 
-    from rich.console import Console
     from rich.table import Table
 
+    from kelbo.cli.console import Console
     from kelbo.recipes.named import NAMED
 
     table = Table("recipe", "what it trains", box=None)
@@ -35,4 +37,4 @@ def show(
     from kelbo.recipes.files import change, dump
     from kelbo.recipes.named import find
 
-    typer.echo(dump(change(find(name), settings or [])), nl=False)
+    say(dump(change(find(name), settings or [])), nl=False)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kelbo.cli.options import DataRoot
+from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from kelbo.cli.console import Console
     from kelbo.studies.arms import Ask, Mode
     from kelbo.studies.lanes import Course
     from kelbo.studies.study import Study
@@ -99,11 +99,10 @@ def _asked(
 
 
 def _run(found: Study, ask: Ask, folder: Path, lanes: LaneOptions, *, training: bool, dry_run: bool) -> None:
-    from rich.console import Console
-
+    from kelbo.cli.console import Console
     from kelbo.studies.course import begin, expected, planned, reproduce as run
 
-    console = Console(highlight=False)
+    console = Console()
     course = planned(found, ask, folder) if dry_run else begin(found, ask, folder, new=training, how=lanes)
     _tell(console, course)
     estimate = None
@@ -114,15 +113,15 @@ def _run(found: Study, ask: Ask, folder: Path, lanes: LaneOptions, *, training: 
             f"{_clock(estimate.training)} to train, {_clock(estimate.measuring)} to measure"
         )
     if not dry_run:
-        shown = {"say": typer.echo, "watching": _watching, "estimate": estimate}
-        typer.echo(run(found, ask, folder, how=lanes, training=training, **shown))
+        shown = {"say": say, "watching": _watching, "estimate": estimate}
+        say(run(found, ask, folder, how=lanes, training=training, **shown))
 
 
 def _list() -> None:
     """The studies, what each runs and about how long."""
-    from rich.console import Console
     from rich.table import Table
 
+    from kelbo.cli.console import Console
     from kelbo.studies.registry import studies
 
     table = Table("study", "what it runs", "budgets, on two processor cores")
@@ -132,7 +131,7 @@ def _list() -> None:
             for name, each in found.budgets.items()
         ]
         table.add_row(found.name, found.about, "\n".join(budgets))
-    Console(highlight=False).print(table)
+    Console().print(table)
 
 
 def _tell(console: Console, course: Course) -> None:
@@ -147,7 +146,6 @@ def _tell(console: Console, course: Course) -> None:
         f"{course.study.title}, {ask.mode}, budget {ask.budget.name}: {', '.join(parts) or 'everything'}, "
         f"in {course.folder.path}",
         soft_wrap=True,
-        markup=False,
     )
     table = Table("sweep", "lanes", "varied", "seeds", "steps", "of paper's")
     for arm in course.arms:
@@ -160,12 +158,12 @@ def _tell(console: Console, course: Course) -> None:
     if course.arms:
         console.print(table)
     for note in dict.fromkeys(f"{arm.name}: {arm.note}" for arm in course.arms if arm.note):
-        console.print(note, soft_wrap=True, markup=False)
-    console.print(f"official files are looked for in {data_root(ask.root)}", soft_wrap=True, markup=False)
+        console.print(note, soft_wrap=True)
+    console.print(f"official files are looked for in {data_root(ask.root)}", soft_wrap=True)
     if ask.features:  # those that an earlier command named stay
-        console.print(f"features of distances: {ask.features}", soft_wrap=True, markup=False)
+        console.print(f"features of distances: {ask.features}", soft_wrap=True)
     for what, why in course.plan.left_out:
-        console.print(f"left out: {what}, since {why}", soft_wrap=True, markup=False)
+        console.print(f"left out: {what}, since {why}", soft_wrap=True)
 
 
 @contextmanager

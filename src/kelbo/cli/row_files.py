@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,4 +50,4 @@ def save_rows(
         [*first, *(f"{value:.7g}" for value in row)] for first, row in zip(told, rows.tolist(), strict=True)
     )
     write_atomic(path, text.getvalue())
-    typer.echo(path)
+    say(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kelbo.cli.options import Json, RunPath
+from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
     from kelbo.runs import Run
@@ -23,26 +24,30 @@ def list_runs(
     """List the runs below a folder with their last numbers (means over training batches)."""
     import json
 
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
+    from kelbo.cli.console import Console
     from kelbo.runs.index import index
 
     found = [_entry(entry) for entry in index(folder)]
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "runs": found}, indent=2, allow_nan=False))
+        say(json.dumps({"folder": str(folder), "runs": found}, indent=2, allow_nan=False))
         return
-    table = Table("run", "recipe", "step", "of", "elbo", "rate", "distortion", "σ", box=None)
+    whole = (Column(name, overflow="fold") for name in ("run", "recipe"))
+    table = Table(*whole, "step", "of", "elbo", "rate", "distortion", "σ", box=None)
     for entry in found:
         last = entry["last"] or {}
         numbers = [_short(last.get(name)) for name in ("elbo", "rate", "distortion", "sigma")]
         table.add_row(
             entry["path"], entry["recipe"] or "?", str(last.get("step", 0)), str(entry["steps"] or "?"), *numbers
         )
-    Console().print(table if found else f"no runs below {folder}")
+    if found:
+        Console().print(table)
+    else:
+        say(f"no runs below {folder}")
     for entry in found:
         if entry["error"]:
-            typer.echo(f"{entry['path']}: {entry['error']}", err=True)
+            say(f"{entry['path']}: {entry['error']}", err=True)
 
 
 def _entry(entry: RunSummary) -> dict[str, Any]:
@@ -87,11 +92,11 @@ def show(run: RunPath, as_json: Json = False) -> None:
         "provenance": opened.provenance(),
     }
     if as_json:
-        typer.echo(json.dumps(answer, indent=2))
+        say(json.dumps(answer, indent=2))
         return
-    typer.echo(opened.recipe_path.read_text())
+    say(opened.recipe_path.read_text(encoding="utf-8"))
     for name, value in answer.items():
-        typer.echo(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict) else value}")
+        say(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict) else value}")
 
 
 def _best(run: Run) -> dict[str, Any] | None:

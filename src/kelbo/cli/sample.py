@@ -8,6 +8,7 @@ import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Given, Noise, Picture, RunPath, Seed
 from kelbo.cli.places import name_of, require_picture, save_pictures
+from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[s
     if given is None:
         told = experiment.conditions(count)
         if told:
-            typer.echo(f"under the {', '.join(told)} of test images")
+            say(f"under the {', '.join(told)} of test images")
         return told, None
     of = conditional(experiment, given)
     chosen = of.chosen(given)
     if others := of.others(chosen):
-        typer.echo(f"{others}: as of test images")
+        say(f"{others}: as of test images")
     return of.draws(chosen, count), of.words(chosen)
 
 
@@ -80,5 +81,5 @@ def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int)
     of, columns = conditional(experiment), -(-count // len(few))
     given = [of.draws(chosen, columns) for chosen in few]
     images = evaluation.sample_rows(experiment.model, given, columns, noise=noise, seed=seed)
-    typer.echo(f"rows from the top: {'; '.join(map(of.condition.say, few))}")
+    say(f"rows from the top: {'; '.join(map(of.condition.say, few))}")
     return images.reshape(-1, *images.shape[2:]), columns

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, Json, RunPath, Seed, SetSettings
+from kelbo.cli.printing import quoted, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +53,7 @@ def score(
     if missing and not found:
         raise ScoreError(next(iter(missing.values())))
     if as_json:
-        typer.echo(json.dumps(found | ({"missing": missing} if missing else {}), indent=2, allow_nan=False))
+        say(json.dumps(found | ({"missing": missing} if missing else {}), indent=2, allow_nan=False))
     else:
         show({"disentanglement": {"scores": found, "missing": missing or {}}}, str(table))
 
@@ -65,9 +66,9 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Look for common problems: unused latents, σ unequal to the error, units, prior gap, overfitting."""
-    from rich.console import Console
     from rich.markup import escape
 
+    from kelbo.cli.console import Console
     from kelbo.experiments import open_run
     from kelbo.experiments.doctor import examine
 
@@ -75,13 +76,13 @@ def doctor(
     data = experiment.data
     found = examine(experiment.model, data.train, data.test, experiment.rows(), experiment.weigh)
     if as_json:
-        typer.echo(json.dumps([finding._asdict() for finding in found], indent=2, allow_nan=False))
+        say(json.dumps([finding._asdict() for finding in found], indent=2, allow_nan=False))
         return
-    console = Console(highlight=False)
+    console = Console()
     marks = {"problem": "[bold red]problem[/]", "warning": "[yellow]warning[/]", "fine": "[green]fine[/]"}
     marks["not judged"] = "[dim]not judged[/]"
     for finding in found:
-        console.print(f"{marks[finding.severity]}  [bold]{finding.code}[/]: {escape(finding.text)}")
+        console.print(f"{marks[finding.severity]}  [bold]{finding.code}[/]: {escape(finding.text)}", markup=True)
 
 
 @features.command("train")
@@ -100,7 +101,7 @@ def train_features(
     from kelbo.experiments.feature_networks import train_on
 
     path, accuracy = train_on(name, data_root, settings, called, seed=seed, epochs=epochs, device=device)
-    typer.echo(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it with --features {path.stem}")
+    say(f"{path}: {100 * accuracy:.2f} % of the test split right. Use it with --features {quoted(path.stem)}")
 
 
 @features.command("fetch")
@@ -113,7 +114,7 @@ def fetch_features(data_root: DataRoot = None) -> None:
 
     with Downloads() as downloads:
         paths = fetch(INCEPTION, root_of(data_root), watch=downloads)
-    typer.echo(f"{paths[0]}: verified. {INCEPTION.licence}. Use it with --features {INCEPTION.name}")
+    say(f"{paths[0]}: verified. {INCEPTION.licence}. Use it with --features {INCEPTION.name}")
 
 
 def wished(metrics: str | None, features: str | None, pairs: int, classifier: str) -> dict[str, Any]:
@@ -142,8 +143,7 @@ def checked(classifier: str) -> Any:
 
 def show(found: dict[str, Any], title: str, noun: str = "image") -> None:
     """Print every group's scores as tables with their intervals. noun: what an example is called."""
-    from rich.console import Console
-
+    from kelbo.cli.console import Console
     from kelbo.units import counted
 
     console = Console()

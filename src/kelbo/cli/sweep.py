@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from kelbo.cli.options import Begin, BeginAt, DataRoot
+from kelbo.cli.printing import command, say
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -90,11 +91,11 @@ def train(
     if todo:
         prepared.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
         engine = engine_for(todo, prepared.sweep.path, options)
-        typer.echo(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {engine.description}")
+        say(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {engine.description}")
         with JobLines(len(todo)) as lanes:
             outcomes = train_lanes(prepared, watch=lanes.watch, work=engine.work, retry_diverged=retry_diverged)
     require_all_done(prepared, outcomes)
-    typer.echo(f"next: kelbo sweep table {prepared.sweep.path}")
+    say(f"next: {command('sweep', 'table', prepared.sweep.path)}")
 
 
 @app.command()
@@ -105,8 +106,7 @@ def table(
     ] = None,
 ) -> None:
     """Every lane's numbers as a tidy table, and their mean, spread and interval over seeds."""
-    from rich.console import Console
-
+    from kelbo.cli.console import Console
     from kelbo.runs import Sweep
     from kelbo.sweeps.table_files import printed, require_table, rows, summary, write_rows
 
@@ -115,17 +115,17 @@ def table(
     require_table(place)
     found = rows(opened)
     write_rows(place, found)
-    Console(markup=False).print(printed(summary(found)))
-    typer.echo(place)
+    Console().print(printed(summary(found)))
+    say(place)
 
 
 def _tell(prepared: PreparedSweep, todo: Sequence[Recipe]) -> None:
     """Print how many lanes are not trained now, and why."""
     missing, lanes = len(prepared.unfinished()), len(prepared.lanes)
     if missing < lanes:
-        typer.echo(f"{lanes - missing} of {lanes} lanes are finished already")
+        say(f"{lanes - missing} of {lanes} lanes are finished already")
     if missing > len(todo):
-        typer.echo(f"{missing - len(todo)} of {lanes} lanes diverged and are left alone (--retry-diverged tries them)")
+        say(f"{missing - len(todo)} of {lanes} lanes diverged and are left alone (--retry-diverged tries them)")
 
 
 def _prepared(
@@ -143,6 +143,7 @@ def _prepared(
     from kelbo.cli.train import changed
     from kelbo.data.image_set import describe_splits
     from kelbo.errors import RecipeError
+    from kelbo.names import as_native
     from kelbo.recipes.named import find
     from kelbo.runs import Sweep
     from kelbo.sweeps.definition import find_sweep, prepare_sweep
@@ -161,8 +162,8 @@ def _prepared(
             )
         return find_sweep(out)
     recipe = changed(find(name), settings, steps, None, data_root)
-    folder, asked_seeds = out or Path("sweeps") / recipe.name, seeds_of(seeds) if seeds is not None else ()
+    folder, asked_seeds = out or Path("sweeps") / as_native(recipe.name), seeds_of(seeds) if seeds is not None else ()
     if not (resume and Sweep(folder).definition_path.exists()):
         recipes = [lane.recipe for lane in grid(recipe, over, asked_seeds)]
-        require_inputs(recipes, folder, options, inspect=lambda data: typer.echo(describe_splits(data)))
+        require_inputs(recipes, folder, options, inspect=lambda data: say(describe_splits(data)))
     return prepare_sweep(recipe, over, asked_seeds, folder, resume=resume)

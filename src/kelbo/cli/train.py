@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,8 @@ import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch
 from kelbo.cli.options import Begin, BeginAt, DataRoot
+from kelbo.cli.printing import say
+from kelbo.names import as_native
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -42,11 +43,11 @@ def train(
     from kelbo.runs import Run
 
     fabric = launch(accelerator, devices, num_nodes, chosen.training.precision)
-    folder = out or Path("runs") / chosen.name
+    folder = out or Path("runs") / as_native(chosen.name)
     if resume and not Run(folder).recipe_path.exists():
         resume = False
         if fabric.is_global_zero:
-            typer.echo(f"nothing to resume: {folder} does not exist yet, so the run begins")
+            say(f"nothing to resume: {folder} does not exist yet, so the run begins")
     with Progress(chosen.name, chosen.training.steps, quiet=not fabric.is_global_zero) as progress:
         run = run_training(
             chosen,
@@ -90,25 +91,26 @@ def _recipe(name: str | None, out: Path | None, begin: Path | None, resume: bool
 def starts(begin: Path | None, begin_at: str | None) -> list[str]:
     """What --from and --from-checkpoint set in a recipe. RecipeError for the second without the first."""
     from kelbo.errors import RecipeError
+    from kelbo.recipes.files import setting_of
 
     if begin is None:
         if begin_at is not None:
             raise RecipeError("--from-checkpoint says which checkpoint of --from RUN to begin from. Name that run.")
         return []
-    # absolute and quoted, as data.root; another start in the recipe is replaced
-    place = f"start.path={json.dumps(str(begin.resolve()))}"
+    # absolute, as data.root; another start in the recipe is replaced
+    place = setting_of("start.path", begin.resolve())
     return ["start=none", place, *([f"start.checkpoint={begin_at}"] if begin_at else [])]
 
 
 def changed(recipe: Recipe, settings: list[str], steps: int | None, seed: int | None, data_root: Path | None) -> Recipe:
     """The recipe, changed by the options of a command. RecipeError if it has no such setting."""
-    from kelbo.recipes.files import change
+    from kelbo.recipes.files import change, setting_of
 
     if steps:
         settings = [*settings, f"training.steps={steps}"]
     if seed is not None:
         settings = [*settings, f"seed={seed}"]
     if data_root:
-        # absolute, so that the run finds its data from any folder; quoted, so that no character is special
-        settings = [*settings, f"data.root={json.dumps(str(data_root.resolve()))}"]
+        # absolute, so that the run finds its data from any folder
+        settings = [*settings, setting_of("data.root", data_root.resolve())]
     return change(recipe, settings)

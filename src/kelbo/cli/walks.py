@@ -9,6 +9,7 @@ import typer
 from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, Picture, RunPath
 from kelbo.cli.own_files import is_index, one, require_files
 from kelbo.cli.places import require_picture, save_pictures
+from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
 
 
@@ -54,7 +55,7 @@ def traverse(
         return
     told = [f"{k} ({moved[k].factor} {100 * moved[k].share:.0f} %)" if k in moved else str(k) for k in latents]
     order = "the factor that moves each most, and its share" if shares else "their rate"
-    typer.echo(f"rows from the top, latents by {order}: {', '.join(told)}")
+    say(f"rows from the top, latents by {order}: {', '.join(told)}")
     path = out or experiment.run.picture(experiment.step, "traverse" if index else "traverse-own")
     save_pictures(path, rows.reshape(-1, *rows.shape[2:]), columns=steps)
 

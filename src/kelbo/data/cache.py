@@ -33,14 +33,27 @@ Record = dict[str, Any]
 
 
 def cache_root() -> Path | None:
-    """The environment variable KELBO_CACHE if set ("none": no cache), else kelbo's folder in the system's caches."""
+    """The environment variable KELBO_CACHE if set ("none": no cache), else kelbo's folder in the system's caches.
+
+    None too if the user has no home folder, and so no place for caches.
+    """
     if named := os.environ.get("KELBO_CACHE"):
         return None if named == "none" else Path(named)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "kelbo" / "cache"
+        return _caches("LOCALAPPDATA", "AppData/Local", "kelbo/cache")
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/kelbo"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kelbo"
+        return _caches("", "Library/Caches", "kelbo")
+    return _caches("XDG_CACHE_HOME", ".cache", "kelbo")
+
+
+def _caches(variable: str, below_home: str, own: str) -> Path | None:
+    """Our folder in the one that an environment variable names, or else in one below the user's home, if there is one."""
+    if named := os.environ.get(variable):
+        return Path(named) / own
+    try:
+        return Path.home() / below_home / own
+    except RuntimeError:  # a container's user without HOME and without an entry in the list of users
+        return None
 
 
 def key_of(*parts: object) -> str:
@@ -55,7 +68,7 @@ def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:
     4,096, evenly spaced).
     """
     try:
-        record, check = json.loads((folder / f"{key}.json").read_text())
+        record, check = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
         images = ArrayImages(mapped(folder / f"{key}.npy"))
         whole = check == key_of(record) and record["bytes"] == (folder / f"{key}.npy").stat().st_size
         return (images, record) if whole and images.fingerprint() == record["fingerprint"] else None
@@ -89,7 +102,7 @@ def store(
         kept: Record = {**also(), "bytes": partial.stat().st_size, "fingerprint": images.fingerprint()}
         del images  # Windows cannot move a mapped file
         partial.replace(array)
-        partial.write_text(json.dumps([kept, key_of(kept)]))
+        partial.write_text(json.dumps([kept, key_of(kept)]), encoding="utf-8")
         partial.replace(record)
         return ArrayImages(mapped(array)), kept
     except OSError as error:

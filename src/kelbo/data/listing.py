@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from kelbo.data.encoded_pictures import EncodedPicture, from_file
 from kelbo.data.formats import is_picture
 from kelbo.errors import DataCorrupt
+from kelbo.names import as_utf8
 from kelbo.units import counted
 
 
@@ -81,7 +82,8 @@ class _Walk:
                 continue
             self._seen.add(real)
             for entry in _entries(folder):
-                inside = f"{path}/{entry.name}" if path else entry.name
+                name = as_utf8(entry.name)  # classes are named by folders, under every locale the same
+                inside = f"{path}/{name}" if path else name
                 if entry.name.startswith("."):
                     self.left_out["hidden"] += 1
                 elif entry.is_symlink():

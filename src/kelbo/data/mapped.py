@@ -40,5 +40,5 @@ def memory() -> int:
     """Bytes of this machine's memory, or of the container's share of it."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else []
     with suppress(OSError, ValueError):  # not in a container, or in one without a limit ("max")
-        limits.append(int(CONTAINER_LIMIT.read_text()))
+        limits.append(int(CONTAINER_LIMIT.read_text(encoding="utf-8")))
     return min(limits, default=2**63)

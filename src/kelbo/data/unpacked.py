@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from kelbo.data import cache as kept
@@ -53,5 +54,5 @@ def unpacked(
 def _shown(path: Path, parts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
     """The same parts, with a progress bar on standard error if that is a terminal."""
     console = Console(stderr=True)
-    label = f"unpacking {path.name}, once"
+    label = escape(f"unpacking {path.name}, once")
     yield from track(parts, label, steps, console=console, transient=True, disable=not console.is_terminal)

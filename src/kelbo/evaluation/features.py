@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import torch
@@ -71,7 +72,8 @@ def feature_network(
     if not path.is_file():
         raise DataMissing(
             f"There is no feature network {name!r}: it is neither {INCEPTION.name} nor random-SEED, and {path} does not exist. "
-            f"Train a classifier with `kelbo features train {path.stem}`, or give a file (.pt, .ts, .onnx, .safetensors)."
+            f"Train a classifier with `kelbo features train {shlex.quote(path.stem)}`, or give a file (.pt, .ts, .onnx, "
+            ".safetensors)."
         )
     if sha256 is not None:
         read_checked(path, sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +29,7 @@ from kelbo.frozen import Frozen
 from kelbo.machine import keep_freed_memory, versions
 from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model, flat
-from kelbo.recipes.files import change, load
+from kelbo.recipes.files import change, load, setting_of
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
@@ -211,7 +210,7 @@ def open_run(
     recipe = load(run.recipe_path, kept=True)
     place = find_device(device)
     if data_root is not None:
-        recipe = change(recipe, [f"data.root={json.dumps(str(data_root.resolve()))}"])
+        recipe = change(recipe, [setting_of("data.root", data_root.resolve())])
     images = cache(lambda: _data_of(run, recipe, parts))
     seen = images() if read_data else outline_of(run) or images()
     others = open_companions(recipe, place, parts, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -142,13 +142,7 @@ def running(
         pictured = Pictures(run, fabric, _at(data.test, data.test.middle_index(PICTURED), fabric), recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
         hooks = scalars, checkpoints, None if data.columns else every(plan.pictures_every, pictured)
-        try:
-            yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
-        finally:
-            for sink in watching:
-                if isinstance(sink, TensorBoard):
-                    with suppress(OSError):  # what it cannot write is in the journal; a full disk was already reported
-                        sink.close()
+        yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
 
 
 def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, warn: Warn) -> list[Sink]:

@@ -5,12 +5,11 @@ Every field has a default or is required, and a unit in its text; `recipes/build
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kelbo.recipes.spec import Spec
+from kelbo.recipes.spec import Place, Spec
 
 Side = Annotated[int, Field(ge=4)]
 Sides = Side | tuple[Side, Side]
@@ -56,7 +55,7 @@ class DigitsSpec(DrawnSpec):
 
 class MnistSpec(ImagesSpec):
     kind: Literal["mnist", "fashion-mnist"]
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official files; by default $KELBO_DATA, else ./data"""
     pad: Literal[28, 32] = 28
     """pixels, after padding with zeros"""
@@ -64,13 +63,13 @@ class MnistSpec(ImagesSpec):
 
 class CifarSpec(ImagesSpec):
     kind: Literal["cifar10", "cifar100"]
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official archive; by default $KELBO_DATA, else ./data"""
 
 
 class SvhnSpec(ImagesSpec):
     kind: Literal["svhn"] = "svhn"
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official cropped .mat files; by default $KELBO_DATA, else ./data"""
     size: Literal[28, 32] = 32
     """pixels; 28 resizes by Pillow's antialiased bilinear filter, as the σ-VAE release does"""
@@ -80,7 +79,7 @@ class SvhnSpec(ImagesSpec):
 
 class CelebaSpec(PictureFilesSpec):
     kind: Literal["celeba"] = "celeba"
-    root: Path | None = None
+    root: Place | None = None
     """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
     ./data"""
     size: Sides = 64
@@ -91,13 +90,13 @@ class CelebaSpec(PictureFilesSpec):
 
 class FreySpec(ImagesSpec):
     kind: Literal["frey"] = "frey"
-    root: Path | None = None
+    root: Place | None = None
     """folder of frey_rawface.mat or frey_faces.npz; by default $KELBO_DATA, else ./data; the film's end is held out"""
 
 
 class ArraysSpec(DrawnSpec):
     kind: Literal["array"] = "array"
-    root: Path
+    root: Place
     """the .npy or .npz file, or a folder of .npy files"""
     key: str | None = None
     """which array is trained on; by default the one that is named train, or the only one that can be images"""
@@ -119,7 +118,7 @@ class ArraysSpec(DrawnSpec):
 
 class TableSpec(ExamplesSpec):
     kind: Literal["table"] = "table"
-    root: Path
+    root: Place
     """a table of numbers: a .npy or .npz file, a .csv or .tsv with a header, or a .parquet file"""
     key: str | None = None
     """which array of an .npz is trained on; by default the one that is named train, or the only table"""
@@ -158,11 +157,11 @@ class FittedSpec(PictureFilesSpec, DrawnSpec):
 
 class PicturesSpec(FittedSpec):
     kind: Literal["folder"] = "folder"
-    root: Path
+    root: Place
     """a folder of pictures, searched through, or a .zip of them"""
     splits: Literal["auto", "named", "ignore"] = "auto"
     """auto takes folders named train, val, test and the like; named leaves out what lies in none; ignore draws test images"""
-    attributes_file: Path | None = None
+    attributes_file: Place | None = None
     """a .csv or .parquet with a row a picture: its file's name, then attributes of 0 and 1, or one column of classes; by
     default the folders around pictures are their classes"""
 
@@ -171,7 +170,7 @@ class HubSpec(FittedSpec):
     kind: Literal["hub"] = "hub"
     dataset: str | None = None
     """name on the Hugging Face hub, such as "ylecun/mnist"; or else set root"""
-    root: Path | None = None
+    root: Place | None = None
     """a parquet file, or a folder of parquet files or pictures in the hub's layout"""
     config: str | None = None
     """which configuration, of a data set that has several"""
@@ -185,19 +184,19 @@ class HubSpec(FittedSpec):
 
 class DspritesSpec(DrawnSpec):
     kind: Literal["dsprites"] = "dsprites"
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official .npz archive; by default $KELBO_DATA, else ./data"""
 
 
 class ThreeDShapesSpec(DrawnSpec):
     kind: Literal["3dshapes"] = "3dshapes"
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official 3dshapes.h5; by default $KELBO_DATA, else ./data"""
 
 
 class Mpi3dSpec(DrawnSpec):
     kind: Literal["mpi3d"] = "mpi3d"
-    root: Path | None = None
+    root: Place | None = None
     """folder of the official .npz archives; by default $KELBO_DATA, else ./data"""
     variant: Literal["toy", "realistic", "real"] = "toy"
     """simply rendered, rendered to look real, or photographed"""

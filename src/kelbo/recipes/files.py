@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from kelbo.errors import RecipeError
+from kelbo.names import text_of
 from kelbo.recipes.data_specs import PLACES, DrawnSpec
 from kelbo.recipes.schema import Recipe, StartSpec
 
@@ -26,7 +28,7 @@ def dump(recipe: Recipe) -> str:
 def load(path: Path, *, kept: bool = False) -> Recipe:
     """Read a recipe from a TOML file. kept: see `parse_text`. RecipeError if it is not TOML or not a recipe."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")  # a byte order mark, which some editors write, is no fault
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a recipe in TOML: {error}") from error
     return parse_text(text, path, kept=kept)
@@ -83,6 +85,12 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         if keys[-1] == "kind" and len(keys) > 1:
             _drop_other_kinds_settings(keys[:-1], place)
     return parse(table)
+
+
+def setting_of(path: str, place: Path) -> str:
+    """The assignment that sets the setting `path` to a file's or folder's path, for `change`."""
+    # quoted, so that no letter is special; TOML has none of JSON's escapes for letters beyond 16 bits
+    return f"{path}={json.dumps(text_of(place), ensure_ascii=False)}"
 
 
 def differences(before: Recipe, after: Recipe) -> list[str]:

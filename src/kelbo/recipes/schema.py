@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -46,7 +45,7 @@ from kelbo.recipes.model_specs import (
     VaeSpec as VaeSpec,
     VampSpec as VampSpec,
 )
-from kelbo.recipes.spec import Spec
+from kelbo.recipes.spec import Place, Spec
 
 # ── objective ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,14 +147,14 @@ RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
 
 
 class RunSpec(Spec):
-    path: Path
+    path: Place
     """folder of a trained run, which is copied when the run begins"""
     weights: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """SHA-256 of the file of weights that it must have; null takes what it has, and the run's recipe keeps that"""
 
 
 class StartSpec(Spec):
-    path: Path
+    path: Place
     """folder of a trained run from whose weights this one begins; it is not needed any more once a checkpoint is written"""
     checkpoint: Literal["last", "best"] = "last"
     """the run's newest checkpoint, or the best on its validation images"""

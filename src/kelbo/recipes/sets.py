@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.errors import RecipeError
 from kelbo.recipes import build
-from kelbo.recipes.files import change, parse
+from kelbo.recipes.files import change, parse, setting_of
 from kelbo.recipes.schema import SETS
 
 
@@ -22,7 +21,7 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
         raise RecipeError(f"There is no data set {name!r}. Choose one of {', '.join(SETS)}.")
     if name in ("array", "folder", "table") and root is None:
         raise RecipeError(f"The set {name!r} needs its path: data.root.", remedy=("data_root",))
-    place = [f"root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
+    place = [setting_of("root", root)] if root else []
     # from the set with the fewest settings, so that no setting of another set stays
     recipe = parse({"name": name, "data": {"kind": "shapes2d"}, "training": {"steps": 1}})
     return build.data(change(recipe, [f"data.{setting}" for setting in [f"kind={name}", *place, *(settings or [])]]))

@@ -52,7 +52,7 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
         fitted_prior=of.fitted_prior,
         cards=cards(test, _with_bits(of)),
         table=comparison(records, of.step),
-        recipe=run.recipe_path.read_text(),
+        recipe=run.recipe_path.read_text(encoding="utf-8"),
         provenance=_provenance(of),
         written=datetime.now(UTC),
         **parts,

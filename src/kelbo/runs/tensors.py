@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from kelbo.errors import Damaged
+from kelbo.names import openable
 from kelbo.runs.writing import write_atomic
 
 HEADER = "kelbo"
@@ -30,7 +31,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     Raises Damaged if it cannot be read, was written by something else, or is of another kind.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with openable(path) as place, safe_open(place, "pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (OSError, SafetensorError, ValueError) as error:

@@ -16,6 +16,8 @@ from kelbo.errors import Damaged, KelboError, Remedy, RunError
 def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None:
     """Replace `path` by `content`: written beside it, flushed to the disk, then renamed. An OSError names the path.
 
+    Text is written as UTF-8; in it a name's byte that is no UTF-8 becomes an escape such as \\udcff.
+
     make: create its folder too, if there is none.
     """
     if make:
@@ -23,7 +25,7 @@ def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with partial.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -69,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Damaged if the file is absent, is not JSON or holds something else."""
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(f"{path} cannot be read: {error}.") from error
     if not isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -62,11 +63,12 @@ def output_in(log: Path | None) -> Iterator[None]:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     kept = os.dup(1), os.dup(2)
-    with log.open("a") as file:
+    with log.open("ab") as file:
         try:
             for number in (1, 2):
                 os.dup2(file.fileno(), number)
-            yield
+            with _in_utf8(sys.stdout), _in_utf8(sys.stderr):
+                yield
         finally:
             try:
                 sys.stdout.flush()
@@ -75,6 +77,20 @@ def output_in(log: Path | None) -> Iterator[None]:
                 for number, before in enumerate(kept, start=1):
                     os.dup2(before, number)
                     os.close(before)
+
+
+@contextmanager
+def _in_utf8(stream: TextIO) -> Iterator[None]:
+    """Inside the block a stream of the process writes any text, as UTF-8."""
+    if not isinstance(stream, io.TextIOWrapper):
+        yield
+        return
+    encoding, errors = stream.encoding, stream.errors
+    stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        yield
+    finally:
+        stream.reconfigure(encoding=encoding, errors=errors)
 
 
 def _die_with_parent() -> None:

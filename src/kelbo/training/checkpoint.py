@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
+from kelbo.names import openable
 from kelbo.protocols import Model
 from kelbo.runs.record import Run
 from kelbo.runs.writing import read_json, sync_folder, write_json
@@ -194,7 +195,8 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """A checkpoint's file of named tensors, on the CPU. Damaged if it cannot be read."""
     try:
-        return load_file(path)
+        with openable(path) as place:
+            return load_file(place)
     except (OSError, SafetensorError) as error:
         raise Damaged(
             f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to continue from the checkpoint before."
