@@ -116,14 +116,12 @@ def summary(table: Iterable[LaneNumber]) -> list[Summary]:
 
 def _section(groups: list[list[LaneNumber]]) -> list[Summary]:
     kept = [[row for row in group if row.state == "done" and row.value is not None] for group in groups]
-    return [
-        _summary(group, own, [row for other in kept if other is not own for row in other])
-        for group, own in zip(groups, kept, strict=True)
-    ]
+    known = _known([row for own in kept for row in own])
+    return [_summary(group, own, known) for group, own in zip(groups, kept, strict=True)]
 
 
-def _summary(group: list[LaneNumber], kept: list[LaneNumber], elsewhere: list[LaneNumber]) -> Summary:
-    """Of one setting's rows; kept: those that count. elsewhere: the other settings' rows that count."""
+def _summary(group: list[LaneNumber], kept: list[LaneNumber], known: Mapping[str, Iterable[str]]) -> Summary:
+    """Of one setting's rows; kept: those that count. known: the conditions of the whole section."""
     values = np.array([row.value for row in kept], np.float64)
     units, steps = {row.unit for row in kept} or {group[0].unit}, {row.step for row in kept}
     mean = sd = median = low = high = None
@@ -147,7 +145,7 @@ def _summary(group: list[LaneNumber], kept: list[LaneNumber], elsewhere: list[La
         " / ".join(sorted(units)),
         group[0].source,
         next(iter(steps)) if len(steps) == 1 else None,
-        "; ".join([*_excluded(group), *_differences(kept, elsewhere)]),
+        "; ".join([*_excluded(group), *_differences(kept, known)]),
     )
 
 
@@ -160,18 +158,26 @@ def _excluded(group: list[LaneNumber]) -> list[str]:
     return [f"{count} {state}" for state, count in why.items()]
 
 
-def _differences(kept: list[LaneNumber], elsewhere: list[LaneNumber]) -> list[str]:
+def _known(kept: Iterable[LaneNumber]) -> dict[str, dict[str, None]]:
+    """Each condition of some rows with all of its values there, in the order of the rows."""
+    of_rows = [_conditions(row) for row in kept]
+    names = dict.fromkeys(name for of_row in of_rows for name in of_row)
+    return {name: dict.fromkeys(of_row.get(name, UNKNOWN) for of_row in of_rows) for name in names}
+
+
+def _differences(kept: list[LaneNumber], known: Mapping[str, Iterable[str]]) -> list[str]:
     """In what the numbers of one mean differ besides their seed, or all of them from those of the other means."""
-    of_rows, of_others = ([_conditions(row) for row in some] for some in (kept, elsewhere))
-    notes = []
-    for name in dict.fromkeys(name for of_row in (*of_rows, *of_others) for name in of_row):
-        own, others = (dict.fromkeys(of_row.get(name, UNKNOWN) for of_row in some) for some in (of_rows, of_others))
+    of_rows, notes = [_conditions(row) for row in kept], []
+    for name in dict.fromkeys([*(name for of_row in of_rows for name in of_row), *known]) if kept else ():
+        own = dict.fromkeys(of_row.get(name, UNKNOWN) for of_row in of_rows)
+        others = [value for value in known[name] if value not in own]
         if len(own) > 1:
             notes.append(f"{name} differ" if name == IMAGES else f"{name} differs: {', '.join(own)}")
-        elif own and others and own != others:
+        elif others:
             (value,) = own
-            other = ", ".join(other for other in others if other != value)
-            notes.append(f"other {name} than elsewhere" if name == IMAGES else f"{name}: {value}, elsewhere {other}")
+            notes.append(
+                f"other {name} than elsewhere" if name == IMAGES else f"{name}: {value}, elsewhere {', '.join(others)}"
+            )
     return notes
 
 
