@@ -25,7 +25,8 @@ def opens_text_by_the_locale(call: ast.Call) -> bool:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if "encoding" in keywords:
         return False
-    if name in ("read_text", "write_text"):
+    of_a_process = isinstance(keywords.get("text"), ast.Constant)
+    if name in ("read_text", "write_text") or of_a_process:
         return True
     modes = [one.value for one in [*call.args, *keywords.values()] if isinstance(one, ast.Constant)]
     modes = [mode for mode in modes if isinstance(mode, str) and mode.strip("rwaxbt+") == ""]
@@ -50,6 +51,7 @@ def test_no_file_of_the_package_opens_text_without_an_encoding():
         ("path.open('a')", True),
         ("path.open()", True),
         ("open(path, mode='w')", True),
+        ("subprocess.run(words, text=True)", True),
         ("path.open('rb')", False),
         ("path.open('a', encoding='utf-8')", False),
         ("Run.open(path)", False),

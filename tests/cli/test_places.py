@@ -9,6 +9,7 @@ def test_a_name_has_the_options_that_were_given():
     assert name_of("sample") == name_of("sample", prior=None, given=None) == "sample"
     assert name_of("sample", given="Smiling=1,Male=0") == "given=Smiling=1,Male=0-sample"
     assert name_of("sample", prior="m2", given="3") == "prior=m2-given=3-sample"
+    assert name_of("sample", given="raw\udcff").startswith("given=raw_-")
 
 
 @pytest.mark.parametrize("value", ["../../etc", "a b", "/", "C:\\x", "größe", "\n", "a*?[b]", "x" * 5000])

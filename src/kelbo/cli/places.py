@@ -49,7 +49,7 @@ def name_of(verb: str, **options: str | None) -> str:
 
 def _safe(value: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9=,._-]", "_", value)[:MOST_LETTERS]
-    return safe if safe == value else f"{safe}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
+    return safe if safe == value else f"{safe}-{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
 def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:

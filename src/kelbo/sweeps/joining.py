@@ -128,7 +128,9 @@ def require_reachable(address: str, patience: float = JOIN) -> None:
         _require_open(address)
     probe = [sys.executable, "-c", PROBE, address]
     try:
-        done = subprocess.run(probe, capture_output=True, text=True, timeout=patience, check=False)
+        done = subprocess.run(
+            probe, capture_output=True, encoding="utf-8", errors="replace", timeout=patience, check=False
+        )
     except subprocess.TimeoutExpired:
         raise KelboError(_no_cluster(address, f"no Ray answered within {patience:g} s")) from None
     if done.returncode:
