@@ -22,10 +22,10 @@ from kelbo.experiments.parts import Parts
 from kelbo.experiments.scoring import score_run
 from kelbo.recipes import build, change, find
 from kelbo.runs import Run
+from kelbo.runs.checkpoints import best as best_checkpoint
 from kelbo.runs.index import index
 from kelbo.sweeps.measured import numbers
 from kelbo.sweeps.stacked import train_stacked
-from kelbo.training import opened
 
 TINY = [
     "model.network.width=16",
@@ -85,7 +85,7 @@ def test_the_best_checkpoint_outlives_the_later_ones(run):
     assert list(elbos(run)) == [2, 4, 6, 8, 10, 12, 14]
     best = best_step(run)
     assert best < 12
-    assert opened.best(run) == (best, -elbos(run)[best])
+    assert best_checkpoint(run) == (best, -elbos(run)[best])
     assert run.checkpoint_steps() == [best, 12, 14]
     (listed,) = [_entry(entry) for entry in index(run.path)]
     assert (listed["checkpoint"], listed["best"]["step"]) == (14, best)
@@ -136,7 +136,7 @@ def test_a_resumed_run_has_the_best_checkpoint_of_one_that_never_stopped(validat
     with pytest.raises(KeyboardInterrupt):
         train(asked, tmp_path / "stopped", hooks=[stop])
     resumed = train(asked, tmp_path / "stopped", resume=True)
-    assert opened.best(resumed) == opened.best(whole) is not None
+    assert best_checkpoint(resumed) == best_checkpoint(whole) is not None
     assert resumed.checkpoint_steps() == whole.checkpoint_steps()
     for step in whole.checkpoint_steps():
         for file in ("weights", "training"):
@@ -157,7 +157,7 @@ def test_a_checkpoint_that_a_signal_asks_for_is_never_the_best(validated, tmp_pa
     asked = recipe("training.steps=4")
     with pytest.raises(Interrupted):
         train(asked, tmp_path / "run", hooks=[stop])
-    assert opened.best(Run(tmp_path / "run")).step == 2
+    assert best_checkpoint(Run(tmp_path / "run")).step == 2
     run = train(asked, tmp_path / "run", resume=True)
     assert list(elbos(run)) == [2, 4]
     assert elbos(run) == elbos(train(asked, tmp_path / "whole"))
@@ -169,7 +169,7 @@ def test_training_does_not_notice_that_it_is_validated(tmp_path, monkeypatch):
     validated = train(recipe(*settings), tmp_path / "validated")
     monkeypatch.setattr(build, "image_data", two_splits)
     alone = train(recipe(*settings), tmp_path / "alone")
-    assert opened.best(alone) is None
+    assert best_checkpoint(alone) is None
     assert "best" not in json.loads((alone.checkpoint(6) / "state.json").read_text())
     for file in ("weights", "ema", "training", "generators-0"):
         first, second = (load_file(run.checkpoint(6) / f"{file}.safetensors") for run in (validated, alone))
@@ -188,7 +188,7 @@ def test_a_plain_autoencoder_is_judged_by_its_distortion(validated, tmp_path):
     rows = [row for row in run.journal.rows() if "validation_distortion" in row]
     assert "validation_elbo" not in rows[0]
     least = min(rows, key=lambda row: row["validation_distortion"])
-    assert opened.best(run) == (least["step"], least["validation_distortion"])
+    assert best_checkpoint(run) == (least["step"], least["validation_distortion"])
 
 
 @pytest.mark.parametrize("kind", ["shared_gaussian", "optimal_gaussian", "per_image_gaussian"])
@@ -207,7 +207,7 @@ def test_stacked_lanes_keep_their_own_best_checkpoints(validated, tmp_path):
     for folder in folders:
         run = Run(folder)
         best = best_step(run)
-        assert opened.best(run) == (best, -elbos(run)[best])
+        assert best_checkpoint(run) == (best, -elbos(run)[best])
         assert run.checkpoint_steps() == sorted({best, 12, 14})
 
 
@@ -217,7 +217,7 @@ def test_a_best_checkpoint_that_was_taken_away_is_missed_by_nobody_that_trains_o
     with pytest.raises(RunError, match="best checkpoint"):
         open_run(run.path, checkpoint="best")
     longer = train(recipe("training.steps=16", *WORSE), run.path, resume=True)
-    assert opened.best(longer).step == 16
+    assert best_checkpoint(longer).step == 16
 
 
 def breaking(make, value):
@@ -247,7 +247,7 @@ def test_a_run_that_breaks_at_a_validated_step_diverges_as_any_other(validated, 
         train(asked, tmp_path / "run", parts=parts)
     run = Run(tmp_path / "run")
     assert run.checkpoint_steps() == saved
-    assert opened.best(run).step == 1
+    assert best_checkpoint(run).step == 1
 
 
 @pytest.mark.slow
@@ -280,7 +280,7 @@ def test_two_processes_judge_a_checkpoint_by_the_numbers_of_one(tmp_path):
     run = Run(tmp_path / "run")
     record = evaluate_run(open_run(run.path, checkpoint="best"), "validation")
     assert record["settings"]["images"] == 400
-    assert record["elbo"]["mean"] == pytest.approx(-opened.best(run).cost, rel=1e-6)
+    assert record["elbo"]["mean"] == pytest.approx(-best_checkpoint(run).cost, rel=1e-6)
 
 
 @pytest.mark.parametrize("ema", ["none", "0.9"])
@@ -289,7 +289,7 @@ def test_a_solved_sigma_never_lags_behind_the_weights_that_are_judged_nor_behind
 ):
     settings = ["likelihood.kind=optimal_gaussian", f"training.ema={ema}", "optimizer.learning_rate=0.03"]
     run = train(recipe("training.steps=14", "training.log_every=2", *settings), tmp_path / "run")
-    best, last = opened.best(run).step, run.checkpoint_steps()[-1]
+    best, last = best_checkpoint(run).step, run.checkpoint_steps()[-1]
     weights = ["last step"] + (["moving average"] if ema != "none" else [])
     for step in {best, last}:  # so that neither needs its data for noise
         assert [name for name in run.sigma(step) if name != "of"] == weights

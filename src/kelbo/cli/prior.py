@@ -68,7 +68,8 @@ def list_priors(run: RunPath, as_json: Json = False) -> None:
     from kelbo.errors import Damaged
     from kelbo.experiments.prior_files import read_prior
     from kelbo.runs import Run
-    from kelbo.training.opened import best, digests
+    from kelbo.runs.checkpoints import best
+    from kelbo.training.opened import digests
 
     opened = Run.open(run)
     found, damaged = [], []

@@ -13,10 +13,10 @@ from kelbo.cli.printing import command
 from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.experiments.starting import Taken
 from kelbo.runs import Run
+from kelbo.runs.checkpoints import best
 from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState, Values
 from kelbo.training.best import JUDGED_BY
-from kelbo.training.opened import best
 from kelbo.units import counted, noun_of
 
 SHOWN = ("elbo", "rate", "distortion", "gradient_norm")

@@ -102,7 +102,7 @@ def show(run: RunPath, as_json: Json = False) -> None:
 def _best(run: Run) -> dict[str, Any] | None:
     """The best checkpoint on validation images, as JSON; None if there is none, or the newest one cannot be read."""
     from kelbo.errors import RunError
-    from kelbo.training.opened import best
+    from kelbo.runs.checkpoints import best
 
     try:
         found = best(run)

@@ -21,10 +21,10 @@ from kelbo.experiments.guards import require_own_parts
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.recipes.schema import Recipe, RunSpec
 from kelbo.runs import Run
+from kelbo.runs.checkpoints import Which, of_one
 from kelbo.runs.writing import sync_folder, write_atomic
 from kelbo.training import opened
 from kelbo.training.checkpoint import read_tensors
-from kelbo.training.opened import Which
 
 MEMORY = ("objective.", "used.")
 """how the names of an objective's tensors begin in a checkpoint; those of optimisers are not copied"""
@@ -76,7 +76,7 @@ def _copy_run(name: str, spec: RunSpec, place: Path) -> None:
     """Copy recipe, provenance, own companions and one checkpoint of a run, which may be in training, without its optimisers."""
     source, partial = Run.open(spec.path), place.with_name(f".{place.name}.partial")
     try:
-        opened.of_one(source, _holding(source, spec.weights), lambda checkpoint: _copy(source, checkpoint, partial))
+        of_one(source, _holding(source, spec.weights), lambda checkpoint: _copy(source, checkpoint, partial))
         found = opened.digests(Run(partial))
         require_weights(name, spec.path, spec.weights, *found, copied=False)
         shutil.rmtree(place, ignore_errors=True)  # of an attempt that was killed before the run's folder was a run

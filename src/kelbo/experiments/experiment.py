@@ -33,10 +33,11 @@ from kelbo.recipes.files import change, load, setting_of
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Run
+from kelbo.runs.checkpoints import Which
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import opened
-from kelbo.training.opened import CheckpointInfo, Which
+from kelbo.training.opened import CheckpointInfo
 from kelbo.training.update import objective_of
 
 

@@ -13,9 +13,10 @@ from kelbo.distributed.processes import from_first, once
 from kelbo.evaluation.sigma import SolvedSigma, solve_sigma
 from kelbo.protocols import Model
 from kelbo.runs import Run
+from kelbo.runs.checkpoints import Which, best
 from kelbo.training import TrainState, opened
 from kelbo.training.checkpoint import saving
-from kelbo.training.opened import CheckpointInfo, Which
+from kelbo.training.opened import CheckpointInfo
 
 
 def save_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> None:
@@ -27,7 +28,7 @@ def save_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
     model = state.network
     if model.likelihood.sigma_from != "solved":
         return
-    checkpoints: tuple[Which, ...] = ("last",) if opened.best(run) is None else ("last", "best")
+    checkpoints: tuple[Which, ...] = ("last",) if best(run) is None else ("last", "best")
     with model.borrowed():
         for which, average in product(checkpoints, (False,) if state.ema is None else (False, True)):
             kept = opened.load(run, model, fabric.device, average, fabric, which)

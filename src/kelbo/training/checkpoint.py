@@ -24,14 +24,11 @@ from kelbo.distributed.processes import once, together
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
 from kelbo.names import openable
 from kelbo.protocols import Model
+from kelbo.runs.checkpoints import FORMAT, best_of, header_of, newest
 from kelbo.runs.record import Run
-from kelbo.runs.writing import read_json, sync_folder, write_json
+from kelbo.runs.writing import sync_folder, write_json
 from kelbo.seeds import default_states, set_default_states, source
-from kelbo.training.state import Best, TrainState
-
-FORMAT = 2
-"""of a checkpoint; in format 1 there was one optimiser, without a name"""
-READ = (1, 2)
+from kelbo.training.state import TrainState
 
 
 def save(run: Run, fabric: Fabric, state: TrainState, keep: int = 2) -> None:
@@ -146,43 +143,12 @@ def _require_same(run: Run, what: str, saved: Iterable[str], now: Iterable[str])
         raise RunError(f"{run.path} was trained with {what} {saved}; now it is {now}. Resume it with the same parts.")
 
 
-def best_of(run: Run, header: dict[str, Any]) -> Best | None:
-    """The best checkpoint named in the header of a later one; None if it names none, or its folder is gone."""
-    match header.get("best"):
-        case {"step": int(step), "cost": float(cost)} if step in run.checkpoint_steps():
-            return Best(step, cost)
-        case _:
-            return None
-
-
-def newest(run: Run) -> Path:
-    """The folder of the newest complete checkpoint. RunError if there is none."""
-    steps = run.checkpoint_steps()
-    if not steps:
-        raise RunError(
-            f"{run.path} has no checkpoint yet. If the run is in training, wait for the first one. If it ended before that, "
-            "resume it, or train it again in a new folder.",
-            remedy=("resume",),
-        )
-    return run.checkpoint(steps[-1])
-
-
 def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
     """Give a model the weights that `path` held. Damaged if they do not fit this model."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise Damaged(f"{path} holds other weights than the run's recipe asks for: {error}") from error
-
-
-def header_of(place: Path) -> dict[str, Any]:
-    """The header (state.json) of a checkpoint. Damaged if it cannot be read."""
-    header = read_json(place / "state.json")
-    if header.get("format") not in READ:
-        raise Damaged(
-            f"{place} has checkpoint format {header.get('format')}; this version of kelbo reads {' and '.join(map(str, READ))}."
-        )
-    return header
 
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:

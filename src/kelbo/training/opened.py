@@ -1,39 +1,24 @@
-"""Reading a checkpoint as a whole: everything about a run's weights is from one folder, even while the run trains.
-
-Training removes old checkpoints, so the newest folder may be gone before all its files are read. Then the newest one is
-read from the start.
-"""
+"""Reading a checkpoint as a whole: everything about a run's weights is from one folder, even while the run trains."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
-from kelbo.errors import Damaged, RunError
 from kelbo.protocols import Model, State
+from kelbo.runs.checkpoints import Which, header_of, of_one
 from kelbo.runs.record import Run
-from kelbo.training.checkpoint import best_of, header_of, load_into, newest, read_tensors
-from kelbo.training.state import Best
-
-TRIES = 100
-"""times that a checkpoint may be removed while it is read, before the reader gives up"""
-
-Which = Literal["last", "best"]
-"""checkpoint: the newest, or the best on validation images"""
+from kelbo.training.checkpoint import load_into, read_tensors
 
 LAST, AVERAGE = "last step", "moving average"
 """weights of a checkpoint"""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -96,40 +81,6 @@ def digest(run: Run) -> str:
 def digests(run: Run, which: Which = "last") -> list[str]:
     """SHA-256 of each file of weights in a checkpoint: of the last step's, and of their moving average if it has that."""
     return of_one(run, which, lambda place: [_sha256(path) for path in _weights(place)])
-
-
-def best(run: Run) -> Best | None:
-    """The best checkpoint on validation images; None if the run has none, or no checkpoint yet."""
-    if not run.checkpoint_steps():
-        return None
-    return of_one(run, "last", lambda place: best_of(run, header_of(place)))
-
-
-def of_one(run: Run, which: Which, read: Callable[[Path], Result]) -> Result:
-    """The result of `read` on a checkpoint's folder, all of it from that one folder."""
-    for _ in range(TRIES):
-        place = newest(run) if which == "last" else _best_place(run)
-        try:
-            number = place.stat().st_ino
-            found = read(place)
-            if place.stat().st_ino == number:
-                return found
-        except (OSError, Damaged):
-            if place.exists() and place == (newest(run) if which == "last" else _best_place(run)):
-                raise
-    raise RunError(f"The checkpoints of {run.path} are replaced faster than they can be read. Try again later.")
-
-
-def _best_place(run: Run) -> Path:
-    found = best(run)
-    if found is None:
-        newest(run)  # raises if there is no checkpoint at all
-        raise RunError(
-            f"{run.path} has no best checkpoint: its data have no validation split, or it was trained by an older version. "
-            "Take the last one.",
-            remedy=("checkpoint",),
-        )
-    return run.checkpoint(found.step)
 
 
 def _read(place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:

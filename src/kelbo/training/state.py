@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import cast
 
 from torch import nn
 from torch.optim import Optimizer
 
 from kelbo.protocols import Model, State
+from kelbo.runs.checkpoints import Best
 from kelbo.training.ema import Ema
-
-
-class Best(NamedTuple):
-    """The checkpoint that is best on validation images so far: its step, and its −ELBO or distortion, nats per image."""
-
-    step: int
-    cost: float
 
 
 @dataclass
