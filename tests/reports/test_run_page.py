@@ -272,11 +272,9 @@ def test_rates_of_several_groups_have_a_figure(trained):
 
 
 def test_every_scalar_that_an_update_journals_has_a_curve():
-    rows = [
-        {"step": step, "loss": 1.0, "gradient_norm": 2.0, "critic": 0.5, "rate/0": 1.0, "rate/1": 2.0}
-        for step in (1, 2)
-    ]
-    names = [picture.name for picture in training_curves(rows, has_rate=True)]
+    values = {"step": 2.0, "loss": 1.0, "gradient_norm": 2.0, "critic": 0.5, "rate/0": 1.0, "rate/1": 2.0}
+    columns = {name: np.array([value, value]) for name, value in values.items()}
+    names = [picture.name for picture in training_curves(columns, has_rate=True)]
     assert names == ["training-gradient-norm", "training-of-critic", "training-of-rate"]
 
 

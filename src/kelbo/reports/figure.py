@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ Array = NDArray[np.floating]
 
 LABELLED_BARS = 32
 """With more latents than these, bars carry no index."""
+
+PARTS = 500
+"""into which a long curve is cut, a few pixels each; of each part its least and its largest value are drawn"""
 
 SYSTEM_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -118,7 +122,8 @@ def curves(
         for (label, values), colour in zip(lines.items(), colours, strict=False):
             there = np.isfinite(values)  # one quantity may be read less often than the other
             marker = "o" if there.sum() == 1 else None
-            axes.plot(steps[there], values[there], label=label, color=colour, marker=marker)
+            drawn = np.flatnonzero(there)[thinned(values[there])]
+            axes.plot(steps[drawn], values[drawn], label=label, color=colour, marker=marker)
         low, high = robust_limits(*lines.values())
         axes.set_ylim(low if floor is None else floor, high)
         axes.set_title(title)
@@ -131,6 +136,16 @@ def curves(
         if len(lines) > 1:
             axes.legend(loc="best")
     return figure
+
+
+def thinned(values: Array) -> NDArray[np.intp]:
+    """Places, rising, of the values (T,) that a curve of them needs: of many neighbours the least and the largest."""
+    if len(values) <= 4 * PARTS:
+        return np.arange(len(values))
+    edges = np.linspace(0, len(values), PARTS + 1).astype(int)
+    parts = [(begin, values[begin:end]) for begin, end in itertools.pairwise(edges)]
+    ends = {0, len(values) - 1, *(begin + k for begin, part in parts for k in (part.argmin(), part.argmax()))}
+    return np.array(sorted(ends), np.intp)
 
 
 def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -> Figure:

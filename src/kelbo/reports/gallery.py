@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,6 @@ from kelbo.reports.score_figures import readable
 from kelbo.reports.shown import Shown
 from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
-from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record
 from kelbo.units import counted, of_rows
 
@@ -130,27 +129,29 @@ def group_rates(record: Record) -> Picture | None:
     return of_figure("group-rates", alt, lambda theme: group_bars(nats, theme=theme))
 
 
-def training_curves(rows: list[Row], has_rate: bool, *, real: bool = False, noun: str = "image") -> list[Picture]:
-    """The journal as small figures; none if it has no row. Without a rate there is none of ELBO and rate.
+def training_curves(
+    columns: Mapping[str, Array], has_rate: bool, *, real: bool = False, noun: str = "image"
+) -> list[Picture]:
+    """The journal's columns, each (T,), as small figures; none if it has no row. Without a rate there is none of ELBO and rate.
 
     real, noun: whether examples are real numbers, not intensities, and what one is called.
     """
-    columns = {name for row in rows for name, value in row.items() if value is not None}
+    read = {name for name, values in columns.items() if not np.isnan(values).all()}
     known = [panel for panel in PANELS if has_rate or panel.name not in ("elbo", "rate")]
-    panels = [panel for panel in known if columns & set(panel.lines.values())]
+    panels = [panel for panel in known if read & set(panel.lines.values())]
     units = {"intensity": "std. dev."} if real else {}
     named = of_rows if noun == "row" else str
     panels = [panel._replace(unit=named(units.get(panel.unit, panel.unit))) for panel in panels]
-    return [_drawn(panel, rows) for panel in [*panels, *_others(rows)]]
+    return [_drawn(panel, columns) for panel in [*panels, *_others(columns)]]
 
 
-def _others(rows: list[Row]) -> list[Panel]:
+def _others(columns: Iterable[str]) -> list[Panel]:
     """A panel of each further scalar that the run's update journals; names alike up to a "/" share one, if a figure has as many
     hues.
     """
     drawn = {column for panel in PANELS for column in panel.lines.values()} | NOT_DRAWN
     grouped: dict[str, dict[str, str]] = {}
-    for column in dict.fromkeys(name for row in rows for name in row):
+    for column in columns:
         if column not in drawn and not column.startswith("validation"):
             group, _, label = column.partition("/")
             grouped.setdefault(group, {})[label or group.replace("_", " ")] = column
@@ -182,19 +183,14 @@ def _grids(shown: Shown, name: str, side: tuple[int, int], rows: int) -> list[tu
     return [(path, grid) for path, grid in zip(paths, grids, strict=True) if grid.shape == grids[-1].shape]
 
 
-def column(rows: list[Row], name: str) -> Array:
-    """One quantity of the journal, (T,), NaN if a row has none."""
-    values = [row.get(name) for row in rows]
-    return np.array([np.nan if value is None else value for value in values], np.float64)
-
-
-def _drawn(panel: Panel, rows: list[Row]) -> Picture:
-    keys = {
-        label: key
+def _drawn(panel: Panel, columns: Mapping[str, Array]) -> Picture:
+    steps = columns["step"]
+    absent = np.full(len(steps), np.nan)
+    lines = {
+        label: columns.get(key, absent)
         for label, key in panel.lines.items()
-        if not key.startswith("validation") or any(key in r for r in rows)
+        if key in columns or not key.startswith("validation")
     }
-    steps, lines = column(rows, "step"), {label: column(rows, key) for label, key in keys.items()}
     return of_figure(
         f"training-{panel.name}",
         f"{panel.title} over {len(steps)} readings up to step {steps[-1]:.0f}",

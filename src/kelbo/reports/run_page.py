@@ -88,7 +88,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         "rates": gallery.rates(test) if test["latents"] and test["latents"]["rate_per_latent"] else None,
         "no_rates": test["latents"] and test["latents"].get("rate_per_latent_reason"),
         "group_rates": gallery.group_rates(test),
-        "curves": gallery.training_curves(of.rows(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
+        "curves": gallery.training_curves(of.columns(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
         "scores": score_groups(scores, of),
         "score_pictures": score_pictures(scores, of),
         "progress": [] if rows else gallery.progress(of),

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kelbo.errors import Damaged, RunError
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Measurement, Run
-from kelbo.runs.journal import Row
 from kelbo.runs.measurements import Record, records
 from kelbo.units import noun_of
 
@@ -70,9 +72,9 @@ class Shown:
         """What an example is called."""
         return noun_of(self.data["shape"])
 
-    def rows(self) -> list[Row]:
-        """The journal up to the page's checkpoint: a run that trains on has later rows."""
-        return [row for row in self.run.journal.rows() if (row["step"] or 0) <= self.step]
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """The journal's columns up to the page's checkpoint, each (T,): a run that trains on has later rows."""
+        return self.run.journal.columns(self.step)
 
     def records(self) -> dict[str, Record]:
         """All evaluations by label: of the page's weights if there is one, else of the newest step."""
