@@ -16,7 +16,7 @@ from kelbo.runs.tensors import read_tensors, write_tensors
 
 RAW = os.fsdecode(b"raw\xff")
 PACKAGE = Path(kelbo.__file__).parent
-SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] != "studies"]
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
 def opens_text_by_the_locale(call: ast.Call) -> bool:

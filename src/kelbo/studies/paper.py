@@ -48,7 +48,7 @@ class Paper:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        return tomllib.loads(self.file.read_text())
+        return tomllib.loads(self.file.read_text(encoding="utf-8"))
 
     @property
     def title(self) -> str:
