@@ -204,6 +204,8 @@ def main() -> None:
     if given.resume:
         resume(given.resume)
         return
+    if given.work is None:
+        parser.error("--work names a folder for the runs")
     prepared(given.work)
     old = given.work / "before"
     repository = ["git", "-C", str(HERE.parent)]

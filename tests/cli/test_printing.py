@@ -11,7 +11,7 @@ from rich.table import Table
 
 from kelbo.cli.console import Console
 from kelbo.cli.main import main
-from kelbo.cli.printing import PLAIN, command, plain, quoted, say
+from kelbo.cli.printing import PLAIN, aligned, command, plain, quoted, say
 
 ODD = "a[/x] [bold] :bug: {y}"
 """the folder `a[`, and one in it"""
@@ -105,3 +105,11 @@ def test_a_path_that_begins_with_a_dash_is_no_option(tmp_path):
         "evaluate",
         f".{os.sep}-x",
     ]
+
+
+def test_rows_are_aligned_by_what_a_terminal_shows_and_never_cut():
+    rows = [("runs/" + "long" * 40, "a"), ("界", "bb"), ("x", "")]
+    first, second, third = aligned(rows).split("\n")
+    assert first == f"{rows[0][0]}  a"
+    assert second.startswith("界" + " " * (165 - 2 + 2) + "bb")
+    assert third == "x"

@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -94,3 +95,14 @@ def _instead(error: UnicodeError) -> tuple[str | bytes, int]:
     if "\udc80" <= letter <= "\udcff":
         return bytes([ord(letter) - 0xDC00]), error.start + 1
     return _plain(letter), error.start + 1
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as lines with columns below one another. Cells are never cut or folded as a table would: paths can be pasted."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kelbo.cli.options import Json, RunPath
-from kelbo.cli.printing import say
+from kelbo.cli.printing import aligned, say
 
 if TYPE_CHECKING:
+    from kelbo.recipes import Recipe
     from kelbo.runs import Run
     from kelbo.runs.index import RunSummary
 
@@ -24,42 +26,37 @@ def list_runs(
     """List the runs below a folder with their last numbers (means over training batches)."""
     import json
 
-    from rich.table import Column, Table
-
-    from kelbo.cli.console import Console
     from kelbo.runs.index import index
 
-    found = [_entry(entry) for entry in index(folder)]
+    found = [(entry, *_recipe(entry)) for entry in index(folder)]
     if as_json:
-        say(json.dumps({"folder": str(folder), "runs": found}, indent=2, allow_nan=False))
+        entries = [_entry(*one) for one in found]
+        say(json.dumps({"folder": str(folder), "runs": entries}, indent=2, allow_nan=False))
         return
-    whole = (Column(name, overflow="fold") for name in ("run", "recipe"))
-    table = Table(*whole, "step", "of", "elbo", "rate", "distortion", "σ", box=None)
-    for entry in found:
-        last = entry["last"] or {}
-        numbers = [_short(last.get(name)) for name in ("elbo", "rate", "distortion", "sigma")]
-        table.add_row(
-            entry["path"], entry["recipe"] or "?", str(last.get("step", 0)), str(entry["steps"] or "?"), *numbers
-        )
-    if found:
-        Console().print(table)
-    else:
-        say(f"no runs below {folder}")
-    for entry in found:
-        if entry["error"]:
-            say(f"{entry['path']}: {entry['error']}", err=True)
+    rows: list[Sequence[str]] = [("run", "recipe", "step", "of", "elbo", "rate", "distortion", "σ")] if found else []
+    for entry, recipe, _ in found:
+        name, steps = (recipe.name, str(recipe.training.steps)) if recipe else ("?", "?")
+        numbers = [_short(entry.last.get(name)) for name in ("elbo", "rate", "distortion", "sigma")]
+        rows.append((str(entry.run.path), name, str(entry.last.get("step", 0)), steps, *numbers))
+    say(aligned(rows) if found else f"no runs below {folder}")
+    for entry, _, error in found:
+        if error:
+            say(f"{entry.run.path}: {error}", err=True)
 
 
-def _entry(entry: RunSummary) -> dict[str, Any]:
-    """A run as JSON. If its recipe cannot be read, `error` says why, and the recipe's values are null."""
+def _recipe(entry: RunSummary) -> tuple[Recipe | None, str | None]:
+    """A run's recipe; None if it cannot be read, and why."""
     from kelbo.errors import RecipeError
     from kelbo.recipes import load
 
-    recipe, error = None, None
     try:
-        recipe = load(entry.run.recipe_path, kept=True)
+        return load(entry.run.recipe_path, kept=True), None
     except RecipeError as reason:
-        error = str(reason)
+        return None, str(reason)
+
+
+def _entry(entry: RunSummary, recipe: Recipe | None, error: str | None) -> dict[str, Any]:
+    """A run as JSON. If its recipe cannot be read, `error` says why, and the recipe's values are null."""
     return {
         "path": str(entry.run.path),
         "recipe": recipe.name if recipe else None,
