@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tests.records import evaluations, page_of, scores
 
-from kelbo.cli.runs import _entry
+from kelbo.cli.runs import _entry, _recipe
 from kelbo.data.images import SubsetImages
 from kelbo.errors import Divergence, Interrupted, RunError
 from kelbo.experiments import evaluate_run, open_run, train
@@ -87,7 +87,7 @@ def test_the_best_checkpoint_outlives_the_later_ones(run):
     assert best < 12
     assert best_checkpoint(run) == (best, -elbos(run)[best])
     assert run.checkpoint_steps() == [best, 12, 14]
-    (listed,) = [_entry(entry) for entry in index(run.path)]
+    (listed,) = [_entry(entry, *_recipe(entry)) for entry in index(run.path)]
     assert (listed["checkpoint"], listed["best"]["step"]) == (14, best)
 
 
