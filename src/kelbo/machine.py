@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from kelbo.container import processors
 from kelbo.errors import RecipeError
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
@@ -32,6 +33,22 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((M_MMAP_THRESHOLD, 2**31 - 1), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 8 * 2**20))
     return all([mallopt(option, value) for option, value in settings])
+
+
+def suit_process() -> None:
+    """Settings of the whole process that suit tensors: see `keep_freed_memory` and `use_own_processors`."""
+    keep_freed_memory()
+    use_own_processors()
+
+
+def use_own_processors() -> None:
+    """Let PyTorch use no more threads than the container has processors, unless the environment sets their number.
+
+    By default it counts the machine's processors. Threads above a container's quota are stopped again and again, all others
+    waiting for them at every operation.
+    """
+    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > (own := processors()):
+        torch.set_num_threads(own)
 
 
 @cache

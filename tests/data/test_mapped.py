@@ -14,7 +14,7 @@ from kelbo.data.arrays import arrays
 from kelbo.data.batches import Batches, passes
 from kelbo.data.image_set import ImageSet, quantized
 from kelbo.data.images import ArrayImages
-from kelbo.data.mapped import mapped, memory
+from kelbo.data.mapped import mapped
 
 COUNT, SHAPE = 150_000, (64, 64, 3)  # 1.8 GB
 MARKED = {0: 7, 123_456: 9, COUNT - 1: 11}
@@ -99,14 +99,3 @@ def test_the_system_reads_ahead_only_where_the_file_fits_into_memory(huge, monke
         array = mapped(huge)
         assert reads_ahead(huge) == expected
         del array
-
-
-@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="only Linux tells its memory there")
-def test_memory_is_the_machines_or_the_containers_share(tmp_path, monkeypatch):
-    monkeypatch.setattr("kelbo.data.mapped.CONTAINER_LIMIT", tmp_path / "memory.max")
-    total = Path("/proc/meminfo").read_text().split()[1]  # KiB
-    assert memory() == pytest.approx(int(total) * 1024, rel=0.01)
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory() == pytest.approx(int(total) * 1024, rel=0.01)
-    (tmp_path / "memory.max").write_text("1048576\n")
-    assert memory() == 2**20

@@ -137,7 +137,7 @@ def test_after_a_second_signal_nothing_is_said_to_be_saved(queue_jobs, tmp_path)
 def test_processes_and_their_threads_are_those_asked_for_or_share_the_machine(asked, cores, expected, monkeypatch):
     made = []
     monkeypatch.setattr(queue, "workers_here", lambda _: 2)
-    monkeypatch.setattr(queue, "cores", lambda: cores)
+    monkeypatch.setattr(queue, "processors", lambda: cores)
     monkeypatch.setattr(queue, "_Queue", lambda _, *counts: made.append(counts[:2]) or SimpleNamespace(run=list))
     work_off([Job(f"{number}", print) for number in range(3)], **asked)
     assert made == [expected]

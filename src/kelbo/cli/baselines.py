@@ -25,13 +25,13 @@ def baseline(
 ) -> None:
     """Fit a linear code to a set's training split and write the codes of all images; without factors, of the test split."""
     from kelbo.cli.code_files import require_writable, write_codes
-    from kelbo.machine import keep_freed_memory
+    from kelbo.machine import suit_process
     from kelbo.recipes.build import baseline as corrected
     from kelbo.recipes.sets import read
     from kelbo.studies.beta_vae.as_published_baselines import baseline_as_published
 
     require_writable(out)
-    keep_freed_memory()
+    suit_process()
     data = read(name, data_root, settings)
     encoder = (baseline_as_published if as_published else corrected)(kind, data.train, latents, seed=seed)
     if data.whole is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from kelbo.container import processors
 from kelbo.data import cache as packed
 from kelbo.data.encoded_pictures import (
     MODES,
@@ -197,7 +197,7 @@ def _chunks(
             left_out[place] = str(error)
             return None
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, processors())) as pool:
         for start in shown:
             read = [*pool.map(pixels_at, range(start, min(start + CHUNK, len(pictures))))]
             kept = [pixels for pixels in read if pixels is not None]

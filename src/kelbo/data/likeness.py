@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from kelbo.container import processors
 from kelbo.data.encoded_pictures import FILTERS, EncodedPicture, Preprocessing, Refused, Size, by, from_file
 from kelbo.data.folder import is_zip, listing_of
 from kelbo.data.idx import pad_with_zeros
@@ -106,7 +106,7 @@ def pictures_like(
     kept: list[tuple[str, np.ndarray, str]] = []
     refused: list[str] = []
     left_out: list[str] = []
-    with ExitStack() as stack, decoding_strictly(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ExitStack() as stack, decoding_strictly(), ThreadPoolExecutor(min(8, processors())) as pool:
         found = [each for path in paths for each in _found(Path(path), len(paths) == 1, stack)]
         chosen = found if most is None else [found[place] for place in spread_places(len(found), most)]
         for each, read in zip(chosen, pool.map(lambda one: _read(likeness, one.picture), chosen), strict=True):

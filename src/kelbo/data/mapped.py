@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import mmap
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+from kelbo.container import memory
 
 
 def mapped(path: Path) -> np.ndarray:
@@ -34,11 +32,3 @@ def advised(array: np.memmap) -> np.memmap:
     if array.nbytes > memory() // 2 and isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
         array.base.madvise(mmap.MADV_RANDOM)
     return array
-
-
-def memory() -> int:
-    """Bytes of this machine's memory, or of the container's share of it."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else []
-    with suppress(OSError, ValueError):  # not in a container, or in one without a limit ("max")
-        limits.append(int(CONTAINER_LIMIT.read_text(encoding="utf-8")))
-    return min(limits, default=2**63)

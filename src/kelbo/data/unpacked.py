@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
+from kelbo.container import memory
 from kelbo.data import cache as kept
 from kelbo.data.images import ArrayImages
-from kelbo.data.mapped import memory
 from kelbo.errors import DataError
 
 

@@ -26,7 +26,7 @@ from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.prior_files import FittedPrior, open_prior
 from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
-from kelbo.machine import keep_freed_memory, versions
+from kelbo.machine import suit_process, versions
 from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model, flat
 from kelbo.recipes.files import change, load, setting_of
@@ -205,7 +205,7 @@ def open_run(
     prior for these weights, DataError if the data are gone, RecipeError if there is no such device, ScoreError if the model
     has no one vector of latents for the prior.
     """
-    keep_freed_memory()
+    suit_process()
     run = Run.open(path)
     require_own_parts(run, parts)
     recipe = load(run.recipe_path, kept=True)

@@ -16,7 +16,7 @@ from kelbo.evaluation.feature_network import FeatureNetwork
 from kelbo.evaluation.features import classifier_path, feature_network
 from kelbo.evaluation.train_classifier import Watch, train_classifier
 from kelbo.experiments.experiment import Experiment
-from kelbo.machine import keep_freed_memory
+from kelbo.machine import suit_process
 from kelbo.recipes.sets import read
 from kelbo.runs.writing import require_room
 
@@ -64,7 +64,7 @@ def train_for(
 
     DataError if there are no labels.
     """
-    keep_freed_memory()
+    suit_process()
     labels = labels_of(data)
     if labels is None:
         raise DataError(

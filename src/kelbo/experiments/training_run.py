@@ -23,7 +23,7 @@ from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.running import running
 from kelbo.experiments.starting import Taken, read_start, require_another_run
 from kelbo.experiments.watch import Warn
-from kelbo.machine import keep_freed_memory
+from kelbo.machine import suit_process
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import Hook, StopOnSignal, fit
@@ -79,7 +79,7 @@ def _train(
     begun: Begun,
     parts: Parts,
 ) -> Run:
-    keep_freed_memory()
+    suit_process()
     require_same_precision(recipe, fabric)
     require_whole_shares(recipe, fabric.world_size)
     require_another_run(recipe, out)

@@ -14,7 +14,7 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
-from kelbo.machine import keep_freed_memory
+from kelbo.machine import suit_process
 from kelbo.protocols import Model, flat
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
@@ -66,7 +66,7 @@ def probe(recipes: Mapping[str, Recipe], workers: int | None = None) -> dict[str
 
 def rates(recipes: Mapping[str, Recipe], *, tell: Tell) -> dict[str, Rate]:  # noqa: ARG001  a job's face
     """Train each recipe for about a second on noise in the shape of its images; runs in another process (see `probe`)."""
-    keep_freed_memory()
+    suit_process()
     return {name: _rate(recipe) for name, recipe in recipes.items()}
 
 

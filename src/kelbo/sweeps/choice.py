@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
+from kelbo.container import processors
 from kelbo.data.batches import Batches
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
@@ -16,11 +17,11 @@ from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError
 from kelbo.experiments.guards import require_same_precision
 from kelbo.experiments.running import beginning
-from kelbo.machine import keep_freed_memory
+from kelbo.machine import suit_process
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import Source, drawing_from, seeded
-from kelbo.sweeps.queue import cores, workers_here
+from kelbo.sweeps.queue import workers_here
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_step import StackedLane, Step
 from kelbo.training import TrainState, fit
@@ -58,8 +59,8 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipes[0].training.precision)
     require_same_precision(recipes[0], fabric)
     workers = min(workers or workers_here(len(recipes)), len(recipes))
-    threads = max(1, cores() // workers)
-    keep_freed_memory()
+    threads = max(1, processors() // workers)
+    suit_process()
     try:
         with drawing_from(Source(recipes[0].seed)):
             tried = recipes if fabric.device.type == "cuda" else recipes[:TRIED]

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
+from kelbo.container import processors
 from kelbo.errors import KelboError, RecipeError, RunError
-from kelbo.sweeps.queue import cores
 from kelbo.sweeps.ray_machine import Machine, look, version
 
 CONNECT, JOIN, ANSWER = 5.0, 30.0, 60.0
@@ -82,7 +82,7 @@ def joined(address: str | None) -> Iterator[Any]:
 
 
 def _init(ray: Any, address: str | None) -> None:
-    size: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
+    size: dict[str, Any] = {"num_cpus": processors(), "object_store_memory": LOCAL_STORE, "include_dashboard": False}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **({} if address else size))
     except Exception as error:  # of many kinds

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from kelbo.container import memory, processors
 from kelbo.distributed.signals import Signals
 from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, ignore_reports
 from kelbo.sweeps.worker import work
@@ -30,17 +31,11 @@ MEMORY = 2 * 2**30
 """bytes of memory that are reserved for a worker"""
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def workers_here(jobs: int) -> int:
-    """One per accelerator, else as many as processors and memory allow, and no more than jobs."""
+    """One per accelerator, else as many as the container's processors and memory allow, and no more than jobs."""
     if devices := torch.cuda.device_count():
         return min(devices, jobs)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else MEMORY
-    return max(1, min(cores(), jobs, memory // MEMORY))
+    return max(1, min(processors(), jobs, memory() // MEMORY))
 
 
 def work_off(
@@ -66,7 +61,7 @@ def work_off(
     count = min(workers or workers_here(len(jobs)), len(jobs))
     with Signals() as signals:
         ledger = Ledger([Task(job) for job in jobs], watch, retries, signals)
-        return _Queue(ledger, count, threads or max(1, cores() // count), log).run()
+        return _Queue(ledger, count, threads or max(1, processors() // count), log).run()
 
 
 @dataclass

@@ -19,7 +19,7 @@ from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunErro
 from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
 from kelbo.experiments.running import Running, running
 from kelbo.experiments.starting import read_start
-from kelbo.machine import keep_freed_memory
+from kelbo.machine import suit_process
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
@@ -66,7 +66,7 @@ def train_stacked(
     require_same_precision(recipes[0], fabric)
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
-    keep_freed_memory()
+    suit_process()
     with ExitStack() as runs, Signals(alone=True) as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
