@@ -1,6 +1,7 @@
 """Names of files are bytes, and text in files is UTF-8, whatever the locale."""
 
 import ast
+import json
 import os
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import torch
 
 import kelbo
 from kelbo.data.cache import cache_root
-from kelbo.names import as_native, as_utf8, path_of, text_of
+from kelbo.errors import Damaged, RecipeError
+from kelbo.names import as_native, as_utf8, path_of, plain, text_of
 from kelbo.recipes.files import change, dump, parse_text, setting_of
 from kelbo.recipes.named import find
+from kelbo.runs import Sweep
 from kelbo.runs.tensors import read_tensors, write_tensors
+from kelbo.runs.writing import write_json
 
 RAW = os.fsdecode(b"raw\xff")
 PACKAGE = Path(kelbo.__file__).parent
@@ -103,3 +107,46 @@ def test_without_a_home_folder_there_is_no_cache_and_no_error(monkeypatch):
     assert cache_root() is None
     monkeypatch.setenv("KELBO_CACHE", "here")
     assert cache_root() == Path("here")
+
+
+ELSEWHERE = [
+    "",
+    " ",
+    ".",
+    "..",
+    "../up",
+    "/etc/x",
+    "a/b",
+    "a\\b",
+    ".hidden",
+    "line\nfeed",
+    "nul\0",
+    " blank",
+    "x" * 300,
+]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_name_in_a_strangers_file_leads_nowhere_else(name, tmp_path):
+    with pytest.raises(ValueError, match="name"):
+        plain(name)
+    with pytest.raises(RecipeError, match="name"):
+        change(find("digits"), [f"name={json.dumps(name)}"])
+    sweep = {"format": 1, "recipe": "", "over": [], "seeds": [], "lanes": [{"name": name}]}
+    write_json(tmp_path / "sweep.json", sweep)
+    with pytest.raises(Damaged):
+        Sweep.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["digits", "beta=4,seed=0", "größe", RAW, "a b", "x" * 240])
+def test_other_names_are_plain(name):
+    assert plain(name) == name
+
+
+def test_a_kept_recipe_keeps_the_name_that_an_older_version_allowed():
+    text = dump(find("digits")).replace('name = "digits"', 'name = "mine/digits"')
+    kept = parse_text(text, Path("recipe.toml"), kept=True)
+    assert kept.name == "mine/digits"
+    assert change(kept, ["training.steps=7"]).name == "mine/digits"
+    with pytest.raises(RecipeError, match="name"):
+        parse_text(text, Path("recipe.toml"))

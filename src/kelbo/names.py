@@ -11,9 +11,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unicodedata import category
 from urllib.parse import unquote_to_bytes
 
 URI = "file://"
+
+LONGEST = 240
+"""bytes of a plain name: systems allow 255, and endings are added"""
 
 
 def as_utf8(name: str) -> str:
@@ -50,6 +54,24 @@ def openable(path: Path) -> Iterator[Path]:
         yield Path(f"/dev/fd/{descriptor}")
     finally:
         os.close(descriptor)
+
+
+def plain(name: str) -> str:
+    """The name itself if it names a folder or file within another folder under every system.
+
+    ValueError for separators, "..", control characters and the like: a name that a stranger's file tells would lead elsewhere.
+    """
+    if not name.strip() or name != name.strip():
+        raise ValueError("a name is needed, without blanks around it")
+    if name.startswith("."):
+        raise ValueError("a name cannot begin with a dot")
+    if "/" in name or "\\" in name:
+        raise ValueError("a name cannot hold / or \\: it is no path")
+    if any(category(letter) == "Cc" for letter in name):
+        raise ValueError("a name cannot hold control characters")
+    if (size := len(name.encode("utf-8", "surrogateescape"))) > LONGEST:
+        raise ValueError(f"a name can have {LONGEST} bytes, and this one has {size:,}")
+    return name
 
 
 def has_raw_bytes(text: str) -> bool:

@@ -123,3 +123,46 @@ def test_test_images_are_drawn_by_a_seed_of_their_own_or_by_the_recipes(settings
 def test_what_a_model_cannot_be_given_is_refused_with_what_it_can(given):
     with pytest.raises(RecipeError, match=f"model.given is '{given}': (write labels, attributes|it names Male)"):
         change(find("digits"), [f"model.given={given}"])
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """The present folder, with a folder `pics` in it; its second value goes to another folder."""
+    (tmp_path / "pics").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path, lambda: monkeypatch.chdir(tmp_path / "other")
+
+
+@pytest.mark.parametrize("setting", ["data.root", "runs.other.path", "start.path"])
+def test_a_relative_path_is_made_absolute_when_it_is_read(setting, elsewhere):
+    folder, leave = elsewhere
+    changed = change(find("folder-sigma"), [f"{setting}=pics"])
+    (folder / "mine.toml").write_text(dump(changed).replace(str(folder / "pics"), "pics"))
+    loaded = load(folder / "mine.toml")
+    leave()
+    for recipe in (changed, loaded):
+        value = recipe.model_dump()
+        for key in setting.split("."):
+            value = value[key]
+        assert value == folder / "pics"
+
+
+def test_a_home_folder_is_that_of_the_user(elsewhere, monkeypatch):
+    folder, _ = elsewhere
+    monkeypatch.setenv("HOME", str(folder))
+    assert change(find("folder-sigma"), ["data.root=~/pics"]).data.root == folder / "pics"
+
+
+def test_a_table_of_attributes_beside_its_pictures_stays_relative(elsewhere):
+    folder, _ = elsewhere
+    beside = change(find("folder-sigma"), ["data.root=pics", "data.attributes_file=names.csv"])
+    assert str(beside.data.attributes_file) == "names.csv"
+    (folder / "here.csv").touch()
+    assert change(beside, ["data.attributes_file=here.csv"]).data.attributes_file == folder / "here.csv"
+
+
+def test_a_kept_recipe_keeps_its_relative_path(elsewhere):
+    folder, _ = elsewhere
+    (folder / "recipe.toml").write_text(dump(find("folder-sigma")))
+    assert str(load(folder / "recipe.toml", kept=True).data.root) == "pictures"

@@ -49,6 +49,8 @@ def _recipe(entry: RunSummary) -> tuple[Recipe | None, str | None]:
     from kelbo.errors import RecipeError
     from kelbo.recipes import load
 
+    if entry.error:
+        return None, entry.error
     try:
         return load(entry.run.recipe_path, kept=True), None
     except RecipeError as reason:

@@ -24,6 +24,7 @@ from kelbo.experiments.running import running
 from kelbo.experiments.starting import Taken, read_start, require_another_run
 from kelbo.experiments.watch import Warn
 from kelbo.machine import suit_process
+from kelbo.recipes.files import located
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.training import Hook, StopOnSignal, fit
@@ -80,6 +81,7 @@ def _train(
     parts: Parts,
 ) -> Run:
     suit_process()
+    recipe = located(recipe)
     require_same_precision(recipe, fabric)
     require_whole_shares(recipe, fabric.world_size)
     require_another_run(recipe, out)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from kelbo.recipes.data_specs import PLACES, DrawnSpec
 from kelbo.recipes.schema import Recipe, StartSpec
 
 Table = dict[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def dump(recipe: Recipe) -> str:
@@ -26,39 +28,47 @@ def dump(recipe: Recipe) -> str:
 
 
 def load(path: Path, *, kept: bool = False) -> Recipe:
-    """Read a recipe from a TOML file. kept: see `parse_text`. RecipeError if it is not TOML or not a recipe."""
+    """Read a recipe from a TOML file; its paths are made absolute. RecipeError if it is not TOML or not a recipe.
+
+    kept: see `parse_text`; where a kept recipe was run is not known, so its relative paths stay relative.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")  # a byte order mark, which some editors write, is no fault
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a recipe in TOML: {error}") from error
-    return parse_text(text, path, kept=kept)
+    recipe = parse_text(text, path, kept=kept)
+    return recipe if kept else located(recipe)
 
 
 def parse_text(text: str, place: Path, *, kept: bool = False) -> Recipe:
     """A recipe from TOML that was found in `place`. RecipeError if it is not TOML or not a recipe.
 
     kept: whether a run or a sweep wrote it, with all settings that existed then. A setting that is missing there did not exist
-    yet and gets the value that was the rule then: test images were drawn by the recipe's own seed.
+    yet and gets the value that was the rule then: test images were drawn by the recipe's own seed. Its name may be any.
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of numbers and nesting that Python limits, too
         raise RecipeError(f"{place} is not a recipe in TOML: {error}") from error
-    return parse(_as_written(table) if kept else table)
+    return parse(_as_written(table), (table.get("name"),)) if kept else parse(table)
 
 
-def parse(table: Table) -> Recipe:
-    """A recipe from nested tables; a model is a VAE unless it has a kind. RecipeError names each wrong path and its value."""
+def parse(table: Table, kept_names: Collection[object] = ()) -> Recipe:
+    """A recipe from nested tables; a model is a VAE unless it has a kind. RecipeError names each wrong path and its value.
+
+    kept_names: recipe names that are allowed although they are not plain.
+    """
     if isinstance(model := table.get("model"), dict):
         table = {**table, "model": {"kind": "vae", **model}}
     try:
-        return Recipe.model_validate(_each(table, lambda value: None if value in ("none", "null") else value))
+        plainly = _each(table, lambda value: None if value in ("none", "null") else value)
+        return Recipe.model_validate(plainly, context={"kept_names": kept_names})
     except ValidationError as error:
         raise RecipeError("\n".join(_explain(fault) for fault in error.errors())) from error
 
 
 def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
-    """Apply "objective.beta=4" and the like, in order; values are TOML, or else text.
+    """Apply "objective.beta=4" and the like, in order; values are TOML, or else text. Paths are made absolute.
 
     Choosing another `kind` keeps the settings that both kinds have and drops the others. RecipeError for a path or value
     that no recipe has.
@@ -84,7 +94,32 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         place[keys[-1]] = _value(text.strip())
         if keys[-1] == "kind" and len(keys) > 1:
             _drop_other_kinds_settings(keys[:-1], place)
-    return parse(table)
+    return located(parse(table, (recipe.name,)))
+
+
+def located(recipe: Recipe) -> Recipe:
+    """The recipe with absolute paths, so that it names the same files from every folder.
+
+    A table of attributes that is not found from here stays relative: it may lie beside its pictures.
+    """
+    return _located(recipe)
+
+
+def _located(spec: Model) -> Model:
+    found = {name: _moved(name, value) for name, value in spec}
+    return spec.model_copy(update={name: new for name, new in found.items() if new is not getattr(spec, name)})
+
+
+def _moved(name: str, value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _located(value)
+    if isinstance(value, dict):
+        return {key: _moved(key, inner) for key, inner in value.items()} or value
+    if not isinstance(value, Path) or (name == "attributes_file" and not value.exists()):
+        return value
+    with suppress(RuntimeError):  # a "~" without a home folder is a name like any other
+        value = value.expanduser()
+    return value.resolve()
 
 
 def setting_of(path: str, place: Path) -> str:

@@ -10,8 +10,9 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from kelbo.names import plain
 from kelbo.recipes.data_specs import SETS as SETS, DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.likelihood_specs import (
     AnalyticSpec as AnalyticSpec,
@@ -172,6 +173,7 @@ class Recipe(Spec):
     """Everything that a run depends on but the machine; two runs of one recipe on one CPU are equal."""
 
     name: str
+    """of its run's folder, unless another is asked for: a plain name"""
     data: DataSpec
     model: ModelSpec = VaeSpec()
     likelihood: LikelihoodSpec = OptimalGaussianSpec()
@@ -184,6 +186,12 @@ class Recipe(Spec):
     seed: int = Field(default=0, ge=0)
     start: StartSpec | None = None
     """the run from whose weights this one begins, as far as they fit; null draws all of them"""
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str, info: ValidationInfo) -> str:
+        """Names that a run already has are left alone (`kept_names` of the context): older versions allowed any."""
+        return name if info.context and name in info.context["kept_names"] else plain(name)
 
     @property
     def split_seed(self) -> int:

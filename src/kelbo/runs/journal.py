@@ -109,6 +109,6 @@ class Journal:
 def _row(line: bytes) -> Row | None:
     try:
         row = json.loads(line.decode(errors="replace"))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a foreign file may nest without end
         return None
     return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
+from kelbo.names import plain
 from kelbo.runs.record import Run
 from kelbo.runs.writing import read_json, require_new, write_json
 
@@ -57,6 +58,12 @@ class Sweep:
             raise Damaged(
                 f"{sweep.definition_path} lacks {', '.join(sorted(missing))}. Begin the sweep again elsewhere."
             )
+        try:
+            _ = [plain(lane["name"]) for lane in definition["lanes"]]
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise Damaged(
+                f"{sweep.definition_path} should name its lanes, by names that are folders of it: {error}. Restore the file."
+            ) from error
         return sweep
 
     @property

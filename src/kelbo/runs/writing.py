@@ -72,7 +72,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Damaged if the file is absent, is not JSON or holds something else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"{path} cannot be read: {error}.") from error
     if not isinstance(value, dict):
         raise Damaged(f"{path} should hold a JSON object; it holds {type(value).__name__}.")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kelbo.errors import Interrupted, Remedy, RunError, SweepFailed
 from kelbo.experiments.starting import read_start, with_start
-from kelbo.recipes.files import continuing, differences, dump, parse_text
+from kelbo.recipes.files import continuing, differences, dump, located, parse_text
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, axis, grid
@@ -56,6 +56,7 @@ def prepare_sweep(
     All lanes begin from one state of the run that the recipe begins from, unless that is varied. RunError if the folder holds
     something else, or with resume another sweep, or there is no such run. RecipeError: see `grid`.
     """
+    recipe = located(recipe)
     before = find_sweep(out) if resume and Sweep(out).definition_path.exists() else None
     if before is not None:
         recipe = continuing(recipe, recipe_of(before.sweep))
