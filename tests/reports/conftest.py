@@ -46,10 +46,14 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A function that trains the tiny recipe, changed by settings, and brings the run back."""
+    """A function that trains the tiny recipe, changed by settings, and brings the run back.
 
-    def train_tiny(*settings):
-        run = train(change(parse(TINY), settings), tmp_path_factory.mktemp("runs") / "run")
+    Fields of the recipe that are given by name are not checked.
+    """
+
+    def train_tiny(*settings, **as_written):
+        recipe = change(parse(TINY), settings).model_copy(update=as_written)
+        run = train(recipe, tmp_path_factory.mktemp("runs") / "run")
         return open_run(run.path, device="cpu")
 
     return train_tiny
@@ -68,8 +72,8 @@ def tiny_page(tiny):
 @pytest.fixture(scope="session")
 def autoencoder_page(trained):
     """Of a plain autoencoder stopped before its first reading and picture, and with hostile names."""
-    settings = ("model.kind=autoencoder", f"name='{HOSTILE}'", "training.log_every=50", "training.pictures_every=50")
-    experiment = trained(*settings)
+    settings = ("model.kind=autoencoder", "training.log_every=50", "training.pictures_every=50")
+    experiment = trained(*settings, name=HOSTILE)  # as a run of an older version may have it
     experiment.run.journal.path.unlink()
     told = experiment.run.provenance()
     told["data"]["name"] = '<img src=x onerror="alert(2)">'
