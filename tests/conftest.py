@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from kelbo import locks
+
 SURROUNDINGS = re.compile(
     r"KELBO_(?!TEST)\w*|COLUMNS|LINES|FORCE_COLOR|NO_COLOR|PY_COLORS|CLICOLOR\w*|GITHUB_ACTIONS|TTY_\w+|PYTHONWARNINGS"
     r"|SLURM_\w+|TORCHELASTIC_\w+|(LOCAL_|GROUP_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)|RAY_ADDRESS|LT_\w+"
@@ -26,6 +28,7 @@ if "KELBO_TEST_CUDA" not in os.environ:  # numbers are compared bit for bit, on 
 
 # a shell's background jobs ignore Ctrl-C, and so would every process that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+locks.PATIENCE = 0.0  # no holder in a test has been killed
 torch.set_num_threads(1)  # the tests' models are tiny: threads would only wait for one another
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kelbo.machine import describe, keep_freed_memory
+from kelbo.machine import allow_open_files, describe, keep_freed_memory
 
 
 def test_the_description_names_what_numbers_depend_on():
@@ -35,3 +35,14 @@ def test_the_allocators_options_have_the_numbers_of_its_header(monkeypatch):
     keep_freed_memory.__wrapped__()
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # glibc's malloc.h
     assert dict(asked) == {trim_threshold: 2**31 - 1, mmap_threshold: 2**31 - 1, top_pad: 8 * 2**20}
+
+
+def test_more_files_may_be_open_when_many_are_needed():
+    resource = pytest.importorskip("resource", reason="Windows limits no open files")
+    soft, hard = before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        allow_open_files(300)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -21,7 +21,12 @@ PACKAGE = ROOT / "src" / "kelbo"
 SHELVES = [
     {"units", "seeds", "errors", "eager", "names", "container"},
     {"bound"},  # of the bottom shelf too, but a batch of levels becomes intensities
-    {"protocols", "machine", "intervals"},  # of the bottom shelf too, but they speak of a Bound and raise errors
+    {
+        "protocols",
+        "machine",
+        "intervals",
+        "locks",
+    },  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"distributed", "frozen"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},
     {"models", "objectives"},

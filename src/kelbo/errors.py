@@ -9,6 +9,7 @@ KelboError
 ├── UnitError        a number was requested in a unit that it does not have, or was given in a wrong one
 ├── ScoreError       a score does not exist for these arrays
 ├── RunError         a run's folder: exists already, is absent, is damaged, belongs to another recipe
+│   ├── Locked       is being written by another process
 │   ├── NotSaved     could not be written: a full disk
 │   └── Damaged      has a file that cannot be read
 ├── SweepFailed      some lanes of a sweep did not finish
@@ -90,6 +91,10 @@ class ScoreError(KelboError, ValueError):
 
 class RunError(KelboError, ValueError):
     exit_code = 2
+
+
+class Locked(RunError):
+    exit_code = 1
 
 
 class NotSaved(RunError):

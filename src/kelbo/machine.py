@@ -16,6 +16,8 @@ from kelbo.container import processors
 from kelbo.errors import RecipeError
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
+USUALLY_OPEN = 256
+"""files, more than a training process has open otherwise"""
 RECORDED_PACKAGES = ("kelbo", "torch", "lightning-fabric", "numpy", "scipy", "scikit-learn", "pillow")
 
 
@@ -49,6 +51,18 @@ def use_own_processors() -> None:
     """
     if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > (own := processors()):
         torch.set_num_threads(own)
+
+
+def allow_open_files(more: int) -> None:
+    """Let this process have `more` files open beside the usual ones, as far as the system allows: many limit them to 1,024."""
+    try:
+        import resource  # here, since Windows has neither the module nor the limit
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = more + USUALLY_OPEN if hard == resource.RLIM_INFINITY else min(more + USUALLY_OPEN, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @cache

@@ -13,7 +13,7 @@ from tests.in_turn import work_off_in_turn
 from tests.studies.toy import STUDY
 from tests.training.test_full_disk import limit_of_files
 
-from kelbo.errors import Divergence, NotSaved, RecipeError, RunError
+from kelbo.errors import Divergence, Locked, NotSaved, RecipeError, RunError
 from kelbo.recipes import change
 from kelbo.runs import Run
 from kelbo.runs.study_folder import StudyFolder
@@ -257,7 +257,7 @@ def test_a_diverged_lane_and_what_opens_it_are_told_of_and_the_others_go_on(tmp_
 
 
 def test_two_processes_do_not_work_on_one_study(copy):
-    with begin(STUDY, ASK, copy).folder.held(), pytest.raises(RunError, match="another process"):
+    with begin(STUDY, ASK, copy).folder.held(), pytest.raises(Locked):
         reproduce(STUDY, ASK, copy)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kelbo.errors import Damaged, RunError, SweepFailed
+from kelbo.errors import Damaged, Locked, RunError, SweepFailed
 from kelbo.experiments import train
 from kelbo.recipes import change
 from kelbo.runs import Sweep
@@ -44,10 +44,11 @@ def test_each_lane_is_the_run_that_its_recipe_alone_would_be(trained, tmp_path):
 
 
 def test_finished_lanes_are_not_touched(trained):
-    before = {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()}
+    lanes = trained.sweep.path / "lanes"
+    before = {path: path.stat().st_mtime_ns for path in lanes.rglob("*") if path.is_file()}
     again = prepare_sweep(trained.lanes[0].recipe, BETAS, [1], trained.sweep.path, resume=True)
     assert train_lanes(again, workers=1) == []
-    assert {path: path.stat().st_mtime_ns for path in trained.sweep.path.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in lanes.rglob("*") if path.is_file()} == before
 
 
 def test_a_sweep_is_found_again_as_it_was_laid(trained):
@@ -66,7 +67,7 @@ def test_a_sweep_never_overwrites_anything_and_resumes_its_own_lanes_only(traine
 def test_two_commands_cannot_run_one_sweep_at_a_time(trained):
     with (
         trained.sweep.held(),
-        pytest.raises(RunError, match="another process"),
+        pytest.raises(Locked, match=f"is being run by process {os.getpid()} on "),
         Sweep(trained.sweep.path).held(),
     ):
         pass
@@ -139,7 +140,7 @@ def test_lanes_of_another_recipe_are_told_apart(trained):
 
 def test_a_sweep_that_is_being_run_is_not_laid_anew(small, tmp_path):
     laid = prepare_sweep(small, BETAS, [1], tmp_path / "s")
-    with laid.sweep.held(), pytest.raises(RunError, match="another process"):
+    with laid.sweep.held(), pytest.raises(Locked):
         prepare_sweep(small, BETAS, [2], tmp_path / "s")
     assert find_sweep(tmp_path / "s").lanes == laid.lanes
     prepare_sweep(small, BETAS, [2], tmp_path / "s")  # none of its lanes has begun, so it is none yet

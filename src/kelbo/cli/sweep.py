@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
     from kelbo.sweeps.definition import PreparedSweep
     from kelbo.sweeps.engines import LaneOptions
+    from kelbo.sweeps.jobs import Job, Outcome
 
 
 class _TrainingByDefault(TyperGroup):
@@ -87,13 +88,17 @@ def train(
     prepared = _prepared(recipe, over or [], seeds, out, settings, steps, data_root, resume, options)
     todo = [lane.recipe for lane in prepared.to_train(retry_diverged)]
     _tell(prepared, todo)
-    outcomes = []
-    if todo:
-        prepared.require_free()  # a probe takes seconds, and would disturb the process that runs the sweep
+    lanes = JobLines(len(todo))
+
+    def work(
+        jobs: Sequence[Job], **how: Any
+    ) -> list[Outcome]:  # in the lock, since a probe of the engines takes seconds
         engine = engine_for(todo, prepared.sweep.path, options)
         say(f"{len(todo)} lane{'s' * (len(todo) > 1)}, {engine.description}")
-        with JobLines(len(todo)) as lanes:
-            outcomes = train_lanes(prepared, watch=lanes.watch, work=engine.work, retry_diverged=retry_diverged)
+        with lanes:
+            return engine.work(jobs, **how)
+
+    outcomes = train_lanes(prepared, watch=lanes.watch, work=work, retry_diverged=retry_diverged) if todo else []
     require_all_done(prepared, outcomes)
     say(f"next: {command('sweep', 'table', prepared.sweep.path)}")
 

@@ -12,17 +12,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from kelbo.data.sources import SCHEMES, File, PublicSet, fault
 from kelbo.data.transfer import Cut, TransferError, Wrong, transfer
-from kelbo.errors import DataCorrupt, DataError, DataMissing
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from kelbo.errors import DataCorrupt, DataError, DataMissing, Locked
+from kelbo.locks import UNTIL_FREE, held, holder_of
 
 ATTEMPTS = 4
 LOCK = ".fetch.lock"
@@ -135,11 +131,11 @@ def _from_any(
 def _from_one(url: str, file: File, partial: Path, watch: Watch, pause: float, timeout: float) -> None:
     """The verified partial file from one home, in a few attempts if the connection breaks."""
     for attempt in range(1, ATTEMPTS + 1):
-        held = partial.stat().st_size if partial.exists() else 0
+        kept = partial.stat().st_size if partial.exists() else 0
         try:
-            if held == 0 or held != file.size:  # it may be complete: a process may have been killed before renaming it
+            if kept == 0 or kept != file.size:  # it may be complete: a process may have been killed before renaming it
                 transfer(url, file, partial, lambda done, total: watch.moved(file.name, done, total), timeout)
-            _verify(partial, file, resumed=held > 0)
+            _verify(partial, file, resumed=kept > 0)
             return
         except Cut as cut:
             if attempt == ATTEMPTS:
@@ -170,24 +166,16 @@ def _by_hand(source: PublicSet, folder: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path, watch: Watch) -> Iterator[None]:
-    """Hold the lock of `path`; the system releases it if the process dies. The file itself stays."""
-    with path.open("ab") as stream:
-        if not _try_lock(stream):
-            watch.says(f"another process is fetching into {path.parent}; waiting for it")
-            while not _try_lock(stream):
-                time.sleep(0.1)
+    """Hold the lock of `path`, after a wait if another process does."""
+    doing = f"{path.parent} is being fetched into"
+    with contextlib.ExitStack() as holding:
+        try:
+            holding.enter_context(held(path, doing, patience=0))
+        except Locked:
+            who = holder_of(path) or "another process"
+            watch.says(f"{who}, is fetching into {path.parent}; waiting for it")
+            holding.enter_context(held(path, doing, patience=UNTIL_FREE))
         yield
-
-
-def _try_lock(stream: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # how the two systems report that another process holds it
-        return False
-    return True
 
 
 def _flush_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from kelbo.eager import plain_autograd
 from kelbo.errors import RecipeError, ScoreError
 from kelbo.evaluation.encode import encode
 from kelbo.experiments.experiment import Experiment
-from kelbo.experiments.prior_files import FittedPrior, require_free_name, save_prior
+from kelbo.experiments.prior_files import FittedPrior, held_to_fit, require_free_name, save_prior
 from kelbo.intervals import finite_or_none
 from kelbo.latents import FlowPrior, MixturePrior, PriorByClass, StandardNormal
 from kelbo.latents.fitting import Covariance, Posteriors, fit_flow, fit_mixture, log_probs
@@ -69,45 +69,48 @@ def fit_prior(
     a new draw whenever it sees an image. again: replace a prior of that name. encoding, fitting: called with the images
     encoded, and a flow's steps done, since the last call.
 
-    Raises RecipeError for an option of the other kind, RunError if the name is taken or no file name, ScoreError if there are
-    too few codes or they are not finite, Divergence if a flow diverges. Then nothing is written; a prior of that name stays.
+    Raises RecipeError for an option of the other kind, RunError if the name is taken or no file name, Locked if another process
+    fits a prior of that name, ScoreError if there are too few codes or they are not finite, Divergence if a flow diverges. Then
+    nothing is written; a prior of that name stays.
     """
     require_options(kind, components=components, covariance=covariance, draws=draws, steps=steps)
     run, name = experiment.run, kind if name is None else name
     require_free_name(run, name, again)
-    posteriors = posteriors_of(experiment, encoding)
-    order = torch.randperm(len(posteriors), generator=generator(seed, "prior"))
-    held, rest = (posteriors.of(some) for some in order.tensor_split([max(1, round(HELD_OUT * len(order)))]))
-    conditions = experiment.model.conditions
-    if kind == "flow":
-        steps = STEPS if steps is None else steps
-        prior, step = fit_flow(rest, held, conditions, steps=steps, seed=seed, advance=fitting)
-        settings: dict[str, Any] = {"steps": steps, "step": step, **prior.sizes}
-    else:
-        components, covariance = components or (OF_EACH if conditions else COMPONENTS), covariance or "full"
-        draws = draws or min(MOST_DRAWS, math.ceil(ENOUGH / len(rest)))
-        with seeded(seed, "prior", 1):
-            codes = torch.cat([rest.draw() for _ in range(draws)])
-        fit = partial(fit_mixture, components=components, covariance=covariance, seed=seed)
-        if conditions:
-            prior, converged = _of_each(experiment, codes, told_of(conditions, rest.given), components, fit)
+    with held_to_fit(run, name):
+        require_free_name(run, name, again)  # another process may have fitted it meanwhile
+        posteriors = posteriors_of(experiment, encoding)
+        order = torch.randperm(len(posteriors), generator=generator(seed, "prior"))
+        held, rest = (posteriors.of(some) for some in order.tensor_split([max(1, round(HELD_OUT * len(order)))]))
+        conditions = experiment.model.conditions
+        if kind == "flow":
+            steps = STEPS if steps is None else steps
+            prior, step = fit_flow(rest, held, conditions, steps=steps, seed=seed, advance=fitting)
+            settings: dict[str, Any] = {"steps": steps, "step": step, **prior.sizes}
         else:
-            _require_enough(len(rest), components)
-            prior, converged = fit(codes)
-        settings = {"components": components, "covariance": covariance, "draws": draws, "converged": converged}
-    about = {
-        "prior": kind,
-        "settings": settings | {"seed": seed},
-        "dims": posteriors.means.shape[1],
-        "conditions": list(conditions),
-        "context": prior.context if isinstance(prior, FlowPrior) else 0,
-        "weights": experiment.checkpoint.opened,
-        "checkpoint": {"which": experiment.checkpoint.which, "step": experiment.step, "of": experiment.weights},
-        "codes": {"split": "train", "images": len(rest), "held_out": len(held)},
-        "held_out": _worth(prior, held, seed),
-        "versions": versions("kelbo", "torch", "zuko" if kind == "flow" else "scikit-learn"),
-    }
-    return save_prior(run, name, prior, about)
+            components, covariance = components or (OF_EACH if conditions else COMPONENTS), covariance or "full"
+            draws = draws or min(MOST_DRAWS, math.ceil(ENOUGH / len(rest)))
+            with seeded(seed, "prior", 1):
+                codes = torch.cat([rest.draw() for _ in range(draws)])
+            fit = partial(fit_mixture, components=components, covariance=covariance, seed=seed)
+            if conditions:
+                prior, converged = _of_each(experiment, codes, told_of(conditions, rest.given), components, fit)
+            else:
+                _require_enough(len(rest), components)
+                prior, converged = fit(codes)
+            settings = {"components": components, "covariance": covariance, "draws": draws, "converged": converged}
+        about = {
+            "prior": kind,
+            "settings": settings | {"seed": seed},
+            "dims": posteriors.means.shape[1],
+            "conditions": list(conditions),
+            "context": prior.context if isinstance(prior, FlowPrior) else 0,
+            "weights": experiment.checkpoint.opened,
+            "checkpoint": {"which": experiment.checkpoint.which, "step": experiment.step, "of": experiment.weights},
+            "codes": {"split": "train", "images": len(rest), "held_out": len(held)},
+            "held_out": _worth(prior, held, seed),
+            "versions": versions("kelbo", "torch", "zuko" if kind == "flow" else "scikit-learn"),
+        }
+        return save_prior(run, name, prior, about)
 
 
 def require_options(kind: Kind, **options: object) -> None:

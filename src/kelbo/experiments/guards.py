@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
+from kelbo.distributed.processes import once
 from kelbo.errors import Damaged, DataError, RecipeError, RunError
 from kelbo.experiments.parts import Parts
 from kelbo.recipes.build import Outline
@@ -87,6 +90,14 @@ def require_same_data(run: Run, data: ImageSet) -> None:
                 "(data.root), or train a new run.",
                 remedy=("data_root",),
             )
+
+
+@contextmanager
+def held_by_first(run: Run, fabric: Fabric) -> Iterator[None]:
+    """Inside the block no other training has the run, which the first of several processes holds for all: see `Run.held`."""
+    with ExitStack() as held:
+        once(fabric, lambda: held.enter_context(run.held()))
+        yield
 
 
 def require_splits(data: ImageSet) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from kelbo.errors import Damaged, RunError
 from kelbo.latents import FlowPrior, MixturePrior, PriorByClass
 from kelbo.protocols import Prior
 from kelbo.runs import Run
+from kelbo.runs.folder_lock import holding
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.runs.writing import require_room
 from kelbo.seeds import seeded
@@ -55,6 +57,13 @@ def require_free_name(run: Run, name: str, again: bool = False) -> None:
     if path.exists() and not again:
         raise RunError(f"{path} exists already. Fit it again in its place, or choose another name.", remedy=("again",))
     require_room(path)
+
+
+def held_to_fit(run: Run, name: str) -> AbstractContextManager[None]:
+    """Inside the block no other process fits the prior of that name. Locked if one does, NotSaved if the folder refuses."""
+    lock = run.prior(name).with_name(f".{name}.lock")
+    doing = f"The prior {name} of {run.path} is being fitted"
+    return holding(lock, doing, lambda: False, remedy=())
 
 
 def save_prior(run: Run, name: str, prior: Prior, about: Mapping[str, Any]) -> FittedPrior:

@@ -13,6 +13,7 @@ from kelbo.distributed.processes import failing_together, once
 from kelbo.eager import plain_autograd
 from kelbo.experiments.companions import copied_runs
 from kelbo.experiments.guards import (
+    held_by_first,
     require_own_parts,
     require_same_data,
     require_same_precision,
@@ -60,8 +61,8 @@ def train(
     parts: make model, data and update of the recipe.
 
     Raises RunError (the folder exists; nothing to resume; another recipe or other parts; the run to begin from is absent or
-    does not fit), DataError, RecipeError, Divergence, and Interrupted after a signal, once the present step is saved. Several
-    processes raise one error, of the first to fail.
+    does not fit), Locked (another process trains this run; nothing is written then), DataError, RecipeError, Divergence, and
+    Interrupted after a signal, once the present step is saved. Several processes raise one error, of the first to fail.
     """
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=recipe.training.precision)
     with failing_together(fabric):
@@ -89,20 +90,21 @@ def _train(
         recipe = require_same_recipe(recipe, out)
         require_own_parts(Run.open(out), parts)
     else:
-        once(fabric, lambda: Run.require_free(out))  # before the images are read, which may take minutes
-    start = read_start(recipe, out, fabric, resume=resume)
-    data = parts.data(recipe)
-    if resume:
-        require_same_data(Run.open(out), data)
-    inspect(data)
-    others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric, parts)
-    more: dict[str, Any] = {"sinks": sinks, "warn": warn, "parts": parts, "start": start}
-    with others, running(recipe, out, data, fabric, resume=resume, **more) as it:
-        if it.taken is not None:
-            begun(it.taken)
-        steps = recipe.training.steps
-        batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
-        with StopOnSignal(fabric, it.checkpoints, steps) as stop:
-            fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
-        it.finish()
-        return it.run
+        once(fabric, lambda: Run.require_free(out))
+    with held_by_first(Run(out), fabric):  # before the images are read, which may take minutes
+        start = read_start(recipe, out, fabric, resume=resume)
+        data = parts.data(recipe)
+        if resume:
+            require_same_data(Run.open(out), data)
+        inspect(data)
+        others = nullcontext() if resume else copied_runs(recipe, Run(out), fabric, parts)
+        more: dict[str, Any] = {"sinks": sinks, "warn": warn, "parts": parts, "start": start}
+        with others, running(recipe, out, data, fabric, resume=resume, **more) as it:
+            if it.taken is not None:
+                begun(it.taken)
+            steps = recipe.training.steps
+            batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
+            with StopOnSignal(fabric, it.checkpoints, steps) as stop:
+                fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
+            it.finish()
+            return it.run

@@ -12,6 +12,7 @@ measurements/        what was measured of it: see `measurements.py`
 priors/              fitted to its codes after training: NAME.safetensors each, valid for the weights whose hash it has
 frozen/NAME/         recipe and weights of another run whose model this one uses, a small run of its own
 report.html, report/ the page and its pictures
+.lock                held by the process that trains it, see `folder_lock.py`
 """
 
 from __future__ import annotations
@@ -19,16 +20,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
+from kelbo.runs.folder_lock import LOCK, holding, require_free
 from kelbo.runs.journal import Journal
 from kelbo.runs.measurements import Measurements
 from kelbo.runs.writing import read_json, require_new, write_atomic, write_json
 
 WARNED = {"kind", "step", "text"}
+TRAINED = "is being trained"
+
+
+def _require_new(path: Path) -> None:
+    # the recipe is written last, and makes the folder a run
+    require_new(path, "run", {"provenance.json", "frozen", LOCK})
 
 
 class Run:
@@ -41,14 +49,17 @@ class Run:
 
     @classmethod
     def require_free(cls, path: Path) -> None:
-        """RunError if no run can begin in `path`: it holds something, or cannot be created. Nothing is written."""
-        # the recipe is written last, and makes the folder a run
-        require_new(path, "run", {"provenance.json", "frozen"})
+        """RunError if no run can begin in `path`: it holds something, or cannot be created. Nothing is written.
+
+        Locked if another process trains a run there.
+        """
+        require_free(path, f"{path} {TRAINED}")
+        _require_new(path)
 
     @classmethod
     def create(cls, path: Path, recipe: str, provenance: dict[str, Any]) -> Run:
         """Begin a run in a new or empty folder. RunError if `path` holds anything: no run is ever overwritten."""
-        cls.require_free(path)
+        _require_new(path)
         run = cls(path)
         write_json(path / "provenance.json", provenance)
         run.save_recipe(recipe)
@@ -61,6 +72,13 @@ class Run:
         if not run.recipe_path.is_file():
             raise RunError(f"{path} is no run: it has no recipe.toml. Name the folder of a trained run.")
         return run
+
+    def held(self) -> AbstractContextManager[None]:
+        """Inside the block no other process trains this run. A folder that holds no run afterwards is as it was before.
+
+        Locked if another process trains it, NotSaved if the folder cannot be written.
+        """
+        return holding(self.path / LOCK, f"{self.path} {TRAINED}", self.recipe_path.is_file)
 
     def warnings(self) -> list[dict[str, Any]]:
         """The warnings of its training, oldest first, each a {"kind", "step", "text"}. Damaged if they cannot be read."""

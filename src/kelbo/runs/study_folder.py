@@ -8,6 +8,7 @@ features/SET.safetensors  a classifier whose features distances are taken throug
 logs/                   what the processes that measure printed
 results.json            all numbers: what tables, figures and claims are made of
 report.html, report/    the page and its pictures
+.lock                   held by the process that works on it, see `folder_lock.py`
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import RunError
-from kelbo.runs.sweep_folder import Sweep
+from kelbo.runs.folder_lock import LOCK, holding
 from kelbo.runs.writing import read_json, require_room, write_json
 
 FORMAT, RESULTS = 2, 3
@@ -41,18 +42,19 @@ class StudyFolder:
         """A study's folder: made, or found as it was made. `sweeps` may lie there already, from before the study began.
 
         new: whether it may be made. RunError if the folder is another study's (budget, mode), holds anything else, or has
-        no study and may not become one.
+        no study and may not become one. Raises as `held` does.
         """
         study = cls(path)
         study.require(definition, sweeps)
-        if not study.definition_path.exists():
-            if not new:
-                raise RunError(
-                    f"{path} holds no study yet. Name the folder that holds it, or train it.",
-                    remedy=("out", "training"),
-                )
-            begun = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(study.definition_path, {"format": FORMAT, **definition, "begun": begun, "seconds": {}})
+        if not (new or study.definition_path.exists()):
+            raise RunError(
+                f"{path} holds no study yet. Name the folder that holds it, or train it.", remedy=("out", "training")
+            )
+        with study.held():
+            study.require(definition, sweeps)  # another process may have begun one meanwhile
+            if not study.definition_path.exists():
+                begun = datetime.now(UTC).isoformat(timespec="seconds")
+                write_json(study.definition_path, {"format": FORMAT, **definition, "begun": begun, "seconds": {}})
         return study
 
     def require(self, definition: dict[str, Any], sweeps: Sequence[str]) -> None:
@@ -146,8 +148,8 @@ class StudyFolder:
         write_json(self.results_path, results)
 
     def held(self) -> AbstractContextManager[None]:
-        """Inside the block no other process may run this study. RunError if one does already."""
-        return Sweep(self.path).held()
+        """Inside the block no other process runs this study. Locked if one does, NotSaved if the folder cannot be written."""
+        return holding(self.path / LOCK, f"{self.path} is being worked on", self.definition_path.is_file)
 
     def _entries(self) -> list[Path]:
         return [entry for entry in self.path.glob("*") if not entry.name.startswith(".")] if self.path.is_dir() else []

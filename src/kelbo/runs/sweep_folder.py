@@ -5,24 +5,28 @@ lanes/NAME/          a run's folder, as `kelbo train` writes it
 states/NAME.json     how the lane ended: done, diverged, failed or stopped, and why
 logs/NAME.log        what the lane's process printed
 table.csv            all lanes' numbers, tidy
+.lock                held by the process that runs it, see `folder_lock.py`
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, RunError
 from kelbo.names import plain
+from kelbo.runs.folder_lock import LOCK, holding, require_free
 from kelbo.runs.record import Run
 from kelbo.runs.writing import read_json, require_new, write_json
 
 FORMAT = 1
 KEYS = {"recipe", "over", "seeds", "lanes"}
+RUN = "is being run"
+
+
+def _require_new(path: Path) -> None:
+    require_new(path, "sweep", {LOCK, "sweep.json"})  # one without any lane counts as none
 
 
 class Sweep:
@@ -33,8 +37,12 @@ class Sweep:
 
     @classmethod
     def require_free(cls, path: Path) -> None:
-        """RunError if no sweep can begin in `path`: it holds something, or cannot be created. Nothing is written."""
-        require_new(path, "sweep", {".lock", "sweep.json"})  # one without any lane counts as none
+        """RunError if no sweep can begin in `path`: it holds something, or cannot be created. Nothing is written.
+
+        Locked if another process runs a sweep there.
+        """
+        require_free(path, f"{path} {RUN}")
+        _require_new(path)
 
     @classmethod
     def create(cls, path: Path, definition: dict[str, Any]) -> Sweep:
@@ -42,6 +50,7 @@ class Sweep:
         cls.require_free(path)
         sweep = cls(path)
         with sweep.held():
+            _require_new(path)  # another process may have begun one meanwhile
             write_json(sweep.definition_path, {"format": FORMAT, **definition})
         return sweep
 
@@ -100,27 +109,12 @@ class Sweep:
     def save_status(self, lane: str, status: dict[str, Any]) -> None:
         write_json(self._state(lane), status)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Inside the block no other process may run this sweep. RunError if one does already, or if it cannot be locked."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it when the process ends
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise RunError(f"{self.path} is being run by another process. Wait for it, or stop it first.") from error
-        except OSError as error:
-            os.close(descriptor)
-            raise RunError(
-                f"{self.path} cannot be locked ({error.strerror}), so two commands could run it at once. Choose a folder on "
-                "a file system that has flock.",
-                remedy=("out",),
-            ) from error
-        try:
-            yield
-        finally:
-            os.close(descriptor)
+    def held(self) -> AbstractContextManager[None]:
+        """Inside the block no other process runs this sweep. A folder that holds no sweep afterwards is as it was before.
+
+        Locked if another process runs it, NotSaved if the folder cannot be written.
+        """
+        return holding(self.path / LOCK, f"{self.path} {RUN}", self.definition_path.is_file)
 
     def _state(self, lane: str) -> Path:
         return self.path / "states" / f"{lane}.json"

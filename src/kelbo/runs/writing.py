@@ -92,7 +92,9 @@ def understanding(place: Path | None, advice: str, remedy: tuple[Remedy, ...] = 
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename in it survives a power cut."""
+    """Flush a folder's entries, so that a rename in it survives a power cut; Windows opens no folders and needs none of it."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -38,7 +38,7 @@ def train_lanes_of(
 ) -> list[Outcome]:
     """Train these lanes and return the jobs' outcomes; each sweep's folder keeps how its lanes ended.
 
-    A job is named by its lane's title. beside: other jobs, which run first. RunError if another process runs one of their
+    A job is named by its lane's title. beside: other jobs, which run first. Locked if another process runs one of their
     sweeps, NotSaved if the disk is full, Interrupted after a signal, once the running lanes are saved.
     """
     for arm in course.arms:

@@ -39,11 +39,6 @@ class PreparedSweep(NamedTuple):
         """The unfinished lanes; diverged ones only with retry_diverged."""
         return [lane for lane in self.unfinished() if retry_diverged or not self._diverged(lane)]
 
-    def require_free(self) -> None:
-        """RunError if another process is running this sweep. One may start right after: `train_lanes` checks again."""
-        with self.sweep.held():
-            pass
-
     def _diverged(self, lane: Lane) -> bool:
         return (self.sweep.status(lane.name) or {}).get("state") == "diverged"
 
@@ -106,8 +101,8 @@ def train_lanes(
     A lane that diverged is left alone: it would take the same steps again. retry_diverged: resume it from its last checkpoint
     anyway, because something other than its recipe has changed that rounds differently: the hardware, the versions, or
     whether lanes are stacked. work: runs the jobs, with the options `how`.
-    RunError if another process runs this sweep, or has made another one here; Interrupted after a signal, once the running
-    lanes are saved.
+    Locked if another process runs this sweep, RunError if it has made another one here; Interrupted after a signal, once the
+    running lanes are saved.
     """
     sweep = prepared.sweep
     with sweep.held(), _saying_how_to_resume(sweep):

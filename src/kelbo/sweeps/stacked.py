@@ -19,7 +19,7 @@ from kelbo.errors import Divergence, Interrupted, NotSaved, RecipeError, RunErro
 from kelbo.experiments.guards import require_same_data, require_same_precision, require_same_recipe
 from kelbo.experiments.running import Running, running
 from kelbo.experiments.starting import read_start
-from kelbo.machine import suit_process
+from kelbo.machine import allow_open_files, suit_process
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
@@ -67,6 +67,7 @@ def train_stacked(
     if graph and fabric.device.type != "cuda":
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     suit_process()
+    allow_open_files(len(recipes))  # each lane's run is locked
     with ExitStack() as runs, Signals(alone=True) as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
@@ -143,6 +144,7 @@ class _Together:
             recipe = require_same_recipe(recipe, folder)
             if finished(recipe, folder):
                 return self._end(name)
+        runs.enter_context(Run(folder).held())
         start = read_start(recipe, folder, self.fabric, resume=resume)
         data = pool.of(recipe)
         if resume:
