@@ -177,6 +177,9 @@ def _device(number: int) -> str:
 @contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
     """Processes started inside the block ignore SIGINT: Ctrl-C reaches the whole terminal, and this process decides."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
     resource_tracker.ensure_running()  # else the first process to start launches it, which clears the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
