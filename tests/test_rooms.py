@@ -26,6 +26,7 @@ SHELVES = [
         "machine",
         "intervals",
         "locks",
+        "shortage",
     },  # of the bottom shelf too, but they speak of a Bound and raise errors
     {"distributed", "frozen"},  # below the rooms beside it in the plan, since all of them may share work
     {"likelihoods", "latents", "networks", "data", "metrics", "runs"},

@@ -13,6 +13,7 @@ KelboError
 │   ├── NotSaved     could not be written: a full disk
 │   └── Damaged      has a file that cannot be read
 ├── SweepFailed      some lanes of a sweep did not finish
+├── OutOfMemory      the machine or its device has too little memory
 ├── Divergence       training met a number that is not finite
 └── Interrupted      a signal stopped training, which was saved
 
@@ -107,6 +108,14 @@ class Damaged(RunError):
 
 class SweepFailed(KelboError, RuntimeError):
     pass
+
+
+class OutOfMemory(KelboError, MemoryError):
+    """wanted: bytes that were asked for at once; None if they are not known."""
+
+    def __init__(self, *args: object, wanted: int | None = None, remedy: tuple[Remedy, ...] = ()) -> None:
+        super().__init__(*args, remedy=remedy)
+        self.wanted = wanted
 
 
 class Divergence(KelboError, RuntimeError):

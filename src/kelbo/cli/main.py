@@ -25,7 +25,9 @@ from kelbo.cli import (
 from kelbo.cli.launching import prints
 from kelbo.cli.printing import make_printable, say
 from kelbo.cli.remedies import options
+from kelbo.container import fail_before_kill
 from kelbo.errors import KelboError, message
+from kelbo.shortage import memory_for
 
 app = typer.Typer(
     name="kelbo",
@@ -57,8 +59,10 @@ app.add_typer(runs.app, name="runs")
 def main() -> None:
     """Run a command; a user's mistake or a failed run gives one message and an exit code, never a traceback."""
     make_printable()
+    fail_before_kill()
     try:
-        app()
+        with memory_for("this command", "Ask for less at once, or end other programs."):
+            app()
     except KelboError as error:
         _tell(error)
         sys.exit(error.exit_code)
@@ -67,15 +71,6 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _tell(error)
-        sys.exit(1)
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's error; torch is not imported for this check
-            raise
-        _tell(
-            KelboError(
-                f"The device has no memory left: {error} Lower training.batch_size, or train fewer lanes at once."
-            )
-        )
         sys.exit(1)
     except KeyboardInterrupt:
         say("stopped", err=True)

@@ -11,6 +11,7 @@ import numpy as np
 from kelbo.data.mapped import mapped, npy_header
 from kelbo.data.splits import named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.shortage import raise_shortage
 
 NPY, NPZ = ".npy", ".npz"
 IF_NOT_SPLITS = "If these are not splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
@@ -172,6 +173,7 @@ def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
         with np.load(path, allow_pickle=False) as archive:
             return archive[str(key)], f"{path}[{key!r}]"
     except Exception as error:  # NumPy's parsers raise errors of many kinds for a damaged header
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
 
 
@@ -179,6 +181,7 @@ def _mapped(path: Path) -> np.ndarray:
     try:
         return mapped(path)
     except Exception as error:  # as above
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
 
 
@@ -188,6 +191,7 @@ def headers_of(path: Path) -> dict[str, Header]:
         try:
             return _headers_within(path)
         except Exception as error:  # as above
+            raise_shortage(error, f"reading {path}")
             raise DataCorrupt(f"{path} cannot be read: {error}") from error
     files = [file for file in sorted(path.glob(f"*{NPY}")) if not file.name.startswith(".")]
     if not files:

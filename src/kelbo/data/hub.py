@@ -20,6 +20,7 @@ from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.shortage import raise_shortage
 
 if TYPE_CHECKING:
     from datasets import Dataset  # type: ignore[import-not-found]  # of an extra
@@ -128,6 +129,7 @@ def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Ma
         name = str(dataset.resolve()) if isinstance(dataset, Path) else dataset
         return datasets.load_dataset(name, config, revision=revision)
     except Exception as error:  # errors of many kinds: of the network, of the hub or of a file
+        raise_shortage(error, f"reading {dataset}")
         why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         if isinstance(dataset, Path):
             raise DataCorrupt(f"{dataset} cannot be read as parquet files or a folder of pictures ({why}).") from error

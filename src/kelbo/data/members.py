@@ -13,6 +13,7 @@ import numpy as np
 
 from kelbo.data.mapped import advised, npy_header
 from kelbo.errors import DataCorrupt
+from kelbo.shortage import raise_shortage
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
 ENCRYPTED = 0x1
@@ -48,6 +49,7 @@ class Member:
                     yield np.frombuffer(values, self.dtype).reshape(part, *self.shape[1:])
                 stream.read(1)  # at the end of the member, its checksum is verified
         except Exception as error:  # a damaged archive may fail in any way
+            raise_shortage(error, f"reading {self.source}")
             raise DataCorrupt(f"{self.source} cannot be read: {error}. Fetch the official file again.") from error
 
     def mapped(self) -> np.ndarray:
@@ -66,6 +68,7 @@ class Member:
                     raise ValueError("the archive's directory does not point to it")
             return advised(np.memmap(self.path, self.dtype, "r", begin + self.header, self.shape))
         except Exception as error:  # as above
+            raise_shortage(error, f"reading {self.source}")
             raise DataCorrupt(f"{self.source} cannot be mapped: {error}. Fetch the official file again.") from error
 
 
@@ -90,6 +93,7 @@ def member(path: Path, key: str, shape: tuple[int, ...], dtype: type[np.generic]
     except DataCorrupt:
         raise
     except Exception as error:  # a damaged archive may fail in any way
+        raise_shortage(error, f"reading {source}")
         raise DataCorrupt(f"{source} cannot be read: {error}. Fetch the official file again.") from error
     if found != (shape, np.dtype(dtype)):
         raise DataCorrupt(

@@ -24,6 +24,7 @@ from kelbo.data.encoded_pictures import (
 )
 from kelbo.data.formats import formats_for
 from kelbo.data.headers import EIGHT, Depth, Lost, depth_of, transparent_colour
+from kelbo.shortage import raise_shortage
 
 ONE_OF_SEVERAL = ("MPO", "PSD", "JPEG")
 """formats whose first picture is the main one: the others are previews, depth maps, second views or layers"""
@@ -102,6 +103,7 @@ def opened(picture: EncodedPicture, mode: Mode, depth: Deep = "refuse") -> Image
         told += "" if found.is_read else f"; it holds {found}"
         raise Refused(f"{name} cannot be read as a picture ({told}). Remove or replace it.") from error
     except Exception as error:  # decoders fail in many ways on damaged files
+        raise_shortage(error, f"decoding {name}")
         raise Refused(f"{name} cannot be read as a picture ({error}). Remove or replace it.") from error
 
 
@@ -111,7 +113,8 @@ def _scales(encoded: bytes, depth: Depth, formats: list[str]) -> bool:
         scaled(encoded, depth, formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise
-    except Exception:  # decoders fail in many ways
+    except Exception as error:  # decoders fail in many ways
+        raise_shortage(error, "decoding a picture")
         return False
     return True
 

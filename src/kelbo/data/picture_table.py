@@ -19,6 +19,7 @@ from kelbo.data.classes import of_values
 from kelbo.data.image_set import ImageSet
 from kelbo.data.tabular import SEPARATORS, check_lengths, check_separated, utf8
 from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.shortage import raise_shortage
 from kelbo.units import counted
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _read(path: Path) -> DataFrame:
     except ImportError as error:
         raise DataMissing(f"{path} needs pyarrow: pip install 'kelbo[parquet]'") from error
     except Exception as error:  # errors of many kinds, of both parsers
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be read as a table: {error}") from error
     raise DataCorrupt(f"{path} should be a table, .csv, .tsv or .parquet; its name ends in {path.suffix!r}.")
 

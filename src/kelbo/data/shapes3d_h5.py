@@ -18,6 +18,7 @@ from kelbo.data.images import ArrayImages
 from kelbo.data.roots import located
 from kelbo.data.unpacked import unpacked
 from kelbo.errors import DataCorrupt
+from kelbo.shortage import raise_shortage
 
 if TYPE_CHECKING:
     import h5py
@@ -78,6 +79,7 @@ def _damage_told(path: Path) -> Iterator[None]:
     except DataCorrupt:
         raise
     except Exception as error:  # a damaged file may fail in any way
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be read as HDF5: {error}. Fetch the official file again.") from error
 
 

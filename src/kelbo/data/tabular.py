@@ -17,6 +17,7 @@ from kelbo.data.array_files import headers_of, not_read_beside
 from kelbo.data.mapped import npy_header
 from kelbo.data.splits import settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
+from kelbo.shortage import raise_shortage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,7 @@ def read_table(path: Path, keys: Mapping[str, str | None], words: Sequence[str] 
             raise
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
     except Exception as error:  # parsers raise errors of many kinds for damaged files
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be read: {error}") from error
 
 

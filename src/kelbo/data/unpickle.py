@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kelbo.errors import DataCorrupt
+from kelbo.shortage import raise_shortage
 
 
 def load_table(pickled: bytes, source: str) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def load_table(pickled: bytes, source: str) -> dict[str, Any]:
     except DataCorrupt as error:
         raise DataCorrupt(f"{source}: {error}") from error
     except Exception as error:  # a damaged pickle may fail in any way; all become DataCorrupt
+        raise_shortage(error, f"reading {source}")
         raise DataCorrupt(f"{source} is not a readable pickle: {type(error).__name__}: {error}.") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, bytes | str) for key in loaded):
         raise DataCorrupt(f"{source} should hold a dictionary with names as keys; found {type(loaded).__name__}.")

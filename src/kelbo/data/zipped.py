@@ -12,6 +12,7 @@ from kelbo.data.encoded_pictures import MOST_BYTES, EncodedPicture, Refused
 from kelbo.data.formats import is_picture
 from kelbo.data.listing import Listing, suffix_of
 from kelbo.errors import DataCorrupt
+from kelbo.shortage import raise_shortage
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """with others a few bytes become gigabytes before a limit is noticed"""
@@ -29,6 +30,7 @@ def zipped(archive: Path) -> Iterator[Listing]:
     try:
         opened = zipfile.ZipFile(archive)
     except Exception as error:  # a damaged archive may fail in any way
+        raise_shortage(error, f"reading {archive}")
         raise DataCorrupt(f"{archive} is not a readable zip archive ({error}): it is cut off or damaged.") from error
     with opened:
         pictures: dict[str, EncodedPicture] = {}
@@ -84,4 +86,5 @@ def _read(name: str, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         with opened.open(member) as stream:
             return stream.read(member.file_size + 1)  # limited, for a zip bomb would be unpacked completely
     except Exception as error:  # a damaged member may fail in any way
+        raise_shortage(error, f"reading {name}")
         raise Refused(f"{name} cannot be read from the archive ({error}). Make the archive again.") from error

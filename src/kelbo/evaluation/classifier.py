@@ -19,6 +19,7 @@ from kelbo.errors import Damaged, ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Shape, open_network
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.seeds import seeded
+from kelbo.shortage import raise_shortage
 
 KIND = "classifier"
 FORMAT = 1
@@ -93,6 +94,7 @@ def load_classifier(path: Path) -> TrainedClassifier:
         network.load_state_dict(tensors, assign=True)
         about = dict(header["about"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise_shortage(error, f"reading {path}")
         if isinstance(error, Damaged):
             raise
         raise Damaged(f"{path} is not a classifier written by kelbo ({error}). Train it again.") from error

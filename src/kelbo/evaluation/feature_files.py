@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kelbo.errors import DataCorrupt, DataMissing, ScoreError
 from kelbo.evaluation.feature_network import FeatureNetwork, Preparation, Shape, open_network
+from kelbo.shortage import raise_shortage
 
 
 def torchscript(
@@ -77,6 +78,7 @@ def scripted(content: bytes, path: Path, device: torch.device) -> Callable[..., 
             warnings.filterwarnings("ignore", r"`torch\.jit\.load` is deprecated", DeprecationWarning)
             return torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except (RuntimeError, ValueError) as error:
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be loaded as TorchScript: {str(error).splitlines()[0]}") from error
 
 
@@ -113,6 +115,7 @@ def onnx(
         try:
             [features, *_] = session.run(None, {inputs[0].name: np.ascontiguousarray(x.cpu().numpy())})
         except Exception as error:  # the runtime's errors have no common class
+            raise_shortage(error, f"reading {path}")
             raise ScoreError(f"{path} cannot take input of shape {tuple(x.shape)}: {error}") from error
         return torch.as_tensor(features).float().to(device)
 
@@ -133,4 +136,5 @@ def _session(content: bytes, path: Path, device: torch.device) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # as above
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} cannot be loaded as ONNX: {error}") from error

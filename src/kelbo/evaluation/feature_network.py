@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
 from kelbo.errors import ScoreError
+from kelbo.shortage import raise_shortage
 from kelbo.units import intensities
 
 Shape = tuple[int, int, int]
@@ -179,9 +180,8 @@ def open_network(
     black = preparation(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
     try:
         features = _features(name, run, black)
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:  # any error of a third-party network; its last line says most
+        raise_shortage(error, f"the features of {name}")
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise ScoreError(
             f"{name} cannot take input of shape {tuple(black.shape[1:])}, which images {shape} become: {reason} "

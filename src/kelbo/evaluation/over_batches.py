@@ -13,6 +13,7 @@ from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import place, together
 from kelbo.seeds import seeded
+from kelbo.shortage import memory_for
 
 Found = TypeVar("Found")
 
@@ -44,4 +45,5 @@ def over_batches(
                 advance(len(batch.x))
         return found
 
-    return [one for own in together(fabric, own_part) for one in own]
+    with memory_for(f"measuring batches of {batch_size:,} examples", "Measure in smaller batches (batch_size)."):
+        return [one for own in together(fabric, own_part) for one in own]

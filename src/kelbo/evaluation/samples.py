@@ -13,6 +13,7 @@ from kelbo.errors import ScoreError
 from kelbo.latents import StandardNormal
 from kelbo.protocols import NOTHING, Generator, Model, flat
 from kelbo.seeds import seeded
+from kelbo.shortage import memory_for
 
 
 def sample(
@@ -29,7 +30,8 @@ def sample(
     given: conditions, each (count, …). ScoreError if one of the model's is missing, or they are for another count.
     """
     _require_conditions(model, count, given)
-    with model.evaluating(), seeded(seed, "pictures"):
+    wanted = memory_for(f"{count:,} samples", "Draw fewer at a time, each time with another seed.")
+    with wanted, model.evaluating(), seeded(seed, "pictures"):
         latents = model.sample(count, given, temperature=temperature)
         return _show(model, model.decode(latents, given, temperature=temperature), noise)
 

@@ -17,6 +17,7 @@ from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Measurement
+from kelbo.shortage import memory_for
 
 BATCH = 256
 """images of a batch of an evaluation, by default"""
@@ -45,7 +46,8 @@ def measure(
     kept = None if again else from_first(fabric, lambda: store.find(name, settings, weights))
     if kept is not None:
         return kept
-    found = compute()
+    with memory_for(f"measuring {label or name} of {experiment.run.path}", "Measure fewer images at once."):
+        found = compute()
     arrays = {part: value for part, value in found.items() if isinstance(value, np.ndarray)}
     value = {part: value for part, value in found.items() if part not in arrays}
     measured = Measurement(name, settings, weights, value, label, experiment.circumstances)

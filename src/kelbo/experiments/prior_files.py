@@ -21,6 +21,7 @@ from kelbo.runs.folder_lock import holding
 from kelbo.runs.tensors import read_tensors, write_tensors
 from kelbo.runs.writing import require_room
 from kelbo.seeds import seeded
+from kelbo.shortage import raise_shortage
 from kelbo.units import counted
 
 FORMAT = 1
@@ -89,6 +90,7 @@ def read_prior(run: Run, name: str) -> FittedPrior:
             raise ValueError("it holds numbers that are not finite")
         return FittedPrior(name, digest, about, prior.eval().requires_grad_(False), _words(about))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        raise_shortage(error, f"reading {path}")
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Damaged(f"{path} is not as this version writes it ({why}). Fit it again.") from error
 

@@ -28,6 +28,7 @@ from kelbo.machine import suit_process
 from kelbo.recipes.files import located
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+from kelbo.shortage import memory_for
 from kelbo.training import Hook, StopOnSignal, fit
 from kelbo.training.hooks import Sink
 
@@ -104,7 +105,14 @@ def _train(
                 begun(it.taken)
             steps = recipe.training.steps
             batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
-            with StopOnSignal(fabric, it.checkpoints, steps) as stop:
+            with memory_for(*_batches(recipe)), StopOnSignal(fabric, it.checkpoints, steps) as stop:
                 fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
             it.finish()
             return it.run
+
+
+def _batches(recipe: Recipe) -> tuple[str, str]:
+    """For what training wants memory, and what to do if there is too little."""
+    size, parts = recipe.training.batch_size, recipe.training.accumulate
+    what = f"training on batches of {size:,} examples" + (f" in {parts:,} parts" if parts > 1 else "")
+    return what, "Lower training.batch_size, raise training.accumulate, or end other programs; what was saved is kept."

@@ -28,6 +28,7 @@ from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, un
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
+from kelbo.shortage import memory_for
 from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule
 from kelbo.units import counted
 
@@ -37,10 +38,14 @@ if TYPE_CHECKING:
 # ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+FEWER = "Use smaller or fewer images, and let decoded ones be kept on disk (KELBO_CACHE), where they are mapped."
+
+
 def data(recipe: Recipe) -> ImageSet:
     """The recipe's images. Raises DataError if they are missing or broken, RecipeError if bits do not fit."""
     try:
-        image_set = image_data(recipe.data, recipe.split_seed)
+        with memory_for(f"the images of data.kind {recipe.data.kind!r}", FEWER):
+            image_set = image_data(recipe.data, recipe.split_seed)
     except KelboError:
         raise
     except ValueError as error:  # an option that does not fit these images
@@ -90,7 +95,10 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
         raise RecipeError(f"model.kind {recipe.model.kind!r} uses no other run; leave out runs.{sorted(unused)[0]}.")
     require_float32_default()
     decoder = decoder_of(recipe, images)
-    encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
+    with memory_for(
+        f"a model of network {recipe.model.network.kind!r}", "Make it smaller (model.network, model.latents)."
+    ):
+        encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
     conditions = () if recipe.model.given is None else tuple(images.given)
     prior = _prior(recipe, images, encoder, conditions)
     return KINDS[recipe.model.kind](

@@ -14,6 +14,7 @@ from torch import Tensor
 from kelbo.errors import Damaged
 from kelbo.names import openable
 from kelbo.runs.writing import write_atomic
+from kelbo.shortage import raise_shortage
 
 HEADER = "kelbo"
 
@@ -34,7 +35,8 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
         with openable(path) as place, safe_open(place, "pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dict
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise_shortage(error, f"reading {path}")
         raise Damaged(f"{path} cannot be read ({error}). Remove it, and make it again.") from error
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = f"a {header.get('kind')}" if isinstance(header, dict) else "none of kelbo's files"

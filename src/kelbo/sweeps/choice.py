@@ -21,6 +21,7 @@ from kelbo.machine import suit_process
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import Source, drawing_from, seeded
+from kelbo.shortage import is_shortage
 from kelbo.sweeps.queue import workers_here
 from kelbo.sweeps.stackable import stackable
 from kelbo.sweeps.stacked_step import StackedLane, Step
@@ -65,7 +66,9 @@ def choose(recipes: Sequence[Recipe], *, fabric: Fabric | None = None, workers: 
         with drawing_from(Source(recipes[0].seed)):
             tried = recipes if fabric.device.type == "cuda" else recipes[:TRIED]
             stacked, alone = _tried(tried, fabric, threads)
-    except torch.OutOfMemoryError:
+    except Exception as error:
+        if not is_shortage(error):
+            raise
         return Choice("queue", f"{len(recipes)} stacked lanes do not fit into the memory of {fabric.device}.")
     finally:
         if fabric.device.type == "cuda":

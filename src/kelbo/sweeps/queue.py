@@ -24,6 +24,7 @@ import torch
 
 from kelbo.container import memory, processors
 from kelbo.distributed.signals import Signals
+from kelbo.errors import Remedy
 from kelbo.sweeps.jobs import Failure, Job, Ledger, Outcome, Task, Watch, ignore_reports
 from kelbo.sweeps.worker import work
 
@@ -125,10 +126,12 @@ class _Queue:
         except (EOFError, OSError):
             worker.process.join()
             code = worker.process.exitcode
-            how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
+            how = _killed(-code) if code and code < 0 else f"ended with exit code {code}"
             if worker.task:  # our signal kills a job that has no step to save yet
                 kind = "Interrupted" if self.ledger.signals.caught else "ProcessDied"
-                self._ended(worker, None, Failure(f"its process {how}", kind, final=False, fatal=False))
+                remedy: tuple[Remedy, ...] = ("workers",) if code == -signal.SIGKILL else ()
+                failure = Failure(f"its process {how}", kind, final=False, fatal=False, remedy=remedy)
+                self._ended(worker, None, failure)
 
     def _ended(self, worker: _Worker, value: object, failure: Failure | None) -> None:
         task, worker.task = worker.task, None
@@ -166,6 +169,13 @@ class _Queue:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
+
+
+def _killed(number: int) -> str:
+    """How a process was ended by a signal. One that SIGKILL ends cannot tell why; if nobody sent it, the system did."""
+    name = signal.Signals(number).name
+    why = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"was killed by {name}{why}"
 
 
 def _device(number: int) -> str:

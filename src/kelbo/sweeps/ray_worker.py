@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from kelbo.errors import KelboError
+from kelbo.shortage import memory_for
 from kelbo.sweeps.jobs import Failure, Job, failure_of
 from kelbo.sweeps.ray_machine import Line
 from kelbo.sweeps.worker import output_in
@@ -67,7 +68,8 @@ def _say(lines: Any, name: str, begun: Line) -> None:
 
 def _value(job: Job, telling: _Telling) -> tuple[Any, Failure | None]:
     try:
-        return job.call(*job.arguments, tell=telling), None
+        with memory_for(f"the job {job.name}", "Let fewer jobs share a machine.", ("cpus",)):
+            return job.call(*job.arguments, tell=telling), None
     except Exception as error:
         if not isinstance(error, KelboError):
             traceback.print_exc()

@@ -23,6 +23,7 @@ from kelbo.machine import allow_open_files, suit_process
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.seeds import drawing_from
+from kelbo.shortage import memory_for
 from kelbo.sweeps.jobs import Job, Outcome, Watch, failure_of, ignore_reports, stopped
 from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.stackable import require_lanes, stackable
@@ -68,7 +69,10 @@ def train_stacked(
         raise RecipeError(f"A CUDA graph needs a CUDA device; this is {fabric.device}. Leave it out.")
     suit_process()
     allow_open_files(len(recipes))  # each lane's run is locked
-    with ExitStack() as runs, Signals(alone=True) as signals:
+    wanted = memory_for(
+        f"training {len(recipes):,} stacked lanes", "Use the queue, or lower training.batch_size.", ("how",)
+    )
+    with wanted, ExitStack() as runs, Signals(alone=True) as signals:
         together = _Together(names or [folder.name for folder in folders], watch, fabric, graph, signals)
         together.begin(recipes, folders, runs)
         return together.train()

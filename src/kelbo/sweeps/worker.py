@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import torch
 
 from kelbo.errors import KelboError
+from kelbo.shortage import memory_for
 from kelbo.sweeps.jobs import Job, failure_of
 
 
@@ -48,7 +49,8 @@ def _called(job: Job, connection: Connection) -> tuple[str, Any]:
         connection.send(("report", report))
 
     try:
-        return "done", job.call(*job.arguments, tell=tell)
+        with memory_for(f"the job {job.name}", "Use fewer workers, each with more memory.", ("workers",)):
+            return "done", job.call(*job.arguments, tell=tell)
     except Exception as error:
         if not isinstance(error, KelboError):
             traceback.print_exc()

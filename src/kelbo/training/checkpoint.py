@@ -28,6 +28,7 @@ from kelbo.runs.checkpoints import FORMAT, best_of, header_of, newest
 from kelbo.runs.record import Run
 from kelbo.runs.writing import sync_folder, write_json
 from kelbo.seeds import default_states, set_default_states, source
+from kelbo.shortage import raise_shortage
 from kelbo.training.state import TrainState
 
 
@@ -148,6 +149,7 @@ def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
+        raise_shortage(error, f"reading {path}")
         raise Damaged(f"{path} holds other weights than the run's recipe asks for: {error}") from error
 
 
@@ -164,6 +166,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with openable(path) as place:
             return load_file(place)
     except (OSError, SafetensorError) as error:
+        raise_shortage(error, f"reading {path}")
         raise Damaged(
             f"{path} cannot be read ({error}). Remove the folder {path.parent.name} to continue from the checkpoint before."
         ) from error
