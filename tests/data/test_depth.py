@@ -18,7 +18,7 @@ SHAPE = (9, 11)
 
 def read(encoded, name, depth="scale", mode="rgb"):
     with decoding_strictly():
-        return np.asarray(opened(EncodedPicture(name, (name,), lambda: encoded, name), mode, depth))
+        return np.asarray(opened(EncodedPicture(name, lambda: encoded, name), mode, depth))
 
 
 def mapped(values, most=65535):

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,9 @@ LAYOUT = 1
 """version of the two files; a set in another format is decoded again"""
 STALE = 24 * 3600
 """seconds after which a partial file is assumed to belong to a killed process"""
+
+STAMPS = 4096
+"""stamps hashed at a time"""
 
 Record = dict[str, Any]
 
@@ -59,6 +63,17 @@ def _caches(variable: str, below_home: str, own: str) -> Path | None:
 def key_of(*parts: object) -> str:
     """A key of everything that a set's pixels depend on: 32 hex digits of SHA-256. Parts must be JSON values."""
     return hashlib.sha256(json.dumps([LAYOUT, *parts]).encode()).hexdigest()[:32]
+
+
+def key_of_many(stamps: Iterable[object], *parts: object) -> str:
+    """`key_of([*stamps], *parts)` without a list of them all, or of their text."""
+    digest, stamps = hashlib.sha256(f"[{LAYOUT}, [".encode()), iter(stamps)
+    comma = b""
+    while some := [*islice(stamps, STAMPS)]:
+        digest.update(comma + json.dumps(some)[1:-1].encode())
+        comma = b", "
+    digest.update(json.dumps([[], *parts])[2:].encode())
+    return digest.hexdigest()[:32]
 
 
 def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:

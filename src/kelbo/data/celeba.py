@@ -71,12 +71,14 @@ def celeba(
     partition = _partition(_list(folder, PARTITION))
     names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
     with _listing(folder) as listing, decoding_strictly():
-        pictures, others = _listed(listing, partition, folder)
-        frame = _frame([*pictures.values()], crop)
+        places, others = _listed(listing, partition, folder)
+        frame = _frame(listing.pictures[np.array([*places.values()])], crop)
         plan = Preprocessing(pillow_size(size), box_of(frame, crop), resize, "rgb", depth)
         parts = {split: [name for name, part in partition.items() if part == i] for i, split in enumerate(SPLITS)}
         parts = {split: listed for split, listed in parts.items() if listed}
-        found = {split: [pictures[name] for name in listed] for split, listed in parts.items()}
+        found = {
+            split: listing.pictures[np.array([places[name] for name in listed])] for split, listed in parts.items()
+        }
         decoded = decode(found, plan, unreadable=unreadable, cache=cache)
     kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
     rows = {split: np.array([attributes[name] for name in some], np.int8) for split, some in kept.items()}
@@ -187,11 +189,9 @@ def _listing(folder: Path) -> Iterator[Listing]:
         yield listing
 
 
-def _listed(
-    listing: Listing, partition: Mapping[str, int], folder: Path
-) -> tuple[dict[str, EncodedPicture], Mapping[str, int]]:
-    """The partition's pictures by their names, and how many other files there are, by kind."""
-    found = {picture.path.removeprefix(f"{PICTURES}/"): picture for picture in listing.pictures}
+def _listed(listing: Listing, partition: Mapping[str, int], folder: Path) -> tuple[dict[str, int], Mapping[str, int]]:
+    """Where the partition's pictures are listed, by their names, and how many other files there are, by kind."""
+    found = {path.removeprefix(f"{PICTURES}/"): place for place, path in enumerate(listing.pictures.paths)}
     lacking = [name for name in partition if name not in found]
     if lacking:
         place = folder / (PICTURES if (folder / PICTURES).is_dir() else f"{PICTURES}.zip")

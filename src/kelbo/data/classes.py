@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kelbo.data.layout import class_of
+from kelbo.data.paths import Paths
 
 Labels = dict[str, np.ndarray]
 
@@ -29,26 +30,30 @@ def of_values(values: Mapping[str, np.ndarray]) -> Classes:
     return Classes(labels, tuple(str(value) for value in every.tolist()))
 
 
-def of_folders(paths: Mapping[str, np.ndarray]) -> Classes:
+def of_folders(paths: Mapping[str, Paths]) -> Classes:
     """The innermost folder around each picture that is named as no split, by the pictures' paths within the set.
 
     There are no labels unless every picture lies in such a folder, and these are two or more.
     """
-    known: dict[str, str] = {}  # classes by folder, since a set has few
-    for some in paths.values():
-        for folder in {path.rpartition("/")[0] for path in some.tolist()}:
-            known[folder] = class_of(f"{folder}/x") if folder else ""
-    classes = {
-        split: np.array([known[path.rpartition("/")[0]] for path in some.tolist()], np.str_)
-        for split, some in paths.items()
-    }
-    outside = [path for split, some in paths.items() for path in some[classes[split] == ""].tolist()]
-    if len(outside) == sum(map(len, paths.values())):
+    known = {split: _classes_of_folders(some) for split, some in paths.items()}
+    outside = {split: (known[split] == "")[some.folder_of_each()] for split, some in paths.items()}
+    lacking = sum(int(some.sum()) for some in outside.values())
+    if lacking == sum(map(len, paths.values())):
         return Classes({}, why_none="its pictures lie in no folders that could be classes")
-    if outside:
-        return Classes({}, why_none=f"{len(outside):,} of its pictures lie in no class's folder, {outside[0]} first")
-    found = of_values(classes)
-    first, *others = found.names
-    return (
-        found if others else Classes({}, why_none=f"all its pictures lie in folders named {first}, which is one class")
-    )
+    if lacking:
+        split = next(split for split, some in outside.items() if some.any())
+        first = paths[split][int(outside[split].argmax())]
+        return Classes({}, why_none=f"{lacking:,} of its pictures lie in no class's folder, {first} first")
+    first, *others = every = np.setdiff1d(np.concatenate([*known.values()]), [""])
+    if not others:
+        return Classes({}, why_none=f"all its pictures lie in folders named {first}, which is one class")
+    labels = {split: np.searchsorted(every, known[split])[some.folder_of_each()] for split, some in paths.items()}
+    return Classes(labels, tuple(every.tolist()))
+
+
+def _classes_of_folders(paths: Paths) -> np.ndarray:
+    """The class of each of the folders, a set has few of them; "" of those that hold none of these pictures."""
+    holds = np.zeros(len(paths.folders), bool)
+    holds[paths.folder_of_each()] = True
+    used = zip(paths.folders, holds.tolist(), strict=True)
+    return np.array([class_of(f"{folder}/x") if folder and some else "" for folder, some in used], np.str_)

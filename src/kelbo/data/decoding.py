@@ -21,6 +21,7 @@ from kelbo.data.encoded_pictures import (
     Crop,
     Deep,
     EncodedPicture,
+    EncodedPictures,
     Filter,
     Mode,
     Preprocessing,
@@ -31,6 +32,7 @@ from kelbo.data.encoded_pictures import (
 )
 from kelbo.data.images import ArrayImages
 from kelbo.data.opening import cropped, opened, planned
+from kelbo.data.paths import Paths
 from kelbo.errors import DataCorrupt
 
 Unread = Literal["refuse", "skip"]
@@ -68,7 +70,7 @@ class Decoded:
 
     def kept(self, count: int) -> np.ndarray:
         """Places (int64) of the images in the sequence of `count` pictures."""
-        return np.setdiff1d(np.arange(count), np.array([*self.left_out], np.int64))
+        return np.delete(np.arange(count), [*self.left_out])
 
 
 def check_unreadable(unreadable: str) -> None:
@@ -98,7 +100,7 @@ def first_readable(pictures: Iterable[EncodedPicture], mode: Mode, depth: Deep) 
 
 
 def decode(
-    splits: Mapping[str, Sequence[EncodedPicture]],
+    splits: Mapping[str, EncodedPictures],
     plan: Preprocessing,
     *,
     unreadable: Unread = "refuse",
@@ -125,10 +127,13 @@ def decode(
     return decoded
 
 
-def paths_kept(splits: Mapping[str, Sequence[EncodedPicture]], decoded: Mapping[str, Decoded]) -> dict[str, np.ndarray]:
+def paths_kept(splits: Mapping[str, EncodedPictures], decoded: Mapping[str, Decoded]) -> dict[str, Paths]:
     """The paths of the pictures that were read, by split."""
-    paths = {split: np.array([picture.path for picture in pictures]) for split, pictures in splits.items()}
-    return {split: some[decoded[split].kept(len(some))] for split, some in paths.items()}
+    paths = {split: pictures.paths for split, pictures in splits.items()}
+    return {
+        split: some[part.kept(len(some))] if (part := decoded[split]).left_out else some
+        for split, some in paths.items()
+    }
 
 
 def refused(decoded: Mapping[str, Decoded]) -> tuple[str, ...]:
@@ -159,9 +164,8 @@ def _read(pictures: Sequence[EncodedPicture], plan: Preprocessing, unreadable: U
     return Decoded(ArrayImages(pixels[:count]), dict(sorted(left_out.items())))
 
 
-def _kept(pictures: Sequence[EncodedPicture], plan: Preprocessing, unreadable: Unread, cache: Path) -> Decoded:
-    stamps = [picture.stamp for picture in pictures]
-    key = packed.key_of(stamps, asdict(plan), unreadable, PIL.__version__)
+def _kept(pictures: EncodedPictures, plan: Preprocessing, unreadable: Unread, cache: Path) -> Decoded:
+    key = packed.key_of_many(pictures.stamps(), asdict(plan), unreadable, PIL.__version__)
     found, left_out = packed.find(cache, key), {}
     if found is None:
         chunks = _chunks(pictures, plan, unreadable, left_out, show=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
+import numpy as np
 from PIL import Image
 
+from kelbo.data.paths import Paths
 from kelbo.errors import DataCorrupt
 
 FILTERS = {
@@ -29,6 +33,7 @@ Deep = Literal["refuse", "scale"]
 """What to do with pictures of more than 8 bits a channel."""
 Filter = Literal["lanczos", "bicubic", "bilinear", "box", "nearest"]
 Mode = Literal["rgb", "grey"]
+Stamp = tuple[str | int, ...]
 Size = tuple[int, int]
 """Width and height in pixels, in Pillow's order."""
 Sides = int | tuple[int, int] | None
@@ -43,14 +48,47 @@ class Refused(DataCorrupt):
 class EncodedPicture:
     """An encoded picture.
 
-    name: its path, for messages. stamp: identifies the picture and its version. read: returns its bytes; raises Refused.
-    path: its place within the set, such as "cats/1.png".
+    name: its path, for messages. read: returns its bytes; raises Refused. path: its place within the set, such as "cats/1.png".
     """
 
     name: str
-    stamp: tuple[str | int, ...]
     read: Callable[[], bytes]
     path: str
+
+
+class PictureStore(ABC):
+    """Where the pictures of a set are stored."""
+
+    @abstractmethod
+    def picture(self, place: int, path: str) -> EncodedPicture:
+        """One of them. place: its number. path: its place within the set."""
+
+    @abstractmethod
+    def stamps(self, paths: Paths) -> Iterator[Stamp]:
+        """What identifies these pictures and their versions, as JSON values: one each, or fewer of many at once."""
+
+
+class EncodedPictures(Sequence[EncodedPicture]):
+    """Pictures of a set in the order of their paths; each is made when it is requested, so a million take little memory."""
+
+    def __init__(self, source: PictureStore, paths: Paths) -> None:
+        self.source, self.paths = source, paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> EncodedPicture: ...
+    @overload
+    def __getitem__(self, index: slice | np.ndarray) -> EncodedPictures: ...
+    def __getitem__(self, index: int | slice | np.ndarray) -> EncodedPicture | EncodedPictures:
+        if isinstance(index, slice | np.ndarray):
+            return EncodedPictures(self.source, self.paths[index])
+        return self.source.picture(self.paths.place_of(index), self.paths[index])
+
+    def stamps(self) -> Iterator[Stamp]:
+        """See `PictureStore.stamps`."""
+        return self.source.stamps(self.paths)
 
 
 @dataclass(frozen=True)
@@ -74,20 +112,26 @@ class Preprocessing:
 
 def from_file(file: Path, path: str) -> EncodedPicture:
     """A picture in a file, which is read only when its bytes are requested. path: its place within the set."""
-    try:
-        status = file.stat()
-    except OSError as error:
-        return EncodedPicture(str(file), (str(file.absolute()), "absent"), _refusing(_unread(file, error)), path)
 
     def read() -> bytes:
-        if status.st_size > MOST_BYTES:
-            raise Refused(f"{file} has {status.st_size:,} bytes; pictures of up to {MOST_BYTES:,} are read.")
         try:
+            size = file.stat().st_size
+            if size > MOST_BYTES:
+                raise Refused(f"{file} has {size:,} bytes; pictures of up to {MOST_BYTES:,} are read.")
             return file.read_bytes()
         except OSError as error:
             raise Refused(_unread(file, error)) from error
 
-    return EncodedPicture(str(file), (str(file.absolute()), status.st_size, status.st_mtime_ns), read, path)
+    return EncodedPicture(str(file), read, path)
+
+
+def stamp_of(file: str) -> Stamp:
+    """A file's path, size and time in nanoseconds."""
+    try:
+        status = os.stat(file)  # noqa: PTH116  # of each of a million files, at every command
+    except OSError:
+        return file, "absent"
+    return file, status.st_size, status.st_mtime_ns
 
 
 def _unread(file: Path, error: OSError) -> str:
@@ -95,13 +139,6 @@ def _unread(file: Path, error: OSError) -> str:
         return f"There is no file {file}."
     why = f"a link to {file.readlink()}, which does not exist" if file.is_symlink() and not file.exists() else error
     return f"{file} cannot be read as a picture ({why}). Remove or replace it."
-
-
-def _refusing(message: str) -> Callable[[], bytes]:
-    def read() -> bytes:
-        raise Refused(message)
-
-    return read
 
 
 def check_options(size: Sides, crop: Crop, resize: Filter | None, mode: str, depth: str) -> None:

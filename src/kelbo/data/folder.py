@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from kelbo.data.classes import of_folders
@@ -70,28 +71,22 @@ def folder(
     check_options(size, crop, resize, mode, depth)
     check_unreadable(unreadable)
     with listing_of(root) as listing, decoding_strictly():
-        division = divide(
-            [picture.path for picture in listing.pictures], str(root), folders=listing.folders, splits=splits
-        )
-        parts = {split: [listing.pictures[place] for place in places] for split, places in division.parts.items()}
+        division = divide(listing.pictures.paths, str(root), folders=listing.folders, splits=splits)
+        parts = {split: listing.pictures[places] for split, places in division.parts.items()}
         plan = plan_for(next(iter(parts.values())), size, crop, resize, mode, depth)
         decoded = decode(parts, plan, unreadable=unreadable, cache=cache)
     name = root.resolve().stem if is_zip(root) else root.resolve().name
     names, reasons = paths_kept(parts, decoded), refused(decoded)
     require_two(decoded, str(root))
     left_out = Counter(listing.left_out) + Counter({"in no split": division.left_out, "refused": len(reasons)})
-    counts = used_and_left_out([path for some in names.values() for path in some], left_out)
+    counts = used_and_left_out(chain(*(some.file_names() for some in names.values())), left_out)
     note = f"{root}, {counts}{note_of(reasons)}, {plan.note}"
     images = {split: part.images for split, part in decoded.items()}
     found = ImageSet(name, images, note, names=names, left_out=reasons, used=counts, sources=division.sources)
-    return divided(_with_classes(found, root, attributes_file), held_out, split_seed)
-
-
-def _with_classes(found: ImageSet, root: Path, attributes_file: Path | None) -> ImageSet:
-    """The set with the classes that its folders are, or with what the file says of each picture."""
-    classes = of_folders(found.names)
+    classes = of_folders(names)
     found = replace(found, labels=classes.labels, class_names=classes.names, unlabelled=classes.why_none)
-    return found if attributes_file is None else described(found, root, attributes_file)
+    found = found if attributes_file is None else described(found, root, attributes_file)
+    return divided(found, held_out, split_seed)
 
 
 def is_zip(path: Path) -> bool:

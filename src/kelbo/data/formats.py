@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import PurePath
 
 from PIL import Image
 
@@ -13,6 +13,7 @@ BY_CONTENT = tuple(
 """formats identified by their first bytes, whatever the file's name"""
 BY_NAME = tuple(["TGA", "ICO", "CUR", "DIB", "PCX", "DCX", "SGI", "SUN", "XBM", "MSP", "PIXAR", "BLP", "FTEX"])
 """formats with few or no such bytes: damaged files of other formats could pass for them, so the suffix must agree"""
+SEPARATORS = {*filter(None, (os.sep, os.altsep))}
 EXAMPLES = ".png, .jpg, .tif, .webp, .gif, .bmp and the like"
 
 
@@ -28,13 +29,19 @@ def suffixes() -> dict[str, str]:
     return {suffix: name for suffix, name in known.items() if name in Image.OPEN} | {".mpo": "JPEG"}
 
 
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name or path in lower case, as pathlib has it, which takes ten times as long; "" if none."""
+    stem, _, end = name.rpartition(".")
+    return f".{end.lower()}" if end and stem and stem[-1] not in SEPARATORS and not SEPARATORS & {*end} else ""
+
+
 def is_picture(name: str) -> bool:
     """Whether a file's name has the suffix of a format that is read."""
-    return PurePath(name).suffix.lower() in suffixes()
+    return suffix_of(name) in suffixes()
 
 
 def formats_for(name: str) -> list[str]:
     """The formats that a picture of this name may have."""
-    named = suffixes().get(PurePath(name).suffix.lower())
+    named = suffixes().get(suffix_of(name))
     content = [form for form in BY_CONTENT if form in Image.OPEN]
     return content if named is None or named in content else [named, *content]

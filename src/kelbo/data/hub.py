@@ -6,21 +6,38 @@ refused. The pictures are decoded by kelbo, so that the same limits hold as for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kelbo.data.decoding import Unread, check_unreadable, decode, note_of, paths_kept, plan_for, refused, require_two
-from kelbo.data.encoded_pictures import Crop, Deep, EncodedPicture, Filter, Mode, Refused, Sides, check_options
+from kelbo.data.encoded_pictures import (
+    Crop,
+    Deep,
+    EncodedPicture,
+    EncodedPictures,
+    Filter,
+    Mode,
+    PictureStore,
+    Refused,
+    Sides,
+    Stamp,
+    check_options,
+    stamp_of,
+)
 from kelbo.data.formats import is_picture
 from kelbo.data.image_set import ImageSet, divided
 from kelbo.data.layout import divide
 from kelbo.data.opening import decoding_strictly
+from kelbo.data.paths import Paths
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 from kelbo.shortage import raise_shortage
+
+ROWS = 1000
+"""rows whose files are looked up at a time"""
 
 if TYPE_CHECKING:
     from datasets import Dataset  # type: ignore[import-not-found]  # of an extra
@@ -67,7 +84,7 @@ def hub(
     found, sources, not_read = _splits(its_own, str(dataset), splits)
     column = _image_column(next(iter(found.values())), image, str(dataset))
     classes = _class_column(next(iter(found.values())))
-    pictures = {split: _pictures(part, column, dataset, split) for split, part in found.items()}
+    pictures = {split: _Rows(part, column, dataset, split).pictures() for split, part in found.items()}
     with decoding_strictly():
         plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, depth)
         decoded = decode(pictures, plan, unreadable=unreadable)
@@ -216,21 +233,33 @@ def _attributes(found: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
     return {split: np.array(some, np.int8).T for split, some in values.items()}
 
 
-def _pictures(part: Dataset, column: str, dataset: str | Path, split: str) -> list[EncodedPicture]:
-    datasets = _library()
-    encoded = part.select_columns([column]).cast_column(column, datasets.Image(decode=False))
-    inside = (
-        [dataset] if isinstance(dataset, Path) else [datasets.config.HF_DATASETS_CACHE, datasets.config.HF_CACHE_HOME]
-    )
-    roots = [Path(root).resolve() for root in inside]
+class _Rows(PictureStore):
+    """The pictures in a column of a data set's split."""
 
-    def picture(row: int) -> EncodedPicture:
-        name = f"{dataset}, {split} row {row:,}"
-        return EncodedPicture(
-            name, (str(dataset), split, row), lambda: _bytes(encoded[row][column], name, roots), f"row {row}"
-        )
+    def __init__(self, part: Dataset, column: str, dataset: str | Path, split: str) -> None:
+        datasets = _library()
+        self.encoded = part.select_columns([column]).cast_column(column, datasets.Image(decode=False))
+        self.column, self.dataset, self.split = column, dataset, split
+        config = datasets.config
+        inside = [dataset] if isinstance(dataset, Path) else [config.HF_DATASETS_CACHE, config.HF_CACHE_HOME]
+        self.roots = [Path(root).resolve() for root in inside]
 
-    return [picture(row) for row in range(len(encoded))]
+    def picture(self, place: int, path: str) -> EncodedPicture:
+        name = f"{self.dataset}, {self.split} row {place:,}"
+        return EncodedPicture(name, lambda: _bytes(self.encoded[place][self.column], name, self.roots), path)
+
+    def stamps(self, paths: Paths) -> Iterator[Stamp]:
+        """The files in which the library keeps the rows, and those that rows name instead of holding a picture."""
+        yield str(self.dataset), self.split, len(paths)
+        for kept in self.encoded.cache_files:
+            yield stamp_of(kept["filename"])
+        for rows in self.encoded.with_format("arrow").iter(ROWS):
+            pictures = rows.column(self.column).combine_chunks()
+            if pictures.field("bytes").null_count:
+                yield from (stamp_of(name) for name in pictures.field("path").to_pylist() if name)
+
+    def pictures(self) -> EncodedPictures:
+        return EncodedPictures(self, Paths.of(f"row {row}" for row in range(len(self.encoded))))
 
 
 def _bytes(value: Any, name: str, roots: list[Path]) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.factors import FactorImages
 from kelbo.data.images import Images, QuantizedImages, SubsetImages, picture_shape
+from kelbo.data.paths import Paths
 from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
 from kelbo.seeds import generator
@@ -48,7 +50,7 @@ class ImageSet:
     untested: tuple[str, ...] = ()
     whole: FactorImages | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[str, np.ndarray] = field(default_factory=dict)
+    names: Mapping[str, Paths | np.ndarray] = field(default_factory=dict)
     columns: Columns | None = None
     index: Mapping[str, np.ndarray] = field(default_factory=dict)
     frame: tuple[int, int] | None = None
@@ -118,7 +120,7 @@ def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:
     sources = drawn(fraction, seed, whole.sources.get("all"))
     parts = hold_out(whole.splits["all"], fraction, seed)
 
-    def taken(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def taken(known: Mapping[str, Any]) -> dict[str, Any]:
         return {split: known["all"][part.index.numpy()] for split, part in parts.items()} if known else {}
 
     note = f"{whole.note}, {sources['test']}"

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
+import numpy as np
+
+from kelbo.data.formats import suffix_of
+from kelbo.data.paths import Paths
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -19,12 +23,12 @@ Parents = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Division:
-    """Places of the pictures by split, each in the given order, or of all as "all".
+    """Places (int64) of the pictures by split, each in the given order, or of all as "all".
 
     sources: description of each split's place. left_out: number of pictures in no split.
     """
 
-    parts: Mapping[str, list[int]]
+    parts: Mapping[str, np.ndarray]
     sources: Mapping[str, str] = field(default_factory=dict)
     left_out: int = 0
 
@@ -58,7 +62,9 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
     pictures; ValueError for another `splits`.
     """
     check_splits(splits)
-    parents = [tuple(path.split("/")[:-1]) for path in paths]
+    paths = paths if isinstance(paths, Paths) else Paths.of(paths)
+    used, number = _folders_in_turn(paths)
+    parents = [tuple(folder.split("/")) if folder else () for folder in used]
     level = None if splits == "ignore" else _level(parents, place)
     if level is None:
         if splits == "named":
@@ -67,15 +73,26 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
             )
         if splits == "auto":
             _require_no_split_in_file_names(paths, place)
-        return Division({"all": [*range(len(paths))]})
+        return Division({"all": np.arange(len(paths))})
     homes = [_home(parent, level) for parent in parents]
-    outside = [path for path, home in zip(paths, homes, strict=True) if home is None]
-    if outside and splits == "auto":
-        raise _beside(place, level, outside, len(paths))
+    outside = np.flatnonzero(np.array([home is None for home in homes])[number])
+    if len(outside) and splits == "auto":
+        raise _beside(place, level, paths[int(outside[0])], len(outside), len(paths))
     seen = {home for home in homes if home}
     _require_each_split_once(seen, level, place)
     _require_pictures(folders, seen, level, place)
-    return _divided(homes, level, place, len(outside))
+    return _divided(homes, number, level, place, len(outside))
+
+
+def _folders_in_turn(paths: Paths) -> tuple[list[str], np.ndarray]:
+    """The folders around pictures in the order of their first picture, and which of them holds each picture, int32 (N,)."""
+    each = paths.folder_of_each()
+    first = np.full(len(paths.folders), len(paths))
+    first[each[::-1]] = np.arange(len(paths))[::-1]  # what is assigned last stays
+    order = first.argsort()[: np.count_nonzero(first < len(paths))]
+    turn = np.zeros(len(first), np.int32)
+    turn[order] = np.arange(len(order))
+    return [paths.folders[place] for place in order.tolist()], turn[each]
 
 
 def _level(parents: Sequence[Parents], place: str) -> _Level | None:
@@ -107,19 +124,16 @@ def _home(parent: Parents, level: _Level) -> Parents | None:
     return parent[: level.depth + 1] if inside else None
 
 
-def _divided(homes: Sequence[Parents | None], level: _Level, place: str, left_out: int) -> Division:
-    parts: dict[str, list[int]] = {}
+def _divided(homes: Sequence[Parents | None], number: np.ndarray, level: _Level, place: str, left_out: int) -> Division:
+    """homes: of the folders. number: int32 (N,), which of these holds each picture."""
     at: dict[str, set[Parents]] = {}
-    for number, home in enumerate(homes):
-        if home:
-            split = level.called[home[-1]]
-            parts.setdefault(split, []).append(number)
-            at.setdefault(split, set()).add(home)
+    for home in filter(None, homes):
+        at.setdefault(level.called[home[-1]], set()).add(home)
     called = {_folder_names(some): split for split, some in at.items()}
     chosen = settled(called, place)
-    return Division(
-        {split: parts[called[name]] for split, name in chosen.items()}, sources_of(chosen, called), left_out
-    )
+    its = np.array([level.called[home[-1]] if home else "" for home in homes])[number]
+    parts = {split: np.flatnonzero(its == called[name]) for split, name in chosen.items()}
+    return Division(parts, sources_of(chosen, called), left_out)
 
 
 def _folder_names(some: set[Parents]) -> str:
@@ -129,11 +143,11 @@ def _folder_names(some: set[Parents]) -> str:
     return path if len(some) == 1 else f"the {len(some)} folders {' and '.join(f'*/{name}/' for name in names)}"
 
 
-def _beside(place: str, level: _Level, outside: Sequence[str], count: int) -> DataCorrupt:
+def _beside(place: str, level: _Level, first: str, outside: int, count: int) -> DataCorrupt:
     split = ", ".join(f"{name}/" for name in level.called)
     return DataCorrupt(
-        f"{place} looks like splits ({split}), but {len(outside):,} of its {count:,} pictures are in none of them, "
-        f'{outside[0]} first. Move them away, or set splits to "named" (data.splits in a recipe) to leave them out. '
+        f"{place} looks like splits ({split}), but {outside:,} of its {count:,} pictures are in none of them, "
+        f'{first} first. Move them away, or set splits to "named" (data.splits in a recipe) to leave them out. '
         f"{IF_NOT_SPLITS}"
     )
 
@@ -164,10 +178,14 @@ def _require_pictures(folders: Iterable[str], seen: set[Parents], level: _Level,
                 )
 
 
-def _require_no_split_in_file_names(paths: Sequence[str], place: str) -> None:
+def _require_no_split_in_file_names(paths: Paths, place: str) -> None:
     """DataCorrupt if the pictures' own names contain splits: train_0001.png beside test_0001.png, or img_train_1.png."""
     examples: dict[str, str] = {}
-    for name in {_COUNT.sub("", PurePath(path).stem) for path in paths}:
+    seen: set[str] = set()
+    for file in paths.file_names():
+        if (name := _COUNT.sub("", file[: len(file) - len(suffix_of(file))])) in seen:
+            continue
+        seen.add(name)
         first = _LETTERS.match(name)[0]  # type: ignore[index]  # it matches all
         said, start = (alone, first) if (alone := named(first)) else (named(name), name)
         if said is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -107,8 +108,11 @@ def pictures_like(
     refused: list[str] = []
     left_out: list[str] = []
     with ExitStack() as stack, decoding_strictly(), ThreadPoolExecutor(min(8, processors())) as pool:
-        found = [each for path in paths for each in _found(Path(path), len(paths) == 1, stack)]
-        chosen = found if most is None else [found[place] for place in spread_places(len(found), most)]
+        places = [_place(Path(path), len(paths) == 1, stack) for path in paths]
+        *starts, count = np.cumsum([0, *(len(place.pictures) for place in places)]).tolist()
+        wanted = range(count) if most is None else spread_places(count, most)
+        which = [bisect_right(starts, one) - 1 for one in wanted]
+        chosen = [places[place].found(one - starts[place]) for one, place in zip(wanted, which, strict=True)]
         for each, read in zip(chosen, pool.map(lambda one: _read(likeness, one.picture), chosen), strict=True):
             if not isinstance(read, str):
                 kept.append((each.name, *read))
@@ -120,7 +124,7 @@ def pictures_like(
         raise _unusable(refused or left_out, len(chosen), paths)
     names, pixels, notes = zip(*kept, strict=True)
     images = ArrayImages(np.stack(pixels), likeness.levels)
-    return LikeImages(images, np.array(names, np.str_), tuple(filter(None, notes)), tuple(left_out), len(found))
+    return LikeImages(images, np.array(names, np.str_), tuple(filter(None, notes)), tuple(left_out), count)
 
 
 class _Found(NamedTuple):
@@ -131,13 +135,23 @@ class _Found(NamedTuple):
     named: bool
 
 
-def _found(path: Path, alone: bool, stack: ExitStack) -> Iterator[_Found]:
-    """The picture in a file, or all in a folder or zip. alone: whether no other path was named."""
+class _Place(NamedTuple):
+    """Where pictures are: a folder or zip with its path if that is part of their names, or a file that is named itself."""
+
+    pictures: Sequence[EncodedPicture]
+    path: str
+    named: bool
+
+    def found(self, number: int) -> _Found:
+        picture = self.pictures[number]
+        return _Found(picture, f"{self.path}/{picture.path}" if self.path else picture.path, self.named)
+
+
+def _place(path: Path, alone: bool, stack: ExitStack) -> _Place:
+    """alone: whether no other path was named."""
     if path.is_dir() or is_zip(path):
-        for picture in stack.enter_context(listing_of(path)).pictures:
-            yield _Found(picture, picture.path if alone else f"{path}/{picture.path}", False)
-    else:
-        yield _Found(from_file(path, str(path)), str(path), True)
+        return _Place(stack.enter_context(listing_of(path)).pictures, "" if alone else str(path), False)
+    return _Place([from_file(path, str(path))], "", True)
 
 
 def _read(likeness: Likeness, picture: EncodedPicture) -> tuple[np.ndarray, str] | str:
