@@ -113,3 +113,11 @@ def test_rows_are_aligned_by_what_a_terminal_shows_and_never_cut():
     assert first == f"{rows[0][0]}  a"
     assert second.startswith("界" + " " * (165 - 2 + 2) + "bb")
     assert third == "x"
+
+
+@pytest.mark.parametrize("show", [say, lambda text: Console().print(text)], ids=["say", "console"])
+def test_a_name_cannot_speak_to_the_terminal(show, capsys):
+    show("runs/\x1b[2Ja\rb\x9b31m\x07c\td\n")
+    shown = capsys.readouterr().out
+    assert not {letter for letter in shown if ord(letter) < 32 or 127 <= ord(letter) < 160} - {"\n", "\t"}
+    assert "\\x1b[2Ja\\x0db\\x9b31m\\x07c" in shown

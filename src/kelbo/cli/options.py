@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from kelbo.names import as_utf8
+
 RunPath = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps, … By default the best available.")]
 Checkpoint = Annotated[
@@ -24,6 +26,7 @@ Picture = Annotated[
 Given = Annotated[
     str | None,
     typer.Option(
+        parser=as_utf8,
         metavar="VALUES",
         help="Condition to decode under: a class (3), or attributes or factors (Smiling=1,Male=0). A value that is not "
         "named stays the image's own; for samples it is that of a test image.",
@@ -48,13 +51,24 @@ PictureFiles = Annotated[
 GivenOfFiles = Annotated[
     str | None,
     typer.Option(
-        "--given", metavar="VALUES", help="Of a conditional model: what picture files show (3; Smiling=1,Male=0)."
+        "--given",
+        parser=as_utf8,
+        metavar="VALUES",
+        help="Of a conditional model: what picture files show (3; Smiling=1,Male=0).",
     ),
 ]
 Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]
 SetSettings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SETTING=VALUE", help="A setting of the data set: size=32, crop=148, …"),
+    typer.Option(
+        "--set",
+        parser=as_utf8,
+        metavar="SETTING=VALUE",
+        help="A setting of the data set: size=32, crop=148, …",
+    ),
+]
+RecipeSettings = Annotated[
+    list[str] | None, typer.Option("--set", parser=as_utf8, metavar="PATH=VALUE", help="Change a setting.")
 ]
 FittedPriorName = Annotated[
     str | None,

@@ -24,6 +24,9 @@ PLAIN = {
 }
 """what is printed for a letter that the output's encoding does not have; other letters are escaped, as "\\xf6\""""
 
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+"""control characters, which a name may hold and with which it would move the cursor or change the terminal, as text"""
+
 ERRORS = "kelbo.plain"
 
 
@@ -36,7 +39,11 @@ def make_printable() -> None:
 
 
 def plain(text: str, encoding: str | None) -> str:
-    """The text in letters that an encoding has. Bytes of names that are no UTF-8 stay, for the stream to write as they are."""
+    """The text in letters that an encoding has, without control characters.
+
+    Bytes of names that are no UTF-8 stay, for the stream to write as they are.
+    """
+    text = text.translate(CONTROLS)
     try:
         text.encode(encoding or "utf-8", "surrogateescape")
     except UnicodeEncodeError:

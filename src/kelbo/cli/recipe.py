@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kelbo.cli.options import RecipeSettings
 from kelbo.cli.printing import say
 
 app = typer.Typer(help="List the named recipes, or show one with every default.", no_args_is_help=True)
@@ -31,7 +32,7 @@ def list_recipes() -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A named recipe or a .toml file.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+    settings: RecipeSettings = None,
 ) -> None:
     """Print a recipe as TOML. A saved and edited copy can be trained by its file name."""
     from kelbo.recipes.files import change, dump

@@ -11,6 +11,7 @@ import typer
 
 from kelbo.cli.options import DataRoot
 from kelbo.cli.printing import say
+from kelbo.names import as_utf8
 
 if TYPE_CHECKING:
     from kelbo.cli.console import Console
@@ -28,7 +29,9 @@ def reproduce(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the study, or a setting of its data."),
+        typer.Option(
+            "--set", parser=as_utf8, metavar="OPTION=VALUE", help="An option of the study, or a setting of its data."
+        ),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="How much is trained. By default the study's smallest.")] = None,
     only: Annotated[

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from kelbo.cli.options import Begin, BeginAt, DataRoot
+from kelbo.cli.options import Begin, BeginAt, DataRoot, RecipeSettings
 from kelbo.cli.printing import command, say
+from kelbo.names import as_utf8
 
 if TYPE_CHECKING:
     from kelbo.recipes.schema import Recipe
@@ -46,7 +47,8 @@ def train(
         str | None, typer.Argument(help="A named recipe or a .toml file; the sweep's own with --resume.")
     ] = None,
     over: Annotated[
-        list[str] | None, typer.Option(metavar="PATH=A,B,…", help="A setting and its values: objective.beta=0.1,1,4.")
+        list[str] | None,
+        typer.Option(parser=as_utf8, metavar="PATH=A,B,…", help="A setting and its values: objective.beta=0.1,1,4."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="N,N,…", help="Seeds, each for every combination.")] = None,
     out: Annotated[Path | None, typer.Option(help="The sweep's folder. By default sweeps/RECIPE.")] = None,
@@ -65,7 +67,7 @@ def train(
         float | None,
         typer.Option(help="On Ray: share of an accelerator that a lane takes. By default 1 if there are any."),
     ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+    settings: RecipeSettings = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of each run: training.steps.")] = None,
     data_root: DataRoot = None,
     begin: Begin = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch
-from kelbo.cli.options import Begin, BeginAt, DataRoot
+from kelbo.cli.options import Begin, BeginAt, DataRoot, RecipeSettings
 from kelbo.cli.printing import say
 from kelbo.names import as_native
 
@@ -22,7 +22,7 @@ def train(
         typer.Argument(help="A named recipe or a .toml file; the run's own with --resume, or with --from alone."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder. By default runs/RECIPE.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a setting.")] = None,
+    settings: RecipeSettings = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run: training.steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The recipe's seed.")] = None,
     data_root: DataRoot = None,
