@@ -70,10 +70,11 @@ def test_a_size_that_the_network_cannot_halve_is_refused_with_the_sizes_that_wou
 
 
 def test_the_first_line_of_training_counts_what_was_used_and_left_out(kelbo, tmp_path):
-    (folder_of(tmp_path, 16, 16, 16) / "notes.txt").touch()
+    (photos := tmp_path / "photos").mkdir()
+    (folder_of(photos, 16, 16, 16) / "notes.txt").touch()
     small = ["--set", "data.size=16", "--set", "model.network.channels=2", "--set", "training.batch_size=2"]
     code, out, err = kelbo(
-        "train", "folder-sigma", "--data-root", tmp_path, *small, "--steps", 1, "--out", tmp_path / "r"
+        "train", "folder-sigma", "--data-root", photos, *small, "--steps", 1, "--out", tmp_path / "r"
     )
     assert code == 0, err
     assert "3 pictures used (3 .png), 1 file left out (1 .txt)" in out.splitlines()[0]

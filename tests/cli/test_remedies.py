@@ -3,7 +3,7 @@ from typing import get_args
 import typer
 
 from kelbo.cli.main import app
-from kelbo.cli.remedies import OPTIONS, options
+from kelbo.cli.remedies import OPTIONS, options, options_of
 from kelbo.errors import Remedy, RunError
 
 
@@ -24,3 +24,15 @@ def test_the_options_follow_the_message():
 
 def test_a_remedy_of_another_version_is_left_out():
     assert options(RunError("It exists.", remedy=("magic",))) == ""  # pyright: ignore[reportArgumentType]
+
+
+def test_only_options_of_the_command_that_failed_are_told():
+    error = RunError("It exists.", remedy=("out", "data_root"))
+    command = typer.main.get_command(app)
+    assert options(error, options_of(command, ["prior", "fit", "runs/a"])) == " (options: --data-root PATH)"
+    assert options(error, options_of(command, ["train", "digits"])) == " (options: --out PATH, --data-root PATH)"
+    assert (
+        options_of(command, ["sweep", "digits", "--seeds", "1"])
+        == options_of(command, ["sweep", "train"])
+        >= {"--over"}
+    )

@@ -11,7 +11,8 @@ from tests.records import as_older, rewrite
 
 from kelbo.errors import Damaged
 from kelbo.runs import Measurement, Run, measurements as store
-from kelbo.runs.measurements import OTHER_SSIM, key_of, newest, records
+from kelbo.runs.measurement import key_of
+from kelbo.runs.measurements import OTHER_SSIM, newest, records
 
 SETTINGS = {
     "split": "test",

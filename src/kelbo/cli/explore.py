@@ -68,8 +68,7 @@ def reconstruct(
     if names := column_names(experiment):
         _save_rows(out, experiment, name, split or "test", [shown.x.cpu().numpy(), *rows], names)
         return
-    path = out or experiment.run.picture(experiment.step, name)
-    save_pictures(path, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))
+    save_pictures(out, experiment, name, np.concatenate([shown.x.cpu().numpy(), *rows]), columns=len(shown.x))
 
 
 def _save_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -23,8 +24,8 @@ from kelbo.cli import (
     walks,
 )
 from kelbo.cli.launching import prints
-from kelbo.cli.printing import make_printable, say
-from kelbo.cli.remedies import options
+from kelbo.cli.printing import Warnings, make_printable, say
+from kelbo.cli.remedies import options, options_of
 from kelbo.container import fail_before_kill
 from kelbo.errors import KelboError, message
 from kelbo.shortage import memory_for
@@ -55,10 +56,13 @@ app.add_typer(prior.app, name="prior")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
 
+WARNINGS = Warnings()
+
 
 def main() -> None:
     """Run a command; a user's mistake or a failed run gives one message and an exit code, never a traceback."""
     make_printable()
+    logging.getLogger("kelbo").addHandler(WARNINGS)
     fail_before_kill()
     try:
         with memory_for("this command", "Ask for less at once, or end other programs."):
@@ -79,4 +83,5 @@ def main() -> None:
 
 def _tell(error: Exception) -> None:
     if prints(error):
-        say(f"error: {message(error)}{options(error)}", err=True, red=True)
+        known = options_of(typer.main.get_command(app), sys.argv[1:])
+        say(f"error: {message(error)}{options(error, known)}", err=True, red=True)

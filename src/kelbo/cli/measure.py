@@ -10,11 +10,14 @@ import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
 from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, RunPath, Seed
+from kelbo.cli.places import require_file, write_and_tell
 from kelbo.cli.printing import say
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from kelbo.runs import Measurement
 
 Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
 Codes = Annotated[int | None, typer.Option(min=100, help="Images of a set with factors to encode. By default all.")]
@@ -47,6 +50,7 @@ def evaluate(
     from kelbo.cli.bars import counting
     from kelbo.data.batches import share
     from kelbo.distributed.processes import failing_together, place
+    from kelbo.errors import DataMissing
     from kelbo.experiments import evaluate_run, open_run
     from kelbo.experiments.feature_networks import open_for
     from kelbo.experiments.scoring import require_scores, score_run
@@ -55,31 +59,46 @@ def evaluate(
     wish = wished(metrics, features, pairs, classifier)
     fabric = launch_where_asked(device, accelerator, devices, num_nodes)
     rank, world = place(fabric)
+    opening = {"checkpoint": checkpoint, "data_root": data_root, "prior": prior}
+    how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
     with failing_together(fabric):
-        experiment = open_run(
-            run,
-            checkpoint=checkpoint,
-            device=str(fabric.device) if fabric else device,
-            data_root=data_root,
-            fabric=fabric,
-            prior=prior,
-        )
+        try:
+            experiment = open_run(run, device=str(fabric.device) if fabric else device, fabric=fabric, **opening)
+        except DataMissing:
+            kept = None if fabric or wish["names"] or again else _kept(run, split, opening, how)
+            if kept is None:
+                raise
+            return _show(run, split, kept, {}, as_json)
         network = (
             open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
         )
         require_scores(experiment, wish["names"], network=features is not None, lenient=wish["lenient"])
-        how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed, "again": again}
         own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
         with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
-            record = evaluate_run(experiment, split, **how, fabric=fabric, advance=advance)
+            record = evaluate_run(experiment, split, **how, again=again, fabric=fabric, advance=advance)
     if rank > 0:
-        return
+        return None
     scored = {}
     if wish["names"]:
         chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed, "again": again}
         with counting("encoding", None, quiet=as_json) as progress:
             scored = score_run(experiment, **wish, **chosen, advance=progress)
-    _show(run, split, record, scored, as_json)
+    return _show(run, split, record, scored, as_json)
+
+
+def _kept(run: Path, split: str, opening: dict[str, Any], how: dict[str, Any]) -> dict[str, Any] | None:
+    """The record that a run keeps of such an evaluation of these weights, which is said; None if there is none."""
+    from kelbo.experiments import open_run
+    from kelbo.experiments.measure import kept_evaluation
+
+    found = kept_evaluation(open_run(run, read_data=False, device="cpu", **opening), split, **how)
+    if found is not None:
+        say(f"the data were not found (--data-root PATH); these numbers were kept {_date(found)}", err=True)
+    return found and found.record
+
+
+def _date(measured: Measurement) -> str:
+    return str(measured.circumstances.get("measured", ""))[:10]
 
 
 def _show(run: Path, split: str, record: dict[str, Any], scored: dict[str, Any], as_json: bool) -> None:
@@ -102,20 +121,30 @@ def report(
     checkpoint: Checkpoint = "last",
     device: Device = None,
     data_root: DataRoot = None,
+    out: Annotated[Path | None, typer.Option(help="The page's file, .html. By default in the run's folder.")] = None,
 ) -> None:
-    """Write one self-contained HTML page about a run, and its pictures as PNG files."""
+    """Write one self-contained HTML page about a run, and its pictures as PNG files in a folder beside it."""
+    from kelbo.errors import DataMissing
+    from kelbo.experiments import open_run
+    from kelbo.experiments.pictures import kept_page, measure_page
     from kelbo.reports.run_page import write_page
     from kelbo.runs import Run
 
-    opened = Run.open(run)
-    if kept:
-        say(write_page(opened))
-        return
-    from kelbo.experiments import open_run
-    from kelbo.experiments.pictures import measure_page
-
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, prior=prior)
-    say(write_page(opened, measure_page(experiment, noise=noise)))
+    require_file(out, ".html")
+    opened, page = Run.open(run), None
+    if not kept:
+        opening = {"checkpoint": checkpoint, "device": device, "data_root": data_root, "prior": prior}
+        try:
+            experiment = open_run(run, **opening)
+            page = measure_page(experiment, noise=noise)
+        except DataMissing:
+            experiment = open_run(run, read_data=False, **opening)
+            page = kept_page(experiment, noise=noise)
+            if page is None:
+                raise
+            say(f"the data were not found (--data-root PATH); this page was measured {_date(page)}", err=True)
+        opened = experiment.run  # which has what its folder could not keep
+    write_and_tell(out, opened.report_page, run, lambda path: write_page(opened, page, path))
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ GivenOfFiles = Annotated[
         "--given",
         parser=as_utf8,
         metavar="VALUES",
-        help="Of a conditional model: what picture files show (3; Smiling=1,Male=0).",
+        help="Of a conditional model: what picture files or draws of the prior show (3; Smiling=1,Male=0).",
     ),
 ]
 Noise = Annotated[bool, typer.Option("--noise", help="Sample pixels too, instead of the decoder's mean.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from kelbo.cli.printing import say
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from kelbo.experiments import Experiment
 
 
 MOST_LETTERS = 80
@@ -52,12 +55,42 @@ def _safe(value: str) -> str:
     return safe if safe == value else f"{safe}-{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-def save_pictures(path: Path, images: np.ndarray, columns: int) -> None:
-    """Write intensities (N, *event) as a grid of so many columns, and print the path. RecipeError if it is a CSV's."""
+def save_pictures(out: Path | None, experiment: Experiment, name: str, images: np.ndarray, columns: int) -> None:
+    """Write intensities (N, *event) as a grid of so many columns, and print its path: see `write_and_tell`.
+
+    name: of the file in the run's folder, without step and ending. RecipeError if `out` is a CSV's.
+    """
     from kelbo.errors import RecipeError
     from kelbo.runs import save_grid
 
-    if path.suffix.lower() == ".csv":
-        raise RecipeError(f"--out must end in .png, since this run makes images; got {path}.")
-    save_grid(path, images, columns)
-    say(path)
+    if out is not None and out.suffix.lower() == ".csv":
+        raise RecipeError(f"--out must end in .png, since this run makes images; got {out}.")
+    own = experiment.run.picture(experiment.step, name)
+    write_and_tell(out, own, experiment.run.path, lambda path: save_grid(path, images, columns))
+
+
+def write_and_tell(out: Path | None, own: Path, folder: Path, write: Callable[[Path], object]) -> None:
+    """Write a file and print its path: `out`, by default `own` in the folder of a run or a sweep.
+
+    If that folder may not be written to, the file goes into the current one, with the folder's name before its own.
+    RunError if that may not be written to either.
+    """
+    from kelbo.errors import RunError
+    from kelbo.runs.writing import READ_ONLY
+
+    try:
+        write(out or own)
+    except OSError as error:
+        if out is not None or error.errno not in READ_ONLY:
+            raise
+        here = Path(f"{folder.resolve().name}-{own.name}")
+        try:
+            write(here)
+        except OSError as again:
+            raise RunError(
+                f"Neither {folder} nor the current folder can be written to ({again.strerror}). Choose another path.",
+                remedy=("out",),
+            ) from again
+        say(f"{folder} cannot be written to ({error.strerror}), so this is kept in the current folder:", err=True)
+        own = here
+    say(out or own)

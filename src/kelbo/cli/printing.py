@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import re
 import shlex
@@ -59,6 +60,13 @@ def say(text: object = "", *, err: bool = False, nl: bool = True, red: bool = Fa
         shown = typer.style(shown, fg="red")
     stream.write(shown + "\n" * nl)
     stream.flush()
+
+
+class Warnings(logging.Handler):
+    """Prints what the library warns of."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"warning: {record.getMessage()}", err=True)
 
 
 def quoted(part: str | Path) -> str:

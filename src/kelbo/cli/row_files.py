@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kelbo.cli.printing import say
+from kelbo.cli.places import write_and_tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,16 +32,16 @@ def save_rows(
     beside: Mapping[str, Iterable[object]],
     names: Sequence[str] = (),
 ) -> None:
-    """Write rows (N, D) as a CSV file with a header, and print its path. name: of the file in the run's folder, if not `out`.
+    """Write rows (N, D) as a CSV file with a header, and print its path: see `write_and_tell`. name: of the
+    file in the run's folder, without step and ending.
 
     beside: further columns, which come first. names: of the D columns, by default the table's. RecipeError if `out` is no .csv.
     """
     from kelbo.errors import RecipeError
     from kelbo.runs import write_atomic
 
-    path = out or experiment.run.picture(experiment.step, name).with_suffix(".csv")
-    if path.suffix.lower() != ".csv":
-        raise RecipeError(f"--out must end in .csv, since this run makes rows of a table; got {path}.")
+    if out is not None and out.suffix.lower() != ".csv":
+        raise RecipeError(f"--out must end in .csv, since this run makes rows of a table; got {out}.")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*beside, *(names or column_names(experiment))])
@@ -49,5 +49,5 @@ def save_rows(
     writer.writerows(
         [*first, *(f"{value:.7g}" for value in row)] for first, row in zip(told, rows.tolist(), strict=True)
     )
-    write_atomic(path, text.getvalue())
-    say(path)
+    own = experiment.run.picture(experiment.step, name).with_suffix(".csv")
+    write_and_tell(out, own, experiment.run.path, lambda path: write_atomic(path, text.getvalue()))

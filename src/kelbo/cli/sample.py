@@ -54,7 +54,7 @@ def sample(
     if column_names(experiment):
         save_rows(out, experiment, name, images, beside)
     else:
-        save_pictures(out or experiment.run.picture(experiment.step, name), images, columns)
+        save_pictures(out, experiment, name, images, columns)
 
 
 def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[str, Tensor], str | None]:
@@ -62,7 +62,7 @@ def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[s
     from kelbo.experiments.conditional import conditional
 
     if given is None:
-        told = experiment.conditions(count)
+        told = _of_test_images(experiment, count)
         if told:
             say(f"under the {', '.join(told)} of test images")
         return told, None
@@ -71,6 +71,21 @@ def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[s
     if others := of.others(chosen):
         say(f"{others}: as of test images")
     return of.draws(chosen, count), of.words(chosen)
+
+
+def _of_test_images(experiment: Experiment, count: int) -> dict[str, Tensor]:
+    """What `count` test images are given. DataMissing names --given, which needs no data if it names the whole condition."""
+    from kelbo.errors import DataMissing
+
+    try:
+        return experiment.conditions(count)
+    except DataMissing as error:
+        if experiment.condition is not None:
+            raise DataMissing(
+                f"Samples are drawn under the conditions of test images unless all of it is given. {error}",
+                remedy=(*error.remedy, "given"),
+            ) from error
+        raise
 
 
 def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int) -> tuple[np.ndarray, int]:

@@ -114,16 +114,16 @@ def table(
 ) -> None:
     """Every lane's numbers as a tidy table, and their mean, spread and interval over seeds."""
     from kelbo.cli.console import Console
+    from kelbo.cli.places import write_and_tell
     from kelbo.runs import Sweep
     from kelbo.sweeps.table_files import printed, require_table, rows, summary, write_rows
 
     opened = Sweep.open(sweep)
-    place = out or opened.table()
-    require_table(place)
+    if out is not None:
+        require_table(out)
     found = rows(opened)
-    write_rows(place, found)
     Console().print(printed(summary(found)))
-    say(place)
+    write_and_tell(out, opened.table(), sweep, lambda path: write_rows(path, found))
 
 
 def _tell(prepared: PreparedSweep, todo: Sequence[Recipe]) -> None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, Picture, RunPath
-from kelbo.cli.own_files import is_index, one, require_files
+from kelbo.cli.own_files import draw_of, is_index, one, open_at
 from kelbo.cli.places import require_picture, save_pictures
 from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
+
+if TYPE_CHECKING:
+    from kelbo.bound import Batch
+    from kelbo.evaluation.samples import LatentPoint
+    from kelbo.experiments import Experiment
+    from kelbo.experiments.latent_order import Shares
 
 
 def traverse(
     run: RunPath,
     image: Annotated[
-        str, typer.Option(metavar="INDEX|FILE", help="The test image to start from, or a picture file.")
-    ] = "0",
+        str | None,
+        typer.Option(
+            metavar="INDEX|FILE|prior",
+            help="Where to start: a test image (0 by default), a picture file, or a draw of the prior (prior:7 is the 7th).",
+        ),
+    ] = None,
     span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
     steps: Annotated[int, typer.Option(min=2, help="Pictures per row.")] = 9,
     given: GivenOfFiles = None,
@@ -28,25 +39,20 @@ def traverse(
 ) -> None:
     """Vary one latent at a time: one row per latent, by the factor that moves it or else the most used first.
 
-    From a picture file, no factor is looked for: the order is by the rate of that picture's latents. Of a table, a CSV with a
-    row for each value.
+    From a picture file, no factor is looked for: the order is by the rate of that picture's latents. From a draw, it is by what
+    the run keeps of an evaluation. Without the data, it starts from a draw. Of a table, a CSV with a row for each value.
     """
     import numpy as np
 
     from kelbo import evaluation
-    from kelbo.experiments import open_run
     from kelbo.experiments.latent_order import factor_of, ordered
-    from kelbo.experiments.moved_latents import measure_shares
 
     require_picture(out)
-    index = is_index(image)
-    require_files(given, not index)
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=index)
+    how = {"checkpoint": checkpoint, "device": device, "data_root": data_root}
+    experiment, (image,) = open_at(run, [image], ["0"], given, **how)
     x = one(experiment, image, given)
-    measured = measure_shares(experiment) if index else None  # for files alone the data need not be read
-    shares = measured and measured.value
-    by_rate = experiment.latents_by_rate(None if index else x)
-    latents, moved = ordered(by_rate, shares), factor_of(shares)
+    by_use, shares, order = _order(experiment, image, x)
+    latents, moved = ordered(by_use, shares), factor_of(shares)
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     rows = evaluation.traverse(experiment.model, x, latents, values)
     if column_names(experiment):
@@ -54,20 +60,54 @@ def traverse(
         save_rows(out, experiment, "traverse", rows.reshape(-1, rows.shape[-1]), where)
         return
     told = [f"{k} ({moved[k].factor} {100 * moved[k].share:.0f} %)" if k in moved else str(k) for k in latents]
-    order = "the factor that moves each most, and its share" if shares else "their rate"
     say(f"rows from the top, latents by {order}: {', '.join(told)}")
-    path = out or experiment.run.picture(experiment.step, "traverse" if index else "traverse-own")
-    save_pictures(path, rows.reshape(-1, *rows.shape[2:]), columns=steps)
+    save_pictures(out, experiment, _name("traverse", [image]), rows.reshape(-1, *rows.shape[2:]), columns=steps)
+
+
+def _order(experiment: Experiment, image: str, x: Batch | LatentPoint) -> tuple[list[int], Shares | None, str]:
+    """The latents by their use, the share of each that factors explain if that is known, and the order in words."""
+    from kelbo.evaluation.samples import LatentPoint
+    from kelbo.experiments.draws import kept_shares, latents_by_kept_rate, latents_of
+    from kelbo.experiments.moved_latents import measure_shares
+
+    if isinstance(x, LatentPoint):
+        measured, by_rate = kept_shares(experiment), latents_by_kept_rate(experiment)
+    elif is_index(image):
+        measured, by_rate = measure_shares(experiment), experiment.latents_by_rate()
+    else:  # for files alone the data need not be read
+        measured, by_rate = None, experiment.latents_by_rate(x)
+    by_use, order = (latents_of(experiment), "their number") if by_rate is None else (by_rate, "their rate")
+    if measured is None:
+        return by_use, None, order
+    return by_use, measured.value, "the factor that moves each most, and its share"
+
+
+def _name(verb: str, places: Sequence[str]) -> str:
+    """The name of a walk's picture in the run's folder."""
+    own = (
+        ""
+        if all(map(is_index, places))
+        else "-prior"
+        if any(draw_of(place) is not None for place in places)
+        else "-own"
+    )
+    return f"{verb}{own}"
 
 
 def interpolate(
     run: RunPath,
     first: Annotated[
-        str, typer.Option("--from", metavar="INDEX|FILE", help="The test image to start from, or a picture file.")
-    ] = "0",
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="INDEX|FILE|prior",
+            help="Where to start: a test image (0 by default), a picture file, or a draw of the prior (prior:7 is the 7th).",
+        ),
+    ] = None,
     last: Annotated[
-        str, typer.Option("--to", metavar="INDEX|FILE", help="The test image to end at, or a picture file.")
-    ] = "1",
+        str | None,
+        typer.Option("--to", metavar="INDEX|FILE|prior", help="Where to end, likewise; test image 1 by default."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Pictures, both ends included.")] = 10,
     given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
@@ -75,18 +115,15 @@ def interpolate(
     data_root: DataRoot = None,
     out: Picture = None,
 ) -> None:
-    """Interpolate between two images in the latents. Of a table, a CSV with a row for each step."""
+    """Interpolate between two images in the latents; without the data, between draws. Of a table, a CSV with a row a step."""
     from kelbo import evaluation
-    from kelbo.experiments import open_run
 
     require_picture(out)
-    indices = [is_index(end) for end in (first, last)]
-    require_files(given, not all(indices))
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=any(indices))
-    begin, end = (one(experiment, text, given) for text in (first, last))
+    how = {"checkpoint": checkpoint, "device": device, "data_root": data_root}
+    experiment, places = open_at(run, [first, last], ["0", "1"], given, **how)
+    begin, end = (one(experiment, place, given) for place in places)
     images = evaluation.interpolate(experiment.model, begin, end, steps)
     if column_names(experiment):
         save_rows(out, experiment, "interpolate", images, {"step": range(steps)})
         return
-    name = "interpolate" if all(indices) else "interpolate-own"
-    save_pictures(out or experiment.run.picture(experiment.step, name), images, columns=steps)
+    save_pictures(out, experiment, _name("interpolate", places), images, columns=steps)

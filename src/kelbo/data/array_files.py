@@ -136,7 +136,10 @@ def _split_of(key: str, split: str) -> str:
 
 def _require_file(path: Path) -> None:
     if not path.is_file():
-        raise DataMissing(f"There is no file {path}. Name a .npy or .npz file of images, or a folder of .npy files.")
+        raise DataMissing(
+            f"There is no file {path}. Name a .npy or .npz file of images, or a folder of .npy files.",
+            remedy=("data_root",),
+        )
     if path.suffix not in (NPY, NPZ):
         raise DataCorrupt(f"{path} should be a NumPy file, .npy or .npz; its name ends in {path.suffix!r}.")
 
@@ -195,7 +198,9 @@ def headers_of(path: Path) -> dict[str, Header]:
             raise DataCorrupt(f"{path} cannot be read: {error}") from error
     files = [file for file in sorted(path.glob(f"*{NPY}")) if not file.name.startswith(".")]
     if not files:
-        raise DataMissing(f"The folder {path} holds no .npy files. Name one that does, or a .npy or .npz file.")
+        raise DataMissing(
+            f"The folder {path} holds no .npy files. Name one that does, or a .npy or .npz file.", remedy=("data_root",)
+        )
     arrays = {file.stem: _mapped(file) for file in files}
     return {name: (array.shape, array.dtype) for name, array in arrays.items()}
 

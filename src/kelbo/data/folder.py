@@ -101,19 +101,26 @@ def listing_of(root: Path) -> AbstractContextManager[Listing]:
 @contextmanager
 def _folder(root: Path) -> Iterator[Listing]:
     if not root.is_dir():
-        raise DataMissing(f"There is no folder {root}. Name a folder of pictures ({EXAMPLES}), or a .zip of them.")
+        raise DataMissing(
+            f"There is no folder {root}. Name a folder of pictures ({EXAMPLES}), or a .zip of them.",
+            remedy=("data_root",),
+        )
     yield _not_empty(listed(root), root)
 
 
 @contextmanager
 def _zip(archive: Path) -> Iterator[Listing]:
     if not archive.is_file():
-        raise DataMissing(f"There is no archive {archive}. Name a .zip of pictures ({EXAMPLES}), or a folder.")
+        raise DataMissing(
+            f"There is no archive {archive}. Name a .zip of pictures ({EXAMPLES}), or a folder.", remedy=("data_root",)
+        )
     with zipped(archive) as listing:
         yield _not_empty(listing, archive)
 
 
 def _not_empty(listing: Listing, place: Path) -> Listing:
     if not listing.pictures:
-        raise DataMissing(f"{place} holds no pictures ({EXAMPLES}): {used_and_left_out([], listing.left_out)}.")
+        raise DataMissing(
+            f"{place} holds no pictures ({EXAMPLES}): {used_and_left_out([], listing.left_out)}.", remedy=("data_root",)
+        )
     return listing

@@ -138,7 +138,10 @@ def _library() -> Any:
 def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Mapping[str, Dataset]:
     """The data set's own splits."""
     if isinstance(dataset, Path) and not dataset.exists():
-        raise DataMissing(f"There is no {dataset}. Name a parquet file, or a folder of parquet files or pictures.")
+        raise DataMissing(
+            f"There is no {dataset}. Name a parquet file, or a folder of parquet files or pictures.",
+            remedy=("data_root",),
+        )
     datasets = _library()
     try:
         if isinstance(dataset, Path) and dataset.is_file():
@@ -152,7 +155,8 @@ def _loaded(dataset: str | Path, config: str | None, revision: str | None) -> Ma
             raise DataCorrupt(f"{dataset} cannot be read as parquet files or a folder of pictures ({why}).") from error
         raise DataMissing(
             f"The data set {dataset!r} could not be loaded from the Hugging Face hub ({why}). Check its name and the network, "
-            "or name a copy on disk (data.root)."
+            "or name a copy on disk (data.root).",
+            remedy=("data_root",),
         ) from error
 
 

@@ -68,7 +68,10 @@ def _located(root: Path, table: Path) -> Path:
     for path in places:
         if path.is_file():
             return path
-    raise DataMissing(f"There is no table of attributes at {', '.join(map(str, places))} (data.attributes_file).")
+    raise DataMissing(
+        f"There is no table of attributes at {', '.join(map(str, places))} (data.attributes_file).",
+        remedy=("settings", "data_root"),
+    )
 
 
 def _read(path: Path) -> DataFrame:

@@ -53,7 +53,7 @@ def read_table(path: Path, keys: Mapping[str, str | None], words: Sequence[str] 
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataMissing(f"{path} {what}. Name a file of a table: {ENDINGS} (data.root).")
+        raise DataMissing(f"{path} {what}. Name a file of a table: {ENDINGS} (data.root).", remedy=("data_root",))
     if path.suffix not in (".npy", ".npz", ".parquet", *SEPARATORS):
         raise DataCorrupt(f"{path} should be a table, {ENDINGS}; its name ends in {path.suffix!r}.")
     try:

@@ -73,7 +73,8 @@ def feature_network(
         raise DataMissing(
             f"There is no feature network {name!r}: it is neither {INCEPTION.name} nor random-SEED, and {path} does not exist. "
             f"Train a classifier with `kelbo features train {shlex.quote(path.stem)}`, or give a file (.pt, .ts, .onnx, "
-            ".safetensors)."
+            ".safetensors).",
+            remedy=("features", "data_root"),
         )
     if sha256 is not None:
         read_checked(path, sha256)

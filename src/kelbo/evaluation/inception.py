@@ -55,7 +55,8 @@ def inception(
     if not path.is_file():
         raise DataMissing(
             f"The Inception network is not at {path}. Run `kelbo features fetch` to download it ({file.size or 0:,} bytes), "
-            f"or save {file.urls[0] if file.urls else file.name} there."
+            f"or save {file.urls[0] if file.urls else file.name} there.",
+            remedy=("data_root",),
         )
     content, digest = read_checked(path, None)
     if digest != file.sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,24 @@ from kelbo.latents import StandardNormal
 from kelbo.protocols import NOTHING, Generator, Model, flat
 from kelbo.seeds import seeded
 from kelbo.shortage import memory_for
+
+
+class LatentPoint(NamedTuple):
+    """A place in a flat model's latents, (1, K), and what is given there, (1, …) each."""
+
+    latents: Tensor
+    given: Given = NOTHING
+
+
+def drawn_point(model: Model, number: int, given: Given = NOTHING) -> LatentPoint:
+    """A draw of the prior, the same for each number. ScoreError if the model has no flat vector of latents."""
+    with model.evaluating(), seeded(number, "pictures"):
+        return LatentPoint(flat(model).prior.sample(1, given), given)
+
+
+def _point(model: Model, one: Batch | LatentPoint) -> LatentPoint:
+    """An example's posterior mean, or the point itself."""
+    return one if isinstance(one, LatentPoint) else LatentPoint(flat(model).posterior(one).mean, one.given)
 
 
 def sample(
@@ -59,15 +78,15 @@ def sample_rows(
     return np.stack([sample(model, columns, given=given, noise=noise, seed=seed) for given in rows])
 
 
-def traverse(model: Model, one: Batch, latents: list[int], values: list[float]) -> np.ndarray:
-    """One example (1, *event) decoded with one latent at a time set to each value (standard deviations from the prior's mean).
+def traverse(model: Model, one: Batch | LatentPoint, latents: list[int], values: list[float]) -> np.ndarray:
+    """One example (1, *event), or a point, decoded with one latent at a time set to each value (standard deviations from the
+    prior's mean).
 
     Returns (len(latents), len(values), *event): the likelihood's mean. ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
         middle, scale = _spread(model, one.given)
-        means = flat(model).posterior(one).mean
-        z = means.repeat(len(latents), len(values), 1)
+        z = _point(model, one).latents.repeat(len(latents), len(values), 1)
         for row, latent in enumerate(latents):
             z[row, :, latent] = middle[latent] + scale[latent] * torch.tensor(values, device=z.device)
         found = _show(model, _decode(model, (z.flatten(0, 1),), one.given), noise=False)
@@ -85,17 +104,16 @@ def _spread(model: Model, given: Given) -> tuple[Tensor, Tensor]:
     return draws.mean(0), draws.std(0)
 
 
-def interpolate(model: Model, first: Batch, last: Batch, steps: int) -> np.ndarray:
-    """From one example (1, *event) to another through the straight line between their posterior means.
+def interpolate(model: Model, first: Batch | LatentPoint, last: Batch | LatentPoint, steps: int) -> np.ndarray:
+    """From one example (1, *event), or a point, to another through the straight line between their posterior means.
 
     Returns (steps, *event): the likelihood's mean; the ends are the two reconstructions. Conditions are the first's.
     ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
-        given = {name: torch.cat([value, last.given[name]]) for name, value in first.given.items()}
-        means = flat(model).posterior(Batch(torch.cat([first.x, last.x]), given)).mean
-        weights = torch.linspace(0, 1, steps, device=means.device)[:, None]
-        return _show(model, _decode(model, (torch.lerp(means[:1], means[1:], weights),), first.given), noise=False)
+        begin, end = (_point(model, place).latents for place in (first, last))
+        weights = torch.linspace(0, 1, steps, device=begin.device)[:, None]
+        return _show(model, _decode(model, (torch.lerp(begin, end, weights),), first.given), noise=False)
 
 
 def _require_conditions(model: Generator, count: int, given: Given) -> None:

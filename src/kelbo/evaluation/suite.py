@@ -18,7 +18,8 @@ from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
-from kelbo.runs.measurements import CLOSED, ONE_DRAW, Record
+from kelbo.runs.measurement import Record
+from kelbo.runs.measurements import CLOSED, ONE_DRAW
 from kelbo.units import bits_per_dim, intensities, noun_of, psnr
 
 NO_RATE_PER_LATENT = "the prior does not factorise, so the rate is not a sum over latents"

@@ -46,7 +46,7 @@ def train_on(
             f"A feature network's name may have letters, digits, dots, dashes and underscores; got {called!r}."
         )
     path = classifier_path(called or name, root)
-    require_room(path)
+    require_room(path, "Choose another data root.", remedy=("data_root",))
     return path, train_for(read(name, root, settings), path, name, seed=seed, epochs=epochs, device=device)
 
 

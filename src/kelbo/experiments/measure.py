@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from kelbo.evaluation.marginal import alternatives
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record
 from kelbo.experiments.experiment import Experiment
+from kelbo.experiments.guards import outline_of
 from kelbo.recipes.sets import split_of
 from kelbo.runs import Measurement
 from kelbo.shortage import memory_for
@@ -37,7 +38,8 @@ def measure(
 
     settings: all that the value depends on besides the weights and how they were opened; JSON. compute: gives the value, a
     JSON object that may hold arrays. again: compute even if there is one, and replace it. Of several processes (fabric) all
-    compute, the first one looks and writes. Raises as compute does, and OSError if the folder cannot be written.
+    compute, the first one looks and writes. In a folder that cannot be written it is not kept: see `keep_if_possible`. Raises
+    as compute does.
     """
     if taken := settings.keys() & experiment.settings.keys():
         raise ValueError(f"Settings of {name} are named as the opened weights' own: {', '.join(sorted(taken))}.")
@@ -51,7 +53,7 @@ def measure(
     arrays = {part: value for part, value in found.items() if isinstance(value, np.ndarray)}
     value = {part: value for part, value in found.items() if part not in arrays}
     measured = Measurement(name, settings, weights, value, label, experiment.circumstances)
-    return from_first(fabric, lambda: store.keep(measured, arrays))
+    return from_first(fabric, lambda: store.keep_if_possible(measured, arrays))
 
 
 @plain_autograd()
@@ -105,7 +107,7 @@ def evaluation_of(
         record = evaluate(experiment.model, images, samples=samples, **how, **found)
         return {name: value for name, value in record.items() if name != "settings"}
 
-    of = {"split": split, "images": len(images), "shape": list(images.shape), "levels": images.levels}
+    of = _settings(split, len(images), images.shape, images.levels)
     unusual = {
         f"{len(images)}images": len(images) < len(whole),
         f"iw{samples}": samples,
@@ -116,3 +118,26 @@ def evaluation_of(
     label = "-".join([split, *(part for part, told in unusual.items() if told), *experiment.unusual])
     settings = {**of, "importance_samples": samples, **how}
     return measure(experiment, "evaluation", settings, compute, label=label, again=again, fabric=fabric)
+
+
+def kept_evaluation(
+    experiment: Experiment,
+    split: str = "test",
+    *,
+    samples: int = 0,
+    dequantized: bool = False,
+    batch_size: int = BATCH,
+    seed: int = 0,
+) -> Measurement | None:
+    """What `evaluation_of` a whole split has kept, found without the data; None if there is none."""
+    run, told = experiment.run, outline_of(experiment.run)
+    images = run.provenance().get("data", {}).get("splits", {}).get(split, {}).get("images")
+    if told is None or images is None:
+        return None
+    how = {"importance_samples": samples, "dequantized": dequantized, "batch_size": batch_size, "seed": seed}
+    settings = {**_settings(split, images, told.shape, told.levels), **how, **experiment.settings}
+    return run.measurements.find("evaluation", settings, experiment.checkpoint.opened)
+
+
+def _settings(split: str, images: int, shape: Sequence[int], levels: int | None) -> dict[str, Any]:
+    return {"split": split, "images": images, "shape": list(shape), "levels": levels}

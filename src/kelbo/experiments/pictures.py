@@ -44,6 +44,12 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
 
 
+def kept_page(experiment: Experiment, *, noise: bool = False) -> Measurement | None:
+    """What `measure_page` has kept of these weights; None if it was never called. Needs no data."""
+    settings = {"noise": noise, **experiment.settings}
+    return experiment.run.measurements.find("page", settings, experiment.checkpoint.opened)
+
+
 def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) -> list[Measurement]:
     split = {"split": "test", "of": len(experiment.data.test)}
     parts = [measure_reconstructions(experiment), measure_samples(experiment, noise)]

@@ -57,7 +57,7 @@ def require_free_name(run: Run, name: str, again: bool = False) -> None:
     path = run.prior(name)
     if path.exists() and not again:
         raise RunError(f"{path} exists already. Fit it again in its place, or choose another name.", remedy=("again",))
-    require_room(path)
+    require_room(path, "A prior lies in its run's folder: copy that to where it can be written.", remedy=())
 
 
 def held_to_fit(run: Run, name: str) -> AbstractContextManager[None]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kelbo.reports.numbers import bits_with_error, error_of, fixed, plain, with_error
 from kelbo.reports.wording import calibration
-from kelbo.runs.measurements import ONE_DRAW, Record
+from kelbo.runs.measurement import Record
+from kelbo.runs.measurements import ONE_DRAW
 from kelbo.units import noun_of
 
 NO_BOUND = "A plain autoencoder's code is a point: it has no KL to a prior."

@@ -17,7 +17,7 @@ from kelbo.reports.score_figures import readable
 from kelbo.reports.shown import Shown
 from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
-from kelbo.runs.measurements import Record
+from kelbo.runs.measurement import Record
 from kelbo.units import counted, of_rows
 
 SAMPLE_COLUMNS, MOMENTS = 12, 8

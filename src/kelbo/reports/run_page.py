@@ -21,18 +21,18 @@ from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
 from kelbo.runs import Measurement, Run, write_atomic
 from kelbo.runs.journal import followed
-from kelbo.runs.measurements import Record
+from kelbo.runs.measurement import Record
 from kelbo.units import counted
 
 WHICH = {"last": "the last", "best": "the best on validation images"}
 
 
-def write_page(run: Run, page: Measurement | None = None) -> Path:
-    """Write a run's page and its pictures as PNG files into the run's folder; returns the page's path.
+def write_page(run: Run, page: Measurement | None = None, out: Path | None = None) -> Path:
+    """Write a run's page, and its pictures as PNG files into a folder beside it; returns the page's path.
 
-    It is a function of that folder alone. page: the measurement "page" to show, by default the one measured last (see
-    `kelbo.experiments.pictures.measure_page`). Raises RunError if there is none, or if a picture or a record in the folder is
-    not what training or evaluation wrote.
+    It is a function of the run's folder alone, in which it lies by default. page: the measurement "page" to show, by default
+    the one measured last (see `kelbo.experiments.pictures.measure_page`). Raises RunError if there is none, or if a picture or
+    a record in the folder is not what training or evaluation wrote.
     """
     of = shown(run, page)
     records, test = of.records(), of.test
@@ -57,10 +57,11 @@ def write_page(run: Run, page: Measurement | None = None) -> Path:
         written=datetime.now(UTC),
         **parts,
     )
+    place = out or run.report_page
     for picture in _pictures(parts):
-        write_atomic(run.report_pictures / f"{picture.name}.png", picture.file)
-    write_atomic(run.report_page, text)
-    return run.report_page
+        write_atomic(place.with_suffix("") / f"{picture.name}.png", picture.file)
+    write_atomic(place, text)
+    return place
 
 
 def _with_bits(of: Shown) -> Record:

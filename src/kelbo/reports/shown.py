@@ -14,7 +14,8 @@ from kelbo.errors import Damaged, RunError
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Measurement, Run
-from kelbo.runs.measurements import Record, records
+from kelbo.runs.measurement import Record
+from kelbo.runs.measurements import records
 from kelbo.units import noun_of
 
 

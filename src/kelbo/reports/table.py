@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kelbo.reports.numbers import bits_with_error, error_of, plain, with_error
-from kelbo.runs.measurements import OTHER_SSIM, Record
+from kelbo.runs.measurement import Record
+from kelbo.runs.measurements import OTHER_SSIM
 from kelbo.runs.settings import differing
 from kelbo.units import noun_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kelbo.errors import Damaged, KelboError, Remedy, RunError
+
+READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+"""how a system says that a folder may not be written to"""
 
 
 def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None:
@@ -38,16 +42,15 @@ def write_atomic(path: Path, content: bytes | str, *, make: bool = True) -> None
     sync_folder(path.parent)
 
 
-def require_room(path: Path) -> None:
-    """RunError if nothing can be created at `path`: the nearest thing above it is no folder, or cannot be written to."""
+def require_room(path: Path, advice: str = "Choose another path.", remedy: tuple[Remedy, ...] = ("out",)) -> None:
+    """RunError if nothing can be created at `path`: the nearest thing above it is no folder, or cannot be written to.
+
+    advice, remedy: what to do then.
+    """
     above = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), path.absolute())
-    if not above.is_dir():
-        raise RunError(f"{path} cannot be made, since {above} is not a folder. Choose another path.", remedy=("out",))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise RunError(
-            f"{path} cannot be made, since the folder {above} cannot be written to. Choose another path.",
-            remedy=("out",),
-        )
+    why = "is not a folder" if not above.is_dir() else "cannot be written to"
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise RunError(f"{path} cannot be made, since {above} {why}. {advice}", remedy=remedy)
 
 
 def require_new(path: Path, kind: str, leftovers: Collection[str]) -> None:

@@ -73,6 +73,8 @@ def measure_lane(folder: Path, measures: Sequence[Measure], root: Path | None, *
         tell({"step": number, "steps": len(todo)})
         with saving(folder):
             take(experiment, one)
+            if refused := experiment.run.measurements.refused:
+                raise refused
 
 
 def take(experiment: Experiment, one: Measure) -> Measurement:
