@@ -76,7 +76,8 @@ def main() -> None:
     import torch.nn.functional as F
 
     from kelbo.machine import describe, keep_freed_memory
-    from kelbo.networks.layers import FEW_CHANNELS, Deconvolution, LinearProduct
+    from kelbo.networks.deconvolution import FEW_CHANNELS, Deconvolution
+    from kelbo.networks.layers import LinearProduct
     from kelbo.runs import write_json
 
     keep_freed_memory()

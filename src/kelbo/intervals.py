@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # not scipy.stats, whose import takes 50 MB in every process
 
 from kelbo.errors import ScoreError
 
@@ -47,6 +46,8 @@ def margin(error: float, count: int, level: float = 0.95) -> float:
     """
     if count < 2 or not 0 < error < math.inf:
         return math.nan
+    from scipy.special import stdtrit  # here, since training needs none of SciPy; scipy.stats would take 50 MB more
+
     return float(stdtrit(count - 1, (1 + level) / 2) * error)
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from tests.networks.twins import NETWORKS
 
-from kelbo.networks.layers import Deconvolution, LinearProduct
+from kelbo.networks.deconvolution import Deconvolution
+from kelbo.networks.layers import LinearProduct
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.layers import Deconvolution, Layers, LinearProduct, _fuses
+from kelbo.networks.deconvolution import Deconvolution
+from kelbo.networks.layers import Layers, LinearProduct, _fuses
 
 
 def plain(encoder, x):

@@ -6,6 +6,9 @@ bitmaps whose 4×4 blocks were counted, so that a pixel is the number 0 … 16 o
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from kelbo.data.image_set import ImageSet, drawn, hold_out
@@ -21,12 +24,10 @@ def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageS
     different sizes are not comparable. The default 16 is the smallest size that convolutional networks take. held_out: fraction
     held out as the split "test". Raises ValueError if size is not a multiple of 8.
     """
-    from sklearn.datasets import load_digits  # here, since it takes a second to import
-
     if size < SIDE or size % SIDE:
         raise ValueError(f"size must be a multiple of {SIDE} (pixels are repeated, never mixed); got {size}.")
-    values, classes = map(np.asarray, load_digits(return_X_y=True))
-    levels, labels = values.astype(np.uint8).reshape(-1, 1, SIDE, SIDE), classes.astype(np.int64)
+    table = _table()
+    levels, labels = table[:, :-1].astype(np.uint8).reshape(-1, 1, SIDE, SIDE), table[:, -1].astype(np.int64)
     times = size // SIDE
     pixels = levels.repeat(times, axis=2).repeat(times, axis=3)
     sources = drawn(held_out, split_seed)
@@ -39,3 +40,12 @@ def digits(size: int = 16, held_out: float = 0.1, split_seed: int = 0) -> ImageS
         labels={name: labels[split.index.numpy()] for name, split in splits.items()},
         sources=sources,
     )
+
+
+def _table() -> np.ndarray:
+    """The pixels and, last, the class of each image (N, 65), as `sklearn.datasets.load_digits` reads them.
+
+    Read from the file itself, since scikit-learn's import takes a second and, with SciPy and pandas, 100 MB in every process.
+    """
+    (package,) = getattr(find_spec("sklearn"), "submodule_search_locations", None) or [""]
+    return np.loadtxt(Path(package, "datasets", "data", "digits.csv.gz"), delimiter=",")

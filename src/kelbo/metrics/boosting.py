@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from kelbo.metrics.checks import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Bins = NDArray[np.uint8]
 Sums = Floats  # (K, width, 2 C): of each bin of each code, the sum of each class's residuals, and of its rows
@@ -74,6 +76,8 @@ def quantile_edges(column: Floats, bins: int) -> Floats:
 
 def indicator(binned: Bins, width: int) -> sparse.csr_array:
     """The matrix (K · width, N) whose product with values (N, C) is their sum over each bin of each code."""
+    from scipy import sparse  # here, since training needs none of SciPy
+
     count, codes = binned.shape
     columns = np.tile(np.arange(count), codes)
     lines = (binned.astype(np.int64) + width * np.arange(codes)).T.ravel()

@@ -9,10 +9,10 @@ others it is the Fréchet distance over those.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, finite_table
@@ -24,8 +24,6 @@ BATCH = 4096
 ASYMMETRY, NEGATIVITY = 1e-6, 1e-5
 """Tolerances for covariances computed in float32: asymmetry relative to the largest entry, and negative eigenvalues relative to
 the largest eigenvalue."""
-
-POTRF, SYGST = scipy.linalg.get_lapack_funcs(("potrf", "sygst"), dtype=np.float64)
 
 
 class Frechet(NamedTuple):
@@ -114,7 +112,7 @@ def frechet_distance(mean_p: np.ndarray, cov_p: np.ndarray, mean_q: np.ndarray, 
         root = _eigen_root(cov_p)
         product = root.T @ cov_q @ root
     trace_p, trace_q = np.trace(cov_p), np.trace(cov_q)
-    eigenvalues = scipy.linalg.eigvalsh(product, check_finite=False, driver="evd") if product.size else np.zeros(0)
+    eigenvalues = _eigenvalues(product) if product.size else np.zeros(0)
     noise = len(mean_p) * np.finfo(np.float64).eps * trace_p * trace_q
     return _result(
         mean_p - mean_q,
@@ -173,16 +171,30 @@ def _gaussian(name: str, mean: np.ndarray, cov: np.ndarray) -> tuple[Floats, Flo
     return mean, cov
 
 
+@cache
+def _lapack(name: str) -> Any:
+    """A routine in float64."""
+    from scipy.linalg import get_lapack_funcs  # here and below, since training needs none of SciPy
+
+    return get_lapack_funcs((name,), dtype=np.float64)[0]
+
+
+def _eigenvalues(symmetric: Floats) -> Floats:
+    from scipy.linalg import eigvalsh
+
+    return eigvalsh(symmetric, check_finite=False, driver="evd")
+
+
 def _cholesky(cov: Floats) -> Floats | None:
     """Lower L with cov = L Lᵀ; None if cov is singular up to rounding."""
-    factor, failed = POTRF(cov.T, lower=1, clean=1)
+    factor, failed = _lapack("potrf")(cov.T, lower=1, clean=1)
     least = np.diag(factor).min() ** 2
     return None if failed or least <= len(cov) * np.finfo(np.float64).eps * np.diag(cov).max() else factor
 
 
 def _congruence(factor: Floats, cov: Floats) -> Floats:
     """Lᵀ cov L, of which only the lower triangle is filled, by LAPACK's sygst in a quarter of the time of two products."""
-    return SYGST(cov.T, factor, itype=2, lower=1)[0]
+    return _lapack("sygst")(cov.T, factor, itype=2, lower=1)[0]
 
 
 def _eigen_root(cov: Floats) -> Floats:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning
-from scipy.special import logsumexp
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints, codes_and_factors
@@ -96,7 +94,9 @@ def _entropy(labels: Ints) -> float:
 
 def _explicitness(scaled: Floats, labels: Ints, entropy: float) -> float:
     """(H(s) - H_V(s | z)) / H(s): the share of a factor's entropy that a logistic regression on all latents removes."""
-    from sklearn.exceptions import ConvergenceWarning  # here, since scikit-learn takes a second to import
+    from scipy.linalg import LinAlgWarning  # here, since scikit-learn takes a second to import
+    from scipy.special import logsumexp
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():

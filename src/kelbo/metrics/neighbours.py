@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import digamma
 
 from kelbo.errors import ScoreError
 from kelbo.metrics.checks import Floats, Ints
@@ -26,6 +25,8 @@ def class_information(values: Floats, labels: Ints, neighbours: int = 10) -> flo
         raise ScoreError(
             f"All {len(labels):,} rows have different labels, so no row has a neighbour. Encode more images."
         )
+    from scipy.special import digamma  # here, since training needs none of SciPy
+
     values, labels = values[kept], labels[kept]
     ordered = np.sort(values)
     slack = 4 * np.finfo(np.float64).eps * np.abs(ordered[[0, -1]]).max()  # x + (y - x) need not be y

@@ -13,9 +13,7 @@ from torch.nn.modules import module as torch_module
 
 from kelbo.eager import in_lanes, is_eager, is_ordinary, under_a_mode
 from kelbo.machine import is_amd
-
-FEW_CHANNELS = 2
-"""a transposed convolution to at most so many channels is faster as one matrix product (measured on CPUs; equal at three)"""
+from kelbo.networks.deconvolution import Deconvolution, Rectified
 
 _CALL = nn.Module.__call__
 _FORWARD = {kind: kind.forward for kind in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.ReLU)}
@@ -103,6 +101,8 @@ def _through(modules: list[nn.Module], x: Tensor) -> Tensor:
             x = Deconvolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.output_padding)  # pyright: ignore[reportAssignmentType]
         elif isinstance(layer, nn.Linear) and (_is_stacked(layer, x) or (is_amd() and _is_replaceable(layer, x))):
             x = LinearProduct.apply(x, layer.weight, layer.bias)  # pyright: ignore[reportAssignmentType]
+        elif modules and isinstance(layer, nn.ReLU) and _is_rectifiable(layer, modules[0], x):
+            x = Rectified.apply(x)  # pyright: ignore[reportAssignmentType]
         elif modules and isinstance(layer, nn.Conv2d) and _fuses(layer, modules[0], x):
             modules.pop(0)
             x = torch.ops.mkldnn._convolution_pointwise(
@@ -111,46 +111,6 @@ def _through(modules: list[nn.Module], x: Tensor) -> Tensor:
         else:
             x = layer(x)
     return x
-
-
-class Deconvolution(torch.autograd.Function):
-    """A transposed convolution x (B, C, H, W), weight (C, P, k, k), bias (P,), without two slow parts of oneDNN.
-
-    With one or two output channels, oneDNN's forward pass takes several times as long as the equivalent matrix product, and
-    its gradient of the bias, a plain sum, can take longer than all other gradients together. Both are written out here, with
-    results equal up to the order of summation.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        output_padding: tuple[int, ...],
-    ) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.how = stride, padding, output_padding  # pyright: ignore[reportAttributeAccessIssue]
-        if weight.shape[1] > FEW_CHANNELS:
-            return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
-        (height, width), kernel = x.shape[2:], weight.shape[2:]
-        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # a view if x is channels-last
-        columns = torch.matmul(weight.flatten(1).t(), pixels.transpose(1, 2))
-        sizes = zip((height, width), kernel, stride, padding, output_padding, strict=True)
-        size = tuple((n - 1) * s - 2 * p + k + extra for n, k, s, p, extra in sizes)
-        return F.fold(columns, size, kernel, stride=stride, padding=padding) + bias[:, None, None]
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
-        stride, padding, output_padding = ctx.how  # pyright: ignore[reportAttributeAccessIssue]
-        (gradient,), wanted = gradients, ctx.needs_input_grad  # pyright: ignore[reportAttributeAccessIssue]
-        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, stride, padding, [1, 1], True, output_padding, 1, [wanted[0], wanted[1], False]
-        )
-        return of_x, of_weight, gradient.sum((0, 2, 3)) if wanted[2] else None, None, None, None
 
 
 class LinearProduct(torch.autograd.Function):
@@ -208,6 +168,17 @@ def _fuses(layer: nn.Conv2d, following: nn.Module, x: Tensor) -> bool:
         and not isinstance(layer.padding, str)
         and _is_replaceable(layer, x)
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    )
+
+
+def _is_rectifiable(layer: nn.ReLU, following: nn.Module, x: Tensor) -> bool:
+    """Whether `Rectified` can replace the layer: it is in place, unmodified, and `Deconvolution` replaces the next one."""
+    return (
+        layer.inplace
+        and isinstance(following, nn.ConvTranspose2d)
+        and following.bias is not None
+        and _is_untouched(layer)
+        and _is_replaceable(following, x)
     )
 
 

@@ -64,9 +64,9 @@ class AccumulatingUpdate(LossUpdate):
 
     def __call__(self, state: TrainState, batch: Batch) -> Values:
         self.begin(state)
+        state.optimizer.zero_grad(set_to_none=True)
         parts = self._split(batch)
         means, variance = self._ahead(state, batch, parts)
-        state.optimizer.zero_grad(set_to_none=True)
         bounds: list[Bound] = []
         wrapped = cast("_FabricModule", state.model)
         with _sharing(state.network, variance):

@@ -75,9 +75,9 @@ class LossUpdate:
 
     def __call__(self, state: TrainState, batch: Batch) -> Values:
         self.begin(state)
+        state.optimizer.zero_grad(set_to_none=True)  # first, so that their memory is free for what follows
         bound = over_processes(self.fabric, state.model(batch))
         loss, memory = self.loss(state, bound)
-        state.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         return self.apply(state, bound, loss, memory)
 
