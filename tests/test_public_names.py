@@ -41,7 +41,7 @@ SURFACE = {
         "rybkin_fits",
     ],
     "kelbo.models": ["Autoencoder", "VAE"],
-    "kelbo.objectives": ["Beta", "Capacity", "equivalents", "weight_of_rate"],
+    "kelbo.objectives": ["Beta", "Capacity", "equivalents", "weight_of_rate", "weights_of_rate"],
     "kelbo.metrics": [
         "BetaScore",
         "Coverage",

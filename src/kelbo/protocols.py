@@ -72,15 +72,16 @@ class Likelihood(nn.Module, ABC):
         """Drop running averages over training batches, so that other weights begin new ones; False if there are none."""
         return False
 
-    def settle(self, variance: float) -> None:
+    def settle(self, variance: float | Tensor) -> None:
         """Let σ² be `variance` (squared intensities) in evaluation mode; TypeError unless `sigma_from` is "solved".
 
-        It replaces the running average, so a model that trains further must get that back.
+        A tensor has no dimensions, and under `torch.vmap` a value for each lane. It replaces the running average, so a model
+        that trains further must get that back.
         """
         raise TypeError(f"{type(self).__name__} does not solve for its σ, so none can be set.")
 
     @contextmanager
-    def settled(self, variance: float) -> Iterator[None]:
+    def settled(self, variance: float | Tensor) -> Iterator[None]:
         """Inside the block σ² is `variance`, as by `settle`; afterwards the running average is as it was."""
         tracked = {name: value.clone() for name, value in self.named_buffers()}
         self.settle(variance)

@@ -53,6 +53,7 @@ from kelbo.training.accumulating import require_no_batch_statistics
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
+from kelbo.training.rows import Followed
 from kelbo.training.update import objective_of
 
 PICTURED = 8
@@ -80,7 +81,12 @@ class Running:
 
     @property
     def hooks(self) -> list[Hook]:
-        return [average_weights, self.scalars, self.checkpoints, *([self.pictures] if self.pictures else [])]
+        return [average_weights, self.scalars, *self.saving]
+
+    @property
+    def saving(self) -> list[Hook]:
+        """The hooks after the row of a step."""
+        return [self.checkpoints, *([self.pictures] if self.pictures else [])]
 
     def finish(self) -> None:
         """The last row and the last checkpoint, which makes the run finished, with its σ. Raises as the hooks do."""
@@ -103,13 +109,14 @@ def running(
     machine: Mapping[str, Any] | None = None,
     parts: Parts = BUILD,
     start: Start | None = None,
+    followed: Followed | None = None,
 ) -> Iterator[Running]:
     """Begin a run in the folder `out`, or with resume go back to its newest checkpoint.
 
     warn takes each warning, which the run keeps too. machine: further entries about it for the provenance. Inside the block
     the latents' noise comes from the run's own source, which no other thread draws from. The folder has copies of the runs that
-    the recipe names (see `copied_runs`). start: see `read_start`. Raises RunError if the folder exists, training cannot
-    continue from it, or nothing of `start` fits.
+    the recipe names (see `copied_runs`). start: see `read_start`. followed: `examples_of` the data, if they are there
+    already. Raises RunError if the folder exists, training cannot continue from it, or nothing of `start` fits.
     """
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out))
@@ -137,9 +144,10 @@ def running(
         if resume:
             _go_back(fabric, run, recipe, state)
         watching = _sinks(recipe, data, run, fabric, state, warn)
-        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update))
+        followed = followed or examples_of(data, fabric)
+        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update), followed)
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
-        pictured = Pictures(run, fabric, _at(data.test, data.test.middle_index(PICTURED), fabric), recipe.seed)
+        pictured = Pictures(run, fabric, followed.pictured, recipe.seed)
         last = partial(save_sigma, run, state, batches.images, fabric)
         hooks = scalars, checkpoints, None if data.columns else every(plan.pictures_every, pictured)
         yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
@@ -153,13 +161,15 @@ def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: Trai
     return [run.journal.append, TensorBoard(run.events, state.step + 1), watch]
 
 
-def _some(images: Images, count: int, fabric: Fabric) -> Batch:
-    """Examples spread evenly over a split, as the model sees them, on its device."""
-    return _at(images, images.spread_index(count), fabric)
+def examples_of(data: ImageSet, fabric: Fabric) -> Followed:
+    """The examples that every run of these data is followed by, on the device: spread evenly over a split, or its middle."""
 
+    def at(images: Images, index: Tensor) -> Batch:
+        return batch_at(images, index.to(images.device), fabric.device).as_intensities(images.levels)
 
-def _at(images: Images, index: Tensor, fabric: Fabric) -> Batch:
-    return batch_at(images, index.to(images.device), fabric.device).as_intensities(images.levels)
+    test, train = data.test, data.train
+    rows = at(test, test.spread_index(PROBED)), at(train, train.spread_index(TRAINED))
+    return Followed(*rows, at(test, test.middle_index(PICTURED)))
 
 
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
@@ -235,14 +245,19 @@ def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> Non
 
 
 def _scalars(
-    recipe: Recipe, data: ImageSet, fabric: Fabric, run: Run, sinks: Sequence[Sink], objective: Objective | None
+    recipe: Recipe,
+    data: ImageSet,
+    fabric: Fabric,
+    run: Run,
+    sinks: Sequence[Sink],
+    objective: Objective | None,
+    followed: Followed,
 ) -> Scalars:
     return Scalars(
         fabric,
         run,
         objective,
-        probe=_some(data.test, PROBED, fabric),
-        trained=_some(data.train, TRAINED, fabric),
+        followed=followed,
         batch_size=recipe.training.batch_size,
         interval=recipe.training.log_every,
         sinks=sinks,

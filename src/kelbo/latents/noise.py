@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kelbo.seeds import normal_like, uniform_like
 
-_generators: ContextVar[Sequence[torch.Generator] | None] = ContextVar("generators", default=None)
+_generators: ContextVar[Sequence[torch.Generator] | torch.Generator | None] = ContextVar("generators", default=None)
 
 
 def standard_normal(like: Tensor) -> Tensor:
@@ -42,6 +42,16 @@ def noise_of_lanes(generators: Sequence[torch.Generator]) -> Iterator[None]:
         _generators.reset(token)
 
 
+@contextmanager
+def noise_of_all_lanes(generator: torch.Generator) -> Iterator[None]:
+    """Inside the block, draws under `torch.vmap` are the same in every lane: those of one of them alone."""
+    token = _generators.set(generator)
+    try:
+        yield
+    finally:
+        _generators.reset(token)
+
+
 class _Noise(torch.autograd.Function):
     """A function for the sake of its rule under vmap, which is the one place that sees all lanes."""
 
@@ -54,11 +64,13 @@ class _Noise(torch.autograd.Function):
         """Nothing to keep: noise has no gradient."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None], *inputs: Any) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int, None], *inputs: Any) -> tuple[Tensor, int | None]:
         generators = _generators.get() or ()
-        if len(generators) != info.batch_size:
-            raise RuntimeError(f"{info.batch_size} lanes draw noise, but there are {len(generators)} generators.")
         (like, draw), (dim, _) = inputs, in_dims
         shape = like.select(dim, 0).shape
+        if isinstance(generators, torch.Generator):
+            return draw(shape, generator=generators, dtype=like.dtype, device=like.device), None
+        if len(generators) != info.batch_size:
+            raise RuntimeError(f"{info.batch_size} lanes draw noise, but there are {len(generators)} generators.")
         draws = [draw(shape, generator=own, dtype=like.dtype, device=like.device) for own in generators]
         return torch.stack(draws), 0

@@ -78,9 +78,9 @@ class AnalyticGaussian(Gaussian):
         return True
 
     @torch.no_grad()
-    def settle(self, variance: float) -> None:
+    def settle(self, variance: float | Tensor) -> None:
         self.running_variance.fill_(variance)
-        self.batches.clamp_(min=1)
+        self.batches.copy_(self.batches.clamp(min=1))  # for which vmap has a rule, unlike for clamp_
 
     def log_scale(self, output: Tensor, error: Tensor | None = None) -> Tensor:
         if error is None or self.normalized:

@@ -47,7 +47,7 @@ class Wrapped(Likelihood):
     def forget(self) -> bool:
         return self.inner.forget()
 
-    def settle(self, variance: float) -> None:
+    def settle(self, variance: float | Tensor) -> None:
         self.inner.settle(variance)
 
     def sharing(self, variance: Tensor) -> AbstractContextManager[None]:

@@ -2,6 +2,6 @@
 
 from kelbo.objectives.beta import Beta
 from kelbo.objectives.capacity import Capacity
-from kelbo.objectives.equivalents import equivalents, weight_of_rate
+from kelbo.objectives.equivalents import equivalents, weight_of_rate, weights_of_rate
 
-__all__ = ["Beta", "Capacity", "equivalents", "weight_of_rate"]
+__all__ = ["Beta", "Capacity", "equivalents", "weight_of_rate", "weights_of_rate"]

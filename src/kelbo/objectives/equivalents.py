@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from kelbo.bound import Bound
 from kelbo.eager import plain_autograd
@@ -29,6 +30,19 @@ def weight_of_rate(objective: Objective, bound: Bound, state: State) -> float:
         loss, _ = objective(Bound(rate, distortion), state)
         by_rate, by_distortion = torch.autograd.grad(loss, (rate, distortion))
     return float(by_rate.sum() / rate.shape[1] / by_distortion.sum())
+
+
+def weights_of_rate(objective: Objective, rates: Tensor, distortions: Tensor, states: State) -> list[float]:
+    """`weight_of_rate` at each of S steps, all at once: mean rates (S, G) and distortions (S,), and states with S rows each."""
+
+    def loss(rate: Tensor, distortion: Tensor, state: State) -> Tensor:
+        return objective(Bound(rate.unsqueeze(0), distortion.unsqueeze(0)), state)[0]
+
+    with plain_autograd():
+        rates, distortions = (value.detach().clone().requires_grad_() for value in (rates, distortions))
+        whole = torch.vmap(loss)(rates, distortions, states).sum()
+        by_rate, by_distortion = torch.autograd.grad(whole, (rates, distortions))
+    return (by_rate.sum(1) / rates.shape[1] / by_distortion).tolist()
 
 
 def equivalents(variance: float, beta: float) -> dict[str, float | None]:

@@ -29,8 +29,9 @@ from kelbo.sweeps.lane import finished, train_lane
 from kelbo.sweeps.stackable import require_lanes, stackable
 from kelbo.sweeps.stacked_data import Pool
 from kelbo.sweeps.stacked_graph import Graph
+from kelbo.sweeps.stacked_rows import LaneRows
 from kelbo.sweeps.stacked_step import StackedLane, Step
-from kelbo.training import Values
+from kelbo.training import Values, average_weights
 
 REPORT_EVERY = 10
 """steps"""
@@ -99,15 +100,21 @@ class _Member:
         plan = run.recipe.training
         update = require_lanes(name, run.state.network, run.update)
         self.lane = StackedLane(run.state, update, run.batches.at(run.state.step), run.source)
-        self.steps, self.hooks = plan.steps, run.hooks
+        self.steps = plan.steps
         if run.batches.device.type != "cpu":
             run.scalars.guard = plan.log_every  # the check for values that are not finite waits for the device
 
+    def enter(self, values: Values) -> None:
+        """Take in a step's values, before the lanes' rows are read together."""
+        average_weights(self.run.state, values)
+        self.run.scalars.enter(self.run.state, values)
+
     def after_step(self, values: Values) -> bool:
-        """Call the run's hooks after a step. Returns whether it was the last. Raises what hooks raise."""
+        """Write the step's row, and call the other hooks. Returns whether it was the last step. Raises what hooks raise."""
         state = self.run.state
         with drawing_from(self.lane.source):
-            for hook in self.hooks:
+            self.run.scalars.tell(state)
+            for hook in self.run.saving:
                 hook(state, values)
         if state.step % REPORT_EVERY == 0:
             self.tell({"step": state.step, "steps": self.steps})
@@ -159,6 +166,7 @@ class _Together:
             self.watch(name, {"steps": recipe.training.steps, **report})
 
         how: dict[str, Any] = {"sinks": [tell], "machine": {"stacked lanes": lanes}, "start": start}
+        how["followed"] = pool.followed(recipe, self.fabric)
         run = running(recipe, folder, data, self.fabric, resume=resume, **how)
         self.members.append(_Member(name, runs.enter_context(run), tell))
         return None
@@ -168,8 +176,14 @@ class _Together:
             step = Step(self.fabric, [member.lane for member in self.members], self.levels)
             if self.graph:
                 step.compute = Graph(step)
+            scalars = [(member.run.state, member.run.scalars) for member in self.members]
+            rows = LaneRows(step.stack, scalars, self.fabric.device)
             while all(member.name not in self.outcomes for member in self.members):
-                for member, values in zip(self.members, step(), strict=True):
+                found = step()
+                for member, values in zip(self.members, found, strict=True):
+                    member.enter(values)
+                rows.read()
+                for member, values in zip(self.members, found, strict=True):
                     self._look_after(member, values)
                 if self.signals.caught:
                     self._save_and_stop()

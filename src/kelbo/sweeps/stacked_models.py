@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from kelbo.bound import Batch, Bound
@@ -40,6 +41,23 @@ class Stack:
     def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch) -> Bound:
         return functional_call(self.template, (parameters, buffers), (batch,))
 
+    def ask(self, question: Callable[..., Tensor], lanes: Sequence[int], examples: Any, shared: bool) -> Tensor:
+        """What `question` gives of some lanes' models, in evaluation mode, and of their examples: (L, …), without gradients.
+
+        examples: tensors in any tuples and dicts, one example set for all lanes if shared, else with lanes as first dimension.
+        """
+        parameters, buffers = (
+            {f"model.{name}": _picked(whole, lanes).detach() for name, whole in tensors.items()}
+            for tensors in (self.parameters, self.buffers)
+        )
+        buffers = {name: value.clone() for name, value in buffers.items()}  # which a question may change
+
+        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], examples: Any) -> Tensor:
+            return functional_call(_Asked(self.template, question), (parameters, buffers), (examples,))
+
+        with self.template.evaluating():
+            return torch.vmap(one, (0, 0, None if shared else 0))(parameters, buffers, examples)
+
     def hand_out_gradients(self) -> None:
         """Give each model's parameters their slices of the gradient; the stack keeps none."""
         for name, whole in self.parameters.items():
@@ -47,6 +65,23 @@ class Stack:
             for parameter, gradient in zip(self.owned[name], gradients, strict=True):
                 parameter.grad = gradient
             whole.grad = None
+
+
+class _Asked(nn.Module):
+    """A question about a model as a module that holds the model."""
+
+    def __init__(self, model: Model, question: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.model, self.question = model, question
+
+    def forward(self, examples: Any) -> Tensor:
+        return self.question(self.model, examples)
+
+
+def _picked(whole: Tensor, lanes: Sequence[int]) -> Tensor:
+    """Some lanes of (L, …): a view if they are neighbours."""
+    first, last = lanes[0], lanes[-1] + 1
+    return whole[first:last] if last - first == len(lanes) else whole[torch.tensor(lanes, device=whole.device)]
 
 
 @torch.no_grad()

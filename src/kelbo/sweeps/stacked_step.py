@@ -42,7 +42,7 @@ class Step:
         """The scalars of each lane's step."""
         for lane in self.lanes:
             lane.update.begin(lane.state)
-        result = self.compute(_together([next(lane.batches) for lane in self.lanes]))
+        result = self.compute(stacked([next(lane.batches) for lane in self.lanes]))
         for lane in self.lanes:
             lane.state.step += 1
         return result
@@ -50,8 +50,8 @@ class Step:
     def compute(self, batches: Batch) -> list[Values]:
         """The part of a step that runs on the device. batches: of all lanes, levels (L, B, *event)."""
         with self.fabric.autocast(), noise_of_lanes(self.generators):
-            stacked = self.stack(batches.as_intensities(self.levels))
-        bounds = [Bound(*parts) for parts in zip(*stacked, strict=True)]
+            whole = self.stack(batches.as_intensities(self.levels))
+        bounds = [Bound(*parts) for parts in zip(*whole, strict=True)]
         judged = [lane.update.loss(lane.state, bound) for lane, bound in zip(self.lanes, bounds, strict=True)]
         torch.stack([loss for loss, _ in judged]).sum().backward()
         self.stack.hand_out_gradients()
@@ -63,6 +63,7 @@ class Step:
         return values
 
 
-def _together(batches: Sequence[Batch]) -> Batch:
+def stacked(batches: Sequence[Batch]) -> Batch:
+    """All lanes' batches as one, (L, B, …)."""
     given = {name: torch.stack([batch.given[name] for batch in batches]) for name in batches[0].given}
     return Batch(torch.stack([batch.x for batch in batches]), given)

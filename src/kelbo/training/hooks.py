@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import Batch
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once
 from kelbo.errors import Divergence
-from kelbo.objectives.equivalents import equivalents, weight_of_rate
-from kelbo.protocols import Model, Objective, State
+from kelbo.objectives import equivalents
+from kelbo.protocols import Objective, State
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import checkpoint
 from kelbo.training.best import Validation
+from kelbo.training.rows import Followed, Readout, Steps, read_out, spread, weights
 from kelbo.training.state import TrainState
 from kelbo.training.update import Values, require_scalars
 
@@ -51,13 +51,15 @@ class Scalars:
 
     Every step's values wait on the device in a small table, so that nothing is copied to the host between readings. The
     table is read every `guard` steps to look for a value that is not finite, and every `interval` steps for the means.
+
+    `host`, `readout` and `weight` are what a row needs besides. Lanes of a sweep have theirs read together, between `enter`
+    and `tell`; what nobody has set is read when it is needed.
     """
 
     fabric: Fabric
     run: Run
     objective: Objective | None
-    probe: Batch
-    trained: Batch
+    followed: Followed
     batch_size: int
     interval: int
     sinks: Sequence[Sink]
@@ -72,15 +74,34 @@ class Scalars:
         self.memories: State = {}  # of the objective, one row a step
         self.filled = 0
         self.since = time.perf_counter()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.host: Tensor | None = None  # the table's filled part, on the CPU
+        self.readout: Readout | None = None  # of the present weights
+        self.weight: float | None = None  # of the rate, a mean over steps
 
     def __call__(self, state: TrainState, values: Values) -> None:
+        self.enter(state, values)
+        self.tell(state)
+
+    def enter(self, state: TrainState, values: Values) -> None:
+        """Take in a step's values."""
+        self._forget()
         self._enter(values)
         self._remember(state.objective_used)
         self.filled += 1
+
+    def due(self, step: int) -> bool:
+        """Whether a step has a row."""
         # by the step, so that a resumed run has its rows at the same steps; the last row before the last checkpoint, after
         # which no step could write it
-        validated = self.validation is not None and self.validation.due(state.step)
-        due = state.step % self.interval == 0 or state.step == self.last or validated
+        validated = self.validation is not None and self.validation.due(step)
+        return step % self.interval == 0 or step == self.last or validated
+
+    def tell(self, state: TrainState) -> None:
+        """After `enter`: write the step's row if it has one. Divergence if a value is not finite."""
+        due = self.due(state.step)
         if due or state.step % self.guard == 0:
             self.check(state)
         if due:
@@ -113,10 +134,10 @@ class Scalars:
 
     def check(self, state: TrainState) -> None:
         """Raise Divergence if any step since the last row had a value that is not finite."""
-        table = self.table[: self.filled]
-        broken = (~torch.isfinite(table)).any(1).nonzero()
-        if len(broken):
-            row = int(broken[0])
+        table = self._on_host()
+        finite = torch.isfinite(table)
+        if not finite.all():
+            row = int((~finite).any(1).nonzero()[0])
             name, value = next(
                 (name, value)
                 for name, value in zip(self.names, table[row].tolist(), strict=True)
@@ -127,9 +148,14 @@ class Scalars:
             left = checkpoint.last_good(self.run) if name.partition("/")[0] in TRAINED_BY else own
             raise Divergence(f"At step {step} the {name} was {value}. {left}")
 
+    def _on_host(self) -> Tensor:
+        if self.host is None:
+            self.host = self.table[: self.filled].cpu()
+        return self.host
+
     def _emit(self, state: TrainState) -> None:
         counts = self.present[: self.filled].sum(0)
-        means = self.table[: self.filled].cpu().double().sum(0) / counts  # not all devices have float64
+        means = self._on_host().double().sum(0) / counts  # not all devices have float64
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
         seconds = time.perf_counter() - self.since
@@ -145,6 +171,7 @@ class Scalars:
         what = f"The scalars of step {state.step}"
         once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: [sink(row) for sink in self.sinks]))
         self.filled = 0
+        self._forget()
         self.since = time.perf_counter()
 
     def _bound(self, state: TrainState, means: Row) -> Row:
@@ -160,53 +187,38 @@ class Scalars:
     def _balance(self, state: TrainState) -> Row:
         """Equivalent σ and β, and the decoder's error on a fixed handful of test images.
 
-        If σ has a floor, also the share of their pixels that lie on it. A solved σ is that of a fixed handful of training
-        images under the present weights: the running one is an average over earlier weights.
+        If σ has a floor, also the share of their pixels that lie on it.
         """
         model = state.network
-        with model.evaluating(), self._present_sigma(model), seeded(0, "pictures"):
-            output = model.read(self.probe).output
-            errors, variances = model.likelihood.standardised(self.probe.x, output)
-            variance, error = float(variances.mean()), float(errors.square().mean())
-            floored = model.likelihood.floored(output)
+        variance, error, floored = self.readout or read_out(model, self.followed)
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
         if floored is not None:
-            readout["floored"] = float(floored.float().mean())
+            readout["floored"] = floored
         if not model.has_rate or self.objective is None:
             return readout
-        beta = self._weight(self.objective, model.groups)
+        beta = self.weight if self.weight is not None else self._weight(self.objective, model.groups)
         return readout if beta is None else readout | {"beta": beta, **equivalents(variance, beta)}
 
-    def _present_sigma(self, model: Model) -> AbstractContextManager[None]:
-        if model.likelihood.sigma_from != "solved":
-            return nullcontext()
-        with seeded(0, "evaluation"):
-            return model.likelihood.settled(float(model.squared_errors(self.trained).mean()))
-
     def _weight(self, objective: Objective, groups: int) -> float | None:
-        """The weight of the rate, as a mean over the interval's steps as the loss is; each step's by the memory that it used.
+        """The weight of the rate, as a mean over the interval's steps as the loss is; of long intervals, over some of them.
 
-        Of long intervals only 64 steps count, evenly spread from the first to the last. None if the update does not return the
-        distortion and the rate of each group.
+        None if the update does not return the distortion and the rate of each group.
         """
+        steps = self.weighed(groups)
+        found = [] if steps is None else weights(objective, steps)
+        return sum(found) / len(found) if found else None
+
+    def weighed(self, groups: int) -> Steps | None:
+        """The steps that `_weight` is of. None if the update does not return the distortion and the rate of each group."""
         bound = [f"rate/{group}" for group in range(groups)] if groups > 1 else ["rate"]
         bound.append("distortion")
         if not set(bound) <= set(self.names):
             return None
         columns = [self.names.index(name) for name in bound]
         steps = self.present[: self.filled, columns].all(1).nonzero().flatten()
-        rows = self.table[: self.filled, columns].cpu()
-        memories = {name: table[: self.filled].cpu() for name, table in self.memories.items()}
-        spread = torch.linspace(0, len(steps) - 1, min(len(steps), 64), dtype=torch.float64).round().long()
-        weights = [
-            weight_of_rate(
-                objective,
-                Bound(rate=rows[i : i + 1, :-1], distortion=rows[i : i + 1, -1]),
-                {name: table[i] for name, table in memories.items()},
-            )
-            for i in steps[spread].tolist()
-        ]
-        return sum(weights) / len(weights) if weights else None
+        rows = self._on_host()[steps][:, columns]
+        memories = {name: table[: self.filled].cpu()[steps] for name, table in self.memories.items()}
+        return spread(Steps(rows[:, :-1], rows[:, -1], memories))
 
 
 def _widened(table: Tensor, columns: int) -> Tensor:
