@@ -1,4 +1,4 @@
-"""The engine comes without baggage, and leaves other imports alone."""
+"""Training comes without baggage, and leaves other imports alone."""
 
 import subprocess
 import sys
@@ -10,11 +10,16 @@ def answer(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_training_loads_no_metrics_library_and_fabric_still_knows_which_version_there_is():
-    code = """
+def test_training_loads_nothing_that_only_scores_and_files_need_and_fabric_knows_its_metrics_library(tmp_path):
+    code = f"""
 import sys
-import kelbo.experiments.training_run, lightning_fabric.utilities.imports as i
-print({"torchmetrics", "matplotlib"} & sys.modules.keys(), i._TORCHMETRICS_GREATER_EQUAL_1_0_0)
+from pathlib import Path
+from kelbo.experiments import train
+from kelbo.recipes import change, find
+import lightning_fabric.utilities.imports as i
+train(change(find("digits"), ["training.steps=1"]), Path({str(tmp_path / "run")!r}))
+heavy = {{"torchmetrics", "matplotlib", "scipy", "sklearn", "pandas", "h5py", "pyarrow", "datasets", "av", "ray"}}
+print(heavy & sys.modules.keys(), i._TORCHMETRICS_GREATER_EQUAL_1_0_0)
 """
     assert answer(code) == "set() True"
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kelbo.bound import Bound
-from kelbo.objectives import Beta, Capacity, equivalents, weight_of_rate
+from kelbo.objectives import Beta, Capacity, equivalents, weight_of_rate, weights_of_rate
 from kelbo.recipes import build, find
 from kelbo.recipes.schema import BetaSpec, CapacitySpec, ElboSpec
 
@@ -59,6 +59,15 @@ def test_below_its_capacity_an_objective_wants_more_rate():
     objective = Capacity(gamma=7.0, capacity=1000.0, steps=1)
     assert weight_of_rate(objective, bound(), {"step": torch.tensor(1)}) == pytest.approx(-7.0, rel=1e-5)
     assert equivalents(0.25, -7.0)["equivalent_sigma"] is None
+
+
+@pytest.mark.parametrize("objective", [Beta(4.0), Beta(0.1, warmup=7), Capacity(25.0, 100.0, steps=9)])
+@pytest.mark.parametrize("groups", [1, 5])
+def test_the_weights_of_many_steps_are_those_of_each_to_the_last_bit(objective, groups):
+    steps = [bound(1, groups)._replace(rate=torch.rand(1, groups) * 9) for _ in range(12)]
+    alone = [weight_of_rate(objective, one, {"step": torch.tensor(n)}) for n, one in enumerate(steps)]
+    rates, distortions = torch.cat([one.rate for one in steps]), torch.cat([one.distortion for one in steps])
+    assert weights_of_rate(objective, rates, distortions, {"step": torch.arange(12)}) == alone
 
 
 def test_equivalent_beta_is_sigma_squared_times_beta():

@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kelbo.networks import BurgessDecoder, BurgessEncoder, HigginsEncoder, RybkinDecoder, RybkinEncoder
-from kelbo.networks.deconvolution import Deconvolution
+from kelbo.networks.deconvolution import PART, Deconvolution, Rectified
 from kelbo.networks.layers import Layers, LinearProduct, _fuses
 
 
@@ -87,6 +87,31 @@ def test_a_deconvolution_is_torchs_own_and_so_are_its_gradients(channels, kernel
     how = layer.stride, layer.padding, layer.output_padding
     torch.testing.assert_close(Deconvolution.apply(x, layer.weight, layer.bias, *how), layer(x))
     assert torch.autograd.gradcheck(Deconvolution.apply, (x, layer.weight, layer.bias, *how))
+
+
+def test_a_deconvolution_of_more_images_than_one_part_is_that_of_each(monkeypatch):
+    layer, x = nn.ConvTranspose2d(8, 1, 4, 2, 1), torch.randn(PART + 3, 8, 4, 4)
+    whole = Deconvolution.apply(x, layer.weight, layer.bias, (2, 2), (1, 1), (0, 0))
+    torch.testing.assert_close(whole, layer(x))
+    monkeypatch.setattr("kelbo.networks.deconvolution.PART", len(x))
+    assert torch.equal(whole, Deconvolution.apply(x, layer.weight, layer.bias, (2, 2), (1, 1), (0, 0)))
+
+
+def test_a_rectifier_before_a_deconvolution_takes_no_memory_for_its_gradient():
+    x = torch.randn(4, 3, requires_grad=True)
+    gradient = torch.ones(4, 3)
+    (found,) = torch.autograd.grad(Rectified.apply(x.clone()), x, gradient)
+    assert found.data_ptr() == gradient.data_ptr()
+    assert torch.equal(found, (x > 0).float())
+    out = BurgessDecoder((1, 16, 16), 2, 1)(torch.randn(2, 2))
+    assert "Rectified" in type(out.grad_fn.next_functions[0][0]).__name__
+
+
+def test_a_rectifier_whose_gradient_others_have_too_leaves_it_alone():
+    layers = Layers(nn.ConvTranspose2d(2, 3, 3), nn.ReLU(inplace=True))
+    out, gradient = layers(torch.randn(2, 2, 4, 4)), torch.ones(2, 3, 6, 6)
+    out.backward(gradient)
+    assert torch.equal(gradient, torch.ones(2, 3, 6, 6))
 
 
 def test_a_frozen_decoder_asks_for_no_gradient_of_its_weights():

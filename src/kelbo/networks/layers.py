@@ -142,14 +142,17 @@ class LinearProduct(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor | None) -> tuple[Tensor, int]:
-        lanes = (
+        lanes = [
             value
             if value is None
             else value.expand(info.batch_size, *value.shape)
             if dim is None
             else value.movedim(dim, 0)
             for value, dim in zip(inputs, in_dims, strict=True)
-        )
+        ]
+        if _is_read(lanes[0]):
+            parts = ([None] * info.batch_size if value is None else value.unbind() for value in lanes)
+            return torch.stack([_alone(*one) for one in zip(*parts, strict=True)]), 0
         return LinearProduct.apply(*lanes), 0  # pyright: ignore[reportReturnType]
 
 
@@ -157,6 +160,24 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if x.ndim == 2:
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+
+
+def _is_read(x: Tensor | None) -> bool:
+    """Whether lanes are computed one by one: on a CPU without gradients, where equal bits are worth more than the little time.
+
+    What is read of a lane's weights is then what is read of them alone, to the last bit: a product of all lanes is rounded
+    in another order.
+    """
+    return x is not None and x.is_cpu and not torch.is_grad_enabled()
+
+
+def _alone(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A linear layer as `Layers` computes it outside of vmap."""
+    return _product(x, weight, bias) if is_amd() and _has_onednn() else F.linear(x, weight, bias)
+
+
+def _has_onednn() -> bool:
+    return torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()
 
 
 def _fuses(layer: nn.Conv2d, following: nn.Module, x: Tensor) -> bool:
@@ -213,8 +234,7 @@ def _is_usual(layer: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None) 
         and _is_float_on_cpu(weight)
         and (bias is None or _is_float_on_cpu(bias))
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
-        and torch._C._get_mkldnn_enabled()
+        and _has_onednn()
     )
 
 
