@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kelbo.errors import RecipeError
 from kelbo.machine import allow_open_files, describe, keep_freed_memory
 
 
@@ -46,3 +47,11 @@ def test_more_files_may_be_open_when_many_are_needed():
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_more_files_than_the_system_allows_are_refused_with_both_numbers(monkeypatch):
+    resource = pytest.importorskip("resource", reason="Windows limits no open files")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    with pytest.raises(RecipeError, match=r"5,000 .* 4,096") as caught:
+        allow_open_files(5000)
+    assert caught.value.remedy == ("how",)

@@ -54,14 +54,23 @@ def use_own_processors() -> None:
 
 
 def allow_open_files(more: int) -> None:
-    """Let this process have `more` files open beside the usual ones, as far as the system allows: many limit them to 1,024."""
+    """Let this process have `more` files open beside the usual ones: many systems limit them to 1,024 unless one asks.
+
+    RecipeError if the system's own limit is lower.
+    """
     try:
         import resource  # here, since Windows has neither the module nor the limit
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = more + USUALLY_OPEN if hard == resource.RLIM_INFINITY else min(more + USUALLY_OPEN, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    unlimited, wanted = resource.RLIM_INFINITY, more + USUALLY_OPEN
+    if hard != unlimited and hard < wanted:
+        raise RecipeError(
+            f"{more:,} files must be open at a time, one for each lane's lock, and some {USUALLY_OPEN} others; this system "
+            f"allows {hard:,} to a process. Raise its limit (`ulimit -Hn`), use the queue, or train fewer lanes at a time.",
+            remedy=("how",),
+        )
+    if soft != unlimited and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
@@ -118,6 +127,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
 def _version(package: str) -> str:
     if package == "torch":
         return str(torch.__version__)  # it names the build too ("+cpu", "+cu130"), which the package's metadata may not

@@ -75,8 +75,7 @@ class Likelihood(nn.Module, ABC):
     def settle(self, variance: float | Tensor) -> None:
         """Let σ² be `variance` (squared intensities) in evaluation mode; TypeError unless `sigma_from` is "solved".
 
-        A tensor has no dimensions, and under `torch.vmap` a value for each lane. It replaces the running average, so a model
-        that trains further must get that back.
+        It replaces the running average, so a model that trains further must get that back. A tensor has no dimensions.
         """
         raise TypeError(f"{type(self).__name__} does not solve for its σ, so none can be set.")
 

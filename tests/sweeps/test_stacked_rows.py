@@ -73,7 +73,7 @@ def test_lanes_that_are_read_in_parts_say_the_same(brief, tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted by /proc")
-def test_more_lanes_hold_no_more_threads_and_files(brief, tmp_path):
+def test_more_lanes_hold_no_more_threads_and_no_file_but_each_its_lock(brief, tmp_path):
     held = []
 
     def look(name, told):
@@ -83,4 +83,4 @@ def test_more_lanes_hold_no_more_threads_and_files(brief, tmp_path):
     train(recipes, tmp_path, watch=look)
     first, most = held[0], tuple(map(max, zip(*held, strict=True)))
     assert most[0] == first[0]
-    assert most[1] <= first[1] + 2
+    assert most[1] - first[1] <= len(recipes) + 2
