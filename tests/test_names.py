@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import kelbo
-from kelbo.data.cache import cache_root
+from kelbo.data.cache_size import cache_root
 from kelbo.errors import Damaged, RecipeError
 from kelbo.names import as_native, as_utf8, path_of, plain, text_of
 from kelbo.recipes.files import change, dump, parse_text, setting_of

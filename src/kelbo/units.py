@@ -29,6 +29,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def sized(count: int) -> str:
+    """A number of bytes as text: "5.9 GB", "312 bytes"."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return counted(count, "byte")
+
+
 def noun_of(event: Sequence[int]) -> str:
     """What an example of this shape is called: "row" of a vector (D,), "image" of all else."""
     return "row" if len(event) == 1 else "image"

@@ -100,7 +100,7 @@ def test_unpacking_holds_a_part_but_never_the_whole(tmp_path, monkeypatch):
 
 def test_pixels_that_have_no_place_in_memory_are_refused_with_the_way_out(tmp_path, monkeypatch):
     monkeypatch.setattr(unpacked, "memory", lambda: PIXELS.nbytes)
-    with pytest.raises(DataError, match=f"{FILE} holds .* GB of pixels.*KELBO_CACHE"):
+    with pytest.raises(DataError, match=f"{FILE} holds .* MB of pixels.*KELBO_CACHE"):
         _read(write(tmp_path / FILE, packed=True), FACTORS, None)
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_archive_is_refused_and_nothing_half_is_kept(tmp_path, packed)
         (tmp_path / FILE).write_bytes(damaged)
         with pytest.raises(DataCorrupt, match=f"{FILE}.*cannot be read"):
             _read(tmp_path / FILE, FACTORS, tmp_path / "cache")
-    assert [*tmp_path.glob("cache/*")] == []
+    assert [file for file in tmp_path.glob("cache/*") if file.name != "locks"] == []
 
 
 def test_a_directory_that_leads_elsewhere_is_refused(tmp_path):

@@ -91,12 +91,12 @@ def test_another_network_other_images_or_another_number_are_computed_anew(counti
     for images, count in asked:
         reference(counting.network, images, count, cache=tmp_path)
     reference(random_network(1, SHAPE, CPU), some_images(), cache=tmp_path)
-    assert counting.batches == len(list(tmp_path.iterdir())) == 5
+    assert counting.batches == len(list(tmp_path.glob("features/*"))) == 5
 
 
 def test_a_damaged_file_is_computed_anew(counting, tmp_path):
     first = reference(counting.network, some_images(), cache=tmp_path)
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("features/*")
     for content in (b"", path.read_bytes()[:-8]):
         path.write_bytes(content)
         np.testing.assert_array_equal(first, reference(counting.network, some_images(), cache=tmp_path))
@@ -112,10 +112,18 @@ def test_features_are_kept_where_the_environment_says_or_nowhere(tmp_path, count
     assert counting.batches == 2
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_features_that_cannot_be_kept_are_told_and_not_lost(tmp_path, caplog, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="KELBO_CACHE"):
-        reference(random_network(0, SHAPE, CPU), some_images(), cache=tmp_path / "file")
+    network = random_network(0, SHAPE, CPU)
+    expected = features_of(network, some_images())
+    np.testing.assert_array_equal(expected, reference(network, some_images(), cache=tmp_path / "file"))
+    monkeypatch.setenv("KELBO_CACHE_SIZE", "10")
+    np.testing.assert_array_equal(expected, reference(network, some_images(), cache=tmp_path / "cache"))
+    assert [("cannot be written" in text, "KELBO_CACHE_SIZE" in text) for text in caplog.messages] == [
+        (True, False),
+        (False, True),
+    ]
+    assert not (tmp_path / "cache" / "features").exists()
 
 
 def test_images_are_taken_evenly_from_first_to_last():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kelbo.cli import cache
 from kelbo.cli.options import DataRoot, Json, SetSettings
 from kelbo.cli.places import require_picture
 from kelbo.cli.printing import command, say
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from kelbo.data.image_set import ImageSet
 
 app = typer.Typer(help="List the data sets; fetch, check or preview one.", no_args_is_help=True)
+app.add_typer(cache.app, name="cache")
 Name = Annotated[str, typer.Argument(help="A data set's name, see `kelbo data list`.")]
 
 

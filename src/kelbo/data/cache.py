@@ -1,63 +1,45 @@
 """Decoded pictures kept on disk as one array, so that a big set is decoded once and then mapped, never read whole.
 
-A set is two files, KEY.npy (uint8, (N, C, H, W)) and KEY.json (its record). Each is written to a temporary file beside its
-place and moved there when it is complete, the array first. So a reader finds a complete set or none, and two processes
-that write one at the same time both succeed: their contents are equal.
+A set is two files, KEY.npy (uint8, (N, C, H, W)) and KEY.json (its record, whose time is that of the last use). Each is written
+to a temporary file beside its place and moved there when it is complete, the array first. So a reader finds a complete set or
+none. One process makes a set while others wait (`kelbo.data.cache_use`), and old sets make room for new ones
+(`kelbo.data.cache_size`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 import os
-import sys
-import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from kelbo.data.cache_size import why_no_room
+from kelbo.data.cache_use import guarded, making, mark_used
 from kelbo.data.images import ArrayImages
 from kelbo.data.mapped import mapped
 from kelbo.errors import DataCorrupt, DataError
+from kelbo.units import counted
+
+LOG = logging.getLogger(__name__)
 
 LAYOUT = 1
 """version of the two files; a set in another format is decoded again"""
-STALE = 24 * 3600
-"""seconds after which a partial file is assumed to belong to a killed process"""
 
+ANEW = "Every command decodes them anew."
 STAMPS = 4096
 """stamps hashed at a time"""
 
 Record = dict[str, Any]
-
-
-def cache_root() -> Path | None:
-    """The environment variable KELBO_CACHE if set ("none": no cache), else kelbo's folder in the system's caches.
-
-    None too if the user has no home folder, and so no place for caches.
-    """
-    if named := os.environ.get("KELBO_CACHE"):
-        return None if named == "none" else Path(named)
-    if sys.platform == "win32":
-        return _caches("LOCALAPPDATA", "AppData/Local", "kelbo/cache")
-    if sys.platform == "darwin":
-        return _caches("", "Library/Caches", "kelbo")
-    return _caches("XDG_CACHE_HOME", ".cache", "kelbo")
-
-
-def _caches(variable: str, below_home: str, own: str) -> Path | None:
-    """Our folder in the one that an environment variable names, or else in one below the user's home, if there is one."""
-    if named := os.environ.get(variable):
-        return Path(named) / own
-    try:
-        return Path.home() / below_home / own
-    except RuntimeError:  # a container's user without HOME and without an entry in the list of users
-        return None
 
 
 def key_of(*parts: object) -> str:
@@ -84,11 +66,63 @@ def find(folder: Path, key: str) -> tuple[ArrayImages, Record] | None:
     """
     try:
         record, check = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-        images = ArrayImages(mapped(folder / f"{key}.npy"))
+        images = _used(folder, key)
         whole = check == key_of(record) and record["bytes"] == (folder / f"{key}.npy").stat().st_size
         return (images, record) if whole and images.fingerprint() == record["fingerprint"] else None
     except (OSError, EOFError, ValueError, KeyError, TypeError):  # DataCorrupt and JSON's errors are ValueErrors
         return None
+
+
+def _used(folder: Path, key: str) -> ArrayImages:
+    """The images of a set, mapped and marked as used as long as they are. Raises as `mapped` does."""
+    with guarded(folder) as may_mark:
+        release = None
+        if may_mark:
+            with suppress(OSError):  # a full disk
+                release = mark_used(folder, key)
+        try:
+            array = mapped(folder / f"{key}.npy")
+        except BaseException:
+            if release:
+                release()
+            raise
+    if release:
+        weakref.finalize(array.base, release)
+        with suppress(OSError):  # of another user
+            os.utime(folder / f"{key}.json")
+    return ArrayImages(array)
+
+
+def kept(
+    folder: Path,
+    key: str,
+    shape: tuple[int, int, int],
+    most: int,
+    of: str,
+    chunks: Callable[[float | None], Iterable[np.ndarray]],
+    also: Callable[[], Record] = dict,
+) -> tuple[ArrayImages, Record] | None:
+    """The set of this key; if it is not there, one process makes it and others wait. None, which is told, if it cannot be kept.
+
+    of: what the images are made from, for messages and the list of the cache. chunks: gives the images; called only if
+    needed, with the time at which this process began to wait for another one, None if it did not. The others, and what is
+    raised, are as of `store`.
+    """
+    if found := find(folder, key):
+        return found
+    subject = f"{counted(most, 'picture')} of {of}"
+    with ExitStack() as alone:
+        try:
+            since = alone.enter_context(making(folder, key, f"{subject} are being decoded"))
+        except OSError as error:
+            LOG.warning(f"{subject} are not kept decoded: the cache {folder} cannot be written ({error}). {ANEW}")
+            return None
+        if found := find(folder, key):
+            return found
+        if why := why_no_room(folder, most * math.prod(shape), key):
+            LOG.warning(f"{subject} are not kept decoded: {why}. {ANEW}")
+            return None
+        return store(folder, key, shape, most, chunks(since), lambda: {"of": of, **also()})
 
 
 def store(
@@ -108,22 +142,26 @@ def store(
     partial = folder / f"{key}.{uuid.uuid4().hex}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
         with partial.open("wb") as stream:
             count = _written(stream, shape, most, chunks)
         if count == 0:
             raise DataCorrupt("None of the pictures could be read.")
         images = ArrayImages(mapped(partial))
-        kept: Record = {**also(), "bytes": partial.stat().st_size, "fingerprint": images.fingerprint()}
+        kept: Record = {
+            **also(),
+            "shape": [count, *shape],
+            "bytes": partial.stat().st_size,
+            "fingerprint": images.fingerprint(),
+        }
         del images  # Windows cannot move a mapped file
         partial.replace(array)
         partial.write_text(json.dumps([kept, key_of(kept)]), encoding="utf-8")
         partial.replace(record)
-        return ArrayImages(mapped(array)), kept
+        return _used(folder, key), kept
     except OSError as error:
         raise DataError(
-            f"The cache of decoded pictures cannot be written to {folder} ({error}). Make room there, or name another "
-            "folder, or none, in the environment variable KELBO_CACHE."
+            f"The cache of decoded pictures cannot be written to {folder} ({error}). Make room there, for example by "
+            "`kelbo data cache clear`, or name another folder, or none, in the environment variable KELBO_CACHE."
         ) from error
     finally:
         with suppress(OSError):  # it was moved to its place, or never created
@@ -148,12 +186,3 @@ def _written(stream: BinaryIO, shape: tuple[int, int, int], most: int, chunks: I
 
 def _header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-def _sweep(folder: Path) -> None:
-    for left in folder.glob("*.partial"):
-        try:
-            if time.time() - left.stat().st_mtime > STALE:
-                left.unlink()
-        except OSError:
-            continue  # another process removed it first, or owns it

@@ -79,7 +79,7 @@ def celeba(
         found = {
             split: listing.pictures[np.array([places[name] for name in listed])] for split, listed in parts.items()
         }
-        decoded = decode(found, plan, unreadable=unreadable, cache=cache)
+        decoded = decode(found, plan, str(folder), unreadable=unreadable, cache=cache)
     kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
     rows = {split: np.array([attributes[name] for name in some], np.int8) for split, some in kept.items()}
     reasons = refused(decoded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -14,8 +15,9 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from kelbo.container import processors
+from kelbo.container import memory, processors
 from kelbo.data import cache as packed
+from kelbo.data.cache_use import failure, tell_failure
 from kelbo.data.encoded_pictures import (
     MODES,
     Crop,
@@ -33,7 +35,8 @@ from kelbo.data.encoded_pictures import (
 from kelbo.data.images import ArrayImages
 from kelbo.data.opening import cropped, opened, planned
 from kelbo.data.paths import Paths
-from kelbo.errors import DataCorrupt
+from kelbo.errors import DataCorrupt, DataError
+from kelbo.units import sized
 
 Unread = Literal["refuse", "skip"]
 CACHED_FROM = 5000
@@ -102,14 +105,16 @@ def first_readable(pictures: Iterable[EncodedPicture], mode: Mode, depth: Deep) 
 def decode(
     splits: Mapping[str, EncodedPictures],
     plan: Preprocessing,
+    place: str,
     *,
     unreadable: Unread = "refuse",
     cache: Path | None = None,
 ) -> dict[str, Decoded]:
     """All pictures of all splits as uint8 (N, 3 or 1, H, W), in their order.
 
-    unreadable: what to do with pictures that cannot be read or do not fit the plan, "refuse" or "skip". cache: folder in which
-    sets of 5,000 or more pictures are kept decoded, to be mapped in later runs.
+    place: where they are, for messages and the list of the cache. unreadable: what to do with pictures that cannot be read or
+    do not fit the plan, "refuse" or "skip". cache: folder in which sets of 5,000 or more pictures are kept decoded, to be
+    mapped in later runs; of several processes that want the same ones, one decodes them.
 
     Raises PicturesRefused, with all of them, if they are refused or a split has no others; DataError if the cache
     cannot be written.
@@ -117,9 +122,13 @@ def decode(
     decoded: dict[str, Decoded] = {}
     reasons: list[str] = []
     for split, pictures in splits.items():
-        place = cache if len(pictures) >= CACHED_FROM else None
         try:
-            decoded[split] = _kept(pictures, plan, unreadable, place) if place else _read(pictures, plan, unreadable)
+            found = (
+                _kept(pictures, plan, unreadable, cache, place, split)
+                if cache and len(pictures) >= CACHED_FROM
+                else None
+            )
+            decoded[split] = found or _read(pictures, plan, unreadable)
         except PicturesRefused as error:  # continue, so that the error lists those of the other splits too
             reasons += error.reasons
     if reasons:
@@ -164,14 +173,38 @@ def _read(pictures: Sequence[EncodedPicture], plan: Preprocessing, unreadable: U
     return Decoded(ArrayImages(pixels[:count]), dict(sorted(left_out.items())))
 
 
-def _kept(pictures: EncodedPictures, plan: Preprocessing, unreadable: Unread, cache: Path) -> Decoded:
-    key = packed.key_of_many(pictures.stamps(), asdict(plan), unreadable, PIL.__version__)
-    found, left_out = packed.find(cache, key), {}
+def _kept(
+    pictures: EncodedPictures, plan: Preprocessing, unreadable: Unread, cache: Path, of: str, split: str
+) -> Decoded | None:
+    """The images from the cache, decoded now if it does not have them; None if it cannot keep them."""
+    key, left_out = packed.key_of_many(pictures.stamps(), asdict(plan), unreadable, PIL.__version__), {}
+
+    def chunks(since: float | None) -> Iterator[np.ndarray]:
+        if told := failure(cache, key, since):
+            raise PicturesRefused(told, len(pictures))
+        try:
+            yield from _chunks(pictures, plan, unreadable, left_out, show=True)
+        except PicturesRefused as error:
+            tell_failure(cache, key, error.reasons)
+            raise
+
+    found = packed.kept(
+        cache,
+        key,
+        _shape(plan),
+        len(pictures),
+        of,
+        chunks,
+        lambda: {"split": split, "left_out": sorted(left_out.items())},
+    )
     if found is None:
-        chunks = _chunks(pictures, plan, unreadable, left_out, show=True)
-        found = packed.store(
-            cache, key, _shape(plan), len(pictures), chunks, lambda: {"left_out": sorted(left_out.items())}
-        )
+        if (size := len(pictures) * math.prod(_shape(plan))) > memory() // 2:
+            raise DataError(
+                f"The pictures of {of} take {sized(size)} decoded, more than half of this machine's memory, and the cache "
+                f"{cache} cannot keep them. Name a folder with room for them in the environment variable KELBO_CACHE, or "
+                "choose a smaller size."
+            )
+        return None
     images, record = found
     return Decoded(images, {int(place): str(why) for place, why in record["left_out"]})
 

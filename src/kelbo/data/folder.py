@@ -74,7 +74,7 @@ def folder(
         division = divide(listing.pictures.paths, str(root), folders=listing.folders, splits=splits)
         parts = {split: listing.pictures[places] for split, places in division.parts.items()}
         plan = plan_for(next(iter(parts.values())), size, crop, resize, mode, depth)
-        decoded = decode(parts, plan, unreadable=unreadable, cache=cache)
+        decoded = decode(parts, plan, str(root), unreadable=unreadable, cache=cache)
     name = root.resolve().stem if is_zip(root) else root.resolve().name
     names, reasons = paths_kept(parts, decoded), refused(decoded)
     require_two(decoded, str(root))

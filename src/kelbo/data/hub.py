@@ -58,6 +58,7 @@ def hub(
     splits: Splits = "auto",
     held_out: float = 0.1,
     split_seed: int = 0,
+    cache: Path | None = None,
 ) -> ImageSet:
     """The pictures of a data set as uint8 (N, 3 or 1, H, W), with labels if one column of it holds classes, and bool columns
     as attributes.
@@ -68,8 +69,8 @@ def hub(
     another name, a seeded draw of the fraction `held_out` is "test".
 
     config, revision: which of several configurations, and which version of it. image: the column of pictures; by default
-    the only one. size, crop, resize, mode, depth, unreadable: as of `kelbo.data.folder`. splits: "auto", or "ignore" to read
-    all splits as one set.
+    the only one. size, crop, resize, mode, depth, unreadable, cache: as of `kelbo.data.folder`. splits: "auto", or "ignore" to
+    read all splits as one set.
 
     Raises DataMissing if the extra is not installed, or the data set is absent or cannot be reached; DataCorrupt
     if it cannot be read, holds no pictures or several columns of them, its splits cannot be taken as such, or a
@@ -87,7 +88,7 @@ def hub(
     pictures = {split: _Rows(part, column, dataset, split).pictures() for split, part in found.items()}
     with decoding_strictly():
         plan = plan_for(next(iter(pictures.values())), size, crop, resize, mode, depth)
-        decoded = decode(pictures, plan, unreadable=unreadable)
+        decoded = decode(pictures, plan, str(dataset), unreadable=unreadable, cache=cache if _on_disk(found) else None)
     require_two(decoded, str(dataset))
     labels = {split: _labels(part[classes][:]) for split, part in found.items()} if classes else {}
     attributes = _attributes(found)
@@ -186,6 +187,11 @@ def _splits(found: Mapping[str, Dataset], name: str, splits: Splits) -> _Found:
         )
     parts = [*filled.values()]
     return _Found({"all": parts[0] if len(parts) == 1 else _library().concatenate_datasets(parts)}, {}, [])
+
+
+def _on_disk(found: Mapping[str, Dataset]) -> bool:
+    """Whether the library keeps all rows in files, whose times tell versions apart; it can be told to keep them in memory."""
+    return all(part.cache_files for part in found.values())
 
 
 def _require_its_own_splits(folder: Path, found: Mapping[str, Dataset]) -> None:

@@ -15,6 +15,7 @@ from kelbo.container import memory
 from kelbo.data import cache as kept
 from kelbo.data.images import ArrayImages
 from kelbo.errors import DataError
+from kelbo.units import sized
 
 
 def unpacked(
@@ -36,13 +37,14 @@ def unpacked(
     if cache is not None:
         status = path.stat()
         key = kept.key_of(str(path.absolute()), status.st_size, status.st_mtime_ns, count, shape)
-        found = kept.find(cache, key)
-        return (found or kept.store(cache, key, shape, count, _shown(path, parts(), steps), dict))[0]
+        found = kept.kept(cache, key, shape, count, str(path), lambda _: _shown(path, parts(), steps))
+        if found:
+            return found[0]
     size = count * math.prod(shape)
     if size > memory() // 2:
         raise DataError(
-            f"{path} holds {size / 1e9:.1f} GB of pixels, more than half of this machine's memory. Unpack them once to "
-            "disk: name a folder, instead of none, in the environment variable KELBO_CACHE."
+            f"{path} holds {sized(size)} of pixels, more than half of this machine's memory. Unpack them once to "
+            "disk: name a folder with room for them, instead of none, in the environment variable KELBO_CACHE."
         )
     pixels, start = np.empty((count, *shape), np.uint8), 0
     for part in _shown(path, parts(), steps):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from kelbo.data.cache import cache_root
+from kelbo.data.cache_size import FEATURES, cache_root, why_no_room
+from kelbo.data.cache_use import making
 from kelbo.data.images import Images, SubsetImages
 from kelbo.errors import Damaged, DataError
 from kelbo.evaluation.feature_network import FeatureNetwork, features_of
 from kelbo.runs.tensors import read_tensors, write_tensors
+from kelbo.units import counted, noun_of
+
+LOG = logging.getLogger(__name__)
 
 KIND = "set of features"
 FORMAT = 1
@@ -40,26 +47,31 @@ def reference(
     """Features of `count` images of a split, spread evenly over it (all by default), float32 (N, d).
 
     They are read from the cache if they were computed before by the same network, on the same kind of device, from exactly the
-    same images (every pixel is in the key); else they are computed and cached. cache: a folder; by default `features` in
-    `kelbo.data.cache.cache_root`, or none if KELBO_CACHE is "none". A damaged file is replaced. Raises DataError if the folder
-    cannot be written, and ScoreError as `features_of` does.
+    same images (every pixel is in the key); else they are computed and cached, in `features`. cache: a folder; by default
+    `kelbo.data.cache_size.cache_root`, which may be none. A damaged file is replaced. One process computes them while
+    others wait. That they cannot be kept is told. Raises as `features_of` does.
     """
     chosen = evenly(images, count)
-    kept = cache or ((root := cache_root()) and root / "features")
-    if kept is None:
+    root = cache or cache_root()
+    if root is None:
         return features_of(network, chosen, batch_size)
-    path = kept / f"{_key(network, chosen)}.safetensors"
-    found = _found(path, len(chosen), network.dims)
-    if found is not None:
+    key = _key(network, chosen)
+    path = root / FEATURES / f"{key}.safetensors"
+    if (found := _found(path, len(chosen), network.dims)) is not None:
         return found
-    features = features_of(network, chosen, batch_size)
+    features, subject = None, f"features of {counted(len(chosen), noun_of(chosen.shape))}"
     try:
-        write_tensors(path, KIND, {"features": torch.from_numpy(features)}, {"network": network.fingerprint})
+        with making(root, key, f"{subject} are being computed"):
+            if (found := _found(path, len(chosen), network.dims)) is not None:
+                return found
+            features = features_of(network, chosen, batch_size)
+            if why := why_no_room(root, features.nbytes, key):
+                LOG.warning(f"{subject} are not kept: {why}")
+            else:
+                write_tensors(path, KIND, {"features": torch.from_numpy(features)}, {"network": network.fingerprint})
     except OSError as error:
-        raise DataError(
-            f"The cache of features cannot be written to {kept} ({error}). Free space there, or set the environment variable "
-            "KELBO_CACHE to another folder, or to none."
-        ) from error
+        LOG.warning(f"{subject} are not kept, since the cache {root} cannot be written ({error})")
+        return features_of(network, chosen, batch_size) if features is None else features
     return features
 
 
@@ -77,4 +89,8 @@ def _found(path: Path, count: int, dims: int) -> np.ndarray | None:
     features = tensors.get("features")
     if features is None or features.dtype != torch.float32 or tuple(features.shape) != (count, dims):
         return None
-    return features.numpy() if torch.isfinite(features).all() else None
+    if not torch.isfinite(features).all():
+        return None
+    with suppress(OSError):  # its time is that of the last use
+        os.utime(path)
+    return features.numpy()

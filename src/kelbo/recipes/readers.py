@@ -7,7 +7,7 @@ from typing import Any
 
 from kelbo.data.arm import arm
 from kelbo.data.arrays import arrays
-from kelbo.data.cache import cache_root
+from kelbo.data.cache_size import cache_root
 from kelbo.data.celeba import OFFICIAL, box_of, celeba
 from kelbo.data.cifar import cifar10, cifar100
 from kelbo.data.digits import digits
@@ -56,7 +56,9 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
         case d.HubSpec():
             if (spec.dataset is None) == (spec.root is None):
                 raise RecipeError("Name a hub set by data.dataset (on the Hugging Face hub) or data.root (on disk).")
-            return hub(spec.root or spec.dataset or "", **_options(spec, "dataset"), split_seed=split_seed)
+            return hub(
+                spec.root or spec.dataset or "", **_options(spec, "dataset"), split_seed=split_seed, cache=cache_root()
+            )
         case (
             d.DspritesSpec() | d.ThreeDShapesSpec() | d.Mpi3dSpec() | d.Shapes2dSpec() | d.Shapes3dSpec() | d.ArmSpec()
         ):
