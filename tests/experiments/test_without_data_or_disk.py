@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,19 +111,31 @@ def test_numbers_are_printed_that_cannot_be_kept(kelbo, run, root, read_only):
     assert json.loads(out)["importance_weighted"]["mean"]
 
 
-def test_a_report_needs_no_folder_that_can_be_written_but_once_the_data(kelbo, run, root, unrendered, read_only):
-    code, _, err = kelbo("report", run.path, "--noise")
-    assert (code, "--data-root PATH" in err) == (1, True)  # nothing of it was measured yet
-    code, out, err = kelbo("report", run.path, "--noise", "--data-root", root)
-    assert (code, out, "Read-only" in err) == (0, "run-report.html\n", True)
+def test_a_report_of_what_the_run_has_needs_neither_data_nor_a_folder_that_can_be_written(
+    kelbo, run, unrendered, read_only
+):
+    code, out, err = kelbo("report", run.path)
+    assert (code, out, "--data-root" in err, "Read-only" in err) == (0, "run-report.html\n", True, True)
+    sections = re.findall(r'<section id="(\w+)"', Path("run-report.html").read_text())
+    assert {"headline", "samples", "training", "rates"} <= {*sections}  # an evaluation was kept
+    assert {"reconstructions", "traversals"}.isdisjoint(sections)
 
 
 @pytest.mark.slow
-def test_a_page_that_was_measured_is_written_again_without_data(kelbo, run, root, unrendered, tmp_path):
+@pytest.mark.usefixtures("unrendered", "read_only")
+def test_a_page_is_measured_and_written_where_the_runs_folder_cannot_be(kelbo, run, root):
+    assert kelbo("report", run.path, "--data-root", root)[:2] == (0, "run-report.html\n")
+    assert 'id="reconstructions"' in Path("run-report.html").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unrendered")
+def test_a_page_that_was_measured_is_written_again_without_data(kelbo, run, root, tmp_path):
     assert kelbo("report", run.path, "--data-root", root)[0] == 0
     for option in ([], ["--kept"]):
         code, out, err = kelbo("report", run.path, *option, "--out", tmp_path / "page.html")
-        assert (code, out, "--data-root" in err) == (0, f"{tmp_path / 'page.html'}\n", not option)
+        assert (code, out, "was measured" in err) == (0, f"{tmp_path / 'page.html'}\n", not option)
+        assert 'id="reconstructions"' in (tmp_path / "page.html").read_text()
         assert list((tmp_path / "page").glob("*.png"))
 
 

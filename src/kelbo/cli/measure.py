@@ -126,7 +126,7 @@ def report(
     """Write one self-contained HTML page about a run, and its pictures as PNG files in a folder beside it."""
     from kelbo.errors import DataMissing
     from kelbo.experiments import open_run
-    from kelbo.experiments.pictures import kept_page, measure_page
+    from kelbo.experiments.pictures import kept_page, measure_page, measure_without_data
     from kelbo.reports.run_page import write_page
     from kelbo.runs import Run
 
@@ -140,9 +140,9 @@ def report(
         except DataMissing:
             experiment = open_run(run, read_data=False, **opening)
             page = kept_page(experiment, noise=noise)
-            if page is None:
-                raise
-            say(f"the data were not found (--data-root PATH); this page was measured {_date(page)}", err=True)
+            which = f"was measured {_date(page)}" if page else "shows what the run has"
+            say(f"the data were not found (--data-root PATH); this page {which}", err=True)
+            page = page or measure_without_data(experiment, noise=noise)
         opened = experiment.run  # which has what its folder could not keep
     write_and_tell(out, opened.report_page, run, lambda path: write_page(opened, page, path))
 

@@ -108,7 +108,7 @@ class Experiment:
             "step": self.step,
             "saved": self.checkpoint.saved.isoformat(timespec="seconds"),
             "weights": self.weights,
-            "data": self.data.name,
+            "data": (outline_of(self.run) or self.data).name,
             "device": str(self.device),
             "precision": f"float32, products {torch.get_float32_matmul_precision()}",
             "versions": versions("kelbo", "torch"),

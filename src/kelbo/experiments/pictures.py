@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from kelbo import evaluation
 from kelbo.data.conditions import Chosen
 from kelbo.eager import plain_autograd
+from kelbo.errors import DataMissing
 from kelbo.experiments.conditional import Conditional, conditional
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.factor_sweeps import DRAWS, ENCODED, VALUES, on_a_plane, sweeps, swept_images
+from kelbo.experiments.guards import outline_of
 from kelbo.experiments.latent_order import ordered
-from kelbo.experiments.measure import evaluation_of, measure
+from kelbo.experiments.measure import evaluation_of, kept_evaluation, measure
 from kelbo.experiments.moved_latents import measure_shares
 from kelbo.experiments.row_pictures import measure_rows
 from kelbo.protocols import FlatLatent
@@ -48,6 +51,18 @@ def kept_page(experiment: Experiment, *, noise: bool = False) -> Measurement | N
     """What `measure_page` has kept of these weights; None if it was never called. Needs no data."""
     settings = {"noise": noise, **experiment.settings}
     return experiment.run.measurements.find("page", settings, experiment.checkpoint.opened)
+
+
+def measure_without_data(experiment: Experiment, *, noise: bool = False) -> Measurement:
+    """As `measure_page`, of what needs no data: samples, unless they are drawn under the conditions of test examples, and the
+    evaluation of the test split that the run keeps."""
+    parts = [kept] if (kept := kept_evaluation(experiment)) else []
+    told = outline_of(experiment.run)
+    if told is None or told.columns is None:  # of a table, samples are shown beside its rows
+        with suppress(DataMissing):
+            parts.append(measure_samples(experiment, noise))
+    value = {"parts": {part.name: part.key for part in parts}, "has_rate": experiment.model.has_rate}
+    return measure(experiment, "page", {"noise": noise, "data": False}, lambda: value, again=True)
 
 
 def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) -> list[Measurement]:

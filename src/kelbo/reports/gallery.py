@@ -90,6 +90,7 @@ def transfers(measured: Measurement) -> Labelled:
 
 def traversals(shown: Shown) -> Labelled:
     """One test image with one latent at a time moved, beside each row the factor that moves it most, or its rate."""
+    assert shown.test is not None
     measured, rates = shown.parts["traversals"], shown.test["latents"]["rate_per_latent"]
     latents, values = measured.settings["latents"], measured.settings["values"]
     images = intensities(measured.arrays()["images"])

@@ -60,6 +60,7 @@ def rows_of(shown: Shown) -> Rows | None:
     if "row-samples" not in shown.parts:
         return None
     columns = Told(**shown.data["columns"])
+    assert shown.test is not None
     errors = shown.test["reconstruction"]["columns"]
     rank = [-(errors[name]["explained"] or 0.0) for name in columns.names]
     chosen = sorted(np.argsort(rank, kind="stable")[:SHOWN].tolist())
@@ -120,6 +121,7 @@ def _pairs(samples: Mapping[str, np.ndarray], some: list[int], names: list[str])
 def _traversals(shown: Shown, columns: Told) -> Picture | None:
     if "row-traversals" not in shown.parts:
         return None
+    assert shown.test is not None
     measured, rates = shown.parts["row-traversals"], shown.test["latents"]["rate_per_latent"] or []
     latents, values = measured.settings["latents"], np.array(measured.settings["values"])
     standard = (measured.arrays()["made"] - np.array(columns.mean)) / np.array(columns.scale)

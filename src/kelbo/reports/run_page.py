@@ -43,14 +43,16 @@ def write_page(run: Run, page: Measurement | None = None, out: Path | None = Non
         sentence=trained(of),
         warnings=[warned for warned in run.warnings() if warned["step"] <= of.step],
         step=of.step,
-        images=counted(test["settings"]["images"], of.noun),
+        images=test and counted(test["settings"]["images"], of.noun),
+        whole=of.whole,
+        tabular=of.tabular,
         noun=of.noun,
         **_followed(of),
         has_rate=of.has_rate,
         noise=of.noise,
         condition=_condition(of),
         fitted_prior=of.fitted_prior,
-        cards=cards(test, _with_bits(of)),
+        cards=test and cards(test, _with_bits(of, test)),
         table=comparison(records, of.step),
         recipe=run.recipe_path.read_text(encoding="utf-8"),
         provenance=_provenance(of),
@@ -64,13 +66,13 @@ def write_page(run: Run, page: Measurement | None = None, out: Path | None = Non
     return place
 
 
-def _with_bits(of: Shown) -> Record:
+def _with_bits(of: Shown, test: Record) -> Record:
     """The first record on the test split of the page's weights that has bits/dim; the usual test record if none has."""
     keys = ("step", "weights", "sigma_images", "split", "prior")
-    wanted = [of.test["settings"].get(key) for key in keys]
-    candidates = [of.test, *(record for _, record in sorted(of.records().items()))]
+    wanted = [test["settings"].get(key) for key in keys]
+    candidates = [test, *(record for _, record in sorted(of.records().items()))]
     alike = [record for record in candidates if [record["settings"].get(key) for key in keys] == wanted]
-    return next((record for record in alike if record["bits_per_dim"] is not None), of.test)
+    return next((record for record in alike if record["bits_per_dim"] is not None), test)
 
 
 def _parts(of: Shown) -> dict[str, Any]:
@@ -78,21 +80,23 @@ def _parts(of: Shown) -> dict[str, Any]:
     rows = rows_of(of)
     return {
         "rows": rows,
-        "reconstructions": None if rows else gallery.reconstructions(of.parts["reconstructions"].arrays()),
-        "samples": None if rows else gallery.samples(of),
+        "reconstructions": gallery.reconstructions(of.parts["reconstructions"].arrays())
+        if "reconstructions" in of.parts
+        else None,
+        "samples": gallery.samples(of) if "samples" in of.parts else None,
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "factor_shares": "factor-shares" in of.parts,
-        "latents": test["latents"]["dims"] if test["latents"] else None,
+        "latents": test["latents"]["dims"] if test and test["latents"] else None,
         "factor_sweeps": factor_sweeps(of.parts["factor-sweeps"]) if "factor-sweeps" in of.parts else None,
         "factor_codes": codes_of_sweeps(of.parts["factor-codes"]) if "factor-codes" in of.parts else None,
-        "rates": gallery.rates(test) if test["latents"] and test["latents"]["rate_per_latent"] else None,
-        "no_rates": test["latents"] and test["latents"].get("rate_per_latent_reason"),
-        "group_rates": gallery.group_rates(test),
+        "rates": gallery.rates(test) if test and test["latents"] and test["latents"]["rate_per_latent"] else None,
+        "no_rates": test and test["latents"] and test["latents"].get("rate_per_latent_reason"),
+        "group_rates": test and gallery.group_rates(test),
         "curves": gallery.training_curves(of.columns(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
         "scores": score_groups(scores, of),
         "score_pictures": score_pictures(scores, of),
-        "progress": [] if rows else gallery.progress(of),
+        "progress": [] if of.tabular else gallery.progress(of),
     }
 
 

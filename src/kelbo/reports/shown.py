@@ -50,13 +50,18 @@ class Shown:
         return self.page.settings["prior"].partition(" #")[0] if "prior" in self.page.settings else None
 
     @property
-    def test(self) -> Record:
-        """The record of the usual evaluation on the test split."""
-        return self.parts["evaluation"].record
+    def test(self) -> Record | None:
+        """The record of the usual evaluation on the test split; None if the page was made without data and there is none."""
+        return self.parts["evaluation"].record if "evaluation" in self.parts else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the page was made with the data."""
+        return self.page.settings.get("data", True)
 
     @property
     def has_rate(self) -> bool:
-        return self.test["rate"] is not None
+        return self.page.value["has_rate"] if self.test is None else self.test["rate"] is not None
 
     @cached_property
     def data(self) -> Mapping[str, Any]:
@@ -73,6 +78,11 @@ class Shown:
         """What an example is called."""
         return noun_of(self.data["shape"])
 
+    @property
+    def tabular(self) -> bool:
+        """Whether the examples are rows of a table, of which there are no pictures over time."""
+        return "columns" in self.data
+
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The journal's columns up to the page's checkpoint, each (T,): a run that trains on has later rows."""
         return self.run.journal.columns(self.step)
@@ -80,7 +90,8 @@ class Shown:
     def records(self) -> dict[str, Record]:
         """All evaluations by label: of the page's weights if there is one, else of the newest step."""
         newest = self.run.measurements.newest("evaluation", weights=self.page.weights)
-        return records(newest, self.page.weights) | {self.parts["evaluation"].label: self.test}
+        found = records(newest, self.page.weights)
+        return found if self.test is None else found | {self.parts["evaluation"].label: self.test}
 
     def scores(self) -> dict[str, Record]:
         """All scores by label, of the same weights as `records`."""

@@ -48,6 +48,8 @@ def _built(shown: Shown) -> str:
 
 
 def _latents(shown: Shown) -> str:
+    if shown.test is None:
+        return f"{counted(shown.run.provenance()['model']['groups'], 'group')} of latents"
     if latents := shown.test["latents"]:
         return counted(latents["dims"], "latent")
     return f"{counted(len(shown.test['rate_per_group'] or [1]), 'group')} of latents"
