@@ -18,6 +18,8 @@ EXAMPLES = 4
 TOYS = (two_groups, three_players, clip, frozen_second, discrete, two_conditions, vectors)
 NETWORKS = ("higgins", "burgess", "rybkin", "residual")
 VAMP = ("model.prior.kind=vamp", "model.prior.components=3")
+HIERARCHY = ["model.kind=hierarchical", "model.width=8", "model.latents=2", "model.encoder=8x1,8d2,4d4,1x1"]
+HIERARCHY += ["model.decoder=1x1,4m1,8m4,8x1"]
 LIKELIHOODS = ("optimal_gaussian", "per_pixel_gaussian", "logistic_mixture")
 
 
@@ -46,12 +48,31 @@ def of_recipe(kind, network, likelihood, given=None, *more):
     return make
 
 
+def of_hierarchy(*more, given=None):
+    def make():
+        told = [f"model.given={given}"] if given else []
+        recipe = change(two_groups.RECIPE, [*HIERARCHY, *told, *more])
+        levels = torch.randint(0, 256, (EXAMPLES, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+        rows = {given: torch.eye(EXAMPLES)} if given else {}
+        shapes = {name: tuple(value.shape[1:]) for name, value in rows.items()}
+        model = build.model(recipe, Outline("noise", (1, 8, 8), 256, shapes))
+        for block in (layer.prior for layer in model.layers):  # which is 0 at first
+            torch.nn.init.normal_(block.c4.weight, std=0.1)
+        return model, Batch(levels.to(torch.uint8), rows)
+
+    return make
+
+
 MODELS = {
     **{toy.__name__.rpartition(".")[2]: of_toy(toy) for toy in TOYS},
     **{f"vae-{n}-{one}": of_recipe("vae", n, one) for n in NETWORKS for one in LIKELIHOODS},
     **{f"conditional-{n}": of_recipe("vae", n, "optimal_gaussian", "labels") for n in NETWORKS},
     "vamp": of_recipe("vae", "higgins", "optimal_gaussian", None, *VAMP),
     "conditional-vamp": of_recipe("vae", "burgess", "optimal_gaussian", "labels", *VAMP),
+    "hierarchical": of_hierarchy(),
+    "hierarchical-precision": of_hierarchy("model.merge=precision_weighted", "likelihood.kind=logistic_mixture"),
+    "hierarchical-residual": of_hierarchy("model.merge=residual", "model.scale=softplus", "model.maps=4"),
+    "conditional-hierarchical": of_hierarchy("likelihood.kind=per_pixel_gaussian", given="labels"),
     "autoencoder": of_recipe("autoencoder", "higgins", "optimal_gaussian"),
 }
 

@@ -10,6 +10,7 @@ from kelbo.likelihoods.gaussian import AveragedSquaredError, FixedGaussian, PerP
 from kelbo.likelihoods.laplace import Laplace
 from kelbo.likelihoods.logistic import DiscretizedLogistic
 from kelbo.likelihoods.logistic_mixture import DiscretizedLogisticMixture
+from kelbo.likelihoods.published_mixture import PublishedLogisticMixture
 from kelbo.likelihoods.student import StudentT
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OptimalGaussian",
     "PerImageGaussian",
     "PerPixelGaussian",
+    "PublishedLogisticMixture",
     "SharedGaussian",
     "StudentT",
 ]

@@ -82,7 +82,11 @@ class DiscretizedLogisticMixture(Mass):
         if p.chained:
             colours = self._on_scale(level).unbind(1)
             mean = torch.stack([p.mean_given(colours, channel) for channel in range(CHAINED)], 1)
-        return p, mean, log_mass(level, mean, p.log_scale, self.levels)
+        return p, mean, self.log_mass(level, mean, p.log_scale)
+
+    def log_mass(self, level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+        """ln of the mass of each logistic at integer `level`, nats, elementwise; means on [-1, 1]."""
+        return log_mass(level, mean, log_scale, self.levels)
 
     def mean(self, output: Tensor) -> Tensor:
         """Exact if channels are not chained, and for red.

@@ -1,5 +1,6 @@
 """Models report rate and distortion; they do not judge them."""
 
+from kelbo.models.hierarchical import Hierarchical
 from kelbo.models.vae import VAE, Autoencoder
 
-__all__ = ["VAE", "Autoencoder"]
+__all__ = ["VAE", "Autoencoder", "Hierarchical"]

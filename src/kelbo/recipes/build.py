@@ -25,6 +25,7 @@ from kelbo.protocols import FlatLatent, Model, Objective, Prior
 from kelbo.recipes import schema as s
 from kelbo.recipes.data_specs import ImagesSpec
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
+from kelbo.recipes.hierarchies import hierarchy
 from kelbo.recipes.readers import image_data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
@@ -95,10 +96,13 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
         raise RecipeError(f"model.kind {recipe.model.kind!r} uses no other run; leave out runs.{sorted(unused)[0]}.")
     require_float32_default()
     decoder = decoder_of(recipe, images)
+    if isinstance(recipe.model, s.HierarchicalSpec):
+        with memory_for("a very deep VAE", "Make it smaller (model.width, model.encoder, model.decoder)."):
+            return hierarchy(recipe.model, images, decoder)
     with memory_for(
         f"a model of network {recipe.model.network.kind!r}", "Make it smaller (model.network, model.latents)."
     ):
-        encoder, network = _network(recipe, images, decoder.output_channels(images.shape[0]))
+        encoder, network = _network(recipe.model, images, decoder.output_channels(images.shape[0]))
     conditions = () if recipe.model.given is None else tuple(images.given)
     prior = _prior(recipe, images, encoder, conditions)
     return KINDS[recipe.model.kind](
@@ -128,12 +132,12 @@ def _prior(recipe: Recipe, images: ImageSet | Outline, encoder: nn.Module, condi
     return latents.Vamp(encoder, inputs, told_of(conditions, batch.given) if conditions else None, units)
 
 
-def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
-    spec, latents = recipe.model.network, recipe.model.latents
-    given = 0 if recipe.model.given is None else sum(map(math.prod, images.given.values()))
+def _network(model: s.FlatSpec, images: ImageSet | Outline, output_channels: int) -> tuple[nn.Module, nn.Module]:
+    spec, latents = model.network, model.latents
+    given = 0 if model.given is None else sum(map(math.prod, images.given.values()))
     codes = latents + given  # what a decoder takes
     if images.columns:
-        return _network_of_rows(recipe, images, images.columns, output_channels, given)
+        return _network_of_rows(model, images, images.columns, output_channels, given)
     shape = picture_shape(images.shape)
     match spec:
         case s.HigginsSpec():
@@ -158,9 +162,9 @@ def _network(recipe: Recipe, images: ImageSet | Outline, output_channels: int) -
 
 
 def _network_of_rows(
-    recipe: Recipe, images: ImageSet | Outline, columns: Columns, output_channels: int, given: int
+    model: s.FlatSpec, images: ImageSet | Outline, columns: Columns, output_channels: int, given: int
 ) -> tuple[nn.Module, nn.Module]:
-    spec, latents = recipe.model.network, recipe.model.latents
+    spec, latents = model.network, model.latents
     if not isinstance(spec, s.HigginsSpec):
         raise RecipeError(
             f"model.network.kind {spec.kind!r} needs images, and {images.name} holds rows of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -18,10 +19,16 @@ from kelbo.units import counted
 
 
 class Outlined(Protocol):
-    """What a likelihood needs to know of images or rows: an `ImageSet` or an `Outline`."""
+    """What parts need to know of images or rows: an `ImageSet` or an `Outline`. given: the shape of each condition by name."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def given(self) -> Mapping[str, tuple[int, ...]]: ...
 
     @property
     def levels(self) -> int | None: ...
@@ -65,6 +72,8 @@ def likelihood(recipe: Recipe, levels: int | None) -> Likelihood:
             return likelihoods.DiscretizedLogistic(_bits(recipe, levels))
         case s.LogisticMixtureSpec():
             return likelihoods.DiscretizedLogisticMixture(spec.components, _bits(recipe, levels))
+        case s.PublishedMixtureSpec():
+            return likelihoods.PublishedLogisticMixture(spec.components, _bits(recipe, levels))
 
 
 REAL = (

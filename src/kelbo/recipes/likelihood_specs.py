@@ -86,6 +86,12 @@ class LogisticMixtureSpec(Spec):
     components: int = Field(default=10, ge=1)
 
 
+class PublishedMixtureSpec(Spec):
+    kind: Literal["logistic_mixture_as_published"] = "logistic_mixture_as_published"
+    """as the releases of PixelCNN++ and VDVAE compute it, masses below 1e-5 by a density: for weights trained with it"""
+    components: int = Field(default=10, ge=1)
+
+
 LikelihoodSpec = Annotated[
     FixedGaussianSpec
     | SharedGaussianSpec
@@ -100,6 +106,7 @@ LikelihoodSpec = Annotated[
     | CategoricalSpec
     | BitwiseCategoricalSpec
     | LogisticSpec
-    | LogisticMixtureSpec,
+    | LogisticMixtureSpec
+    | PublishedMixtureSpec,
     Field(discriminator="kind"),
 ]

@@ -79,4 +79,36 @@ class AutoencoderSpec(FlatSpec):
     """the baseline without noise, rate and bound"""
 
 
-ModelSpec = Annotated[VaeSpec | AutoencoderSpec, Field(discriminator="kind")]
+class HierarchicalSpec(Spec):
+    kind: Literal["hierarchical"] = "hierarchical"
+    """the very deep VAE (Child, 2021): a group of latents a stochastic layer, from the top to the image's own resolution"""
+    encoder: str | None = None
+    """the encoder's layers, such as 32x11,32d2,16x6 (eleven at 32×32, one more that averages 2×2 pixels, six at 16×16); null
+    takes three a resolution"""
+    decoder: str | None = None
+    """the stochastic layers, such as 1x2,4m1,4x3 (two at 1×1, one at 4×4 that takes in the features of 1×1, three more); null
+    takes two at 1×1 and five at each other resolution"""
+    width: int = Field(default=32, ge=1)
+    """channels of features"""
+    latents: int = Field(default=16, ge=1)
+    """channels of each group of latents"""
+    bottleneck: float = Field(default=0.25, gt=0, le=1)
+    """channels inside of a block, as a fraction of the width"""
+    merge: Literal["concatenation", "precision_weighted", "residual"] = "concatenation"
+    """how a posterior is made of the network's answer and the prior: that itself, their product, or a change of the prior"""
+    scale: Literal["exp", "softplus"] = "exp"
+    """of the latents: the networks give ln σ, or what softplus makes σ of (Hazami et al., 2022)"""
+    maps: int = Field(default=64, ge=0)
+    """the highest resolution at which the decoder begins with a learned map"""
+    centre: float = 0.5
+    """intensity that the encoder sees as 0"""
+    spread: float = Field(default=0.5, gt=0)
+    """intensities above it that the encoder sees as 1"""
+    checkpointing: bool = False
+    """compute activations again in the backward pass: less memory, a third more time"""
+    given: Annotated[str, AfterValidator(_known)] | None = None
+    """what the model is told beside each example, at every resolution: labels, attributes or attributes:Smiling,Male, factors
+    or factors:shape"""
+
+
+ModelSpec = Annotated[VaeSpec | AutoencoderSpec | HierarchicalSpec, Field(discriminator="kind")]

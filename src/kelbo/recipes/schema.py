@@ -30,6 +30,7 @@ from kelbo.recipes.likelihood_specs import (
     OptimalGaussianSpec as OptimalGaussianSpec,
     PerImageGaussianSpec as PerImageGaussianSpec,
     PerPixelGaussianSpec as PerPixelGaussianSpec,
+    PublishedMixtureSpec as PublishedMixtureSpec,
     SharedGaussianSpec as SharedGaussianSpec,
     StudentTSpec as StudentTSpec,
 )
@@ -37,6 +38,7 @@ from kelbo.recipes.model_specs import (
     AutoencoderSpec as AutoencoderSpec,
     BurgessSpec as BurgessSpec,
     FlatSpec as FlatSpec,
+    HierarchicalSpec as HierarchicalSpec,
     HigginsSpec as HigginsSpec,
     ModelSpec as ModelSpec,
     NetworkSpec as NetworkSpec,

@@ -41,6 +41,8 @@ def trained(shown: Shown) -> str:
 def _built(shown: Shown) -> str:
     recipe, model = shown.recipe, shown.recipe.model
     kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
+    if isinstance(model, s.HierarchicalSpec):
+        return f"A very deep {kind} with {_latents(shown)} ({spoken(recipe.likelihood.kind)} decoder)"
     networks, decoder = spoken(model.network.kind), spoken(recipe.likelihood.kind)
     prior = model.prior if isinstance(model, s.VaeSpec) else None
     learned = f", VampPrior of {counted(prior.components, 'pseudo-input')}" if isinstance(prior, s.VampSpec) else ""

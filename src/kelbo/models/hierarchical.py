@@ -1,0 +1,236 @@
+"""Hierarchical variational autoencoders: many groups of latents, each with a prior that depends on those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_given, require_groups, temperatures
+from kelbo.latents.merge import MERGES, GroupGaussian, MergeName, Scale, gaussian_of
+from kelbo.latents.noise import standard_normal
+from kelbo.networks.vdvae import Entry, Exit, StochasticNetworks, VeryDeepEncoder, recomputed
+from kelbo.protocols import NOTHING, Likelihood, Model
+
+Step = Callable[[int, "StochasticLayer", Tensor], Tensor]
+"""(group, its layer, the path's features) → the features after it"""
+
+
+class StochasticLayer(StochasticNetworks):
+    """One group of latents (B, Z, r, r) on the way from the top of the hierarchy to the image.
+
+    Its networks run in whatever precision is around them; Gaussians, their KL and the latents are float32.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        latents: int,
+        resolution: int,
+        layers: int,
+        *,
+        bottleneck: float = 0.25,
+        merge: MergeName = "concatenation",
+        scale: Scale = "exp",
+    ) -> None:
+        super().__init__(width, latents, resolution, layers, bottleneck)
+        self.merge = MERGES[merge]
+        self.scale: Scale = scale
+
+    def forward(self, x: Tensor, features: Tensor, noise: Tensor | None, weigh: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """From the path's features and the encoder's: the path's after this layer, the latents, and their rate (B,), nats.
+
+        noise: standard normal, shaped like the latents; None takes the posterior's mean. weigh: the rate is ln q(z) - ln p(z)
+        at the latents, instead of the KL in closed form.
+        """
+        posterior, prior, x = self.beliefs(x, features)
+        with torch.autocast(x.device.type, enabled=False):
+            z = posterior.mean if noise is None else posterior.at(noise)
+            rate = posterior.log_prob(z) - prior.log_prob(z) if weigh else posterior.kl(prior)
+        return self.after(x, z), z, rate
+
+    def beliefs(self, x: Tensor, features: Tensor) -> tuple[GroupGaussian, GroupGaussian, Tensor]:
+        """Posterior and prior, and the path's features with those of the prior's network."""
+        parameters = self.posterior(torch.cat([x.to(features.dtype), features], 1))
+        prior, x = self._prior(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.merge(gaussian_of(parameters, self.scale), prior), prior, x
+
+    def drawn(self, x: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """The path's features after this layer and the latents, drawn from their prior."""
+        prior, x = self._prior(x)
+        z = prior.at(noise, temperature)
+        return self.after(x, z), z
+
+    def known(self, x: Tensor, z: Tensor) -> Tensor:
+        """The path's features after this layer, whose latents are known."""
+        return self.after(self._prior(x)[1], z)
+
+    def _prior(self, x: Tensor) -> tuple[GroupGaussian, Tensor]:
+        """The prior, and the path's features with those of the prior's network."""
+        parameters, features = self.prior(x).split([2 * self.latents, x.shape[1]], 1)
+        return gaussian_of(parameters, self.scale), x + features
+
+    def after(self, x: Tensor, z: Tensor) -> Tensor:
+        """The path's features after this layer, from those with its prior's and the latents."""
+        return self.onwards(x + self.project(z))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a hierarchy is given: names, and networks from the conditions to features at each of the decoder's resolutions.
+
+    The networks take the tensors in the order of the names, and give one (B, W, r, r) or (B, W, 1, 1) a resolution, which are
+    added where encoder and decoder reach it. `ConditionFeatures` is one; a network with a path of its own, as of a U-Net, is
+    another.
+    """
+
+    names: tuple[str, ...]
+    encoder: nn.Module
+    decoder: nn.Module
+
+
+class Hierarchical(Model):
+    """The very deep VAE (Child, 2021): an encoder's features meet a path from the lowest resolution to the image's.
+
+    The path has one stochastic layer a group; groups are whole tensors (B, Z, r, r), ordered from the top. entries: one a
+    resolution, in the order in which the path reaches them. checkpointing: training keeps the inputs of layers only, and
+    computes the rest again in the backward pass.
+    """
+
+    def __init__(
+        self,
+        encoder: VeryDeepEncoder,
+        entries: Sequence[Entry],
+        layers: Sequence[StochasticLayer],
+        out: Exit,
+        likelihood: Likelihood,
+        event: tuple[int, ...],
+        conditions: Conditions | None = None,
+        *,
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.entries, self.layers = encoder, nn.ModuleList(entries), nn.ModuleList(layers)
+        self.exit, self.likelihood, self.event, self.groups = out, likelihood, event, len(layers)
+        self.conditions = conditions.names if conditions else ()
+        self.told_encoder = conditions.encoder if conditions else None
+        self.told_decoder = conditions.decoder if conditions else None
+        self.checkpointing = checkpointing
+
+    @property
+    def resolutions(self) -> list[int]:
+        """The side of each group of latents."""
+        return [layer.resolution for layer in self._layers()]
+
+    @property
+    def unstackable(self) -> str | None:
+        return "it computes activations again in the backward pass" if self.checkpointing else super().unstackable
+
+    def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
+        return self._reading(self._features(batch), batch, target, draw=draw)
+
+    def read_both(self, batch: Batch, target: Tensor | None = None) -> tuple[Reading, Reading]:
+        features = self._features(batch)
+        return self._reading(features, batch, target, draw=True), self._reading(features, batch, target, draw=False)
+
+    def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
+        features = self._features(batch)
+        weights = (self._reading(features, batch, target, draw=True, weigh=True).bound.elbo for _ in range(samples))
+        return torch.stack(list(weights), 1)
+
+    def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
+        """The posteriors of the first `groups` groups, each given the means of those before it."""
+        features, found = self._features(batch), list[GroupGaussian]()
+
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:  # noqa: ARG001
+            posterior, _, x = layer.beliefs(x, features[layer.resolution])
+            found.append(posterior)
+            return layer.after(x, posterior.mean)
+
+        self._path(batch.x, batch.given, step, groups)
+        return found
+
+    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        require_groups(latents, self.groups)
+        each = temperatures(temperature, self.groups)
+
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
+            if group < len(latents):
+                return layer.known(x, latents[group])
+            return layer.drawn(x, self._noise(layer, latents[0]), each[group])[0]
+
+        return self._down(latents[0], given, step)
+
+    def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
+        each, drawn = temperatures(temperature, self.groups), list[Tensor]()
+        start = torch.zeros(count, 1, device=self.device)
+
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
+            x, z = layer.drawn(x, self._noise(layer, start), each[group])
+            drawn.append(z)
+            return x
+
+        self._path(start, given, step)
+        return tuple(drawn)
+
+    def _reading(
+        self,
+        features: dict[int, Tensor],
+        batch: Batch,
+        target: Tensor | None,
+        *,
+        draw: bool,
+        weigh: bool = False,
+    ) -> Reading:
+        latents, rates = list[Tensor](), list[Tensor]()
+        run = recomputed if self.checkpointing and self.training else _called
+
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:  # noqa: ARG001
+            noise = self._noise(layer, batch.x) if draw else None
+            x, z, rate = run(layer, x, features[layer.resolution], noise, weigh)
+            latents.append(z)
+            rates.append(rate)
+            return x
+
+        output = self._down(batch.x, batch.given, step)
+        with torch.autocast(output.device.type, enabled=False):
+            distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
+        return Reading(Bound(torch.stack(rates, 1), distortion), tuple(latents), output)
+
+    def _features(self, batch: Batch) -> dict[int, Tensor]:
+        """The encoder's features by resolution."""
+        features = self.encoder(batch.x, self._told(self.told_encoder, batch.given))
+        return dict(zip(self.encoder.resolutions, features, strict=True))
+
+    def _told(self, network: nn.Module | None, given: Given) -> tuple[Tensor, ...]:
+        require_given(self.conditions, given)
+        return () if network is None else network([given[name] for name in self.conditions])
+
+    def _down(self, like: Tensor, given: Given, step: Step) -> Tensor:
+        """The output at the end of the path, float32."""
+        return self.exit(self._path(like, given, step)).float()
+
+    def _path(self, like: Tensor, given: Given, step: Step, groups: int | None = None) -> Tensor:
+        """The path's features after the steps of all groups, or of the first. like: anything of B examples."""
+        told, x, entered = self._told(self.told_decoder, given), like, 0
+        for group, layer in enumerate(self._layers()[:groups]):
+            if not group or layer.resolution != x.shape[2]:
+                x = self.entries[entered](x, first=not group)
+                x = x + told[entered] if told else x
+                entered += 1
+            x = step(group, layer, x)
+        return x
+
+    def _layers(self) -> list[StochasticLayer]:
+        return list(self.layers)  # pyright: ignore[reportReturnType]
+
+    def _noise(self, layer: StochasticLayer, like: Tensor) -> Tensor:
+        return standard_normal(like.new_zeros(len(like), layer.latents, layer.resolution, layer.resolution))
+
+
+def _called(module: nn.Module, *inputs: Any) -> Any:
+    return module(*inputs)
