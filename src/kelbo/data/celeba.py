@@ -58,7 +58,7 @@ def celeba(
             VAE/GAN (Larsen et al., 2016) does; or a box (left, top, right, bottom)
     resize: Pillow's filter; all but nearest antialias
     depth, unreadable: as of `kelbo.data.folder`
-    cache:  folder in which sets of 5,000 or more pictures are kept decoded, to be mapped in later runs; None for no cache
+    cache:  folder in which sets of 500 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
     Raises DataMissing if a file is absent; DataCorrupt, naming it, if one is damaged, the lists disagree or a
     picture is smaller than the crop; ValueError if an option is impossible.

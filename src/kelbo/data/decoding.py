@@ -39,7 +39,7 @@ from kelbo.errors import DataCorrupt, DataError
 from kelbo.units import sized
 
 Unread = Literal["refuse", "skip"]
-CACHED_FROM = 5000
+CACHED_FROM = 500
 """Sets of this many pictures or more are kept decoded if there is a cache."""
 CHUNK = 512
 """pictures decoded between two updates of the progress bar"""
@@ -113,7 +113,7 @@ def decode(
     """All pictures of all splits as uint8 (N, 3 or 1, H, W), in their order.
 
     place: where they are, for messages and the list of the cache. unreadable: what to do with pictures that cannot be read or
-    do not fit the plan, "refuse" or "skip". cache: folder in which sets of 5,000 or more pictures are kept decoded, to be
+    do not fit the plan, "refuse" or "skip". cache: folder in which sets of 500 or more pictures are kept decoded, to be
     mapped in later runs; of several processes that want the same ones, one decodes them.
 
     Raises PicturesRefused, with all of them, if they are refused or a split has no others; DataError if the cache
@@ -121,13 +121,10 @@ def decode(
     """
     decoded: dict[str, Decoded] = {}
     reasons: list[str] = []
+    cache = cache if sum(map(len, splits.values())) >= CACHED_FROM else None
     for split, pictures in splits.items():
         try:
-            found = (
-                _kept(pictures, plan, unreadable, cache, place, split)
-                if cache and len(pictures) >= CACHED_FROM
-                else None
-            )
+            found = _kept(pictures, plan, unreadable, cache, place, split) if cache else None
             decoded[split] = found or _read(pictures, plan, unreadable)
         except PicturesRefused as error:  # continue, so that the error lists those of the other splits too
             reasons += error.reasons

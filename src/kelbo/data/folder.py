@@ -59,7 +59,7 @@ def folder(
     splits: "auto"; "named" leaves out what is in no split's folder; "ignore" draws a test split whatever the folders' names
     attributes_file: a table of what is known of each picture: see `kelbo.data.picture_table`. Without it the innermost folder
             around each picture that is named as no split is its class, if every picture has one and there are several
-    cache:  folder in which sets of 5,000 or more pictures are kept decoded, to be mapped in later runs; None for no cache
+    cache:  folder in which sets of 500 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
     Raises DataMissing if there are no pictures; PicturesRefused, listing each with its reason, if some cannot be
     read, have another size than asked, are smaller than the crop, or hold what 8 bits of `mode` cannot (more bits,
