@@ -6,7 +6,7 @@ from tests.records import evaluations
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import DataError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
-from kelbo.recipes import build, change, find
+from kelbo.recipes import change, find, readers
 from kelbo.sweeps.stacked import train_stacked
 
 SMALL = ["model.network.width=16", "model.latents=3"]
@@ -93,7 +93,7 @@ def test_a_wrong_input_about_a_run_leaves_nothing_beside_it_and_nothing_in_it(ke
     assert left(run.path) == before
 
 
-READ = build.image_data
+READ = readers.image_data
 
 
 def without_a_test_split(spec, split_seed):
@@ -103,7 +103,7 @@ def without_a_test_split(spec, split_seed):
 
 def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, monkeypatch):
     recipe = change(find("digits"), [*SMALL, "training.steps=2"])
-    monkeypatch.setattr(build, "image_data", without_a_test_split)
+    monkeypatch.setattr(readers, "image_data", without_a_test_split)
     with pytest.raises(DataError, match=r"split test.*train, validation"):
         train(recipe, tmp_path / "run")
     with pytest.raises(DataError, match="split test"):
@@ -113,7 +113,7 @@ def test_images_without_a_test_split_are_told_before_a_folder_is_made(tmp_path, 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_images_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
-    monkeypatch.setattr(build, "image_data", None)  # is not reached
+    monkeypatch.setattr(readers, "image_data", None)  # is not reached
     with pytest.raises(RunError, match="be written"):
         train(find("digits"), tmp_path / "run")
 

@@ -20,7 +20,7 @@ from kelbo.errors import Divergence, Interrupted, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.parts import Parts
 from kelbo.experiments.scoring import score_run
-from kelbo.recipes import build, change, find
+from kelbo.recipes import build, change, find, readers
 from kelbo.runs import Run
 from kelbo.runs.checkpoints import best as best_checkpoint
 from kelbo.runs.index import index
@@ -44,7 +44,7 @@ def recipe(*settings):
     return change(find("digits"), [*TINY, *settings])
 
 
-READ = build.image_data
+READ = readers.image_data
 
 
 def three_splits(spec, split_seed):
@@ -64,7 +64,7 @@ def two_splits(spec, split_seed):
 
 @pytest.fixture
 def validated(monkeypatch):
-    monkeypatch.setattr(build, "image_data", three_splits)
+    monkeypatch.setattr(readers, "image_data", three_splits)
 
 
 def elbos(run):
@@ -165,9 +165,9 @@ def test_a_checkpoint_that_a_signal_asks_for_is_never_the_best(validated, tmp_pa
 
 def test_training_does_not_notice_that_it_is_validated(tmp_path, monkeypatch):
     settings = ("training.steps=6", "training.ema=0.9")
-    monkeypatch.setattr(build, "image_data", three_splits)
+    monkeypatch.setattr(readers, "image_data", three_splits)
     validated = train(recipe(*settings), tmp_path / "validated")
-    monkeypatch.setattr(build, "image_data", two_splits)
+    monkeypatch.setattr(readers, "image_data", two_splits)
     alone = train(recipe(*settings), tmp_path / "alone")
     assert best_checkpoint(alone) is None
     assert "best" not in json.loads((alone.checkpoint(6) / "state.json").read_text())

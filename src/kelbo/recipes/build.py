@@ -13,20 +13,18 @@ from kelbo import latents, models, networks, objectives
 from kelbo.data.batches import batch_at
 from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
-from kelbo.data.given import conditioned
-from kelbo.data.image_set import ImageSet, quantized
+from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images, picture_shape
 from kelbo.distributed.fabric import Fabric
-from kelbo.errors import KelboError, RecipeError
+from kelbo.errors import RecipeError
 from kelbo.frozen import Frozen
 from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
 from kelbo.protocols import FlatLatent, Model, Objective, Prior
 from kelbo.recipes import schema as s
-from kelbo.recipes.data_specs import ImagesSpec
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.hierarchies import hierarchy
-from kelbo.recipes.readers import image_data
+from kelbo.recipes.readers import data as data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
 from kelbo.shortage import memory_for
@@ -35,33 +33,6 @@ from kelbo.units import counted
 
 if TYPE_CHECKING:
     from kelbo.models.linear import LinearEncoder, Rows
-
-# ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-FEWER = "Use smaller or fewer images, and let decoded ones be kept on disk (KELBO_CACHE), where they are mapped."
-
-
-def data(recipe: Recipe) -> ImageSet:
-    """The recipe's images. Raises DataError if they are missing or broken, RecipeError if bits do not fit."""
-    try:
-        with memory_for(f"the images of data.kind {recipe.data.kind!r}", FEWER):
-            image_set = image_data(recipe.data, recipe.split_seed)
-    except KelboError:
-        raise
-    except ValueError as error:  # an option that does not fit these images
-        raise RecipeError(f"data: {error}") from error
-    if recipe.model.given is not None:
-        image_set = conditioned(image_set, recipe.model.given)
-    if isinstance(recipe.data, ImagesSpec) and recipe.data.bits < 8:
-        if image_set.levels != 256:
-            raise RecipeError(
-                f"data.bits is {recipe.data.bits}, but {image_set.name} has {image_set.levels} levels, not the 256 of "
-                "8-bit images. Leave data.bits at 8."
-            )
-        image_set = quantized(image_set, recipe.data.bits)
-    return image_set
-
 
 # ── model ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

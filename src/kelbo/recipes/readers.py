@@ -16,9 +16,10 @@ from kelbo.data.encoded_pictures import Preprocessing, Size
 from kelbo.data.factors import FactorImages
 from kelbo.data.folder import folder
 from kelbo.data.frey import frey
+from kelbo.data.given import conditioned
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.image_set import ImageSet, drawn, hold_out
+from kelbo.data.image_set import ImageSet, drawn, hold_out, quantized
 from kelbo.data.likeness import Likeness
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
@@ -27,8 +28,33 @@ from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
 from kelbo.data.svhn import svhn
 from kelbo.data.tables import table
-from kelbo.errors import DataError, RecipeError
+from kelbo.errors import DataError, KelboError, RecipeError
 from kelbo.recipes import data_specs as d
+from kelbo.recipes.schema import Recipe
+from kelbo.shortage import memory_for
+
+FEWER = "Use smaller or fewer images, and let decoded ones be kept on disk (KELBO_CACHE), where they are mapped."
+
+
+def data(recipe: Recipe) -> ImageSet:
+    """The recipe's images. Raises DataError if they are missing or broken, RecipeError if bits do not fit."""
+    try:
+        with memory_for(f"the images of data.kind {recipe.data.kind!r}", FEWER):
+            image_set = image_data(recipe.data, recipe.split_seed)
+    except KelboError:
+        raise
+    except ValueError as error:  # an option that does not fit these images
+        raise RecipeError(f"data: {error}") from error
+    if recipe.model.given is not None:
+        image_set = conditioned(image_set, recipe.model.given)
+    if isinstance(recipe.data, d.ImagesSpec) and recipe.data.bits < 8:
+        if image_set.levels != 256:
+            raise RecipeError(
+                f"data.bits is {recipe.data.bits}, but {image_set.name} has {image_set.levels} levels, not the 256 of "
+                "8-bit images. Leave data.bits at 8."
+            )
+        image_set = quantized(image_set, recipe.data.bits)
+    return image_set
 
 
 def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:

@@ -7,8 +7,8 @@ from pathlib import Path
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.errors import RecipeError
-from kelbo.recipes import build
 from kelbo.recipes.files import change, parse, setting_of
+from kelbo.recipes.readers import data
 from kelbo.recipes.schema import SETS
 
 
@@ -24,7 +24,7 @@ def read(name: str, root: Path | None = None, settings: list[str] | None = None)
     place = [setting_of("root", root)] if root else []
     # from the set with the fewest settings, so that no setting of another set stays
     recipe = parse({"name": name, "data": {"kind": "shapes2d"}, "training": {"steps": 1}})
-    return build.data(change(recipe, [f"data.{setting}" for setting in [f"kind={name}", *place, *(settings or [])]]))
+    return data(change(recipe, [f"data.{setting}" for setting in [f"kind={name}", *place, *(settings or [])]]))
 
 
 def split_of(image_set: ImageSet, split: str) -> Images:
