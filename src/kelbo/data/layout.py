@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kelbo.data.formats import suffix_of
-from kelbo.data.paths import Paths
+from kelbo.data.paths import CHUNK, Paths
 from kelbo.data.splits import IF_NOT_SPLITS, Splits, check_splits, named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 
@@ -63,7 +63,7 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
     """
     check_splits(splits)
     paths = paths if isinstance(paths, Paths) else Paths.of(paths)
-    used, number = _folders_in_turn(paths)
+    used, turn = _folders_in_turn(paths)
     parents = [tuple(folder.split("/")) if folder else () for folder in used]
     level = None if splits == "ignore" else _level(parents, place)
     if level is None:
@@ -75,6 +75,7 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
             _require_no_split_in_file_names(paths, place)
         return Division({"all": np.arange(len(paths))})
     homes = [_home(parent, level) for parent in parents]
+    number = turn[paths.folder_of_each()]
     outside = np.flatnonzero(np.array([home is None for home in homes])[number])
     if len(outside) and splits == "auto":
         raise _beside(place, level, paths[int(outside[0])], len(outside), len(paths))
@@ -85,14 +86,15 @@ def divide(paths: Sequence[str], place: str, *, folders: Iterable[str] = (), spl
 
 
 def _folders_in_turn(paths: Paths) -> tuple[list[str], np.ndarray]:
-    """The folders around pictures in the order of their first picture, and which of them holds each picture, int32 (N,)."""
-    each = paths.folder_of_each()
-    first = np.full(len(paths.folders), len(paths))
-    first[each[::-1]] = np.arange(len(paths))[::-1]  # what is assigned last stays
+    """The folders around pictures in the order of their first picture; for each of `paths.folders`, int32, its place there."""
+    each, first = paths.folder_of_each(), np.full(len(paths.folders), len(paths))
+    for start in reversed(range(0, len(each), CHUNK)):
+        some = each[start : start + CHUNK]
+        first[some[::-1]] = np.arange(start, start + len(some))[::-1]  # what is assigned last stays
     order = first.argsort()[: np.count_nonzero(first < len(paths))]
     turn = np.zeros(len(first), np.int32)
     turn[order] = np.arange(len(order))
-    return [paths.folders[place] for place in order.tolist()], turn[each]
+    return [paths.folders[place] for place in order.tolist()], turn
 
 
 def _level(parents: Sequence[Parents], place: str) -> _Level | None:

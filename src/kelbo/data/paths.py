@@ -18,7 +18,7 @@ CHUNK, READ = 2**16, 2**12
 class Names:
     """Names, one after the other in one blob. names: their bytes. ends: int64 (N + 1,), from 0, where each ends."""
 
-    def __init__(self, names: bytes | bytearray, ends: np.ndarray) -> None:
+    def __init__(self, names: bytes | bytearray | memoryview, ends: np.ndarray) -> None:
         self.names, self.ends = names, ends
 
     def __len__(self) -> int:
@@ -66,14 +66,20 @@ class GrowingNames:
                 self.ends.append(len(self.names))
             return self.done()
         table = _table(found, width)
+        names, ends = (
+            np.empty(len(found.names), np.uint8),
+            np.zeros(len(found) + 1, np.int64),
+        )  # growing ones take far more
         del found
         table.view(f"S{width}").ravel().sort()
         for start in range(0, len(table), CHUNK):
             rows = table[start : start + CHUNK]
             inside = rows != 0  # no name holds the byte 0
-            self.ends.frombytes((inside.sum(1).cumsum() + len(self.names)).tobytes())
-            self.names += rows[inside].tobytes()
-        return self.done()
+            begin, part = ends[start], ends[start + 1 : start + 1 + len(rows)]
+            np.cumsum(inside.sum(1), out=part)
+            part += begin
+            names[begin : part[-1]] = rows[inside]
+        return Names(names.data, ends)
 
 
 def _table(names: Names, width: int) -> np.ndarray:
@@ -129,7 +135,7 @@ class Paths(Sequence[str]):
         places = np.arange(start, stop) if self.places is None else self.places[start:stop]
         begins, ends = self.names.ends[places].tolist(), self.names.ends[places + 1].tolist()
         blob = self.names.names
-        names = [blob[begin:end].decode(*ENCODING) for begin, end in zip(begins, ends, strict=True)]
+        names = [str(blob[begin:end], *ENCODING) for begin, end in zip(begins, ends, strict=True)]
         if only_names:
             return names
         around = [f"{self.folders[number]}/" if self.folders[number] else "" for number in self.folder[places].tolist()]
@@ -169,6 +175,8 @@ class GrowingPaths:
     def __init__(self) -> None:
         self._folders: dict[str, int] = {}
         self._folder, self._names = array("i"), GrowingNames()
+        self._parts: list[Names] = []
+        """what came before the names that still grow"""
 
     def __len__(self) -> int:
         return len(self._folder)
@@ -180,7 +188,23 @@ class GrowingPaths:
     def extend(self, folder: str, names: Names) -> None:
         number = self._folders.setdefault(folder, len(self._folders))
         self._folder.frombytes(np.full(len(names), number, np.int32).tobytes())
-        self._names.extend(names)
+        if len(names) < CHUNK:
+            self._names.extend(names)
+        else:  # they are not copied
+            self._parts += [self._names.done(), names]
+            self._names = GrowingNames()
 
     def done(self) -> Paths:
-        return Paths([*self._folders], np.frombuffer(self._folder, np.int32), self._names.done())
+        parts = [part for part in (*self._parts, self._names.done()) if len(part)]
+        self._parts.clear()
+        return Paths([*self._folders], np.frombuffer(self._folder, np.int32), _joined(parts))
+
+
+def _joined(parts: list[Names]) -> Names:
+    """All names of these parts, of which none is left."""
+    if len(parts) == 1:
+        return parts[0]
+    every = GrowingNames()
+    while parts:
+        every.extend(parts.pop(0))
+    return every.done()
