@@ -163,11 +163,11 @@ def _prepared(
             raise RecipeError(
                 "Say what to train: `kelbo sweep RECIPE --over …`, or `kelbo sweep --resume --out SWEEP`."
             )
-        if over or seeds or settings or steps or data_root:
+        if over or seeds or settings or steps:
             raise RecipeError(
                 "A sweep that is resumed by its folder keeps its own lanes: give RECIPE too, or no settings."
             )
-        return find_sweep(out)
+        return find_sweep(out) if data_root is None else find_sweep(out).reading(data_root)
     recipe = changed(find(name), settings, steps, None, data_root)
     folder, asked_seeds = out or Path("sweeps") / as_native(recipe.name), seeds_of(seeds) if seeds is not None else ()
     if not (resume and Sweep(folder).definition_path.exists()):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kelbo.errors import Interrupted, Remedy, RunError, SweepFailed
 from kelbo.experiments.starting import read_start, with_start
-from kelbo.recipes.files import continuing, differences, dump, located, parse_text
+from kelbo.recipes.files import change, continuing, differences, dump, located, parse_text, setting_of
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Sweep
 from kelbo.sweeps.grid import Lane, axis, grid
@@ -26,6 +26,11 @@ class PreparedSweep(NamedTuple):
 
     sweep: Sweep
     lanes: list[Lane]
+
+    def reading(self, root: Path) -> PreparedSweep:
+        """The same lanes, whose data are at `root` now. RecipeError if their data have no place."""
+        place = setting_of("data.root", root.resolve())
+        return self._replace(lanes=[lane._replace(recipe=change(lane.recipe, [place])) for lane in self.lanes])
 
     def unfinished(self) -> list[Lane]:
         """The lanes without a checkpoint of their last step."""

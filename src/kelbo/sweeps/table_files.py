@@ -34,18 +34,25 @@ def write_rows(path: Path, table: Sequence[LaneNumber] | Sequence[Summary]) -> N
 
     RecipeError for another ending, and for .parquet without pyarrow.
     """
-    require_table(path)
+    _require_ending(path)
     records = [_flat(row) for row in table]
     write_atomic(path, _csv(records) if path.suffix == ".csv" else _parquet(records))
 
 
 def require_table(path: Path) -> None:
-    """RecipeError if no table can be written at `path`: a folder, another ending, or .parquet without pyarrow."""
+    """RecipeError if no table can be written at `path`: a folder, another ending, or .parquet without pyarrow.
+
+    RunError if its folder cannot be written to.
+    """
+    _require_ending(path)
+    require_room(path)
+
+
+def _require_ending(path: Path) -> None:
     if path.is_dir() or path.suffix not in (".csv", ".parquet"):
         raise RecipeError(f"A table is a file that ends in .csv or .parquet; got {path}.")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise RecipeError(f"{path} needs pyarrow: pip install 'kelbo[parquet]', or write a .csv.")
-    require_room(path)
 
 
 def _flat(row: LaneNumber | Summary) -> dict[str, Any]:
