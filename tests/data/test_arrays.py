@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.data import array_files
 from kelbo.data.arrays import arrays
 from kelbo.data.images import SubsetImages
 from kelbo.errors import DataCorrupt, DataMissing
@@ -239,6 +240,27 @@ def test_a_file_that_is_cut_off_is_named(saved, kept):
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(DataCorrupt, match=f"^{file} cannot be read: "):
         arrays(file)
+
+
+@pytest.mark.parametrize("pixels", [COLOUR, GREY > 100], ids=["levels", "bools"])
+def test_a_large_array_of_an_archive_is_mapped_unless_it_is_compressed(tmp_path, monkeypatch, pixels):
+    file = tmp_path / "x.npz"
+    np.savez(file, pixels=pixels, labels=np.arange(20))
+    expected = arrays(file)
+    assert not isinstance(stored(expected).base, np.memmap)
+    monkeypatch.setattr(array_files, "MAPPED_FROM", 300)
+    found = arrays(file)
+    assert isinstance(stored(found).base, np.memmap)
+    assert (found.note, found.train.fingerprint()) == (expected.note, expected.train.fingerprint())
+    whole = file.read_bytes()
+    place = whole.index(pixels.tobytes())
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(DataCorrupt, match=rf"^{file}.* cannot be read: .*CRC"):
+        arrays(file)
+    np.savez_compressed(file, pixels=pixels)
+    assert not isinstance(stored(arrays(file)).base, np.memmap)
+    np.savez(file, pixels=np.asfortranarray(pixels))
+    np.testing.assert_array_equal(stored(arrays(file)), stored(expected))
 
 
 def test_an_archive_that_is_cut_off_or_altered_is_named(tmp_path):

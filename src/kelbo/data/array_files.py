@@ -1,7 +1,9 @@
-"""Arrays in NumPy files: a `.npy`, mapped rather than read, an array of an `.npz`, or a folder of `.npy` files."""
+"""Arrays in NumPy files: a `.npy`, an array of an `.npz`, or a folder of `.npy` files; mapped rather than read where that is
+possible."""
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from kelbo.data.mapped import mapped, npy_header
+from kelbo.data.members import Member
 from kelbo.data.splits import named, settled, sources_of, splits_among
 from kelbo.errors import DataCorrupt, DataMissing
 from kelbo.shortage import raise_shortage
 
 NPY, NPZ = ".npy", ".npz"
 IF_NOT_SPLITS = "If these are not splits, name the arrays by key, validation_key and test_key (data.key … in a recipe)."
+MAPPED_FROM, BLOCK = 2**24, 2**20
+"""bytes of an array in an `.npz` from which it is mapped; and those that are read at a time for its checksum"""
 Header = tuple[tuple[int, ...], np.dtype]
 
 
@@ -24,7 +29,7 @@ def is_read(dtype: np.dtype) -> bool:
 
 
 def load_array(path: Path, key: str | None) -> tuple[np.ndarray, str]:
-    """One array, and its name for messages, from a `.npy` (mapped), an `.npz` (read) or a folder (mapped).
+    """One array, and its name for messages, from a `.npy`, an `.npz` or a folder; mapped, unless it is compressed or small.
 
     DataMissing if there is none; DataCorrupt if it cannot be read; ValueError if a key is given for a single array.
     """
@@ -170,14 +175,33 @@ def _require_every_split_read(
 
 
 def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
+    """An array of an `.npz`: mapped if it is large and not compressed, as `numpy.savez` writes it, else read."""
     key = chosen_arrays(path, {"train": key})[0]["all"] if key is None else key
     _require_key(path, str(key), headers_of(path))
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive[str(key)], f"{path}[{key!r}]"
+        array = _stored(path, f"{key}{NPY}")
+        if array is None:
+            with np.load(path, allow_pickle=False) as archive:
+                array = archive[str(key)]
+        return array, f"{path}[{key!r}]"
     except Exception as error:  # NumPy's parsers raise errors of many kinds for a damaged header
-        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
+
+
+def _stored(path: Path, name: str) -> np.ndarray | None:
+    """A large array that is not compressed, mapped, so that processes share it; its checksum is verified. None of others."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(name)
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size < MAPPED_FROM:
+            return None
+        with archive.open(info) as stream:
+            shape, by_columns, dtype = npy_header(stream)
+            header = stream.tell()
+            if by_columns or dtype.hasobject or header + math.prod(shape) * dtype.itemsize != info.file_size:
+                return None
+            while stream.read(BLOCK):
+                pass  # at its end the checksum is compared
+    return Member(path, f"{path}[{name.removesuffix(NPY)!r}]", info, shape, dtype, header).mapped()
 
 
 def _mapped(path: Path) -> np.ndarray:

@@ -37,7 +37,8 @@ def arrays(
 ) -> ImageSet:
     """The images of a NumPy file, (N, H, W), (N, H, W, C), (N, C, H, W) or with N last, or of a folder of `.npy` files.
 
-    uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these is mapped, never read whole.
+    uint8 values are the levels themselves and bool ones are two levels; a `.npy` of these, and a large array of an
+    `.npz` that is not compressed, are mapped, never held whole.
     Floats must be intensities level / (levels-1), to 1e-6, and are read into memory as levels. Several arrays of an
     `.npz`, or files of a folder, are splits if their names say so (x_train and x_test; train_images, val_images and
     test_images). A single array is the whole set: a seeded draw of the fraction `held_out` is the split "test".
