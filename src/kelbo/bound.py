@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
@@ -77,6 +77,28 @@ class Bound(NamedTuple):
     def elbo(self) -> Tensor:
         """-(distortion + total rate), nats per example, shape (B,). Larger is better."""
         return -(self.distortion + self.rate.sum(-1))
+
+
+class ErrorBound(NamedTuple):
+    """A bound with the squared error of the likelihood's mean at the same z, summed over each example, (B,)."""
+
+    rate: Tensor
+    distortion: Tensor
+    squared_error: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """As a Bound's."""
+        return -(self.distortion + self.rate.sum(-1))
+
+
+AnyBound = Bound | ErrorBound
+ABound = TypeVar("ABound", bound=AnyBound)
+
+
+def each(change: Callable[..., Tensor], *bounds: ABound) -> ABound:
+    """The bound whose parts are `change` of that part of each of these."""
+    return type(bounds[0])(*map(change, *bounds))
 
 
 class Reading(NamedTuple):

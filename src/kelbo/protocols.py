@@ -10,16 +10,15 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature
+from kelbo.bound import AnyBound, Batch, ErrorBound, Given, Latents, Reading, Temperature
 from kelbo.eager import full_precision
 from kelbo.errors import ScoreError
+from kelbo.objective import Objective as Objective, State as State
 
 NOTHING: Given = {}
 """No condition. A plain dict, since `torch.vmap` takes no other mapping; never written to."""
 UNSTACKABLE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
-State = dict[str, Tensor]
-"""An objective's memory: named tensors, so that it is saved as it is and runs under `torch.func`."""
 SigmaFrom = Literal["given", "learned", "solved", "decoder"]
 """Where σ comes from: the user, a parameter, the errors themselves, or each pixel's own from the decoder."""
 NEAR_FLOOR = 1.25
@@ -73,9 +72,8 @@ class Likelihood(nn.Module, ABC):
         return False
 
     def settle(self, variance: float | Tensor) -> None:
-        """Let σ² be `variance` (squared intensities) in evaluation mode; TypeError unless `sigma_from` is "solved".
-
-        It replaces the running average, so a model that trains further must get that back. A tensor has no dimensions.
+        """Let σ² be `variance` (squared intensities; a tensor has no dimensions) in evaluation mode, in place of the running
+        average, which a model that trains further must get back. TypeError unless `sigma_from` is "solved".
         """
         raise TypeError(f"{type(self).__name__} does not solve for its σ, so none can be set.")
 
@@ -110,6 +108,10 @@ class Likelihood(nn.Module, ABC):
         """`mean` and `variance` at once, for likelihoods that compute one on the way to the other."""
         return self.mean(output), self.variance(output)
 
+    def errors(self, x: Tensor, output: Tensor) -> Tensor:
+        """x - mean, (B, …), as squared errors sum them: of a table's real columns in σ's unit."""
+        return x.float() - self.mean(output)
+
     def standardised(self, x: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         """Errors x - mean and variances in σ's unit, of the dimensions that have one: of tables these are not x's own."""
         mean, variance = self.moments(output)
@@ -121,24 +123,12 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def cdf(self, x: Tensor, output: Tensor, strict: bool = False) -> Tensor:
-        """P(X <= x | z) of each pixel, shape (B, C, *event), in the distribution of `mean`, `variance` and `sample`.
+        """P(X <= x | z) of each pixel, shape (B, C, *event), in the distribution of `mean`, `variance` and `sample`. If
+        channels depend on one another, each one's is given the observed ones before it. No gradients are supported.
 
         strict: P(X < x | z) instead, which differs for a mass only. Uniform draws between the two of each pixel are uniform
-        over all pixels if the likelihood is right (randomised probability integral transform: Czado et al., 2009). If
-        channels depend on one another, each one's CDF is given the observed ones before it. No gradients are supported.
+        over all pixels if the likelihood is right (randomised probability integral transform: Czado et al., 2009).
         """
-
-
-class Objective(Protocol):
-    """What to do about rate and distortion: a small callable, its memory passed in and out."""
-
-    def initial(self) -> State:
-        """The memory before the first step."""
-        ...
-
-    def __call__(self, bound: Bound, state: State) -> tuple[Tensor, State]:
-        """The loss to minimise (a scalar, nats) and the memory after this step."""
-        ...
 
 
 class Posterior(Protocol):
@@ -261,9 +251,16 @@ class Model(Generator):
     def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
         """log p(target | z) + log p(z) - log q(z | x) at S draws z ~ q(z | x), nats, shape (B, S)."""
 
-    def forward(self, batch: Batch, target: Tensor | None = None) -> Bound:
-        """The bound with one draw of the latents, nats per example. Arguments as in `read`."""
-        return self.read(batch, target=target).bound
+    def forward(self, batch: Batch, target: Tensor | None = None, *, errors: bool = False) -> AnyBound:
+        """The bound with one draw of the latents, nats per example, and with `errors` its squared error. Else as `read`."""
+        reading = self.read(batch, target=target)
+        return self.with_error(batch, reading) if errors else reading.bound
+
+    def with_error(self, batch: Batch, reading: Reading) -> ErrorBound:
+        """A reading's bound with its squared error, of `batch.x` whatever the likelihood scored."""
+        with torch.autocast(reading.output.device.type, enabled=False):
+            found = self.likelihood.errors(batch.x, reading.output).square().flatten(1).sum(1)
+        return ErrorBound(*reading.bound, found)
 
     def read_both(self, batch: Batch, target: Tensor | None = None) -> tuple[Reading, Reading]:
         """With a draw, and at the posterior's means. A model that can encode once for both does."""

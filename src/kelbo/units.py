@@ -98,6 +98,31 @@ def bits_per_dim(nats: float, dims: int) -> float:
     return nats / (dims * math.log(2.0))
 
 
+def nats_of(bits_per_dim: float, dims: int) -> float:
+    """From bits per dimension to nats per example, the inverse of `bits_per_dim`."""
+    return bits_per_dim * dims * math.log(2.0)
+
+
+def squared_error_of(psnr: float, dims: int) -> float:
+    """The squared error of an example, summed over its dimensions, that has this PSNR: the inverse of `psnr` of its mean."""
+    return dims * 10.0 ** (-psnr / 10.0)
+
+
+def squared_error_of_bits(bits_per_dim: float, dims: int, count: int, sigma: float | None = None) -> float:
+    """The squared error of an example (of intensities) at which a Gaussian's distortion is so many bits/dim on [0, count).
+
+    sigma: its σ; None for the best σ at that error. Dequantised levels are off by U[0, 1) too, which adds 1/12 to each
+    dimension's squared error. Negative if no error is so small.
+    """
+    scale = count - 1
+    nats = nats_of(bits_per_dim, dims) / dims - math.log(scale)  # of each intensity
+    if sigma is None:
+        mean = math.e ** (2 * nats - 1) / (2 * math.pi)
+    else:
+        mean = 2 * sigma**2 * (nats - 0.5 * math.log(2 * math.pi * sigma**2))
+    return dims * (mean - 1 / (12 * scale**2))
+
+
 def psnr(mean_squared_error: float) -> float:
     """Peak signal-to-noise ratio in decibels of intensities in [0, 1]."""
     return math.inf if mean_squared_error == 0 else -10.0 * math.log10(mean_squared_error)

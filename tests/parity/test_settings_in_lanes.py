@@ -17,10 +17,10 @@ from kelbo.data.image_set import ImageSet, quantized
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
-from kelbo.recipes import build, change, find
+from kelbo.recipes import change, find
 from kelbo.recipes.data_specs import DigitsSpec
 from kelbo.recipes.files import load
-from kelbo.recipes.schema import LATER, Recipe
+from kelbo.recipes.schema import COMPUTED, Recipe
 from kelbo.runs import Run
 from kelbo.seeds import Source, drawing_from
 from kelbo.sweeps import choice
@@ -38,6 +38,8 @@ BASE = change(
 )
 TRIED = ("true", "0.7", "7", "[0.5,0.9]", '"other"')
 """values of settings that are no choice, each taken where it is valid"""
+REQUIRED = {"target"}
+"""settings that some kind of table needs"""
 
 
 def tables_of(annotation):
@@ -56,6 +58,7 @@ def settings_of(table=Recipe, prefix="", base=()):
         for inner in tables:
             kind = inner.model_fields.get("kind")
             own = () if kind is None else (f'{path}.kind="{kind.default}"',)
+            own += tuple(f"{path}.{name}=3" for name in REQUIRED & inner.model_fields.keys())
             yield from settings_of(inner, f"{path}.", (*base, *own))
         if not tables:
             choices = get_origin(field.annotation) is Literal
@@ -136,16 +139,16 @@ def moved(recipe, *, together):
         step()
         step()
         return step.lanes[0].state.network.state_dict()
-    state, plan = choice._state(recipe, data, fabric), recipe.training
+    (state, update), plan = choice._begun(recipe, data, fabric), recipe.training
     batches = (
         batch.as_intensities(data.levels) for batch in Batches(data.train, plan.batch_size, recipe.seed, fabric.device)
     )
     with drawing_from(Source(recipe.seed)):  # as the first lane does
-        end = fit(state, build.update(recipe, fabric), batches, 2)
+        end = fit(state, update, batches, 2)
     return end.network.state_dict()
 
 
-NEVER = {f"training.{name}" for name in LATER}
+NEVER = {f"training.{name}" for name in COMPUTED}
 """settings whose recipes are not stacked at all"""
 HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED if path not in NEVER}
 """recipes by the setting that their lanes must share"""

@@ -46,7 +46,7 @@ def test_commas_in_brackets_and_quotes_part_nothing():
 @pytest.mark.parametrize(
     ("over", "words"),
     [
-        (["objective.bta=1,2"], "no setting objective.bta; it has beta"),
+        (["objective.bta=1,2"], "no setting objective.bta; it has balance, beta"),
         (["objective.beta=1,x"], "objective.beta is 'x'"),
         (["objective.beta=-1"], "objective.beta is -1"),
         (["objective.beta="], "PATH=VALUE,VALUE"),

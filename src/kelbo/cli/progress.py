@@ -26,6 +26,10 @@ USUAL = {
     *("sigma", "rmse", "floored", "beta", "equivalent_sigma", "equivalent_beta"),
 }
 """columns of every run's journal"""
+FINE = {"squared_error", "target", "slack", "multiplier", "implied_sigma", "clamp_active", "skipped", "yielded"}
+"""columns shown to four digits"""
+NOT_IF_NONE = {"clamp_active", "skipped", "yielded"}
+"""columns that are not shown where they are 0"""
 
 
 class Progress(LiveBar):
@@ -50,8 +54,10 @@ class Progress(LiveBar):
     def show(self, row: Row) -> None:
         units = {"elbo": " nats"}
         judged = next((name for name in JUDGED_BY if name in row), None)
-        names = [name for name in (*SHOWN, judged, *_own(row)) if name in row]
-        parts = [f"{name.replace('_', ' ')} {_short(row[name])}{units.get(name, '')}" for name in names]
+        names = [
+            name for name in (*SHOWN, judged, *_own(row)) if name in row and (row[name] or name not in NOT_IF_NONE)
+        ]
+        parts = [f"{name.replace('_', ' ')} {_short(row[name], name in FINE)}{units.get(name, '')}" for name in names]
         numbers = " · ".join([*parts, f"{row['images_per_second'] or 0:.0f} {self.noun}s/s"])
         if self.live:
             self.bar.update(self.task, numbers=numbers)
@@ -105,5 +111,5 @@ def _own(row: Row) -> list[str]:
     return [name for name in row if name not in USUAL and "/" not in name and not name.startswith("validation")]
 
 
-def _short(value: float | int | None) -> str:
-    return "none" if value is None else f"{value:.1f}"
+def _short(value: float | int | None, fine: bool = False) -> str:
+    return "none" if value is None else f"{value:.4g}" if fine else f"{value:.1f}"

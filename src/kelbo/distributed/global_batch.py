@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import ABound, AnyBound
 from kelbo.distributed.fabric import Fabric
 
 
-def over_processes(fabric: Fabric, bound: Bound) -> Bound:
+def over_processes(fabric: Fabric, bound: ABound) -> ABound:
     """A process's bound moved so that its means are those of the global batch; gradients stay its own.
 
     An objective that is a function of mean rate and distortion then has the same value and slopes in every process, and
@@ -23,15 +23,17 @@ def over_processes(fabric: Fabric, bound: Bound) -> Bound:
     return shifted(bound, torch.as_tensor(fabric.all_reduce(means_of(bound), reduce_op="mean")))
 
 
-def means_of(bound: Bound) -> Tensor:
-    """The mean rate of each group and the mean distortion, nats, (G + 1,), without gradient."""
-    return torch.cat([bound.rate.mean(0), bound.distortion.mean().reshape(1)]).detach()
+def means_of(bound: AnyBound) -> Tensor:
+    """The mean rate of each group, the mean distortion and, if it is there, the mean squared error, without gradient."""
+    rate, *others = bound
+    return torch.cat([rate.mean(0), *(other.mean().reshape(1) for other in others)]).detach()
 
 
-def shifted(bound: Bound, means: Tensor) -> Bound:
+def shifted(bound: ABound, means: Tensor) -> ABound:
     """The bound moved so that its means are these; gradients stay its own."""
-    shift = means - means_of(bound)
-    return Bound(bound.rate + shift[:-1], bound.distortion + shift[-1])
+    (rate, *others), shift = bound, means - means_of(bound)
+    groups = rate.shape[1]
+    return type(bound)(rate + shift[:groups], *(other + by for other, by in zip(others, shift[groups:], strict=True)))
 
 
 def reduce_gradients(fabric: Fabric, parameters: Iterable[Tensor]) -> None:

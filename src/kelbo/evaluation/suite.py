@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from kelbo.bound import Bound
+from kelbo.bound import AnyBound, ErrorBound
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import UnitError
@@ -29,7 +29,7 @@ def evaluate(
     model: Model,
     images: Images,
     *,
-    weigh: Callable[[Bound], float] = lambda _: 1.0,
+    weigh: Callable[[AnyBound], float] = lambda _: 1.0,
     columns: Sequence[str] = (),
     samples: int = 0,
     dequantized: bool = False,
@@ -112,11 +112,12 @@ def _require_levels(model: Model, images: Images) -> None:
         )
 
 
-def _decoder(model: Model, levels: int | None, scores: PerExample, weigh: Callable[[Bound], float]) -> Record:
+def _decoder(model: Model, levels: int | None, scores: PerExample, weigh: Callable[[AnyBound], float]) -> Record:
     """The decoder's distribution, the σ that it predicts, its error, and the run's equivalent σ and β."""
     likelihood, variance = model.likelihood, float(scores.variance.mean())
     rates = [rate.mean() for rate in scores.rates.T]
-    bound = Bound(torch.tensor([rates]), torch.tensor([scores.distortion.mean()]))
+    error = torch.tensor([scores.squared_error.mean() * math.prod(model.event)])
+    bound = ErrorBound(torch.tensor([rates]), torch.tensor([scores.distortion.mean()]), error)
     none = {"equivalent_sigma": None, "equivalent_beta": None}
     return {
         "likelihood": type(likelihood).__name__,

@@ -45,6 +45,8 @@ OVERFIT, RISING = 0.02, 0.005
 """shares of the ELBO: a gap between training and test images, and a rise over the last tenth of the steps, worth a warning"""
 ENOUGH = 0.1
 """share of a paper's training steps, below which a model neither confirms nor contradicts a claim of it"""
+HELD, HELD_NATS = 0.02, 0.5
+"""share of a target, and nats if it is in nats, within which it is held"""
 
 FIRST = 100
 """steps before which nothing is judged"""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
-from kelbo.bound import Bound
+from kelbo.bound import AnyBound
 from kelbo.data.batches import batch_at
 from kelbo.data.images import Images
 from kelbo.evaluation.calibrate import calibration
@@ -45,7 +45,7 @@ def examine(
     train: Images,
     test: Images,
     journal: Sequence[Mapping[str, Any]],
-    weigh: Callable[[Bound], float] = lambda _: 1.0,
+    weigh: Callable[[AnyBound], float] = lambda _: 1.0,
 ) -> list[Finding]:
     """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
     train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import AnyBound, Batch
 from kelbo.data.batches import batch_at, given_at
 from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
@@ -38,7 +38,7 @@ from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
 from kelbo.training import opened
 from kelbo.training.opened import CheckpointInfo
-from kelbo.training.update import objective_of
+from kelbo.training.update import objective_of, suit
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,21 @@ class Experiment:
             "versions": versions("kelbo", "torch"),
         }
 
-    def weigh(self, bound: Bound) -> float:
+    def weigh(self, bound: AnyBound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
-        objective = objective_of(self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1)))
-        return 1.0 if objective is None else weight_of_rate(objective, bound, self.checkpoint.memory)
+        update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
+        suit(update, self.model, self.data.levels)
+        objective = objective_of(update)
+        if objective is None:
+            return 1.0
+        variance = self._variance() if getattr(objective, "errors", False) else 1.0
+        return weight_of_rate(objective, bound, self.checkpoint.memory, variance)
+
+    def _variance(self) -> float:
+        """σ² that the decoder expects of one test example: of any, where a loss weighs squared errors."""
+        model, batch = self.model, self.pictured(1)
+        with model.evaluating(), seeded(0, "evaluation"):
+            return float(model.likelihood.standardised(batch.x, model.read(batch).output)[1].mean())
 
     def rows(self) -> list[Row]:
         """The journal up to this checkpoint: a run that trains on has later rows."""

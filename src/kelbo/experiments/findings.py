@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from kelbo import units
+from kelbo.experiments import target_texts
 from kelbo.units import counted
 
 Severity = Literal["problem", "warning", "not judged", "fine"]
@@ -259,6 +260,8 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "generalises": _generalises,
     "unfinished": lambda gain: f"{_converged(gain)} Continue training with more steps (training.steps).",
     "converged": _converged,
+    "target-out-of-reach": target_texts.out_of_reach,
+    "target-missed": target_texts.missed,
     "not-judged": lambda about, images, split: f"{counted(images, f'{split} image')}: too few to judge {about}.",
 }
 """code: how its text is made of its fields"""

@@ -77,6 +77,11 @@ def require_step(recipe: Recipe, update: Update, optimizers: dict[str, Optimizer
             f"training.clip is {plan.clip}, but {what} does not clip to it. Leave training.clip out, or let the update clip, "
             "and have that norm as its attribute `clip`."
         )
+    if plan.skip.kind != "never" and getattr(update, "skipping", None) is None:
+        raise RecipeError(
+            f"training.skip is set, but {what} skips no updates. Leave training.skip out, or let the update skip them, and "
+            "have its kelbo.training.Skipping as its attribute `skipping`."
+        )
     if plan.accumulate != getattr(update, "accumulate", 1):
         raise RecipeError(
             f"training.accumulate is {plan.accumulate}, but {what} does not take batches in so many parts. Set it to 1, or let "

@@ -30,10 +30,10 @@ from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
 from kelbo.machine import describe
-from kelbo.protocols import Objective
+from kelbo.protocols import Objective, State
 from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
-from kelbo.recipes.schema import Recipe
+from kelbo.recipes.schema import Recipe, TargetSpec
 from kelbo.runs import Run
 from kelbo.runs.journal import PROBED, TRAINED
 from kelbo.seeds import Source, drawing_from, seed_for, seeded
@@ -54,7 +54,8 @@ from kelbo.training.checkpoint import restore, saving
 from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
 from kelbo.training.rows import Followed
-from kelbo.training.update import objective_of
+from kelbo.training.skipping import Skipping
+from kelbo.training.update import objective_of, suit
 
 PICTURED = 8
 """test images whose reconstructions are followed over time"""
@@ -175,9 +176,9 @@ def examples_of(data: ImageSet, fabric: Fabric) -> Followed:
 def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
     model = state.network
     found, rows = cautions(recipe, data.shape, shortened(data.untested, 5)), data.columns is not None
-    watch = RunWatch(
-        run, model.likelihood, recipe.training.steps, warn, has_rate=model.has_rate, cautions=found, rows=rows
-    )
+    target = recipe.objective if isinstance(recipe.objective, TargetSpec) else None
+    how: dict[str, Any] = {"has_rate": model.has_rate, "cautions": found, "rows": rows, "target": target}
+    watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, **how)
     saving(run, "What the run warns of", watch.begin)
     return watch
 
@@ -201,12 +202,19 @@ def beginning(
     if start is not None:
         start.give(model)
     made, update = parts.optimizers(recipe, model), parts.update(recipe, fabric)
+    suit(update, model, data.levels)
     require_step(recipe, update, made, fabric.world_size)
     wrapped, *optimizers = fabric.setup(model, *made.values())
     ema = Ema(model, recipe.training.ema) if recipe.training.ema else None
     objective = objective_of(update)
-    memory = {} if objective is None else objective.initial()
-    return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema), update
+    skipping: Skipping | None = getattr(update, "skipping", None)
+    memory, skips = ({} if part is None else _on(fabric, part.initial()) for part in (objective, skipping))
+    return TrainState(wrapped, dict(zip(made, optimizers, strict=True)), memory, ema, skips=skips), update
+
+
+def _on(fabric: Fabric, memory: State) -> State:
+    """On the device, so that no step waits for it."""
+    return {name: value.to(fabric.device) for name, value in memory.items()}
 
 
 def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from kelbo.errors import Damaged
 from kelbo.experiments import diagnosis
 from kelbo.experiments.diagnosis import ROWS, TREND, RateReading, SigmaReading
 from kelbo.experiments.findings import Finding, of_rows
+from kelbo.experiments.held import TargetReading, reading, targets
 from kelbo.experiments.stretch import Stretch
 from kelbo.protocols import Likelihood, SigmaFrom
+from kelbo.recipes.objective_specs import TargetSpec
 from kelbo.runs import Run
 from kelbo.runs.journal import Row
 
@@ -34,14 +36,15 @@ class Warned(NamedTuple):
 
 
 class RunWatch:
-    """A sink of rows that warns if σ is at its floor or apart from the error, and if the posterior has collapsed; each
-    warning is given once, and kept.
+    """A sink of rows that warns if σ is at its floor or apart from the error, if the posterior has collapsed, and if a target
+    is not reached; each warning is given once, and kept.
 
     What it finds depends only on the rows and the steps, so a resumed run, which begins with the rows of its journal
     (`begin`), keeps the same as an uninterrupted one. Warnings given before are not given again.
 
     steps: of the whole run. cautions: warnings before the first step. has_rate: if False (a plain autoencoder), only the
-    cautions are given. rows: whether the examples are rows of a table, for the words of the warnings.
+    cautions are given. rows: whether the examples are rows of a table, for the words of the warnings. target: what the
+    objective holds.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class RunWatch:
         has_rate: bool = True,
         cautions: Sequence[Finding] = (),
         rows: bool = False,
+        target: TargetSpec | None = None,
     ) -> None:
         self.run, self.warn = run, warn
         self.source: SigmaFrom | None = likelihood.sigma_from
@@ -62,7 +66,8 @@ class RunWatch:
         self.follows_sigma = has_rate and (self.floor is not None or self.source not in (None, "given"))
         self.sigmas: Stretch[SigmaReading] = Stretch(steps, TREND, ROWS)
         self.rates: Stretch[RateReading] = Stretch(steps, TREND, ROWS)
-        self.rows = rows
+        self.targets: Stretch[TargetReading] = Stretch(steps, TREND, ROWS)
+        self.rows, self.target = rows, target
         self.found = [Warned(caution, 0) for caution in cautions]
         self.given: set[tuple[str, int]] = set()
 
@@ -95,6 +100,9 @@ class RunWatch:
         if self.follows_sigma and (sigma := _sigma(row)) is not None:
             self.sigmas.add(sigma)
             made.append(diagnosis.sigmas(self.sigmas, self.source, self.floor))
+        if self.target is not None and (held := reading(row, self.target)) is not None:
+            self.targets.add(held)
+            made.append(targets(self.targets, self.target))
         for found in filter(None, made):
             if all(found.code != warned.finding.code for warned in self.found):
                 self.found.append(Warned(of_rows(found) if self.rows else found, int(row["step"] or 0)))

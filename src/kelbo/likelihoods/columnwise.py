@@ -89,6 +89,11 @@ class Columnwise(Wrapped):
             self._joined(variance * scale.square(), self.yes_no.variance(logits)),
         )
 
+    def errors(self, x: Tensor, output: Tensor) -> Tensor:
+        """Of real columns in standard deviations, then of the binary ones, (B, D)."""
+        real, logits = self._parts(output)
+        return torch.cat([self._standard(x) - self.inner.mean(real), x[:, self.choice] - self.yes_no.mean(logits)], 1)
+
     def standardised(self, x: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         real, _ = self._parts(output)
         mean, variance = self.inner.moments(real)

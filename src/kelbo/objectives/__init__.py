@@ -2,6 +2,19 @@
 
 from kelbo.objectives.beta import Beta
 from kelbo.objectives.capacity import Capacity
+from kelbo.objectives.distortion_target import DistortionTarget, RateTarget
 from kelbo.objectives.equivalents import equivalents, weight_of_rate, weights_of_rate
+from kelbo.objectives.group_rates import GroupRates
+from kelbo.objectives.targets import Target
 
-__all__ = ["Beta", "Capacity", "equivalents", "weight_of_rate", "weights_of_rate"]
+__all__ = [
+    "Beta",
+    "Capacity",
+    "DistortionTarget",
+    "GroupRates",
+    "RateTarget",
+    "Target",
+    "equivalents",
+    "weight_of_rate",
+    "weights_of_rate",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kelbo.bound import Bound
+from kelbo.bound import AnyBound
 from kelbo.protocols import State
 
 
@@ -27,7 +27,7 @@ class Capacity:
     def initial(self) -> State:
         return {"step": torch.zeros((), dtype=torch.int64)}
 
-    def __call__(self, bound: Bound, state: State) -> tuple[Tensor, State]:
+    def __call__(self, bound: AnyBound, state: State) -> tuple[Tensor, State]:
         capacity = self.capacity * (state["step"] / self.steps).clamp(max=1.0)
         loss = bound.distortion.mean() + self.gamma * (bound.rate.sum(-1).mean() - capacity).abs()
         return loss, {"step": state["step"] + 1}

@@ -28,7 +28,7 @@ from kelbo.recipes.readers import data as data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
 from kelbo.shortage import memory_for
-from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule
+from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule, Skipping
 from kelbo.units import counted
 
 if TYPE_CHECKING:
@@ -184,9 +184,29 @@ def objective(recipe: Recipe) -> Objective:
         case s.ElboSpec():
             return objectives.Beta(1.0)
         case s.BetaSpec():
-            return objectives.Beta(spec.beta, spec.warmup)
+            return objectives.Beta(spec.beta, spec.warmup, _groups(spec), spec.warmup_from)
         case s.CapacitySpec():
             return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
+        case s.DistortionTargetSpec() | s.RateTargetSpec():
+            steps = spec.steps or recipe.training.steps
+            target = objectives.Target(spec.target, spec.unit, spec.start, steps, spec.jumps)
+            kind = objectives.RateTarget if spec.kind == "rate_target" else objectives.DistortionTarget
+            return kind(target, spec.form, spec.multiplier_rate, _groups(spec))
+
+
+def _groups(spec: s.BetaSpec | s.TargetSpec) -> objectives.GroupRates:
+    return objectives.GroupRates(spec.free_bits, spec.balance)
+
+
+def skipping(recipe: Recipe) -> Skipping | None:
+    """Which updates are skipped; None if none is."""
+    match spec := recipe.training.skip:
+        case s.QuantileSkipSpec():
+            return Skipping(None, spec.quantile, spec.factor, spec.window, spec.patience)
+        case s.FixedSkipSpec():
+            return Skipping(spec.above, patience=spec.patience, per_dim=spec.per == "dim")
+        case _:
+            return None
 
 
 def optimizers(recipe: Recipe, model: Model) -> dict[str, torch.optim.Optimizer]:
@@ -197,7 +217,7 @@ def optimizers(recipe: Recipe, model: Model) -> dict[str, torch.optim.Optimizer]
 def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
     """One step of training."""
     plan = recipe.training
-    parts = fabric, objective(recipe), schedule(recipe), plan.clip
+    parts = fabric, objective(recipe), schedule(recipe), plan.clip, skipping(recipe)
     return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, accumulate=plan.accumulate)
 
 

@@ -48,33 +48,16 @@ from kelbo.recipes.model_specs import (
     VaeSpec as VaeSpec,
     VampSpec as VampSpec,
 )
+from kelbo.recipes.objective_specs import (
+    BetaSpec as BetaSpec,
+    CapacitySpec as CapacitySpec,
+    DistortionTargetSpec as DistortionTargetSpec,
+    ElboSpec as ElboSpec,
+    ObjectiveSpec as ObjectiveSpec,
+    RateTargetSpec as RateTargetSpec,
+    TargetSpec as TargetSpec,
+)
 from kelbo.recipes.spec import Place, Spec
-
-# ── objective ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class ElboSpec(Spec):
-    kind: Literal["elbo"] = "elbo"
-
-
-class BetaSpec(Spec):
-    kind: Literal["beta"] = "beta"
-    beta: float = Field(default=1.0, ge=0)
-    """weight of the rate; 1 is the ELBO"""
-    warmup: int = Field(default=0, ge=0)
-    """steps over which it rises from 0"""
-
-
-class CapacitySpec(Spec):
-    kind: Literal["capacity"] = "capacity"
-    gamma: float = Field(default=1000.0, ge=0)
-    capacity: float = Field(default=25.0, ge=0)
-    """final rate, nats"""
-    steps: int = Field(default=100_000, ge=1)
-    """over which the capacity rises from 0"""
-
-
-ObjectiveSpec = Annotated[ElboSpec | BetaSpec | CapacitySpec, Field(discriminator="kind")]
 
 # ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,6 +99,37 @@ class CosineSpec(WarmupSpec):
 ScheduleSpec = Annotated[ConstantSpec | DropSpec | CosineSpec, Field(discriminator="kind")]
 
 
+class NeverSpec(Spec):
+    kind: Literal["never"] = "never"
+    """every update is applied, and a run ends at the first number that is not finite"""
+
+
+class SkippingSpec(Spec):
+    patience: int = Field(default=50, ge=1)
+    """updates skipped in a row because their gradients are too large, after which gradients are scaled down instead"""
+
+
+class QuantileSkipSpec(SkippingSpec):
+    kind: Literal["quantile"] = "quantile"
+    quantile: float = Field(default=0.9, gt=0, lt=1)
+    """of the gradient norms of the last steps"""
+    factor: float = Field(default=5.0, gt=1)
+    """times that quantile is the largest norm that is applied"""
+    window: int = Field(default=200, ge=2)
+    """steps"""
+
+
+class FixedSkipSpec(SkippingSpec):
+    kind: Literal["fixed"] = "fixed"
+    above: float = Field(default=400.0, gt=0)
+    """largest norm of a gradient that is applied"""
+    per: Literal["dim", "example"] = "dim"
+    """whether that norm is of a loss in nats per dimension, as in the very deep VAE's release, or of the loss as it is"""
+
+
+SkipSpec = Annotated[NeverSpec | QuantileSkipSpec | FixedSkipSpec, Field(discriminator="kind")]
+
+
 class TrainingSpec(Spec):
     steps: int = Field(ge=1)
     batch_size: int = Field(default=128, ge=1)
@@ -135,13 +149,18 @@ class TrainingSpec(Spec):
     accumulate: int = Field(default=1, ge=1)
     """equal parts in which each process takes its examples of a step, one after another, to need less memory; gradient and
     objective stay those of the whole batch"""
+    skip: SkipSpec = NeverSpec()
+    """which updates are skipped: their gradients are not finite, or far larger than those before"""
     compile: bool = False
     """run the networks through torch.compile in training, which starts seconds to minutes later; numbers change by rounding"""
 
 
-LATER = ("accumulate", "compile")
+COMPUTED = ("accumulate", "compile")
+"""settings of training that say how a step is computed"""
+LATER = (*COMPUTED, "skip")
 """settings of training that fingerprints leave out at their defaults, since there were runs before there were these"""
-
+LATER_OF_OBJECTIVES = ("warmup_from", "free_bits", "balance")
+"""settings of the objective beta, likewise"""
 
 LATER_OF_MODELS = ("given", "prior")
 """settings of models, likewise"""
@@ -213,6 +232,11 @@ class Recipe(Spec):
                 name
                 for name in LATER_OF_MODELS
                 if getattr(self.model, name, None) == VaeSpec.model_fields[name].default
+            },
+            "objective": {
+                name
+                for name in LATER_OF_OBJECTIVES
+                if isinstance(self.objective, BetaSpec) and getattr(self.objective, name) == 0
             },
             "training": {
                 name for name in LATER if getattr(self.training, name) == TrainingSpec.model_fields[name].default

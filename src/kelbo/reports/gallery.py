@@ -49,6 +49,12 @@ PANELS = [
     Panel(
         "distortion", "Distortion", "nats per image", {"training": "distortion", "validation": "validation_distortion"}
     ),
+    Panel(
+        "squared-error", "Squared error", "sum over an image", {"squared error": "squared_error", "target": "target"}
+    ),
+    Panel("multiplier", "Multiplier, and how often clamped", "", {"λ": "multiplier", "clamped": "clamp_active"}),
+    Panel("slack", "Slack: what is held less its target", "", {"slack": "slack"}),
+    Panel("implied-sigma", "σ that the multiplier implies", "intensity", {"implied σ": "implied_sigma"}),
     Panel("sigma", "Decoder’s σ and its error", "intensity", {"σ": "sigma", "RMSE": "rmse"}),
     Panel("gradient-norm", "Gradient norm before clipping", "", {"norm": "gradient_norm"}, floor=0.0),
     Panel("learning-rate", "Learning rate", "", {"learning rate": "learning_rate"}, floor=0.0),
@@ -139,7 +145,7 @@ def training_curves(
     """
     read = {name for name, values in columns.items() if not np.isnan(values).all()}
     known = [panel for panel in PANELS if has_rate or panel.name not in ("elbo", "rate")]
-    panels = [panel for panel in known if read & set(panel.lines.values())]
+    panels = [panel for panel in known if next(iter(panel.lines.values())) in read]
     units = {"intensity": "std. dev."} if real else {}
     named = of_rows if noun == "row" else str
     panels = [panel._replace(unit=named(units.get(panel.unit, panel.unit))) for panel in panels]

@@ -23,9 +23,9 @@ from kelbo.recipes.schema import Recipe
 from kelbo.seeds import Source, drawing_from, seeded
 from kelbo.shortage import is_shortage
 from kelbo.sweeps.queue import workers_here
-from kelbo.sweeps.stackable import stackable
+from kelbo.sweeps.stackable import require_lanes, stackable
 from kelbo.sweeps.stacked_step import StackedLane, Step
-from kelbo.training import TrainState, fit
+from kelbo.training import TrainState, Update, fit
 
 ROUNDS, SECONDS = 3, 0.2
 """A probe alternates between both ways, for at least one step and this many seconds a round; the best round counts."""
@@ -100,23 +100,24 @@ def _stacked(recipes: Sequence[Recipe], data: ImageSet, fabric: Fabric) -> Calla
     """A function that takes a step of all lanes, on images of the first."""
     batches = Batches(data.train, recipes[0].training.batch_size, recipes[0].seed, fabric.device)
     lanes = [
-        StackedLane(_state(recipe, data, fabric), build.update(recipe, fabric), batches.at(0), Source(recipe.seed))
+        StackedLane(state, require_lanes(recipe.name, state.network, update), batches.at(0), Source(recipe.seed))
         for recipe in recipes
+        for state, update in [_begun(recipe, data, fabric)]
     ]
     return Step(fabric, lanes, data.levels)
 
 
 def one_lane(recipe: Recipe, data: ImageSet, fabric: Fabric) -> tuple[TrainState, Callable[[], object]]:
     """A new lane, and a function that trains it for one step by the loop of a single run."""
-    state, update = _state(recipe, data, fabric), build.update(recipe, fabric)
+    state, update = _begun(recipe, data, fabric)
     order = Batches(data.train, recipe.training.batch_size, recipe.seed, fabric.device)
     batches = (batch.as_intensities(data.levels) for batch in order)
     return state, lambda: fit(state, update, batches, state.step + 1)
 
 
-def _state(recipe: Recipe, data: ImageSet, fabric: Fabric) -> TrainState:
+def _begun(recipe: Recipe, data: ImageSet, fabric: Fabric) -> tuple[TrainState, Update]:
     with seeded(recipe.seed, "init"):
-        return beginning(recipe, data, fabric)[0]
+        return beginning(recipe, data, fabric)
 
 
 def _speed(step: Callable[[], object], fabric: Fabric, threads: int | None = None) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kelbo.errors import RecipeError
 from kelbo.protocols import Model
-from kelbo.recipes.schema import LATER, Recipe, TrainingSpec
+from kelbo.recipes.schema import COMPUTED, Recipe, TrainingSpec
 from kelbo.training import AccumulatingUpdate, LossUpdate, Update
 
 OWN = (
@@ -24,6 +24,7 @@ OWN = (
     "likelihood.scale",
     "training.clip",
     "training.ema",
+    "training.skip",
     "training.pictures_every",
 )
 """settings, or tables of settings, in which stacked lanes may differ"""
@@ -56,7 +57,7 @@ def require_one_program(recipe: Recipe) -> None:
             f"Lanes that use other runs (runs.{next(iter(recipe.runs))}) cannot be stacked; train these with the queue.",
             remedy=("how",),
         )
-    for name in LATER:
+    for name in COMPUTED:
         if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
             raise RecipeError(
                 f"Lanes with training.{name} = {json.dumps(value)} cannot be stacked. Stacked lanes are computed as one "

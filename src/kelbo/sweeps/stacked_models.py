@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import AnyBound, Batch
 from kelbo.protocols import Model
 from kelbo.sweeps.stacked_precision import LanesAutocast
+
+NOTHING_MORE: Mapping[str, bool] = {}
 
 
 class Stack:
@@ -30,16 +33,20 @@ class Stack:
             name: _gathered([model.get_buffer(name) for model in models]) for name, _ in models[0].named_buffers()
         }
 
-    def __call__(self, batches: Batch) -> Bound:
+    def __call__(self, batches: Batch, asks: Mapping[str, bool] = NOTHING_MORE) -> AnyBound:
         """Each model's bound of its own intensities (L, B, *event): rate (L, B, G), distortion (L, B).
+
+        asks: keywords of their `forward`.
 
         Under autocast, layers compute in its precision.
         """
         with LanesAutocast() if torch.is_autocast_enabled(batches.x.device.type) else nullcontext():
-            return torch.vmap(self._one)(self.parameters, self.buffers, batches)
+            return torch.vmap(partial(self._one, dict(asks)))(self.parameters, self.buffers, batches)
 
-    def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch) -> Bound:
-        return functional_call(self.template, (parameters, buffers), (batch,))
+    def _one(
+        self, asks: dict[str, bool], parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch
+    ) -> AnyBound:
+        return functional_call(self.template, (parameters, buffers), (batch,), asks)
 
     def ask(self, question: Callable[..., Tensor], lanes: Sequence[int], examples: Any, shared: bool) -> Tensor:
         """What `question` gives of some lanes' models, in evaluation mode, and of their examples: (L, …), without gradients.

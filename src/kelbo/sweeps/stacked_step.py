@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import Batch, Bound, ErrorBound
 from kelbo.distributed.fabric import Fabric
 from kelbo.latents.noise import noise_of_lanes
 from kelbo.seeds import Source
@@ -50,8 +50,10 @@ class Step:
     def compute(self, batches: Batch) -> list[Values]:
         """The part of a step that runs on the device. batches: of all lanes, levels (L, B, *event)."""
         with self.fabric.autocast(), noise_of_lanes(self.generators):
-            whole = self.stack(batches.as_intensities(self.levels))
-        bounds = [Bound(*parts) for parts in zip(*whole, strict=True)]
+            asked = {name: True for lane in self.lanes for name in lane.update.asks}
+            whole = self.stack(batches.as_intensities(self.levels), asked)
+        own = zip(self.lanes, zip(*whole, strict=True), strict=True)
+        bounds = [ErrorBound(*parts) if lane.update.asks else Bound(*parts[:2]) for lane, parts in own]
         judged = [lane.update.loss(lane.state, bound) for lane, bound in zip(self.lanes, bounds, strict=True)]
         torch.stack([loss for loss, _ in judged]).sum().backward()
         self.stack.hand_out_gradients()

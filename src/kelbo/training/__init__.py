@@ -7,6 +7,7 @@ from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
 from kelbo.training.loggers import TensorBoard
 from kelbo.training.loop import Hook, every, fit
 from kelbo.training.schedules import Constant, Cosine, Drop, Schedule
+from kelbo.training.skipping import Skipping
 from kelbo.training.state import TrainState
 from kelbo.training.stopping import StopOnSignal
 from kelbo.training.update import LossUpdate, Update, Values
@@ -23,6 +24,7 @@ __all__ = [
     "Pictures",
     "Scalars",
     "Schedule",
+    "Skipping",
     "StopOnSignal",
     "TensorBoard",
     "TrainState",

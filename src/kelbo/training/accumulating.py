@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import AnyBound, Batch, each
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.global_batch import means_of, over_processes, shifted
 from kelbo.errors import RecipeError
 from kelbo.protocols import Model, Objective
 from kelbo.seeds import drawn_again
 from kelbo.training.schedules import Schedule
+from kelbo.training.skipping import Skipping
 from kelbo.training.state import TrainState
 from kelbo.training.update import LossUpdate, Values
 
@@ -57,9 +59,16 @@ class AccumulatingUpdate(LossUpdate):
     """
 
     def __init__(
-        self, fabric: Fabric, objective: Objective, schedule: Schedule, clip: float | None = None, *, accumulate: int
+        self,
+        fabric: Fabric,
+        objective: Objective,
+        schedule: Schedule,
+        clip: float | None = None,
+        skipping: Skipping | None = None,
+        *,
+        accumulate: int,
     ) -> None:
-        super().__init__(fabric, objective, schedule, clip)
+        super().__init__(fabric, objective, schedule, clip, skipping)
         self.accumulate = accumulate
 
     def __call__(self, state: TrainState, batch: Batch) -> Values:
@@ -67,13 +76,13 @@ class AccumulatingUpdate(LossUpdate):
         state.optimizer.zero_grad(set_to_none=True)
         parts = self._split(batch)
         means, variance = self._ahead(state, batch, parts)
-        bounds: list[Bound] = []
+        bounds: list[AnyBound] = []
         wrapped = cast("_FabricModule", state.model)
         with _sharing(state.network, variance):
             for part in parts:
                 with self.fabric.no_backward_sync(wrapped, enabled=part is not parts[-1]):
-                    bound = wrapped(part)
-                    bounds.append(Bound(*(value.detach() for value in bound)))
+                    bound = wrapped(part, **self.asks)
+                    bounds.append(each(torch.Tensor.detach, bound))
                     loss, _ = self.loss(state, bound if means is None else shifted(bound, means))
                     self.fabric.backward(loss / len(parts))
         whole = over_processes(self.fabric, _joined(bounds))
@@ -105,7 +114,7 @@ class AccumulatingUpdate(LossUpdate):
         with drawn_again(_drops(network)), _sharing(network, any_variance), self.fabric.autocast():
             for part in parts:
                 reading = network.read(part)
-                bounds.append(reading.bound)
+                bounds.append(network.with_error(part, reading) if self.asks else reading.bound)
                 outputs += [reading.output] if solved else []  # as large as the images, so they may stay
         bound, variance = _joined(bounds), None
         if solved:
@@ -135,5 +144,5 @@ def _sharing(model: Model, variance: Tensor | None) -> AbstractContextManager[No
     return nullcontext() if variance is None else cast(Solving, model.likelihood).sharing(variance)
 
 
-def _joined(bounds: list[Bound]) -> Bound:
-    return Bound(*(torch.cat(values) for values in zip(*bounds, strict=True)))
+def _joined(bounds: Sequence[AnyBound]) -> AnyBound:
+    return each(lambda *parts: torch.cat(parts), *bounds)

@@ -99,6 +99,7 @@ def _write_state(folder: Path, state: TrainState, processes: int) -> None:
     tensors, groups = _flatten(state.optimizers)
     tensors |= {f"objective.{name}": value for name, value in state.objective_state.items()}
     tensors |= {f"used.{name}": value for name, value in state.objective_used.items()}
+    tensors |= {f"skips.{name}": value for name, value in state.skips.items()}
     _write(folder / "training.safetensors", tensors)
     header = {"format": FORMAT, "step": state.step, "processes": processes, "groups": groups}
     if state.best is not None:
@@ -124,18 +125,22 @@ def restore(run: Run, fabric: Fabric, state: TrainState) -> None:
     if header["format"] == 1:
         tensors, header["groups"] = _named(tensors), {"model": header["groups"]}
     _require_same(run, "the optimisers", header["groups"], state.optimizers)
-    memory = [name.removeprefix("objective.") for name in tensors if name.startswith("objective.")]
-    _require_same(run, "an objective that remembers", memory, state.objective_state)
+    memories = {"objective": state.objective_state, "skips": state.skips}
+    for prefix, what in (("objective", "an objective that remembers"), ("skips", "a rule of skipping that remembers")):
+        _require_same(run, what, _below(tensors, prefix), memories[prefix])
     for name, optimizer in state.optimizers.items():
         _unflatten(optimizer, name, tensors, header["groups"][name])
-    state.objective_state = {
-        name.removeprefix("objective."): value.to(state.objective_state[name.removeprefix("objective.")].device)
-        for name, value in tensors.items()
-        if name.startswith("objective.")
-    }
+    state.objective_state, state.skips = (
+        {name: value.to(memory[name].device) for name, value in _below(tensors, prefix).items()}
+        for prefix, memory in memories.items()
+    )
     state.step = header["step"]
     state.best = best_of(run, header)
     _set_generators(read_tensors(place / f"generators-{fabric.global_rank}.safetensors"))
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 def _require_same(run: Run, what: str, saved: Iterable[str], now: Iterable[str]) -> None:

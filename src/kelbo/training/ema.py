@@ -9,7 +9,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
-    """average ← d·average + (1 - d)·weights after step n, d = min(decay, (1 + n) / (10 + n)); buffers are copied.
+    """average ← d·average + (1 - d)·weights after step n, d = min(decay, (1 + n) / (10 + n)); buffers are copied. Of a run that
+    skips updates, n counts those that were applied, and a skipped one leaves the average as it is.
 
     The rising d forgets the random weights that a run begins with: with a constant d of 0.999 a fifth of them would still
     be in the average after 1,500 steps. Weights are left out if one of them is not finite: the average would not recover.
@@ -36,3 +37,20 @@ class Ema:
         average([self.weights[name] for name in names], [now[name] for name in names], 0)
         for name in now.keys() - set(names):
             self.weights[name].copy_(now[name])
+
+    @torch.no_grad()
+    def update_if(self, changed: Tensor, model: nn.Module, applied: Tensor) -> None:
+        """`update` after a step that may have been skipped: changed and applied are of the skipping's memory.
+
+        On the CPU the same arithmetic as `update`; elsewhere nothing waits for the device.
+        """
+        if changed.device.type == "cpu":
+            return self.update(model, int(applied)) if changed else None
+        decay = ((1 + applied) / (10 + applied)).clamp(max=self.decay)
+        now, names = model.state_dict(), [name for name, _ in model.named_parameters(remove_duplicate=False)]
+        finite = get_total_norm([value for value in now.values() if value.is_floating_point()]).isfinite()
+        taken = changed & finite
+        for name, own in self.weights.items():
+            new = own.lerp(now[name], (1 - decay).to(own.dtype)) if name in names else now[name]
+            own.copy_(torch.where(taken, new, own))
+        return None

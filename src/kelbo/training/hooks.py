@@ -22,6 +22,7 @@ from kelbo.seeds import seeded
 from kelbo.training import checkpoint
 from kelbo.training.best import Validation
 from kelbo.training.rows import Followed, Readout, Steps, read_out, spread, weights
+from kelbo.training.skipping import COUNTED, ENDURED, NOT_FINITE
 from kelbo.training.state import TrainState
 from kelbo.training.update import Values, require_scalars
 
@@ -37,7 +38,11 @@ TABLE = 1024
 
 def average_weights(state: TrainState, values: Values) -> None:  # noqa: ARG001
     """Take the step's weights into their moving average, if the run keeps one."""
-    if state.ema is not None:
+    if state.ema is None:
+        return
+    if state.skips:
+        state.ema.update_if(state.skips["changed"], state.network, state.skips["applied"])
+    else:
         state.ema.update(state.network, state.step)
 
 
@@ -133,11 +138,21 @@ class Scalars:
             self._emit(state)
 
     def check(self, state: TrainState) -> None:
-        """Raise Divergence if any step since the last row had a value that is not finite."""
+        """Raise Divergence if any step since the last row had a value that is not finite.
+
+        Steps that were skipped for that do not count, unless there were too many in a row.
+        """
+        if state.skips and (endured := int(state.skips["broken"])) >= ENDURED:
+            raise Divergence(
+                f"The gradients of {endured} steps in a row, up to step {state.step} or shortly before, were not finite. These "
+                f"steps were skipped, so the weights are those before them. {checkpoint.last_good(self.run)}"
+            )
         table = self._on_host()
-        finite = torch.isfinite(table)
-        if not finite.all():
-            row = int((~finite).any(1).nonzero()[0])
+        broken = (~torch.isfinite(table)).any(1)
+        if NOT_FINITE in self.names:
+            broken &= table[:, self.names.index(NOT_FINITE)] == 0
+        if broken.any():
+            row = int(broken.nonzero()[0])
             name, value = next(
                 (name, value)
                 for name, value in zip(self.names, table[row].tolist(), strict=True)
@@ -154,8 +169,13 @@ class Scalars:
         return self.host
 
     def _emit(self, state: TrainState) -> None:
-        counts = self.present[: self.filled].sum(0)
-        means = self._on_host().double().sum(0) / counts  # not all devices have float64
+        table, present = self._on_host().double(), self.present[: self.filled]  # not all devices have float64
+        if state.skips:  # skipped steps may have values that are not finite
+            present = present & table.isfinite()
+            table = table.where(present, 0.0)
+        counts = present.sum(0)
+        summed = torch.tensor([bool(state.skips) and name in COUNTED for name in self.names])
+        means = table.sum(0) / counts.masked_fill(summed, 1)
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
         seconds = time.perf_counter() - self.since
@@ -196,16 +216,16 @@ class Scalars:
             readout["floored"] = floored
         if not model.has_rate or self.objective is None:
             return readout
-        beta = self.weight if self.weight is not None else self._weight(self.objective, model.groups)
+        beta = self.weight if self.weight is not None else self._weight(self.objective, model.groups, variance)
         return readout if beta is None else readout | {"beta": beta, **equivalents(variance, beta)}
 
-    def _weight(self, objective: Objective, groups: int) -> float | None:
+    def _weight(self, objective: Objective, groups: int, variance: float) -> float | None:
         """The weight of the rate, as a mean over the interval's steps as the loss is; of long intervals, over some of them.
 
         None if the update does not return the distortion and the rate of each group.
         """
         steps = self.weighed(groups)
-        found = [] if steps is None else weights(objective, steps)
+        found = [] if steps is None else weights(objective, steps, variance)
         return sum(found) / len(found) if found else None
 
     def weighed(self, groups: int) -> Steps | None:
@@ -214,11 +234,14 @@ class Scalars:
         bound.append("distortion")
         if not set(bound) <= set(self.names):
             return None
-        columns = [self.names.index(name) for name in bound]
-        steps = self.present[: self.filled, columns].all(1).nonzero().flatten()
-        rows = self._on_host()[steps][:, columns]
+        errors = ["squared_error"] if "squared_error" in self.names else []
+        columns = [self.names.index(name) for name in [*bound, *errors]]
+        rows = self._on_host()[:, columns]
+        usable = self.present[: self.filled, columns] & rows.isfinite()  # not of skipped steps
+        steps = usable.all(1).nonzero().flatten()
         memories = {name: table[: self.filled].cpu()[steps] for name, table in self.memories.items()}
-        return spread(Steps(rows[:, :-1], rows[:, -1], memories))
+        rates, distortions, *others = rows[steps].split([groups, *[1] * (len(columns) - groups)], 1)
+        return spread(Steps(rates, distortions[:, 0], memories, *(other[:, 0] for other in others)))
 
 
 def _widened(table: Tensor, columns: int) -> Tensor:

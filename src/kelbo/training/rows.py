@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kelbo.bound import Batch, Bound
+from kelbo.bound import AnyBound, Batch, Bound, ErrorBound
 from kelbo.eager import has_values
 from kelbo.objectives import weight_of_rate
 from kelbo.protocols import Model, Objective, State
@@ -68,11 +68,18 @@ def _present_sigma(model: Model, train: Batch, drawing: Drawing) -> AbstractCont
 
 
 class Steps(NamedTuple):
-    """Steps of a row, on the CPU: mean rate of each group (S, G), mean distortion (S,), and the memory that each used."""
+    """Steps of a row, on the CPU: mean rate of each group (S, G), mean distortion (S,), the memory that each used, and if the
+    objective needs it the mean squared error (S,).
+    """
 
     rates: Tensor
     distortions: Tensor
     states: State
+    errors: Tensor | None = None
+
+    def bounds(self) -> AnyBound:
+        """As a bound of S examples."""
+        return Bound(*self[:2]) if self.errors is None else ErrorBound(*self[:2], self.errors)
 
 
 def spread(steps: Steps) -> Steps:
@@ -80,17 +87,19 @@ def spread(steps: Steps) -> Steps:
     count = len(steps.rates)
     index = torch.linspace(0, count - 1, min(count, WEIGHED), dtype=torch.float64).round().long()
     states = {name: values[index] for name, values in steps.states.items()}
-    return Steps(steps.rates[index], steps.distortions[index], states)
+    errors = None if steps.errors is None else steps.errors[index]
+    return Steps(steps.rates[index], steps.distortions[index], states, errors)
 
 
-def weights(objective: Objective, steps: Steps) -> list[float]:
-    """Each step's weight of the rate, by the memory that it used."""
-    rates, distortions, states = steps
+def weights(objective: Objective, steps: Steps, variance: float) -> list[float]:
+    """Each step's weight of the rate, by the memory that it used. variance: as of `weight_of_rate`."""
+    bounds = steps.bounds()
     return [
         weight_of_rate(
             objective,
-            Bound(rate=rates[i : i + 1], distortion=distortions[i : i + 1]),
-            {name: values[i] for name, values in states.items()},
+            type(bounds)(*(part[i : i + 1] for part in bounds)),
+            {name: values[i] for name, values in steps.states.items()},
+            variance,
         )
-        for i in range(len(rates))
+        for i in range(len(steps.rates))
     ]
