@@ -92,10 +92,18 @@ def test_the_fingerprint_is_the_experiments_not_the_replicas():
 def test_settings_that_came_later_leave_the_fingerprints_of_older_recipes():
     recipe = digits()
     assert recipe.fingerprint == "7dd02b0c83d4"
-    for setting in ("training.accumulate=2", "training.compile=true"):
-        changed = change(recipe, [setting])
+    later = {
+        "training.accumulate": ("2", "1"),
+        "training.compile": ("true", "false"),
+        "training.skip.kind": ("quantile", "never"),
+        "objective.free_bits": ("0.5", "0"),
+        "objective.balance": ("3", "0"),
+        "objective.warmup_from": ("0.1", "0"),
+    }
+    for setting, (other, default) in later.items():
+        changed = change(recipe, [f"{setting}={other}"])
         assert changed.fingerprint != recipe.fingerprint
-        assert change(changed, ["training.accumulate=1", "training.compile=false"]).fingerprint == recipe.fingerprint
+        assert change(changed, [f"{setting}={default}"]).fingerprint == recipe.fingerprint
 
 
 def test_differences_name_path_and_both_values():
