@@ -58,34 +58,33 @@ def sample(
 
 
 def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[str, Tensor], str | None]:
-    """What `count` samples are given, and the values that were chosen, in words: the same however they were written."""
+    """What `count` samples are given, and the values that were chosen, in words: the same however they were written.
+
+    DataMissing names --given: if it names the whole condition, no data are needed.
+    """
+    from kelbo.errors import DataMissing
     from kelbo.experiments.conditional import conditional
 
-    if given is None:
-        told = _of_test_images(experiment, count)
-        if told:
-            say(f"under the {', '.join(told)} of test images")
-        return told, None
-    of = conditional(experiment, given)
-    chosen = of.chosen(given)
-    if others := of.others(chosen):
-        say(f"{others}: as of test images")
-    return of.draws(chosen, count), of.words(chosen)
-
-
-def _of_test_images(experiment: Experiment, count: int) -> dict[str, Tensor]:
-    """What `count` test images are given. DataMissing names --given, which needs no data if it names the whole condition."""
-    from kelbo.errors import DataMissing
-
     try:
-        return experiment.conditions(count)
+        if given is None:
+            told = experiment.conditions(count)
+            if told:
+                say(f"under the {', '.join(told)} of test images")
+            return told, None
+        of = conditional(experiment, given)
+        chosen = of.chosen(given)
+        draws = of.draws(chosen, count)
+        if others := of.others(chosen):
+            say(f"{others}: as of test images")
+        return draws, of.words(chosen)
     except DataMissing as error:
-        if experiment.condition is not None:
-            raise DataMissing(
-                f"Samples are drawn under the conditions of test images unless all of it is given. {error}",
-                remedy=(*error.remedy, "given"),
-            ) from error
-        raise
+        if experiment.condition is None:
+            raise
+        names = ", ".join(variable.name for variable in experiment.condition.variables)
+        raise DataMissing(
+            f"Samples are drawn under the conditions of test images, unless all of {names} are given. {error}",
+            remedy=(*error.remedy, "given"),
+        ) from error
 
 
 def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int) -> tuple[np.ndarray, int]:
