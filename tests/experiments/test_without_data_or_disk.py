@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from kelbo.errors import NotSaved
+from kelbo.errors import Damaged, NotSaved, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.draws import latents_by_kept_rate
 from kelbo.recipes import change, find
@@ -143,3 +143,22 @@ def test_a_study_stops_if_what_it_measures_cannot_be_kept(run, root, read_only):
     one = Measure("fixed", "fixed", {}, lambda _: {"value": 1.0})
     with pytest.raises(NotSaved):
         measure_lane(run.path, [one], root, tell=lambda _: None)
+
+
+def test_a_run_can_be_read_by_everybody_who_may_read_its_folder(run):
+    modes = {path.suffix: path.stat().st_mode for path in run.checkpoint(4).iterdir()}
+    assert modes[".safetensors"] == modes[".json"]
+
+
+def test_weights_that_may_not_be_read_are_not_called_damaged(run, monkeypatch):
+    whole = Path.open
+
+    def opened(path, *rest, **how):
+        if path.name == "training.safetensors":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return whole(path, *rest, **how)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(RunError, match="training.safetensors may not be read") as told:
+        open_run(run.path, read_data=False)
+    assert not isinstance(told.value, Damaged)

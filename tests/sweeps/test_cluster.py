@@ -33,7 +33,7 @@ def ray():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(HERE)
         patch.setenv("PYTHONPATH", HERE)
-        patch.setattr(joining, "cores", lambda: 2)
+        patch.setattr(joining, "processors", lambda: 2)
         with joined(None) as ray:
             yield ray
 

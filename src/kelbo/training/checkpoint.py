@@ -161,15 +161,20 @@ def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     # contiguous copies, since channels-last weights and views are not what safetensors stores
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    path.chmod(path.parent.stat().st_mode & 0o666)  # as files are made here: safetensors lets nobody else read its own
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """A checkpoint's file of named tensors, on the CPU. Damaged if it cannot be read."""
+    """A checkpoint's file of named tensors, on the CPU. Damaged if it cannot be read, RunError if this user may not."""
     try:
+        with path.open("rb"):  # safetensors says of a file that may not be read that there is none
+            pass
         with openable(path) as place:
             return load_file(place)
+    except PermissionError as error:
+        raise RunError(f"{path} may not be read by this user ({error.strerror}). Ask its owner to allow it.") from error
     except (OSError, SafetensorError) as error:
         raise_shortage(error, f"reading {path}")
         raise Damaged(
