@@ -12,6 +12,7 @@ from kelbo.cli import (
     data,
     encode,
     explore,
+    imports,
     measure,
     prior,
     recipe,
@@ -53,6 +54,7 @@ app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(scores.features, name="features")
 app.add_typer(prior.app, name="prior")
+app.add_typer(imports.app, name="import")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
 

@@ -137,7 +137,8 @@ def no_bits_per_dim(model: Model, levels: int | None, dequantized: bool) -> str 
     if not model.has_rate:
         return "a plain autoencoder has no rate, so no bound"
     if not _normalized(model):
-        return f"{name} fits its σ to the very images it scores: that is no distribution over images"
+        why = "fits its σ to the very images it scores" if likelihood.kind == "density" else "does not sum to 1"
+        return f"{name} {why}: that is no distribution over images"
     if levels is None:
         return (
             "the columns of a table are real numbers in units of their own, which no number of bits describes exactly"
@@ -162,8 +163,9 @@ def _normalized(model: Model) -> bool:
 def _unit(model: Model, images: Images, dequantized: bool) -> str:
     levels = images.levels
     scale = f", density on the 0–{levels} scale" if dequantized else ""
-    flattered = "" if _normalized(model) else "; no bound: σ was fitted to these very images"
     likelihood = model.likelihood
+    fitted = "σ was fitted to these very images" if likelihood.kind == "density" else "its masses do not sum to 1"
+    flattered = "" if _normalized(model) else f"; no bound: {fitted}"
     foreign = likelihood.kind == "mass" and not speaks_of(likelihood, levels)
     wrong = f"; no bound: a mass over {likelihood.levels} levels scored images of {levels}" if foreign else ""
     return f"nats per {noun_of(images.shape)}{scale}{flattered}{wrong}"

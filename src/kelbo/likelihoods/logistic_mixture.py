@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,6 +51,8 @@ class DiscretizedLogisticMixture(Mass):
     The decoder's output has the channel order of PixelCNN++, so its weights can be loaded: M logits, then for each colour M
     means, M ln scales and (three channels only) M raw coefficients, in the order above, to which tanh is applied.
     """
+
+    log_scale_range: ClassVar[tuple[float, float]] = LOG_SCALE_RANGE
 
     def __init__(self, components: int = 10, bits: int = 8) -> None:
         super().__init__(depth(bits))
@@ -115,7 +117,7 @@ class DiscretizedLogisticMixture(Mass):
         chained = output.shape[1] == self.output_channels(CHAINED)
         mean, log_scale, *raw = rest.unflatten(1, (-1, 3 if chained else 2, self.components)).unbind(2)
         coefficients = raw[0].tanh() if chained else mean[:, :0]
-        return Components(logits.log_softmax(1), mean, log_scale.clamp(*LOG_SCALE_RANGE), coefficients)
+        return Components(logits.log_softmax(1), mean, log_scale.clamp(*self.log_scale_range), coefficients)
 
     def _on_scale(self, level: Tensor) -> Tensor:
         return 2 * level.float() / (self.levels - 1) - 1

@@ -9,6 +9,7 @@ from kelbo.errors import RecipeError
 from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
+from kelbo.recipes.very_deep import VERY_DEEP
 
 
 def digits() -> Recipe:
@@ -184,6 +185,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "shapes3d-beta": shapes3d_beta,
     "folder-sigma": folder_sigma,
     "table-sigma": table_sigma,
+    **VERY_DEEP,
 }
 
 

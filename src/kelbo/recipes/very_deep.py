@@ -1,0 +1,160 @@
+"""Named recipes of very deep VAEs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from kelbo.recipes import data_specs as d, schema as s
+from kelbo.recipes.schema import Recipe
+
+CIFAR_DIMS = 32 * 32 * 3
+CIFAR_ENCODER = "32x11,32d2,16x6,16d2,8x6,8d2,4x3,4d4,1x3"
+SVHN_DECODER = "1x2,4m1,4x3,8m4,8x9,16m8,16x15,32m16,32x15"
+
+
+def vdvae_tiny() -> Recipe:
+    """Very deep VAE of 17 groups of latents on MNIST: some ten minutes on two cores. Other square sizes have other layers."""
+    return Recipe(
+        name="vdvae-tiny",
+        data=d.MnistSpec(kind="mnist"),
+        model=s.HierarchicalSpec(width=32, latents=8),
+        likelihood=s.LogisticMixtureSpec(components=5),
+        objective=s.ElboSpec(),
+        optimizer=s.OptimizerSpec(kind="adamw", learning_rate=1e-3, betas=(0.9, 0.9), weight_decay=0.01),
+        schedule=s.ConstantSpec(warmup=100),
+        training=s.TrainingSpec(
+            steps=2000, batch_size=16, ema=0.99, log_every=25, checkpoint_every=500, pictures_every=500
+        ),
+    )
+
+
+def vdvae_cifar10() -> Recipe:
+    """The release's very deep VAE of CIFAR-10 (Child, 2021): 43 groups of latents, 39 million parameters.
+
+    Its learning rate, decay, warm-up and moving average; gradients are clipped at its 200 of a loss in nats per dimension.
+    """
+    return Recipe(
+        name="vdvae-cifar10",
+        data=d.CifarSpec(kind="cifar10"),
+        model=s.HierarchicalSpec(
+            encoder=CIFAR_ENCODER,
+            decoder="1x1,4m1,4x2,8m4,8x5,16m8,16x10,32m16,32x21",
+            width=384,
+            centre=120.63838 / 255,
+            spread=64.16736 / 255,
+        ),
+        likelihood=s.LogisticMixtureSpec(),
+        objective=s.ElboSpec(),
+        optimizer=s.OptimizerSpec(kind="adamw", learning_rate=2e-4, betas=(0.9, 0.9), weight_decay=0.01),
+        schedule=s.ConstantSpec(warmup=100),
+        training=s.TrainingSpec(
+            steps=500_000,
+            batch_size=32,
+            clip=200.0 * CIFAR_DIMS,
+            ema=0.9999,
+            log_every=100,
+            checkpoint_every=5000,
+            pictures_every=10_000,
+        ),
+    )
+
+
+def vdvae_svhn() -> Recipe:
+    """Very deep VAE of 48 groups on SVHN with precision-weighted posteriors, as "Mind Your Bits and Errors" describes it."""
+    return Recipe(
+        name="vdvae-svhn",
+        data=d.SvhnSpec(),
+        model=s.HierarchicalSpec(encoder=CIFAR_ENCODER, decoder=SVHN_DECODER, width=128, merge="precision_weighted"),
+        likelihood=s.OptimalGaussianSpec(),
+        objective=s.ElboSpec(),
+        optimizer=s.OptimizerSpec(learning_rate=2e-4),
+        training=s.TrainingSpec(
+            steps=350_000, batch_size=64, log_every=100, checkpoint_every=5000, pictures_every=10_000
+        ),
+    )
+
+
+def vdvae_celeba() -> Recipe:
+    """As vdvae-svhn, of 56 groups on CelebA at 64×64."""
+    deeper = {"encoder": f"64x11,64d2,{CIFAR_ENCODER}", "decoder": f"{SVHN_DECODER},64m32,64x7"}
+    recipe = vdvae_svhn()
+    model = recipe.model.model_copy(update=deeper)
+    return recipe.model_copy(update={"name": "vdvae-celeba", "data": d.CelebaSpec(), "model": model})
+
+
+VERY_DEEP: dict[str, Callable[[], Recipe]] = {
+    "vdvae-tiny": vdvae_tiny,
+    "vdvae-cifar10": vdvae_cifar10,
+    "vdvae-svhn": vdvae_svhn,
+    "vdvae-celeba": vdvae_celeba,
+}
+
+
+def released(hps: str) -> Recipe:
+    """The recipe of one of the release's sets of weights, by its name there; KeyError for another.
+
+    Its mixture of logistics is the published one. Images other than CIFAR-10's are arrays of the user's (data.root).
+    """
+    recipe = vdvae_cifar10()
+    if hps == "cifar10":
+        return recipe.model_copy(update={"likelihood": s.PublishedMixtureSpec()})
+    own, bits = RELEASED[hps], 5 if hps == "ffhq256" else 8
+    model = {"width": 512, "encoder": own.encoder, "decoder": own.decoder, "centre": own.centre, "spread": own.spread}
+    training = {"batch_size": own.batch_size, "clip": own.clip * own.side**2 * 3, "ema": 0.999}
+    changed = {
+        "name": f"vdvae-{hps}",
+        "data": d.ArraysSpec(root=Path(hps), bits=bits),
+        "model": recipe.model.model_copy(update=model),
+        "likelihood": s.PublishedMixtureSpec(),
+        "optimizer": recipe.optimizer.model_copy(update={"learning_rate": 1.5e-4}),
+        "training": recipe.training.model_copy(update=training),
+    }
+    return recipe.model_copy(update=changed)
+
+
+class Released(NamedTuple):
+    """What a set of the release's weights has of its own: layers, mean and scale of intensities, whole batch, clipping."""
+
+    encoder: str
+    decoder: str
+    side: int
+    centre: float
+    spread: float
+    batch_size: int
+    clip: float
+    """gradient norm of a loss in nats per dimension"""
+
+
+RELEASED: dict[str, Released] = {
+    "imagenet32": Released(
+        "32x15,32d2,16x9,16d2,8x8,8d2,4x6,4d4,1x6",
+        "1x2,4m1,4x4,8m4,8x9,16m8,16x19,32m16,32x40",
+        32,
+        116.2373 / 255,
+        69.37404 / 255,
+        256,
+        200.0,
+    ),
+    "imagenet64": Released(
+        "64x11,64d2,32x20,32d2,16x9,16d2,8x8,8d2,4x7,4d4,1x5",
+        "1x2,4m1,4x3,8m4,8x7,16m8,16x15,32m16,32x31,64m32,64x12",
+        64,
+        115.92961967 / 255,
+        69.37404 / 255,
+        128,
+        220.0,
+    ),
+    "ffhq256": Released(
+        "256x3,256d2,128x8,128d2,64x12,64d2,32x17,32d2,16x7,16d2,8x5,8d2,4x5,4d4,1x4",
+        "1x2,4m1,4x3,8m4,8x4,16m8,16x9,32m16,32x21,64m32,64x13,128m64,128x7,256m128",
+        256,
+        (112.8666757481 - 3.5) / 248,  # of the middles of 32 steps of 8 levels each
+        69.84780273 / 248,
+        32,
+        130.0,
+    ),
+}
+HPS = ("cifar10", *RELEASED)
+"""sets of weights that can be imported"""
