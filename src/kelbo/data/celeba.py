@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,7 +71,7 @@ def celeba(
     check_unreadable(unreadable)
     folder = _located(Path(root))
     partition = _partition(_list(folder, PARTITION))
-    names, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
+    names, row_of, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
     with _listing(folder) as listing, decoding_strictly():
         places, others = _listed(listing, partition, folder)
         frame = _frame(listing.pictures[np.array([*places.values()])], crop)
@@ -81,7 +83,7 @@ def celeba(
         }
         decoded = decode(found, plan, str(folder), unreadable=unreadable, cache=cache)
     kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
-    rows = {split: np.array([attributes[name] for name in some], np.int8) for split, some in kept.items()}
+    rows = {split: attributes[[row_of[name] for name in some.tolist()]] for split, some in kept.items()}
     reasons = refused(decoded)
     left_out = Counter(others) + Counter({"refused": len(reasons)})
     counts = used_and_left_out([str(name) for some in kept.values() for name in some], left_out)
@@ -119,23 +121,37 @@ def _either(folder: Path, name: str) -> Path | None:
     return next((file for end in ("txt", "csv") if (file := folder / f"{name}.{end}").is_file()), None)
 
 
-def _list(folder: Path, name: str) -> tuple[Path, list[list[str]]]:
-    """The path of a list, and the words of its lines."""
+class _Lines(NamedTuple):
+    """A list's file, and its lines that are not empty."""
+
+    path: Path
+    lines: list[str]
+
+    @property
+    def is_csv(self) -> bool:
+        return self.path.suffix == ".csv"
+
+    def words(self, start: int = 0) -> Iterator[list[str]]:
+        """Of one line after the other, for all together take a kilobyte a picture."""
+        lines = islice(self.lines, start, None)
+        return (line.strip().split(",") if self.is_csv else line.split() for line in lines)
+
+
+def _list(folder: Path, name: str) -> _Lines:
     path = _either(folder, name)
     assert path is not None  # _located has seen it
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise DataCorrupt(f"{path} cannot be read as a list: {error}. Fetch it again.") from error
-    separate = str.split if path.suffix == ".txt" else (lambda line: line.split(","))
-    return path, [words for line in text.splitlines() if (words := separate(line.strip())) and any(words)]
+    blank = "," if path.suffix == ".csv" else None
+    return _Lines(path, [line for line in text.splitlines() if line.strip().strip(blank)])
 
 
-def _partition(read: tuple[Path, list[list[str]]]) -> dict[str, int]:
+def _partition(read: _Lines) -> dict[str, int]:
     """Pictures' names to 0, 1 or 2, in the list's order."""
-    path, lines = read
-    partition: dict[str, int] = {}
-    for words in lines[1:] if path.suffix == ".csv" else lines:
+    path, partition = read.path, {}
+    for words in read.words(1 if read.is_csv else 0):
         if len(words) != 2 or words[1] not in ("0", "1", "2") or not _is_name(words[0]):
             raise DataCorrupt(
                 f"{path} should hold lines like '000001.jpg 0', 0, 1 or 2; found {' '.join(words)[:60]!r}."
@@ -155,28 +171,27 @@ def _is_name(word: str) -> bool:
     return stem.isdigit() and dot == "." and end in ("jpg", "png")
 
 
-def _attributes(
-    read: tuple[Path, list[list[str]]], partition: Mapping[str, int]
-) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """The attributes' names, and each picture's as int8 0 or 1."""
-    path, lines = read
-    if len(lines) < 2:
+def _attributes(read: _Lines, partition: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, int], np.ndarray]:
+    """The attributes' names, each picture's row, and the rows' values, int8 0 or 1."""
+    path = read.path
+    if len(read.lines) < 2:
         raise DataCorrupt(f"{path} should hold the attributes' names and a line for each picture; it is cut off.")
-    names, rows = (lines[0][1:], lines[1:]) if path.suffix == ".csv" else (lines[1], lines[2:])
-    attributes: dict[str, np.ndarray] = {}
-    for words in rows:
-        values = words[1:]
-        if len(values) != len(names) or not {*values} <= {"-1", "1"}:
+    first, second = islice(read.words(), 2)
+    names, start = (first[1:], 1) if read.is_csv else (second, 2)
+    values, row_of = np.empty((len(read.lines) - start, len(names)), np.int8), {}
+    for row, (name, *words) in enumerate(read.words(start)):
+        if len(words) != len(names) or not {*words} <= {"-1", "1"}:
             raise DataCorrupt(
-                f"{path} should hold a name and {len(names)} numbers, -1 or 1, in each line; found {' '.join(words)[:60]!r}."
+                f"{path} should hold a name and {len(names)} numbers, -1 or 1, in each line; found "
+                f"{' '.join([name, *words])[:60]!r}."
             )
-        attributes[words[0]] = np.array([value == "1" for value in values], np.int8)
-    if path.suffix == ".txt" and lines[0] != [str(len(rows))]:
-        raise DataCorrupt(f"{path} claims {' '.join(lines[0])[:60]} lines and has {len(rows)}; fetch it again.")
-    lacking = [name for name in partition if name not in attributes]
+        values[row], row_of[name] = [word == "1" for word in words], row
+    if not read.is_csv and first != [str(len(values))]:
+        raise DataCorrupt(f"{path} claims {' '.join(first)[:60]} lines and has {len(values)}; fetch it again.")
+    lacking = [name for name in partition if name not in row_of]
     if lacking:
         raise DataCorrupt(f"{path} lacks {len(lacking)} pictures of the partition, {lacking[0]} first.")
-    return tuple(names), attributes
+    return tuple(names), row_of, values
 
 
 @contextmanager
