@@ -1,6 +1,7 @@
 """How commands grow with a run's rows, with runs and with lanes: seconds and peak memory, before a commit and now.
 
-    python benchmarks/scale.py --before COMMIT --work FOLDER    # → results/scale.json
+    python benchmarks/scale.py --before COMMIT --work FOLDER                 # → results/scale.json
+    python benchmarks/scale.py --before COMMIT --work FOLDER --only lanes    # a part; the rest of the file stays
 
 The runs are made, not trained, except for the one whose page is written: its rows are made too. Resuming is what a resumed run
 does with its journal before its first step (cut it back to the checkpoint, let the watch read it); the others are whole
@@ -19,9 +20,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+import scale_folders
+import scale_lanes
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "scale.json"
 BARS = {
     "resume at 200,000 rows": 2.0,
     "list of 1,000 runs": 1.0,
@@ -116,11 +123,11 @@ def resume(folder: Path) -> None:
     begun = time.perf_counter()
     run.journal.cut_after(rows - 1)
     RunWatch(run, OptimalGaussian(), 2 * rows, print).begin()
-    print(time.perf_counter() - begun)
+    print(json.dumps({"seconds": time.perf_counter() - begun}))
 
 
-def timed(command: list[str], source: Path, prints_seconds: bool) -> dict[str, float]:
-    """Seconds of a process and its peak memory."""
+def timed(command: list[str], source: Path) -> dict[str, float]:
+    """Seconds of a process, unless it prints those of its work, and its peak memory."""
     environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
     begun = time.perf_counter()
     process = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True)
@@ -130,10 +137,8 @@ def timed(command: list[str], source: Path, prints_seconds: bool) -> dict[str, f
     seconds = time.perf_counter() - begun
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return {
-        "seconds": float(printed.splitlines()[-1]) if prints_seconds else seconds,
-        "peak_memory_mib": used.ru_maxrss / 1024,
-    }
+    own = json.loads(printed.splitlines()[-1]) if command[0] != "-m" else {}
+    return {"seconds": seconds, **own, "peak_memory_mib": used.ru_maxrss / 1024}
 
 
 def commands(work: Path) -> dict[str, list[str]]:
@@ -148,8 +153,7 @@ def commands(work: Path) -> dict[str, list[str]]:
     }
 
 
-def prepared(work: Path) -> None:
-    work.mkdir(parents=True, exist_ok=True)
+def prepare(work: Path) -> None:
     for rows in (20_000, 200_000):
         (work / f"rows-{rows}").mkdir(exist_ok=True)
     if not (work / "runs").exists():
@@ -169,21 +173,48 @@ def fresh(work: Path, name: str) -> None:
         journal(work / f"rows-{rows}" / "journal.jsonl", rows)
 
 
-def rounds(work: Path, sources: dict[str, Path], count: int, skipped: set[tuple[str, str]]) -> dict:
+class Part(NamedTuple):
+    """What can be measured by itself. slow_before: names that take too long before, and are measured now only."""
+
+    bars: dict[str, float]
+    slow_before: set[str]
+    prepare: Callable[[Path], None]
+    commands: Callable[[Path], dict[str, list[str]]]
+    fresh: Callable[[Path, str], None]
+
+
+PARTS = {
+    # resuming takes time that grows with the square of the rows before: minutes
+    "journals": Part(BARS, {"resume at 200,000 rows"}, prepare, commands, fresh),
+    "lanes": Part(scale_lanes.BARS, set(), scale_lanes.prepare, scale_lanes.commands, scale_lanes.fresh),
+    "folders": Part(
+        scale_folders.BARS,
+        scale_folders.SLOW_BEFORE,
+        scale_folders.prepare,
+        scale_folders.commands,
+        scale_folders.fresh,
+    ),
+}
+
+
+def rounds(part: Part, work: Path, sources: dict[str, Path], count: int) -> dict:
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     for number in range(count):
-        for name, command in commands(work).items():
+        for name, command in part.commands(work).items():
             for version, source in sources.items():
-                if (version, name) in skipped:
+                if version == "before" and name in part.slow_before:
                     continue
-                fresh(work, name)
-                one = timed(command, source, name.startswith("resume"))
+                part.fresh(work, name)
+                one = timed(command, source)
                 found.setdefault(name, {}).setdefault(version, []).append(one)
                 print(f"round {number + 1}/{count} {name}, {version}: {one['seconds']:.2f} s", flush=True)
     return found
 
 
-def record(found: dict, commit: str) -> dict:
+def record(parts: list[str], found: dict, commit: str) -> dict:
+    """The results file with some parts' numbers in place of those that it has of them."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    bars = {name: bar for part in parts for name, bar in PARTS[part].bars.items()}
     medians = {
         name: {
             version: {key: statistics.median(one[key] for one in taken) for key in taken[0]}
@@ -191,13 +222,15 @@ def record(found: dict, commit: str) -> dict:
         }
         for name, versions in found.items()
     }
-    return {"what": WHAT, "before": commit, "bars_seconds": BARS, "median": medians, "rounds": found}
+    new = {"before": dict.fromkeys(parts, commit), "bars_seconds": bars, "median": medians, "rounds": found}
+    return {"what": WHAT} | {key: kept.get(key, {}) | value for key, value in new.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", metavar="COMMIT")
     parser.add_argument("--work", type=Path, help="folder for the runs; some 500 MB")
+    parser.add_argument("--only", choices=PARTS, help="measure one part, and keep what the file says of the others")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--resume", type=Path, metavar="RUN", help="measure what resuming does with one journal")
     given = parser.parse_args()
@@ -206,24 +239,30 @@ def main() -> None:
         return
     if given.work is None:
         parser.error("--work names a folder for the runs")
-    prepared(given.work)
+    parts = [given.only] if given.only else list(PARTS)
+    given.work.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        PARTS[part].prepare(given.work)
     old = given.work / "before"
     repository = ["git", "-C", str(HERE.parent)]
     subprocess.run([*repository, "worktree", "add", "--detach", str(old), given.before], check=True)
     try:
         sources = {"before": old / "src", "now": HERE.parent / "src"}
-        # its time grows with the square of the rows: minutes
-        found = rounds(given.work, sources, given.rounds, {("before", "resume at 200,000 rows")})
+        found = {}
+        for part in parts:
+            found |= rounds(PARTS[part], given.work, sources, given.rounds)
     finally:
         subprocess.run([*repository, "worktree", "remove", "--force", str(old)], check=True)
     from kelbo.machine import describe  # only now: a process's peak begins with that of the one that starts it
     from kelbo.runs import write_json
 
-    told = record(found, given.before)
-    write_json(HERE / "results" / "scale.json", told | {"machine": describe()})
-    for name, bar in BARS.items():
-        now = told["median"][name]["now"]
-        print(f"{name}: {now['seconds']:.2f} s of {bar:g} s, {now['peak_memory_mib']:.0f} MiB")
+    told = record(parts, found, given.before)
+    write_json(RESULTS, told | {"machine": describe()})
+    for name in found:
+        now, bar = told["median"][name]["now"], told["bars_seconds"].get(name)
+        print(
+            f"{name}: {now['seconds']:.2f} s{'' if bar is None else f' of {bar:g} s'}, {now['peak_memory_mib']:.0f} MiB"
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Several processes and one cache: each set is decoded once, sets in use stay, and what does not fit makes room or is told."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -251,6 +252,22 @@ def test_what_killed_processes_left_is_swept_and_foreign_files_are_not(tmp_path)
     sweep(tmp_path)
     assert not (tmp_path / names[0]).exists()
     assert keys(tmp_path) == ["a"]
+
+
+def test_where_there_are_no_locks_nothing_is_taken_for_unused_or_left_by_a_killed_process(tmp_path, monkeypatch):
+    made(tmp_path, A)
+    images, _ = find(tmp_path, A)
+    (tmp_path / f"{B}.0.partial").touch()
+    (tmp_path / LOCKS / f"{B}.lock").touch()
+
+    def no_locks(*_, **__):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", no_locks)
+    [one] = kept_in(tmp_path)
+    assert clear(tmp_path, [one]) == []
+    assert (tmp_path / f"{B}.0.partial").exists()
+    np.testing.assert_array_equal(images.pixels, PIXELS)
 
 
 def test_sets_of_an_earlier_version_are_listed_without_what_it_did_not_record(tmp_path):

@@ -26,7 +26,7 @@ FEATURES = "features"
 """the cache's folder of features of images (see `kelbo.evaluation.reference`)"""
 KEY = re.compile(r"[0-9a-f]{32}")
 STALE = 24 * 3600
-"""seconds after which a partial file without a lock, of an earlier version, is assumed to belong to a killed process"""
+"""seconds after which a partial file is assumed to belong to a killed process, even if no lock tells"""
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
@@ -196,10 +196,9 @@ def sweep(cache: Path, own: str = "") -> None:
     for file in _partly(cache):
         key = file.name.partition(".")[0]
         with suppress(OSError):  # another process removed it first, or owns it
-            is_locked = (cache / LOCKS / f"{key}.lock").exists()
-            if not is_locked and time.time() - file.stat().st_mtime < STALE:
-                continue
-            if key == own or not is_being_made(cache, key):
+            has_lock = (cache / LOCKS / f"{key}.lock").exists()
+            is_stale = time.time() - file.stat().st_mtime > STALE
+            if key == own or is_stale or (has_lock and not is_being_made(cache, key)):
                 file.unlink()
 
 

@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from kelbo.errors import Locked
 from kelbo.locks import UNTIL_FREE, held, holder_of
 
@@ -106,14 +108,16 @@ def is_being_made(cache: Path, key: str) -> bool:
 
 
 def is_held(lock: Path) -> bool:
-    """Whether a process, this one or another, holds a lock."""
+    """Whether a process, this one or another, holds a lock, or may: a file system without locks does not tell."""
     if not lock.exists():
         return False
+    one = FileLock(lock, thread_local=False, fallback_to_soft=False)
     try:
-        with held(lock, f"{lock} is held", patience=0):
-            return False
-    except (Locked, OSError):  # what cannot be locked may be held
+        one.acquire(timeout=0)
+    except (Timeout, OSError):
         return True
+    one.release()
+    return False
 
 
 def _locks(cache: Path) -> Path:
