@@ -22,12 +22,12 @@ LONGEST = 240
 
 def as_utf8(name: str) -> str:
     """A name as the locale reads it, as UTF-8 reads it. Bytes that are no UTF-8 are kept as lone surrogates."""
-    return os.fsencode(name).decode("utf-8", "surrogateescape")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def as_native(text: str) -> str:
     """The inverse of `as_utf8`."""
-    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    return text if text.isascii() else os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def text_of(path: Path) -> str:

@@ -13,7 +13,6 @@ BY_CONTENT = tuple(
 """formats identified by their first bytes, whatever the file's name"""
 BY_NAME = tuple(["TGA", "ICO", "CUR", "DIB", "PCX", "DCX", "SGI", "SUN", "XBM", "MSP", "PIXAR", "BLP", "FTEX"])
 """formats with few or no such bytes: damaged files of other formats could pass for them, so the suffix must agree"""
-SEPARATORS = {*filter(None, (os.sep, os.altsep))}
 EXAMPLES = ".png, .jpg, .tif, .webp, .gif, .bmp and the like"
 
 
@@ -31,8 +30,10 @@ def suffixes() -> dict[str, str]:
 
 def suffix_of(name: str) -> str:
     """The suffix of a file's name or path in lower case, as pathlib has it, which takes ten times as long; "" if none."""
-    stem, _, end = name.rpartition(".")
-    return f".{end.lower()}" if end and stem and stem[-1] not in SEPARATORS and not SEPARATORS & {*end} else ""
+    dot, start = name.rfind("."), name.rfind(os.sep) + 1
+    if os.altsep:
+        start = max(start, name.rfind(os.altsep) + 1)
+    return name[dot:].lower() if start < dot < len(name) - 1 else ""
 
 
 def is_picture(name: str) -> bool:

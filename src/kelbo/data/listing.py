@@ -43,7 +43,7 @@ class Files(PictureStore):
     def stamps(self, paths: Paths) -> Iterator[Stamp]:
         """Each file's path, size and time in nanoseconds."""
         root = str(self.root.absolute() / "x")[:-1]
-        return (stamp_of(root + (path if path.isascii() else as_native(path))) for path in paths)
+        return (stamp_of(root + as_native(path)) for path in paths)
 
 
 def used_and_left_out(used: Iterable[str], left_out: Mapping[str, int]) -> str:
