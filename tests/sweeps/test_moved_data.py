@@ -14,6 +14,7 @@ def data(tmp_path):
     return tmp_path / "data.npz"
 
 
+@pytest.mark.slow
 def test_a_sweep_is_resumed_by_its_folder_with_data_that_were_moved(kelbo, data, tmp_path):
     out, elsewhere = tmp_path / "s", tmp_path / "elsewhere.npz"
     small = ["--set", "model.network.width=8", "--set", "data.kind=array", "--steps", 3, "--how", "stack"]
