@@ -60,6 +60,8 @@ def test_all_or_some_are_cleared_and_what_was_freed_is_told(kelbo, cache, asked,
         assert code == 0, err
         assert kept(cache) == (["a", "b"] if dry else [*left])
         assert f"{'would free' if dry else 'freed'} {2 - len(left)} set" in out.splitlines()[-1]
+        told = f"{'would remove' if dry else 'removed'} aaaaaaaa /data/cats (train)"
+        assert (told in out.splitlines()) is ("a" not in left)
     if not left:
         assert f"{size / 1000:.1f} kB" in out.splitlines()[-1]
 

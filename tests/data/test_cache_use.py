@@ -166,7 +166,7 @@ def test_what_was_used_least_recently_makes_room_for_what_is_new(tmp_path, monke
     with_room = kept(tmp_path, "d" * 32, (3, 4, 5), 10, "/d", lambda _: [PIXELS])
     assert with_room is not None
     assert keys(tmp_path) == ["c", "a", "d"]
-    assert "removed" in caplog.text
+    assert "removed: /b, 1 set" in caplog.text
 
 
 def test_a_set_in_use_makes_no_room_and_the_next_oldest_does(tmp_path, monkeypatch):

@@ -64,12 +64,13 @@ def clear(
         return
     chosen = _named([*used_in(cache)], names or [])
     chosen = [one for one in chosen if older_than is None or time.time() - one.used >= older_than * DAY]
+    shown = {one: " ".join((_row(one)[0], _row(one)[-1])) for one in chosen}  # before it is gone
     gone = clear_cache(cache, chosen, dry_run=dry_run)
-    for one in gone:
-        say(" ".join(filter(None, ("would remove" if dry_run else "removed", *_row(one)[:1], _row(one)[-1]))))
-    for one in chosen:
-        if one not in gone:
-            say(f"left {_row(one)[0]} {_row(one)[-1]}: a process uses it, or it belongs to another user")
+    for one, row in shown.items():
+        if one in gone:
+            say(f"{'would remove' if dry_run else 'removed'} {row}")
+        else:
+            say(f"left {row}: a process uses it, or it belongs to another user")
     say(f"{'would free' if dry_run else 'freed'} {freed(gone)}")
 
 

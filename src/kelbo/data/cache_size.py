@@ -153,17 +153,21 @@ def why_no_room(cache: Path, needed: int, key: str) -> str:
                 return f"they take {sized(needed)}, and the cache may hold {sized(limit)} ({LIMIT})"
             limit = needed  # no limit was wanted: only the disk counts
         sweep(cache, key)
-        found, removed = kept_in(cache), []
+        found, removed = kept_in(cache), {}
         if needed > _free(cache) + sum(one.bytes for one in found if not one.is_used):
             return f"they take {sized(needed)}, and {sized(_free(cache))} are free on the disk of {cache}"
         total = sum(one.bytes for one in found)
         for one in found:
             if (limit is None or total + needed <= limit) and _free(cache) >= needed:
                 break
+            of = one.about().get("of", one.key)
             if one.remove():
-                total, removed = total - one.bytes, [*removed, one]
+                total, removed = total - one.bytes, {**removed, one: of}
     if removed:
-        LOG.warning(f"The cache {cache} is full; removed what was used least recently: {freed(removed)}")
+        names = ", ".join(dict.fromkeys(removed.values()))
+        LOG.warning(
+            f"The cache {cache} is full; what was used least recently was removed: {names}, {freed([*removed])}"
+        )
     return ""
 
 

@@ -6,6 +6,7 @@ refused. The pictures are decoded by kelbo, so that the same limits hold as for 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -198,14 +199,22 @@ def _require_its_own_splits(folder: Path, found: Mapping[str, Dataset]) -> None:
     """DataCorrupt if the library read files named as splits as one split: it recognises only lower-case names."""
     if len(found) > 1 or not folder.is_dir():
         return
-    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.name.startswith(".")]
-    read = [name for name in names if is_picture(name) or name.lower().endswith(".parquet")]
-    parts = divide(read, str(folder)).parts
+    parts = divide(Paths.of(_files_read(folder)), str(folder)).parts
     if "all" not in parts:
         raise DataCorrupt(
             f"{folder} holds the splits {', '.join(parts)} by its folders' names, but the library `datasets` reads them as "
             f"one. Write the names in lower case, or read pictures by the kind folder. {IF_NOT_SPLITS}"
         )
+
+
+def _files_read(folder: Path) -> Iterator[str]:
+    """Paths, parted by "/", of the pictures and parquet files in a folder."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        around = Path(place).relative_to(folder).as_posix()
+        for name in sorted(names):
+            if not name.startswith(".") and (is_picture(name) or name.lower().endswith(".parquet")):
+                yield name if around == "." else f"{around}/{name}"
 
 
 def _image_column(part: Dataset, image: str | None, name: str) -> str:
