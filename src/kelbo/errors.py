@@ -35,6 +35,8 @@ Remedy = Literal[
     "features",
     "given",
     "gpus",
+    "group",
+    "groups",
     "how",
     "on",
     "only",

@@ -293,5 +293,6 @@ def flat(model: Model) -> FlatLatent:
     if isinstance(model, FlatLatent):
         return model
     raise ScoreError(
-        f"This needs a model with one vector of latents; {type(model).__name__} has {model.groups} groups of latents."
+        f"This needs a model with one vector of latents; {type(model).__name__} has {model.groups} groups of latents.",
+        remedy=("group", "groups"),
     )

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def write_codes(
     *,
     labels: np.ndarray | None = None,
     factors: Factors | None = None,
-    paths: np.ndarray | None = None,
+    paths: Sequence[str] | np.ndarray | None = None,
     index: np.ndarray | None = None,
 ) -> None:
     """Write codes (N, K) and the labels or factors of their images as .npz or .parquet, atomically.
@@ -50,12 +51,19 @@ def write_codes(
     if index is not None:
         arrays["index"] = index
     require_writable(path)
-    buffer = io.BytesIO()
     if path.suffix == ".npz":
-        np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  taken for the keyword allow_pickle
+        write_arrays(path, arrays)
     else:
+        buffer = io.BytesIO()
         pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
         parquet.write_table(pyarrow.table(_columns(arrays)), buffer)
+        write_atomic(path, buffer.getvalue())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as .npz, atomically; text arrays are of plain text, nothing is pickled."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  taken for the keyword allow_pickle
     write_atomic(path, buffer.getvalue())
 
 

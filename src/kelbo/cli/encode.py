@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, PictureFiles, RunPath
 from kelbo.cli.own_files import read_files, require_files
 from kelbo.cli.printing import say
+
+if TYPE_CHECKING:
+    from kelbo.experiments import Experiment
 
 
 def encode(
@@ -22,6 +25,9 @@ def encode(
             help="Which split: test (by default), train, …; all: every image of a set with factors, and its factors."
         ),
     ] = None,
+    groups: Annotated[
+        int | None, typer.Option(min=1, help="Of a hierarchy: how many groups of latents, from the top. Writes .npz.")
+    ] = None,
     given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
@@ -29,7 +35,7 @@ def encode(
 ) -> None:
     """Write the posterior's means and standard deviations for every image of a split, or for pictures, with file and class.
 
-    Of a table: for every row, with its name.
+    Of a table: for every row, with its name. Of a hierarchy: means_0, scales_0, … of each group, given those before it.
     """
     from kelbo import evaluation
     from kelbo.cli.code_files import require_writable, write_codes
@@ -40,10 +46,16 @@ def encode(
     from kelbo.units import counted, noun_of
 
     require_writable(out)
+    if groups is not None and (out.suffix != ".npz" or split == "all"):
+        what = "--split all" if split == "all" else f"{out}, which is no .npz"
+        raise RecipeError(f"Codes of groups are tensors, which only an .npz of one split holds; got {what}.")
     if pictures and split:
         raise RecipeError(f"Name pictures or a split, not both; got {pictures[0]} and --split {split}.")
     require_files(given, bool(pictures))
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root, read_data=not pictures)
+    if groups is not None:
+        _write_groups(experiment, out, groups, pictures, split or "test", given)
+        return
     labels = factors = paths = index = None
     if pictures:
         read = read_files(experiment, pictures, given)
@@ -59,3 +71,35 @@ def encode(
     write_codes(out, means, scales, labels=labels, factors=factors, paths=paths, index=index)
     noun = noun_of(experiment.model.event)
     say(f"{out}: {counted(len(means), noun)}, {counted(means.shape[1], 'latent')}")
+
+
+def _write_groups(
+    experiment: Experiment, out: Path, groups: int, pictures: list[Path] | None, split: str, given: str | None
+) -> None:
+    """Means and standard deviations of the first groups of a hierarchy, (N, Z, r, r) each, with labels or paths."""
+    import numpy as np
+
+    from kelbo import evaluation
+    from kelbo.cli.code_files import write_arrays
+    from kelbo.recipes.sets import split_of
+    from kelbo.units import counted, noun_of
+
+    if pictures:
+        read = read_files(experiment, pictures, given)
+        images, beside = read.images, {"paths": np.asarray(read.names, np.str_)}
+    else:
+        images = split_of(experiment.data, split)
+        names = experiment.data.names.get(split)
+        paths = None if names is None else np.asarray(names, np.str_)
+        beside = {"labels": experiment.data.labels.get(split), "paths": paths}
+    codes = evaluation.encode_groups(experiment.model, images, groups)
+    arrays = {
+        f"{name}_{g}": part
+        for g, pair in enumerate(codes)
+        for name, part in zip(("means", "scales"), pair, strict=True)
+    }
+    write_arrays(out, arrays | {name: value for name, value in beside.items() if value is not None})
+    shapes = ", ".join("×".join(map(str, means.shape[1:])) for means, _ in codes)
+    say(
+        f"{out}: {counted(len(images), noun_of(experiment.model.event))}, {counted(groups, 'group')} of latents: {shapes}"
+    )

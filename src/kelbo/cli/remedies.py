@@ -16,6 +16,8 @@ OPTIONS: dict[Remedy, str] = {
     "features": "--features NAME",
     "given": "--given VALUES",
     "gpus": "--gpus-per-lane N",
+    "group": "--group N",
+    "groups": "--groups N",
     "how": "--how queue",
     "on": "--on ray",
     "only": "--only KEYS",

@@ -12,6 +12,7 @@ from kelbo.cli.own_files import draw_of, is_index, one, open_at
 from kelbo.cli.places import require_picture, save_pictures
 from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
+from kelbo.errors import ScoreError
 
 if TYPE_CHECKING:
     from kelbo.bound import Batch
@@ -31,6 +32,9 @@ def traverse(
     ] = None,
     span: Annotated[float, typer.Option(min=0, help="From -span to span, in prior standard deviations.")] = 2.5,
     steps: Annotated[int, typer.Option(min=2, help="Pictures per row.")] = 9,
+    group: Annotated[
+        int | None, typer.Option(min=1, help="Of a hierarchy: which group moves, 1 is the top; a row for each channel.")
+    ] = None,
     given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
@@ -51,9 +55,15 @@ def traverse(
     how = {"checkpoint": checkpoint, "device": device, "data_root": data_root}
     experiment, (image,) = open_at(run, [image], ["0"], given, **how)
     x = one(experiment, image, given)
+    values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
+    if group is not None:
+        rows = evaluation.traverse_group(experiment.model, _example(x), group, values)
+        say(f"rows from the top: the {len(rows)} channels of group {group}; the groups after it follow from the prior")
+        name = f"{_name('traverse', [image])}-group-{group}"
+        save_pictures(out, experiment, name, rows.reshape(-1, *rows.shape[2:]), columns=steps)
+        return
     by_use, shares, order = _order(experiment, image, x)
     latents, moved = ordered(by_use, shares), factor_of(shares)
-    values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     rows = evaluation.traverse(experiment.model, x, latents, values)
     if column_names(experiment):
         where = {"latent": np.repeat(latents, steps), "value": np.tile(values, len(latents))}
@@ -80,6 +90,17 @@ def _order(experiment: Experiment, image: str, x: Batch | LatentPoint) -> tuple[
     if measured is None:
         return by_use, None, order
     return by_use, measured.value, "the factor that moves each most, and its share"
+
+
+def _example(place: Batch | LatentPoint) -> Batch:
+    """An example. ScoreError for a draw of the prior."""
+    from kelbo.evaluation.samples import LatentPoint
+
+    if isinstance(place, LatentPoint):
+        raise ScoreError(
+            "Groups of latents are moved from images, not from draws of the prior. Name an image or a file."
+        )
+    return place
 
 
 def _name(verb: str, places: Sequence[str]) -> str:
@@ -109,6 +130,12 @@ def interpolate(
         typer.Option("--to", metavar="INDEX|FILE|prior", help="Where to end, likewise; test image 1 by default."),
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Pictures, both ends included.")] = 10,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of a hierarchy: how many groups, from the top, are mixed; the rest follow from the prior."
+        ),
+    ] = None,
     given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
@@ -122,6 +149,11 @@ def interpolate(
     how = {"checkpoint": checkpoint, "device": device, "data_root": data_root}
     experiment, places = open_at(run, [first, last], ["0", "1"], given, **how)
     begin, end = (one(experiment, place, given) for place in places)
+    if groups is not None:
+        images = evaluation.interpolate_groups(experiment.model, _example(begin), _example(end), steps, groups)
+        name = f"{_name('interpolate', places)}-groups-{groups}"
+        save_pictures(out, experiment, name, images, columns=steps)
+        return
     images = evaluation.interpolate(experiment.model, begin, end, steps)
     if column_names(experiment):
         save_rows(out, experiment, "interpolate", images, {"step": range(steps)})

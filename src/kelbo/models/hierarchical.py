@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_given, require_groups, temperatures
+from kelbo.latents.grouped import Grouped
 from kelbo.latents.merge import MERGES, GroupGaussian, MergeName, Scale, gaussian_of
 from kelbo.latents.noise import standard_normal
 from kelbo.networks.vdvae import Entry, Exit, StochasticNetworks, VeryDeepEncoder, recomputed
@@ -55,21 +56,21 @@ class StochasticLayer(StochasticNetworks):
     def beliefs(self, x: Tensor, features: Tensor) -> tuple[GroupGaussian, GroupGaussian, Tensor]:
         """Posterior and prior, and the path's features with those of the prior's network."""
         parameters = self.posterior(torch.cat([x.to(features.dtype), features], 1))
-        prior, x = self._prior(x)
+        prior, x = self.believed(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.merge(gaussian_of(parameters, self.scale), prior), prior, x
 
     def drawn(self, x: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """The path's features after this layer and the latents, drawn from their prior."""
-        prior, x = self._prior(x)
+        prior, x = self.believed(x)
         z = prior.at(noise, temperature)
         return self.after(x, z), z
 
     def known(self, x: Tensor, z: Tensor) -> Tensor:
         """The path's features after this layer, whose latents are known."""
-        return self.after(self._prior(x)[1], z)
+        return self.after(self.believed(x)[1], z)
 
-    def _prior(self, x: Tensor) -> tuple[GroupGaussian, Tensor]:
+    def believed(self, x: Tensor) -> tuple[GroupGaussian, Tensor]:
         """The prior, and the path's features with those of the prior's network."""
         parameters, features = self.prior(x).split([2 * self.latents, x.shape[1]], 1)
         return gaussian_of(parameters, self.scale), x + features
@@ -93,7 +94,7 @@ class Conditions:
     decoder: nn.Module
 
 
-class Hierarchical(Model):
+class Hierarchical(Model, Grouped):
     """The very deep VAE (Child, 2021): an encoder's features meet a path from the lowest resolution to the image's.
 
     The path has one stochastic layer a group; groups are whole tensors (B, Z, r, r), ordered from the top. entries: one a
@@ -143,7 +144,6 @@ class Hierarchical(Model):
         return torch.stack(list(weights), 1)
 
     def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
-        """The posteriors of the first `groups` groups, each given the means of those before it."""
         features, found = self._features(batch), list[GroupGaussian]()
 
         def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:  # noqa: ARG001
@@ -153,6 +153,18 @@ class Hierarchical(Model):
 
         self._path(batch.x, batch.given, step, groups)
         return found
+
+    def prior_after(self, latents: Latents, count: int, given: Given = NOTHING) -> GroupGaussian:
+        found = list[GroupGaussian]()
+
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
+            if group < len(latents):
+                return layer.known(x, latents[group])
+            found.append(layer.believed(x)[0])
+            return x
+
+        self._path(torch.zeros(count, 1, device=self.device), given, step, len(latents) + 1)
+        return found[0]
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
         require_groups(latents, self.groups)

@@ -1,0 +1,37 @@
+"""What models of many ordered groups of latents have in common, beside what all models have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from kelbo.bound import Batch, Given, Latents
+from kelbo.errors import RecipeError, ScoreError
+from kelbo.latents.merge import GroupGaussian
+from kelbo.protocols import NOTHING, Model
+from kelbo.units import counted
+
+
+class Grouped(ABC):
+    """A model whose groups of latents are ordered, and Gaussian in each dimension given those before."""
+
+    groups: int
+
+    @abstractmethod
+    def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
+        """The posteriors of the first `groups` groups, each given the means of those before it."""
+
+    @abstractmethod
+    def prior_after(self, latents: Latents, count: int, given: Given = NOTHING) -> GroupGaussian:
+        """The prior of the group after the first ones, (count, …), given these."""
+
+
+def grouped(model: Model, groups: int) -> Grouped:
+    """The model as one with at least so many ordered groups. ScoreError if it has none, RecipeError if it has fewer."""
+    if not isinstance(model, Grouped):
+        raise ScoreError(
+            f"This needs a model with groups of latents in an order; {type(model).__name__} has one vector of latents. "
+            "Name no groups."
+        )
+    if not 1 <= groups <= model.groups:
+        raise RecipeError(f"This model has {counted(model.groups, 'group')} of latents, from 1 on; got {groups}.")
+    return model
