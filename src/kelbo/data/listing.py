@@ -138,28 +138,24 @@ class _Walk:
         found, prefix = GrowingNames(), f"{folder.real}{os.sep}"
         for entry in _entries(self.root / as_native(folder.path)):
             name = as_utf8(entry.name)  # classes are named by folders, under every locale the same
-            if entry.name.startswith("."):
+            if entry.name[0] == ".":
                 self.left_out["hidden"] += 1
+            elif entry.is_file(follow_symlinks=False):
+                if self._is_taken(name, bool(self._linked) and prefix + entry.name in self._linked):
+                    found.add(name)
             elif entry.is_symlink():
                 links.append(_Link(folder.path, name, prefix + entry.name))
             elif entry.is_dir():
                 found.add(f"{name}/")
-            elif self._is_taken(
-                entry.name, entry.is_file(), bool(self._linked) and prefix + entry.name in self._linked
-            ):
-                found.add(name)
+            else:
+                self.left_out["no regular file"] += 1
         return found
 
-    def _is_taken(self, name: str, is_file: bool, is_in: bool) -> bool:
+    def _is_taken(self, name: str, is_in: bool) -> bool:
         """Whether a file is a picture that is not in the set yet; else it is counted."""
-        if not is_file:
-            self.left_out["no regular file"] += 1
-        elif not is_picture(name):
-            self.left_out[suffix_of(name)] += 1
-        elif is_in:
-            self.left_out["reached twice"] += 1
-        else:
+        if is_picture(name) and not is_in:
             return True
+        self.left_out["reached twice" if is_picture(name) else suffix_of(name)] += 1
         return False
 
     def _is_in(self, real: str) -> bool:
@@ -197,7 +193,9 @@ class _Walk:
         if stat.S_ISDIR(mode):
             self.folders.append(path)
             self.enter(path, real)
-        elif self._is_taken(name, stat.S_ISREG(mode), self._is_in(real)):
+        elif not stat.S_ISREG(mode):
+            self.left_out["no regular file"] += 1
+        elif self._is_taken(name, self._is_in(real)):
             self._linked.add(real)
             self.paths.add(folder, name)
 
