@@ -188,6 +188,8 @@ def objective(recipe: Recipe) -> Objective:
         case s.CapacitySpec():
             return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
         case s.DistortionTargetSpec() | s.RateTargetSpec():
+            if spec.target is None:
+                raise RecipeError(f"objective.target is missing: say what objective.kind {spec.kind!r} is to hold.")
             steps = spec.steps or recipe.training.steps
             target = objectives.Target(spec.target, spec.unit, spec.start, steps, spec.jumps)
             kind = objectives.RateTarget if spec.kind == "rate_target" else objectives.DistortionTarget

@@ -43,8 +43,8 @@ class TargetSpec(GroupsSpec):
     """What two objectives share: a number that is held, and the multiplier that holds it."""
 
     unit: Literal["squared_error", "psnr", "nats", "bits_per_dim"]
-    target: float
-    """what is held, in `unit`"""
+    target: float | None = None
+    """what is held, in `unit`; nothing is trained without one, so that sweeps can vary it"""
     start: float | None = None
     """what is held at the first step, if the target is to move"""
     steps: int = Field(default=0, ge=0)

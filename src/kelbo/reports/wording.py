@@ -89,9 +89,9 @@ def aim(objective: s.ObjectiveSpec, *, has_rate: bool) -> str:
             return f"minimise distortion + β·rate with β = {beta:g}"
         case s.CapacitySpec(gamma=gamma, capacity=capacity):
             return f"minimise distortion + {gamma:g}·|rate − C| with C rising to {capacity:g} nats"
-        case s.DistortionTargetSpec(target=target, unit=unit):
+        case s.DistortionTargetSpec(target=float(target), unit=unit):
             return f"minimise the rate at a {_HELD[unit].format(target)}"
-        case s.RateTargetSpec(target=target, unit=unit):
+        case s.RateTargetSpec(target=float(target), unit=unit):
             return f"minimise the distortion at a rate of {target:g} {unit.replace('bits_per_dim', 'bits/dim')}"
         case _:
             return f"minimise the objective {spoken(objective.kind)!r}"
