@@ -8,8 +8,8 @@ from kelbo.errors import Divergence
 from kelbo.experiments import train
 from kelbo.experiments.parts import Parts
 from kelbo.recipes import build, change, find
-from kelbo.training import AccumulatingUpdate, Ema, LossUpdate, Skipping
-from kelbo.training.skipping import ENDURED
+from kelbo.training import AccumulatingUpdate, Ema, LossUpdate, Skipping, skipping
+from kelbo.training.skipping import ENDURED, Decision, step_if
 
 STEPS = 12
 TINY = change(
@@ -167,3 +167,36 @@ def test_the_moving_average_counts_the_steps_that_were_applied():
     plain.update(model, 3)
     assert torch.equal(counted.weights["weight"], plain.weights["weight"])
     assert not torch.equal(counted.weights["weight"], before)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad])
+def test_on_a_device_fused_optimisers_decide_as_a_branch_would(kind):
+    twins = [torch.nn.Linear(3, 2) for _ in range(2)]
+    twins[1].load_state_dict(twins[0].state_dict())
+    optimizers = [kind(twin.parameters(), 0.1, fused=True) for twin in twins]
+    for step, (applied, scale) in enumerate([(True, 1.0), (False, 1.0), (True, 0.25), (False, 1.0), (True, 1.0)]):
+        decision = Decision(torch.tensor(applied), torch.tensor(scale), {})
+        gradient = torch.full((2, 3), float(step + 1) if applied else float("nan"))
+        for twin, optimizer, how in zip(twins, optimizers, (step_if, on_device), strict=True):
+            twin.weight.grad, twin.bias.grad = gradient.clone(), gradient[:, 0].clone()
+            how(optimizer, decision)
+    for name, value in twins[0].state_dict().items():
+        torch.testing.assert_close(value, twins[1].state_dict()[name])
+        assert value.isfinite().all()
+
+
+def on_device(optimizer, decision):
+    skipping._step_on_device(optimizer, optimizer, decision)
+
+
+def test_on_a_device_the_moving_average_is_that_of_the_cpu():
+    model = torch.nn.BatchNorm1d(2)
+    ours, theirs = Ema(model, 0.999), Ema(model, 0.999)
+    for step, changed in enumerate([True, False, True]):
+        with torch.no_grad():
+            model.weight.add_(1.0)
+            model.running_mean.add_(1.0)
+        ours.update_if(torch.tensor(changed), model, torch.tensor(step))
+        theirs._update_if(torch.tensor(changed), model, torch.tensor(step))
+    for name, value in ours.weights.items():
+        torch.testing.assert_close(theirs.weights[name], value)

@@ -46,8 +46,11 @@ class GroupRates:
         floored = means.clamp(min=self.free_bits) if self.free_bits else means
         if not self.balance:
             return floored.sum()
-        sizes = means.new_tensor(self.sizes or [1.0] * len(means))
-        shares = means.detach() / sizes + TINY
+        shares = means.detach() + TINY
+        if self.sizes is not None:
+            shares = shares / torch.stack(
+                [means.new_full((), size) for size in self.sizes]
+            )  # nothing is copied to a device
         weights = len(means) * shares / shares.sum()
         return (torch.where(step < self.balance, weights, torch.ones_like(weights)) * floored).sum()
 

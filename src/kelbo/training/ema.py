@@ -46,11 +46,15 @@ class Ema:
         """
         if changed.device.type == "cpu":
             return self.update(model, int(applied)) if changed else None
-        decay = ((1 + applied) / (10 + applied)).clamp(max=self.decay)
+        return self._update_if(changed, model, applied)
+
+    def _update_if(self, changed: Tensor, model: nn.Module, applied: Tensor) -> None:
         now, names = model.state_dict(), [name for name, _ in model.named_parameters(remove_duplicate=False)]
         finite = get_total_norm([value for value in now.values() if value.is_floating_point()]).isfinite()
-        taken = changed & finite
-        for name, own in self.weights.items():
-            new = own.lerp(now[name], (1 - decay).to(own.dtype)) if name in names else now[name]
-            own.copy_(torch.where(taken, new, own))
-        return None
+        now = {name: torch.where(changed & finite, now[name], own) for name, own in self.weights.items()}
+        averages = [self.weights[name] for name in names]
+        moves = torch._foreach_sub([now[name] for name in names], averages)
+        torch._foreach_mul_(moves, 1 - ((1 + applied) / (10 + applied)).clamp(max=self.decay))
+        torch._foreach_add_(averages, moves)
+        for name in now.keys() - set(names):
+            self.weights[name].copy_(now[name])

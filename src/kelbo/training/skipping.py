@@ -121,7 +121,11 @@ def step_if(optimizer: Optimizer, decision: Decision) -> None:
             if decision.scale < 1:
                 _scale(own, decision.scale)
             optimizer.step()
-        return
+    else:
+        _step_on_device(optimizer, own, decision)
+
+
+def _step_on_device(optimizer: Optimizer, own: Optimizer, decision: Decision) -> None:
     own.found_inf, own.grad_scale = (~decision.applied).float(), 1 / decision.scale  # pyright: ignore[reportAttributeAccessIssue]
     try:
         optimizer.step()
