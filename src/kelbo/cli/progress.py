@@ -30,6 +30,13 @@ FINE = {"squared_error", "target", "slack", "multiplier", "implied_sigma", "clam
 """columns shown to four digits"""
 NOT_IF_NONE = {"clamp_active", "skipped", "yielded"}
 """columns that are not shown where they are 0"""
+HELD = {
+    "squared_error": "of the decoder's mean, sum over the {}",
+    "target": "what training held",
+    "slack": "what was held less its target",
+    "multiplier": "weight of what was held; the other's is 1 less it",
+}
+"""what a finished run's table says of a target"""
 
 
 class Progress(LiveBar):
@@ -96,6 +103,7 @@ class Progress(LiveBar):
                 *((name, f"nats per {self.noun}") for name in ("elbo", "rate", "distortion")),
                 ("sigma", f"{size}, the decoder's expected error"),
                 ("rmse", f"{size}, its actual error ({counted(probe, f'test {self.noun}')})"),
+                *((name, what.format(self.noun)) for name, what in HELD.items() if name in last),
                 ("equivalent_beta", "weight of the rate beside ½ squared error"),
             ):
                 value = last.get(name)

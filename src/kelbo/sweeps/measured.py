@@ -43,6 +43,9 @@ JOURNAL = {
     "sigma": (INTENSITY, PROBE),
     "rmse": (INTENSITY, PROBE),
     "floored": (SHARE, PROBE),
+    "squared_error": ("sum over an image", BATCHES),
+    "implied_sigma": (INTENSITY, BATCHES),
+    "clamp_active": (SHARE, BATCHES),
     "equivalent_sigma": (INTENSITY, PROBE),
     "equivalent_beta": ("", PROBE),
 }
