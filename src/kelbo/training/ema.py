@@ -53,8 +53,10 @@ class Ema:
         finite = get_total_norm([value for value in now.values() if value.is_floating_point()]).isfinite()
         now = {name: torch.where(changed & finite, now[name], own) for name, own in self.weights.items()}
         averages = [self.weights[name] for name in names]
-        moves = torch._foreach_sub([now[name] for name in names], averages)
-        torch._foreach_mul_(moves, 1 - ((1 + applied) / (10 + applied)).clamp(max=self.decay))
-        torch._foreach_add_(averages, moves)
+        decay = ((1 + applied) / (10 + applied)).clamp(max=self.decay)
+        # over all weights at once; these have no public names
+        moves = torch._foreach_sub([now[name] for name in names], averages)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_mul_(moves, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(averages, moves)  # pyright: ignore[reportPrivateImportUsage]
         for name in now.keys() - set(names):
             self.weights[name].copy_(now[name])
