@@ -6,6 +6,7 @@ from kelbo import evaluation
 from kelbo.bound import Batch
 from kelbo.data.images import ArrayImages
 from kelbo.errors import RecipeError, ScoreError
+from kelbo.evaluation.samples import drawn_point
 from kelbo.recipes import build, change, find
 from kelbo.recipes.build import Outline
 from kelbo.seeds import seeded
@@ -91,3 +92,12 @@ def test_a_flat_model_has_no_groups_in_an_order(images):
     flat = build.model(find("digits"), Outline("noise", (1, 8, 8), 17))
     with pytest.raises(ScoreError, match="one vector"):
         evaluation.encode_groups(flat, images, 1)
+
+
+def test_ways_begin_at_draws_of_the_prior_too(model):
+    draws = [drawn_point(model, number) for number in (0, 1)]
+    way = evaluation.interpolate_groups(model, *draws, 3, model.groups)
+    with model.evaluating():
+        wanted = [model.mean(model.decode(draw.latents)).numpy()[0] for draw in draws]
+    np.testing.assert_allclose(way[[0, -1]], wanted, rtol=1e-4, atol=1e-5)
+    assert evaluation.traverse_group(model, draws[0], 2, [-1.0, 1.0]).shape == (2, 2, 1, 8, 8)

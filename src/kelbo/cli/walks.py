@@ -12,7 +12,6 @@ from kelbo.cli.own_files import draw_of, is_index, one, open_at
 from kelbo.cli.places import require_picture, save_pictures
 from kelbo.cli.printing import say
 from kelbo.cli.row_files import column_names, save_rows
-from kelbo.errors import ScoreError
 
 if TYPE_CHECKING:
     from kelbo.bound import Batch
@@ -57,7 +56,7 @@ def traverse(
     x = one(experiment, image, given)
     values = [span * (2 * i / (steps - 1) - 1) for i in range(steps)]
     if group is not None:
-        rows = evaluation.traverse_group(experiment.model, _example(x), group, values)
+        rows = evaluation.traverse_group(experiment.model, x, group, values)
         say(f"rows from the top: the {len(rows)} channels of group {group}; the groups after it follow from the prior")
         name = f"{_name('traverse', [image])}-group-{group}"
         save_pictures(out, experiment, name, rows.reshape(-1, *rows.shape[2:]), columns=steps)
@@ -90,17 +89,6 @@ def _order(experiment: Experiment, image: str, x: Batch | LatentPoint) -> tuple[
     if measured is None:
         return by_use, None, order
     return by_use, measured.value, "the factor that moves each most, and its share"
-
-
-def _example(place: Batch | LatentPoint) -> Batch:
-    """An example. ScoreError for a draw of the prior."""
-    from kelbo.evaluation.samples import LatentPoint
-
-    if isinstance(place, LatentPoint):
-        raise ScoreError(
-            "Groups of latents are moved from images, not from draws of the prior. Name an image or a file."
-        )
-    return place
 
 
 def _name(verb: str, places: Sequence[str]) -> str:
@@ -150,7 +138,7 @@ def interpolate(
     experiment, places = open_at(run, [first, last], ["0", "1"], given, **how)
     begin, end = (one(experiment, place, given) for place in places)
     if groups is not None:
-        images = evaluation.interpolate_groups(experiment.model, _example(begin), _example(end), steps, groups)
+        images = evaluation.interpolate_groups(experiment.model, begin, end, steps, groups)
         name = f"{_name('interpolate', places)}-groups-{groups}"
         save_pictures(out, experiment, name, images, columns=steps)
         return

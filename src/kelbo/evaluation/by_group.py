@@ -10,7 +10,8 @@ import torch
 from kelbo.bound import Batch
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
-from kelbo.latents.grouped import grouped
+from kelbo.evaluation.samples import LatentPoint
+from kelbo.latents.grouped import Grouped, grouped
 from kelbo.protocols import Model
 
 Codes = list[tuple[np.ndarray, np.ndarray]]
@@ -35,23 +36,33 @@ def encode_groups(
     return [tuple(map(np.concatenate, zip(*group, strict=True))) for group in zip(*parts, strict=True)]  # pyright: ignore[reportReturnType]
 
 
-def interpolate_groups(model: Model, first: Batch, last: Batch, steps: int, groups: int) -> np.ndarray:
-    """From one example (1, *event) to another by the straight line between the means of their first groups.
+def _means(encoder: Grouped, one: Batch | LatentPoint, groups: int) -> list[torch.Tensor]:
+    """The first groups of a point, or their posterior means of an example."""
+    if isinstance(one, LatentPoint):
+        return [*one.latents[:groups]]
+    return [q.mean for q in encoder.posteriors(one, groups)]
+
+
+def interpolate_groups(
+    model: Model, first: Batch | LatentPoint, last: Batch | LatentPoint, steps: int, groups: int
+) -> np.ndarray:
+    """From one example (1, *event), or a point, to another by the straight line between the means of their first groups.
 
     Groups after these are the means of their priors. Returns (steps, *event): the likelihood's mean. Conditions are the
     first's. Errors as of `encode_groups`.
     """
     encoder = grouped(model, groups)
     with model.evaluating():
-        ends = [[q.mean for q in encoder.posteriors(one, groups)] for one in (first, last)]
-        weights = torch.linspace(0, 1, steps, device=first.x.device)[:, None, None, None]
+        ends = [_means(encoder, one, groups) for one in (first, last)]
+        weights = torch.linspace(0, 1, steps, device=ends[0][0].device)[:, None, None, None]
         latents = tuple(torch.lerp(begin, end, weights) for begin, end in zip(*ends, strict=True))
         given = {name: value.expand(steps, *value.shape[1:]) for name, value in first.given.items()}
         return model.mean(model.decode(latents, given, temperature=0.0)).cpu().numpy()
 
 
-def traverse_group(model: Model, one: Batch, group: int, values: list[float]) -> np.ndarray:
-    """One example (1, *event) with each channel of a group set to each value, in its prior's standard deviations from the mean.
+def traverse_group(model: Model, one: Batch | LatentPoint, group: int, values: list[float]) -> np.ndarray:
+    """One example (1, *event), or a point, with each channel of a group set to each value, in its prior's standard deviations
+    from the mean.
 
     The groups before it, and its other channels, are the example's posterior means; those after it are the means of their
     priors, which follow it. group: from 1 on. Returns (Z, len(values), *event): the likelihood's mean. Errors as of
@@ -59,7 +70,7 @@ def traverse_group(model: Model, one: Batch, group: int, values: list[float]) ->
     """
     encoder = grouped(model, group)
     with model.evaluating():
-        *before, moved = (q.mean for q in encoder.posteriors(one, group))
+        *before, moved = _means(encoder, one, group)
         prior = encoder.prior_after(tuple(before), 1, one.given)
         channels, count = moved.shape[1], moved.shape[1] * len(values)
         z = moved.repeat(count, 1, 1, 1).unflatten(0, (channels, len(values)))

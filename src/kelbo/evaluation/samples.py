@@ -18,21 +18,22 @@ from kelbo.shortage import memory_for
 
 
 class LatentPoint(NamedTuple):
-    """A place in a flat model's latents, (1, K), and what is given there, (1, …) each."""
+    """A place in a model's latents, one example's of each group, and what is given there, (1, …) each."""
 
-    latents: Tensor
+    latents: Latents
     given: Given = NOTHING
 
 
 def drawn_point(model: Model, number: int, given: Given = NOTHING) -> LatentPoint:
-    """A draw of the prior, the same for each number. ScoreError if the model has no flat vector of latents."""
+    """A draw of the prior, the same for each number."""
     with model.evaluating(), seeded(number, "pictures"):
-        return LatentPoint(flat(model).prior.sample(1, given), given)
+        return LatentPoint(model.sample(1, given), given)
 
 
-def _point(model: Model, one: Batch | LatentPoint) -> LatentPoint:
-    """An example's posterior mean, or the point itself."""
-    return one if isinstance(one, LatentPoint) else LatentPoint(flat(model).posterior(one).mean, one.given)
+def _flat_point(model: Model, one: Batch | LatentPoint) -> Tensor:
+    """A point's one vector (1, K), or an example's posterior mean. ScoreError if the model has no flat vector of latents."""
+    posterior = flat(model).posterior
+    return one.latents[0] if isinstance(one, LatentPoint) else posterior(one).mean
 
 
 def sample(
@@ -86,7 +87,7 @@ def traverse(model: Model, one: Batch | LatentPoint, latents: list[int], values:
     """
     with model.evaluating():
         middle, scale = _spread(model, one.given)
-        z = _point(model, one).latents.repeat(len(latents), len(values), 1)
+        z = _flat_point(model, one).repeat(len(latents), len(values), 1)
         for row, latent in enumerate(latents):
             z[row, :, latent] = middle[latent] + scale[latent] * torch.tensor(values, device=z.device)
         found = _show(model, _decode(model, (z.flatten(0, 1),), one.given), noise=False)
@@ -111,7 +112,7 @@ def interpolate(model: Model, first: Batch | LatentPoint, last: Batch | LatentPo
     ScoreError if the model has no flat vector of latents.
     """
     with model.evaluating():
-        begin, end = (_point(model, place).latents for place in (first, last))
+        begin, end = (_flat_point(model, place) for place in (first, last))
         weights = torch.linspace(0, 1, steps, device=begin.device)[:, None]
         return _show(model, _decode(model, (torch.lerp(begin, end, weights),), first.given), noise=False)
 

@@ -15,7 +15,7 @@ def point(experiment: Experiment, number: int, given: str | None = None) -> Late
     """A draw of the run's prior, the same for each number, and what is given there.
 
     given: the condition; of variables that it does not name, the first value. RecipeError if the run has no such condition;
-    ScoreError if the model has no flat vector of latents; DataMissing if what it is given has no words and the data are gone.
+    DataMissing if what it is given has no words and the data are gone.
     """
     if experiment.condition is None and given is None:
         return drawn_point(experiment.model, number, experiment.conditions(1))
