@@ -225,7 +225,7 @@ def test_recipes_can_be_listed_shown_changed_and_trained_from_a_file(kelbo, tmp_
         (
             ["train", "digits", "--set", "objective.beat=4"],
             2,
-            "no setting objective.beat; it has beta",
+            "no setting objective.beat; it has balance, beta",
         ),
         (
             ["train", "digits", "--set", "training.steps=few"],
