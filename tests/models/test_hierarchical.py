@@ -158,3 +158,26 @@ def test_usual_layers_take_any_square(size):
     model = hierarchy("model.width=4", size=size).eval()
     with torch.no_grad():
         assert model.read(Batch(images(size))).output.shape == (3, 1, size, size)
+
+
+@pytest.mark.slow
+def test_a_picture_that_tells_the_image_takes_the_place_of_its_latents():
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.rand(256, 1, 4, 4, generator=rng).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    layers, found = ("model.encoder=8x1,8d2,4d4,1x1", "model.decoder=1x1,4m1,8m4"), []
+    for given in ({}, {"picture": (1, 8, 8)}):
+        model = hierarchy(*layers, "likelihood.kind=fixed_gaussian", "likelihood.sigma=0.1", given=given).train()
+        optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+        rates = []
+        for step in range(200):
+            x = coarse[torch.randint(0, 256, (32,), generator=torch.Generator().manual_seed(step))]
+            with seeded(step, "latents"):
+                bound = model(Batch(x, dict.fromkeys(given, x)))
+            optimizer.zero_grad()
+            (-bound.elbo.mean()).backward()
+            optimizer.step()
+            rates.append((bound.rate.sum(1).mean().item(), bound.elbo.mean().item()))
+        found.append(torch.tensor(rates[-50:]).mean(0))
+    (without, untold), (with_it, told) = found
+    assert with_it < 0.5 * without
+    assert told > untold
