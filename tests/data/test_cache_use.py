@@ -33,7 +33,8 @@ real, count = opening.opened, []
 def slowly(*given):
     count.append(given)
     Path(sys.argv[3]).touch()
-    time.sleep(float(sys.argv[4]))
+    while not Path(sys.argv[4]).exists():
+        time.sleep(0.01)
     return real(*given)
 opening.opened = slowly
 from kelbo.data.folder import folder
@@ -56,11 +57,11 @@ def photos(tmp_path):
     return root
 
 
-def started(photos, cache, seconds, *, stays=False):
-    """A process that reads the folder, sleeping before each picture. It marks its first decoding by the file `begun`."""
-    argv = [sys.executable, "-c", WORKER, photos, cache, cache.with_name("begun"), str(seconds), *["stays"] * stays]
+def started(photos, cache, *, stays=False):
+    """A process that reads the folder. Before its first decoding it makes the file `begun`, and waits for a file `go`."""
+    argv = [sys.executable, "-c", WORKER, photos, cache, cache.with_name("begun"), cache.with_name("go")]
     pipe = subprocess.PIPE
-    return subprocess.Popen(argv, stdout=pipe, stderr=pipe, stdin=pipe, text=True)
+    return subprocess.Popen(argv + ["stays"] * stays, stdout=pipe, stderr=pipe, stdin=pipe, text=True)
 
 
 def until(condition, seconds=30.0):
@@ -72,25 +73,29 @@ def until(condition, seconds=30.0):
 
 @pytest.mark.slow
 def test_of_several_processes_one_decodes_and_the_others_are_told_and_map_what_it_made(photos, tmp_path):
-    workers = [started(photos, tmp_path / "cache", 0.1) for _ in range(3)]
-    told = [worker.communicate(timeout=60) for worker in workers]
+    first = started(photos, tmp_path / "cache")
+    until((tmp_path / "begun").exists)
+    others = [started(photos, tmp_path / "cache") for _ in range(2)]
+    waits = [other.stderr.readline() for other in others]
+    (tmp_path / "go").touch()
+    told = [worker.communicate(timeout=60) for worker in (first, *others)]
     counts = sorted(int(out.split()[0]) for out, _ in told)
     assert counts == [0, 0, 18]
     assert {tuple(out.split()[1:]) for out, _ in told} == {(folder(photos, 4).train.fingerprint(), "memmap")}
-    waited = [err for out, err in told if "18 pictures of" in err]
-    assert all(f"{photos} are being decoded by process " in err for err in waited)
+    assert all(f"18 pictures of {photos} are being decoded by process {first.pid}" in line for line in waits)
 
 
 @pytest.mark.slow
 def test_a_decoder_that_is_killed_frees_the_one_that_waits_and_leaves_nothing_half(photos, tmp_path):
     cache = tmp_path / "cache"
-    first = started(photos, cache, 10.0)
+    first = started(photos, cache)
     until((tmp_path / "begun").exists)
-    second = started(photos, cache, 0.0)
+    second = started(photos, cache)
     assert "waiting" in second.stderr.readline()
     assert len([*cache.glob("*.partial")]) == 1
     first.send_signal(signal.SIGKILL)
     first.communicate()
+    (tmp_path / "go").touch()
     out, _ = second.communicate(timeout=60)
     assert out.split()[0] == "18"
     assert sorted(file.suffix for file in cache.iterdir() if file.name != LOCKS) == [".json", ".npy"]
@@ -100,18 +105,21 @@ def test_a_decoder_that_is_killed_frees_the_one_that_waits_and_leaves_nothing_ha
 def test_what_one_process_cannot_decode_is_told_to_those_that_wait_and_tried_again_later(photos, tmp_path):
     cache = tmp_path / "cache"
     (photos / "03.png").write_bytes(b"no picture")
-    first = started(photos, cache, 0.3)
+    first = started(photos, cache)
     until((tmp_path / "begun").exists)
-    second = started(photos, cache, 0.0)
+    second = started(photos, cache)
+    assert "waiting" in second.stderr.readline()
+    (tmp_path / "go").touch()
     outs = [worker.communicate(timeout=60)[0].split() for worker in (first, second)]
     assert outs == [["18", "PicturesRefused"], ["0", "PicturesRefused"]]
-    assert started(photos, cache, 0.0).communicate(timeout=60)[0].split() == ["18", "PicturesRefused"]
+    assert started(photos, cache).communicate(timeout=60)[0].split() == ["18", "PicturesRefused"]
 
 
 @pytest.mark.slow
 def test_a_set_that_a_living_process_uses_stays_and_is_removed_once_it_was_killed(photos, tmp_path):
     cache = tmp_path / "cache"
-    worker = started(photos, cache, 0.0, stays=True)
+    (tmp_path / "go").touch()
+    worker = started(photos, cache, stays=True)
     worker.stdout.readline()
     [(one, used)] = used_in(cache).items()
     assert used
