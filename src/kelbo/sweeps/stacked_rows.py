@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
 
+from kelbo.bound import each
 from kelbo.latents.noise import noise_of_all_lanes
 from kelbo.objectives import weights_of_rate
 from kelbo.protocols import Model, Objective
@@ -17,7 +18,7 @@ from kelbo.seeds import Source, seed_for
 from kelbo.sweeps.stacked_models import Stack
 from kelbo.sweeps.stacked_step import stacked
 from kelbo.training import Scalars, TrainState
-from kelbo.training.rows import Followed, Readout, Steps, figures
+from kelbo.training.rows import Followed, Readout, Steps, figures, read_out
 
 AT_A_TIME = 2**22
 """pixels of the examples that are read in one call, so that many lanes need little more memory than few"""
@@ -48,6 +49,9 @@ class LaneRows:
             for row, found in zip(rows, torch.cat(numbers[len(rows) :]).view(len(rows), -1).tolist(), strict=True):
                 row.readout = Readout(*found)
         if self.stack.template.has_rate:
+            for place in due:
+                state, row = self.lanes[place]
+                row.readout = row.readout or read_out(state.network, row.followed)
             _weigh(rows, self.stack.template.groups)
 
     def _figures(self, due: Sequence[int]) -> Iterator[Tensor]:
@@ -81,9 +85,10 @@ def _weigh(rows: Sequence[Scalars], groups: int) -> None:
             alike.setdefault(row.objective, []).append((row, steps))
     for objective, lanes in alike.items():
         states = {name: torch.cat([steps.states[name] for _, steps in lanes]) for name in lanes[0][1].states}
-        rates = torch.cat([steps.rates for _, steps in lanes])
-        distortions = torch.cat([steps.distortions for _, steps in lanes])
-        found = iter(weights_of_rate(objective, rates, distortions, states))
-        for row, steps in lanes:
-            own = list(islice(found, len(steps.rates)))
-            row.weight = sum(own) / len(own)
+        bounds = each(lambda *parts: torch.cat(parts), *(steps.bounds() for _, steps in lanes))
+        variances = [row.readout.variance for row, steps in lanes if row.readout for _ in steps.rates]
+        found = weights_of_rate(objective, *bounds[:2], states, *bounds[2:], variances=torch.tensor(variances))
+        for (row, _), (first, last) in zip(
+            lanes, pairwise(accumulate((len(steps.rates) for _, steps in lanes), initial=0)), strict=True
+        ):
+            row.weight = sum(found[first:last]) / (last - first)
