@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from kelbo.bound import Batch
 from kelbo.errors import RecipeError
 from kelbo.experiments import open_run, train
 from kelbo.recipes import build, change, find
-from kelbo.seeds import normal_like
+from kelbo.seeds import normal_like, seeded
 from kelbo.training.compiling import compile_networks
 
 TINY = ["model.network.width=8", "model.latents=3", "training.batch_size=32", "training.steps=3"]
@@ -94,3 +95,25 @@ def test_without_a_compiler_the_setting_is_named_and_no_folder_is_made(tmp_path)
     assert done.returncode == 2
     assert "training.compile is true, but PyTorch cannot compile on this machine" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_hierarchy_of_nine_resolutions_is_compiled_layer_by_layer(monkeypatch):
+    """PyTorch's compiler stops after eight forms of one function; its translation to machine code is left out here."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    down = "8d2,4d2,2d2,1x1"
+    lists = [
+        f"model.encoder=256d2,128d2,64d2,32d2,16d2,{down}",
+        "model.decoder=1x1,2m1,4m2,8m4,16m8,32m16,64m32,128m64,256m128",
+    ]
+    settings = ["model.kind=hierarchical", "model.width=2", "model.latents=1", "likelihood.kind=fixed_gaussian", *lists]
+    recipe = change(find("digits"), settings)
+    torch.manual_seed(0)
+    made, x = build.model(recipe, build.Outline("noise", (1, 256, 256), 17)).train(), torch.rand(1, 1, 256, 256)
+    with seeded(0, "latents"):
+        eager = made(Batch(x))
+    compile_networks(made)
+    with seeded(0, "latents"):
+        compiled = made(Batch(x))
+    torch.testing.assert_close(compiled.rate, eager.rate)
+    torch.testing.assert_close(compiled.distortion, eager.distortion)

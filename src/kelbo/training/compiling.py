@@ -11,6 +11,9 @@ from torch import nn
 from kelbo.errors import RecipeError
 from kelbo.protocols import Likelihood, Model, Prior
 
+FORMS = 64
+"""in which networks of one class may be compiled: a hierarchy has one for each resolution and kind of layer"""
+
 
 def compile_networks(model: Model) -> None:
     """Compile each of the model's own modules but likelihood and prior; noise, KL and likelihood stay as written.
@@ -29,8 +32,16 @@ def compile_networks(model: Model) -> None:
         torch.compile(_trial, dynamic=False),
         torch.zeros(8, device=model.device),
     )
+    allow_forms()
     for name, network in networks.items():
         _compile(name, network)
+
+
+def allow_forms() -> None:
+    """Let networks of one class be compiled in that many forms; PyTorch gives up after 8."""
+    from torch._dynamo import config  # here, since it takes a second to import
+
+    config.recompile_limit = max(config.recompile_limit, FORMS)
 
 
 def _called(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
