@@ -38,6 +38,11 @@ BASE = change(
 )
 TRIED = ("true", "0.7", "7", "[0.5,0.9]", '"other"')
 """values of settings that are no choice, each taken where it is valid"""
+OF_ITS_OWN = {
+    "width": ["7"],  # true is one too, and of some widths no model
+    "encoder": ['"8x1,8d2,4x1,4d4,1x1"'],
+    "decoder": ['"1x1,4m1,8m4"'],
+}
 REQUIRED = {"target"}
 """settings that some kind of table needs"""
 
@@ -67,9 +72,7 @@ def settings_of(table=Recipe, prefix="", base=()):
                 base,
                 [f'"{v}"' if isinstance(v, str) else f"{v}" for v in get_args(field.annotation)]
                 if choices
-                else ["7"]  # true is one too, and of some widths no model
-                if name == "width"
-                else TRIED,
+                else OF_ITS_OWN.get(name, TRIED),
             )
 
 
@@ -123,8 +126,8 @@ def test_a_setting_in_which_lanes_may_differ_is_honoured_by_each_lane(tmp_path):
 
 
 def images(recipe):
-    """Noise of 256 levels in a size that the network takes."""
-    side = {"rybkin": 28, "burgess": 16}.get(recipe.model.network.kind, 8)
+    """Noise of 256 levels in a size that the network takes; a hierarchy takes any."""
+    side = {"rybkin": 28, "burgess": 16}.get(getattr(getattr(recipe.model, "network", None), "kind", ""), 8)
     pixels = torch.randint(256, (512, 1, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     return quantized(
         ImageSet("noise", {"train": ArrayImages(pixels), "test": ArrayImages(pixels)}, ""), recipe.data.bits
@@ -148,7 +151,7 @@ def moved(recipe, *, together):
     return end.network.state_dict()
 
 
-NEVER = {f"training.{name}" for name in COMPUTED}
+NEVER = {*(f"training.{name}" for name in COMPUTED), "model.checkpointing"}
 """settings whose recipes are not stacked at all"""
 HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED if path not in NEVER}
 """recipes by the setting that their lanes must share"""
