@@ -57,6 +57,12 @@ def require_one_program(recipe: Recipe) -> None:
             f"Lanes that use other runs (runs.{next(iter(recipe.runs))}) cannot be stacked; train these with the queue.",
             remedy=("how",),
         )
+    if getattr(recipe.model, "checkpointing", False):
+        raise RecipeError(
+            "Lanes with model.checkpointing = true cannot be stacked: activations are computed again as they were written; "
+            "train these with the queue.",
+            remedy=("how",),
+        )
     for name in COMPUTED:
         if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
             raise RecipeError(
