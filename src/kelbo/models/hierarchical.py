@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_given, require_groups, temperatures
@@ -41,22 +42,23 @@ class StochasticLayer(StochasticNetworks):
         self.merge = MERGES[merge]
         self.scale: Scale = scale
 
-    def forward(self, x: Tensor, features: Tensor, noise: Tensor | None, weigh: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, seen: Tensor, noise: Tensor | None, weigh: bool) -> tuple[Tensor, Tensor, Tensor]:
         """From the path's features and the encoder's: the path's after this layer, the latents, and their rate (B,), nats.
 
+        seen: the GELU of the encoder's features.
         noise: standard normal, shaped like the latents; None takes the posterior's mean. weigh: the rate is ln q(z) - ln p(z)
         at the latents, instead of the KL in closed form.
         """
-        posterior, prior, x = self.beliefs(x, features)
+        posterior, prior, x = self.beliefs(x, seen)
         with torch.autocast(x.device.type, enabled=False):
             z = posterior.mean if noise is None else posterior.at(noise)
             rate = posterior.log_prob(z) - prior.log_prob(z) if weigh else posterior.kl(prior)
         return self.after(x, z), z, rate
 
-    def beliefs(self, x: Tensor, features: Tensor) -> tuple[GroupGaussian, GroupGaussian, Tensor]:
+    def beliefs(self, x: Tensor, seen: Tensor) -> tuple[GroupGaussian, GroupGaussian, Tensor]:
         """Posterior and prior, and the path's features with those of the prior's network."""
-        parameters = self.posterior(torch.cat([x.to(features.dtype), features], 1))
-        prior, x = self.believed(x)
+        parameters, prior = self.posterior_and_prior(x, seen)
+        prior, x = self._believed(prior, x)
         with torch.autocast(x.device.type, enabled=False):
             return self.merge(gaussian_of(parameters, self.scale), prior), prior, x
 
@@ -72,7 +74,10 @@ class StochasticLayer(StochasticNetworks):
 
     def believed(self, x: Tensor) -> tuple[GroupGaussian, Tensor]:
         """The prior, and the path's features with those of the prior's network."""
-        parameters, features = self.prior(x).split([2 * self.latents, x.shape[1]], 1)
+        return self._believed(self.prior(x), x)
+
+    def _believed(self, output: Tensor, x: Tensor) -> tuple[GroupGaussian, Tensor]:
+        parameters, features = output.split([2 * self.latents, x.shape[1]], 1)
         return gaussian_of(parameters, self.scale), x + features
 
     def after(self, x: Tensor, z: Tensor) -> Tensor:
@@ -214,9 +219,9 @@ class Hierarchical(Model, Grouped):
         return Reading(Bound(torch.stack(rates, 1), distortion), tuple(latents), output)
 
     def _features(self, batch: Batch) -> dict[int, Tensor]:
-        """The encoder's features by resolution."""
+        """The GELU of the encoder's features by resolution, with which every layer there begins."""
         features = self.encoder(batch.x, self._told(self.told_encoder, batch.given))
-        return dict(zip(self.encoder.resolutions, features, strict=True))
+        return {side: F.gelu(each) for side, each in zip(self.encoder.resolutions, features, strict=True)}
 
     def _told(self, network: nn.Module | None, given: Given) -> tuple[Tensor, ...]:
         require_given(self.conditions, given)
