@@ -74,7 +74,7 @@ def held(kind: str, target: float, form: Form, variances: Tensor, steps: int, la
     else:
         objective = DistortionTarget(Target(target, "squared_error"), form)
     state, noise = objective.initial(), torch.randn(steps, 2)
-    found = np.zeros((steps, 4))
+    found = np.zeros((steps, 5))
     for step in range(steps):
         rate, error = model()
         # σ = 1, less its constant: ½ squared error
@@ -82,7 +82,9 @@ def held(kind: str, target: float, form: Form, variances: Tensor, steps: int, la
         bound = ErrorBound((rate * noisy[1])[None, None], (0.5 * error)[None], (error * noisy[0])[None])
         loss, after = objective(bound, state)
         told = objective.told(bound, state)
-        found[step] = [float(value.detach()) for value in (rate, error, told["multiplier"], told["clamp_active"])]
+        rest, weight = objective.multiplier.weights(state)
+        numbers = (rate, error, told["multiplier"], told["clamp_active"], weight / rest)
+        found[step] = [float(value.detach()) for value in numbers]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -112,7 +114,7 @@ def _summary(kind: str, target: float, form: Form, found: np.ndarray, variances:
         "clamped": float(end[:, 3].mean()),
         "curve": {
             name: [float(f"{v:.5g}") for v in found[::KEPT, column]]
-            for column, name in ((0, "rate"), (1, "squared_error"), (2, "multiplier"))
+            for column, name in ((0, "rate"), (1, "squared_error"), (4, "odds"))
         },
     }
 
@@ -144,15 +146,14 @@ def draw(record: dict[str, Any]) -> None:
             steps = KEPT * np.arange(len(run["curve"]["squared_error"])) / 1000
             left.plot(steps, run["curve"]["squared_error"], color=f"C{hue}", label=f"target {run['target']:g}")
             left.axhline(run["target"], color=f"C{hue}", linewidth=0.7, linestyle="--")
-            weight = np.array(run["curve"]["multiplier"])
-            right.plot(steps, weight / (1 - weight), color=f"C{hue}")
+            right.plot(steps, run["curve"]["odds"], color=f"C{hue}")
         left.set(yscale="log", title=f"Squared error, {name}")
         right.set(yscale="log", title="λ / (1 − λ)")
         right.axhline(9999, color="0.6", linewidth=0.7)
         for axis in (left, right):
             axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 1].annotate(
-        "the published clamp", (30, 9999), (0, -12), textcoords="offset points", color="0.4", fontsize=8
+    axes[1, 1].annotate(
+        "end of the published range", (60, 9999), (0, 3), textcoords="offset points", ha="right", fontsize=8
     )
     axes[0, 0].legend(fontsize=8, frameon=False, ncols=2)
     for axis in axes[1]:
