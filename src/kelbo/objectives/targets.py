@@ -48,7 +48,7 @@ class Target:
         """The target of a step (int64, 0 for the first), float32, where `step` is."""
         stated = torch.full((), self.value, device=step.device)
         if self.start is not None:
-            done = (step / self.steps).clamp(max=1.0)
+            done = (step / max(1, self.steps)).clamp(max=1.0)
             done = (done * self.jumps).floor() / self.jumps if self.jumps else done
             stated = self.start + (self.value - self.start) * done
         return self.converted(stated)  # pyright: ignore[reportReturnType]  a tensor's
