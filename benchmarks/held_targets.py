@@ -152,9 +152,8 @@ def draw(record: dict[str, Any]) -> None:
         right.axhline(9999, color="0.6", linewidth=0.7)
         for axis in (left, right):
             axis.spines[["top", "right"]].set_visible(False)
-    axes[1, 1].annotate(
-        "end of the published range", (60, 9999), (0, 3), textcoords="offset points", ha="right", fontsize=8
-    )
+    where = {"transform": axes[1, 1].transAxes, "ha": "right", "fontsize": 8, "color": "0.4"}
+    axes[1, 1].text(0.98, 0.06, "grey line: end of the published range", **where)
     axes[0, 0].legend(fontsize=8, frameon=False, ncols=2)
     for axis in axes[1]:
         axis.set_xlabel("thousand steps")
