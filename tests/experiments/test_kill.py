@@ -76,11 +76,11 @@ def test_a_killed_run_that_skips_updates_and_is_held_at_a_target_resumes_to_the_
         [*command, "--out", tmp_path / "cut"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "cut").glob("checkpoints/*/state.json")) and time.monotonic() < deadline:
+    run = Run(tmp_path / "cut")
+    while not run.checkpoint_steps() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    run = Run(tmp_path / "cut")
     assert 0 < run.checkpoint_steps()[-1] < 800
     for again in ([*command, "--out", run.path, "--resume"], [*command, "--out", tmp_path / "straight"]):
         subprocess.run(again, check=True, capture_output=True)

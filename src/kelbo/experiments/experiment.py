@@ -117,7 +117,8 @@ class Experiment:
     def weigh(self, bound: AnyBound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
         update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
-        suit(update, self.model, self.data.levels)
+        outline = outline_of(self.run)  # the data need not be there
+        suit(update, self.model, outline.levels if outline else self.data.levels)
         objective = objective_of(update)
         if objective is None:
             return 1.0
