@@ -147,6 +147,7 @@ SURFACE = {
     ],
     "kelbo.evaluation": [
         "PerExample",
+        "decode_partly",
         "encode",
         "encode_groups",
         "evaluate",

@@ -53,6 +53,17 @@ def test_the_ends_of_an_interpolation_of_all_groups_are_the_reconstructions(mode
         np.testing.assert_allclose(end, evaluation.reconstruct(model, one)[0], rtol=1e-4, atol=1e-5)
 
 
+def test_decodings_go_from_the_prior_to_the_reconstruction(model, images):
+    batch = Batch(images.spread(5)).as_intensities(17)
+    none, some, every = evaluation.decode_partly(model, batch, [0, 2, model.groups])
+    np.testing.assert_allclose(every, evaluation.reconstruct(model, batch), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(none, evaluation.sample(model, 5, temperature=0.0), rtol=1e-4, atol=1e-5)
+    with model.evaluating():
+        latents = tuple(q.mean for q in model.posteriors(batch, 2))
+        wanted = model.mean(model.decode(latents, temperature=0.0))
+    np.testing.assert_allclose(some, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_groups_that_are_not_mixed_follow_from_the_prior(model, images):
     first, last = example(images, 0), example(images, 3)
     top = evaluation.interpolate_groups(model, first, last, 3, 1)

@@ -71,9 +71,15 @@ def test_commands_work_by_groups_and_refuse_what_needs_one_vector(run, kelbo, tm
 
 
 @pytest.mark.slow
-def test_the_page_says_how_many_groups_there_are(run, kelbo):
+def test_the_page_shows_what_each_group_adds(run, kelbo):
     assert kelbo("report", run.path)[0] == 0
-    assert "very deep variational autoencoder with 4 groups" in (run.path / "report.html").read_text()
+    page = (run.path / "report.html").read_text()
+    assert "very deep variational autoencoder with 4 groups" in page
+    assert "What each group adds" in page
+    (kept,) = run.measurements.all("partial-decodings")
+    assert kept.settings["groups"] == [0, 1, 2, 3, 4]
+    assert kept.value["sides"] == [1, 4, 8, 8]
+    assert kept.arrays()["made"].shape[:2] == (5, 8)
 
 
 def test_a_layer_that_images_make_impossible_is_named_before_a_folder_is_made(kelbo, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -58,6 +58,21 @@ def interpolate_groups(
         latents = tuple(torch.lerp(begin, end, weights) for begin, end in zip(*ends, strict=True))
         given = {name: value.expand(steps, *value.shape[1:]) for name, value in first.given.items()}
         return model.mean(model.decode(latents, given, temperature=0.0)).cpu().numpy()
+
+
+def decode_partly(model: Model, batch: Batch, counts: Sequence[int]) -> np.ndarray:
+    """Examples (B, *event) decoded of their first groups only, as many as each of `counts`; 0 takes none.
+
+    Groups are posterior means; those that are missing are the means of their priors, given those before. Returns
+    (len(counts), B, *event): the likelihood's mean. Errors as of `encode_groups`.
+    """
+    encoder = grouped(model, max(1, *counts))
+    with model.evaluating():
+        latents = tuple(q.mean for q in encoder.posteriors(batch, max(1, *counts)))
+        nothing = model.sample(len(batch.x), batch.given, temperature=0.0)
+        known = (latents[:count] if count else nothing for count in counts)
+        made = [model.mean(model.decode(each, batch.given, temperature=0.0)) for each in known]
+    return torch.stack(made).cpu().numpy()
 
 
 def traverse_group(model: Model, one: Batch | LatentPoint, group: int, values: list[float]) -> np.ndarray:

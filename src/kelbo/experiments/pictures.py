@@ -21,6 +21,7 @@ from kelbo.experiments.latent_order import ordered
 from kelbo.experiments.measure import evaluation_of, kept_evaluation, measure
 from kelbo.experiments.moved_latents import measure_shares
 from kelbo.experiments.row_pictures import measure_rows
+from kelbo.latents.grouped import Grouped
 from kelbo.protocols import FlatLatent
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
@@ -28,6 +29,8 @@ from kelbo.runs.grids import as_pictures
 RECONSTRUCTED, SAMPLES = 8, 60
 DRAWN, TRANSFERRED, CHANGES = 10, 8, 12
 """draws in each row of samples of a conditional model; examples that are decoded under others' conditions, and how many"""
+DECODINGS = 6
+"""steps from no group of latents to all, in which examples are decoded"""
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
 """latents that are moved (those with the highest rate), how far (prior standard deviations), in how many steps"""
 
@@ -72,7 +75,7 @@ def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) ->
         shares = measure_shares(experiment)
         parts += [shares] if shares else []
         parts.append(_traversals(experiment, split, rates, shares))
-    return [*parts, *_transfers(experiment, split), *measure_factors(experiment)]
+    return [*parts, *_partly_decoded(experiment, split), *_transfers(experiment, split), *measure_factors(experiment)]
 
 
 def measure_reconstructions(experiment: Experiment) -> Measurement:
@@ -85,6 +88,29 @@ def reconstructed(experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
     """Fixed test examples as images and the decoder's means at their codes, 8-bit levels (N, C, H, W) each."""
     shown = experiment.pictured(RECONSTRUCTED)
     return {"images": _levels(shown.x.cpu().numpy()), "made": _levels(evaluation.reconstruct(experiment.model, shown))}
+
+
+def _partly_decoded(experiment: Experiment, split: dict[str, Any]) -> list[Measurement]:
+    """Test examples decoded of their first groups of latents, ever more of them; [] if the model has no groups in an order."""
+    model = experiment.model
+    if not isinstance(model, Grouped):
+        return []
+    counts = sorted({round(model.groups * part / DECODINGS) for part in range(DECODINGS + 1)})
+
+    def compute() -> dict[str, Any]:
+        batch = experiment.pictured(RECONSTRUCTED)
+        made = evaluation.decode_partly(model, batch, counts)
+        pictures = _levels(made.reshape(-1, *made.shape[2:]))
+        with model.evaluating():
+            sides = [z.shape[-1] for z in model.sample(1, experiment.conditions(1))]
+        images = {
+            "images": _levels(batch.x.cpu().numpy()),
+            "made": pictures.reshape(*made.shape[:2], *pictures.shape[1:]),
+        }
+        return {**images, "sides": sides}
+
+    settings = {**split, "images": RECONSTRUCTED, "groups": counts}
+    return [measure(experiment, "partial-decodings", settings, compute)]
 
 
 def measure_samples(experiment: Experiment, noise: bool = False) -> Measurement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -174,11 +174,25 @@ def rate_bars(rates: Array, active: NDArray[np.bool_] | None, *, theme: Theme) -
     return figure
 
 
-def group_bars(rates: Array, *, theme: Theme) -> Figure:
-    """Mean rate of each group of latents, nats, (G,), in the order of the groups."""
+def group_bars(rates: Array, sides: Sequence[int] = (), *, theme: Theme) -> Figure:
+    """Mean rate of each group of latents, nats, (G,), in the order of the groups.
+
+    sides: of each group, in pixels: groups of one resolution have one of two colours in turn, and their resolution above.
+    """
+    blocks = [
+        [group for group, _ in block] for _, block in itertools.groupby(enumerate(sides, 1), key=lambda pair: pair[1])
+    ]
+    turns = [theme.hues[turn % 2] for turn, block in enumerate(blocks) for _ in block]
     with style(theme):
-        figure, axes = _bars(1, rates, theme.first, "rate, nats")
+        figure, axes = _bars(1, rates, turns or theme.first, "rate, nats")
+        for turn, block in enumerate(blocks):
+            side, middle = sides[block[0] - 1], (block[0] + block[-1]) / 2
+            at, colour = axes.get_xaxis_transform(), theme.hues[turn % 2]
+            axes.text(
+                middle, 1.02, f"{side}×{side}", transform=at, color=colour, ha="center", va="bottom", size="small"
+            )
         axes.set_xlabel("group")
+        axes.set_xlim(0.4, len(rates) + 0.6)
         axes.xaxis.set_major_locator(MaxNLocator(min(LABELLED_BARS, len(rates)), integer=True))
     return figure
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -94,6 +94,18 @@ def transfers(measured: Measurement) -> Labelled:
     return Labelled(picture, [(own, "") for own in measured.value["own"]], columns=("original", *labels))
 
 
+def partial_decodings(measured: Measurement) -> Labelled:
+    """Test images above what the decoder makes of their first groups of latents, a row for each number of groups."""
+    found, counts, sides = measured.arrays(), measured.settings["groups"], measured.value["sides"]
+    images = intensities(np.concatenate([found["images"][None], found["made"]]))
+    alt = f"{counted(images.shape[1], 'test image')} above their decodings from {counts[0]} to {counted(counts[-1], 'group')}"
+    picture = of_images("partial-decodings", alt, images.reshape(-1, *images.shape[2:]), images.shape[1])
+    rows = [
+        (counted(count, "group"), f"down to {sides[count - 1]}×{sides[count - 1]}" if count else "") for count in counts
+    ]
+    return Labelled(picture, [("original", ""), *rows])
+
+
 def traversals(shown: Shown) -> Labelled:
     """One test image with one latent at a time moved, beside each row the factor that moves it most, or its rate."""
     assert shown.test is not None
@@ -127,13 +139,16 @@ def rates(record: Record) -> Picture:
     return of_figure("rates", alt, lambda theme: rate_bars(nats, active, theme=theme))
 
 
-def group_rates(record: Record) -> Picture | None:
-    """The rate of each group of latents as bars in the groups' order; None if there is one group only."""
+def group_rates(record: Record, sides: Sequence[int] = ()) -> Picture | None:
+    """The rate of each group of latents as bars in the groups' order; None if there is one group only.
+
+    sides: of each group, in pixels, if groups have resolutions.
+    """
     nats = np.array(record.get("rate_per_group") or [])
     if len(nats) < 2:
         return None
     alt = f"Bars of the mean rate of {len(nats)} groups of latents; the largest is {plain(float(nats.max()), 2)} nats"
-    return of_figure("group-rates", alt, lambda theme: group_bars(nats, theme=theme))
+    return of_figure("group-rates", alt, lambda theme: group_bars(nats, sides, theme=theme))
 
 
 def training_curves(

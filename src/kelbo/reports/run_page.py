@@ -76,7 +76,7 @@ def _with_bits(of: Shown, test: Record) -> Record:
 
 
 def _parts(of: Shown) -> dict[str, Any]:
-    scores, test = of.scores(), of.test
+    scores, test, partly = of.scores(), of.test, of.parts.get("partial-decodings")
     rows = rows_of(of)
     return {
         "rows": rows,
@@ -85,6 +85,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         else None,
         "samples": gallery.samples(of) if "samples" in of.parts else None,
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
+        "partial_decodings": gallery.partial_decodings(partly) if partly else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "factor_shares": "factor-shares" in of.parts,
         "latents": test["latents"]["dims"] if test and test["latents"] else None,
@@ -92,7 +93,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         "factor_codes": codes_of_sweeps(of.parts["factor-codes"]) if "factor-codes" in of.parts else None,
         "rates": gallery.rates(test) if test and test["latents"] and test["latents"]["rate_per_latent"] else None,
         "no_rates": test and test["latents"] and test["latents"].get("rate_per_latent_reason"),
-        "group_rates": test and gallery.group_rates(test),
+        "group_rates": test and gallery.group_rates(test, partly.value["sides"] if partly else ()),
         "curves": gallery.training_curves(of.columns(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
         "scores": score_groups(scores, of),
         "score_pictures": score_pictures(scores, of),
