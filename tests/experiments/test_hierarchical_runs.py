@@ -25,10 +25,18 @@ def run(recipe, tmp_path_factory):
     return train(recipe, tmp_path_factory.mktemp("deep") / "run")
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(recipe, run, tmp_path):
-    part = train(change(recipe, ["training.steps=2", "schedule.kind=constant"]), tmp_path / "part")
-    whole = train(change(recipe, ["schedule.kind=constant"]), part.path, resume=True)
-    alone = train(change(recipe, ["schedule.kind=constant"]), tmp_path / "alone")
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(recipe, tmp_path):
+    """With a multiplier, skipped steps and a moving average."""
+    held = [
+        "objective.kind=distortion_target",
+        "objective.target=4",
+        "training.skip.kind=fixed",
+        "training.skip.above=1e-3",
+    ]
+    recipe = change(recipe, [*held, "training.skip.patience=1", "likelihood.kind=shared_gaussian"])
+    part = train(change(recipe, ["training.steps=2"]), tmp_path / "part")
+    whole = train(recipe, part.path, resume=True)
+    alone = train(recipe, tmp_path / "alone")
     for file in ("weights", "ema", "training", "generators-0"):
         one, other = (read_tensors(each.checkpoint(4) / f"{file}.safetensors") for each in (whole, alone))
         assert one.keys() == other.keys()
