@@ -155,14 +155,16 @@ def test_a_run_of_pictures_that_were_read_as_one_set_says_how_to_read_them_so_ag
     assert len(open_run(run.path).data.test) == 2
 
 
-def test_whoever_trains_sees_the_splits_before_a_folder_is_made(tmp_path):
+def test_whoever_trains_sees_the_splits_before_anything_is_written_but_the_lock(tmp_path):
     seen = []
     np.savez(tmp_path / "a.npz", train=stripes(30), val=stripes(5), test=stripes(4))
     recipe = array_recipe(tmp_path / "a.npz")
     run = train(
-        recipe, tmp_path / "run", inspect=lambda data: seen.append((describe_splits(data), (tmp_path / "run").exists()))
+        recipe,
+        tmp_path / "run",
+        inspect=lambda data: seen.append((describe_splits(data), [path.name for path in (tmp_path / "run").iterdir()])),
     )
-    assert seen == [("a: 30 train images (train), 5 validation images (val), 4 test images (test)", False)]
+    assert seen == [("a: 30 train images (train), 5 validation images (val), 4 test images (test)", [".lock"])]
     told = run.provenance()["data"]["splits"]
     assert {split: (one["images"], one["from"]) for split, one in told.items()} == {
         "train": (30, "train"),

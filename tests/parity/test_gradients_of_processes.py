@@ -30,6 +30,7 @@ from kelbo.latents import diagonal_gaussian as gaussian
 from kelbo.recipes import build, change, find
 from kelbo.recipes.schema import Recipe
 from kelbo.training import TrainState
+from kelbo.training.update import suit
 
 LEVELS, SIDE, BATCH, LATENTS, WORLD, PARTS = 16, 4, 8, 3, 2, 4
 BETWEEN = 0.116  # nats
@@ -67,6 +68,7 @@ def cases() -> dict[str, list[str]]:
     # a capacity between the rates of the batch's halves, so that each alone would be on another side of the bend
     between = ["objective.gamma=10", f"objective.capacity={BETWEEN}", "objective.steps=1"]
     bent = {"capacity": between, "beta": ["objective.beta=3", "objective.warmup=0"]}
+    bent |= {"distortion_target": ["objective.target=0.5"], "rate_target": [f"objective.target={BETWEEN}"]}
     first, *others = [[f"objective.kind={kind}", *bent.get(kind, [])] for kind in objectives]
     by_bound = [chosen for chosen in likelihoods if "likelihood.kind=optimal_gaussian" in chosen] + likelihoods[:1]
     made = [[*chosen, *first] for chosen in likelihoods] + [[*c, *o] for c, o in product(by_bound, others)]
@@ -94,9 +96,11 @@ def step(fabric: Fabric, settings: list[str], images: ImageSet, parts: int) -> t
     noise = torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1))[own]
     draws = cycle(noise.chunk(parts))  # a pass ahead of the gradients draws the same
     gaussian.standard_normal = lambda like: next(draws).to(like)
-    second = {"step": torch.ones((), dtype=torch.int64)}  # by which the capacity has risen
+    update = build.update(recipe, fabric)
+    suit(update, model, LEVELS)
+    second = update.objective.initial() | {"step": torch.ones((), dtype=torch.int64)}  # by which the capacity has risen
     state = TrainState(wrapped, {"model": optimizer}, second)
-    means = build.update(recipe, fabric)(state, Batch(images.train.spread(BATCH)[own]).as_intensities(LEVELS))
+    means = update(state, Batch(images.train.spread(BATCH)[own]).as_intensities(LEVELS))
     assert state.objective_state["step"] == 2
     told = [means[name] for name in ("loss", "distortion", "rate")] + list(model.likelihood.buffers())
     slopes = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]

@@ -185,6 +185,7 @@ def _member(path: Path, key: str | None) -> tuple[np.ndarray, str]:
                 array = archive[str(key)]
         return array, f"{path}[{key!r}]"
     except Exception as error:  # NumPy's parsers raise errors of many kinds for a damaged header
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path}[{key!r}] cannot be read: {error}") from error
 
 

@@ -163,11 +163,15 @@ def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: Trai
 
 
 def examples_of(data: ImageSet, fabric: Fabric) -> Followed:
-    """The examples that every run of these data is followed by, on the device: spread evenly over a split, or its middle."""
+    """The examples that every run of these data is followed by, on the device: spread evenly over a split, or its middle.
+
+    DataError if the data lack a split.
+    """
 
     def at(images: Images, index: Tensor) -> Batch:
         return batch_at(images, index.to(images.device), fabric.device).as_intensities(images.levels)
 
+    require_splits(data)
     test, train = data.test, data.train
     rows = at(test, test.spread_index(PROBED)), at(train, train.spread_index(TRAINED))
     return Followed(*rows, at(test, test.middle_index(PICTURED)))
