@@ -29,7 +29,7 @@ from kelbo.runs.grids import as_pictures
 RECONSTRUCTED, SAMPLES = 8, 60
 DRAWN, TRANSFERRED, CHANGES = 10, 8, 12
 """draws in each row of samples of a conditional model; examples that are decoded under others' conditions, and how many"""
-DECODINGS = 6
+DECODINGS = 8
 """steps from no group of latents to all, in which examples are decoded"""
 TRAVERSED, SPAN, STEPS = 12, 2.5, 11
 """latents that are moved (those with the highest rate), how far (prior standard deviations), in how many steps"""

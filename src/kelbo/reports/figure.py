@@ -12,10 +12,13 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+
+from kelbo.units import nats_of
 
 Array = NDArray[np.floating]
 
@@ -185,6 +188,12 @@ def group_bars(rates: Array, sides: Sequence[int] = (), *, theme: Theme) -> Figu
     turns = [theme.hues[turn % 2] for turn, block in enumerate(blocks) for _ in block]
     with style(theme):
         figure, axes = _bars(1, rates, turns or theme.first, "rate, nats")
+        bit = nats_of(1.0, 1)
+        bits = axes.secondary_yaxis(
+            "right", functions=(lambda nats: np.divide(nats, bit), lambda x: np.multiply(x, bit))
+        )
+        bits.set_ylabel("bits")
+        bits.yaxis.set_major_locator(MaxNLocator(5))
         for turn, block in enumerate(blocks):
             side, middle = sides[block[0] - 1], (block[0] + block[-1]) / 2
             at, colour = axes.get_xaxis_transform(), theme.hues[turn % 2]
@@ -227,6 +236,20 @@ def robust_limits(*lines: Array) -> tuple[float, float]:
         low, high = max(low, least - 3 * span), min(high, most + 3 * span)
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     return float(low - margin), float(high + margin)
+
+
+def scaled_axis(axis: Axis, values: Sequence[float], fold: float) -> bool:
+    """Ticks as the project writes them; a logarithmic axis if the values span so many times the least, and whether."""
+    known = [value for value in values if np.isfinite(value)]
+    logarithmic = bool(known) and min(known) > 0 and max(known) > fold * min(known)
+    if logarithmic:
+        axis.axes.set_yscale("log")
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(tick))
+    return logarithmic
 
 
 def as_svg(figure: Figure, theme: Theme) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from kelbo.reports.shown import Shown
 from kelbo.runs import Measurement
 from kelbo.runs.grids import side_of
 from kelbo.runs.measurement import Record
-from kelbo.units import counted, of_rows
+from kelbo.units import bits_per_dim, counted, of_rows
 
 SAMPLE_COLUMNS, MOMENTS = 12, 8
 
@@ -94,16 +95,31 @@ def transfers(measured: Measurement) -> Labelled:
     return Labelled(picture, [(own, "") for own in measured.value["own"]], columns=("original", *labels))
 
 
-def partial_decodings(measured: Measurement) -> Labelled:
-    """Test images above what the decoder makes of their first groups of latents, a row for each number of groups."""
+def partial_decodings(measured: Measurement, rates: Sequence[float]) -> Labelled:
+    """Test images above what the decoder makes of their first groups of latents, a row for each number of groups.
+
+    rates: of each group, nats an image: beside a row are the bits of its groups.
+    """
     found, counts, sides = measured.arrays(), measured.settings["groups"], measured.value["sides"]
     images = intensities(np.concatenate([found["images"][None], found["made"]]))
     alt = f"{counted(images.shape[1], 'test image')} above their decodings from {counts[0]} to {counted(counts[-1], 'group')}"
     picture = of_images("partial-decodings", alt, images.reshape(-1, *images.shape[2:]), images.shape[1])
-    rows = [
-        (counted(count, "group"), f"down to {sides[count - 1]}×{sides[count - 1]}" if count else "") for count in counts
-    ]
+    rows = [(counted(n, "group"), f"{_side(sides[n - 1])}, {_bits(rates[:n])}" if n else "0 bits") for n in counts]
     return Labelled(picture, [("original", ""), *rows])
+
+
+def by_resolution(record: Record, sides: Sequence[int]) -> list[str]:
+    """The rate of the groups of each resolution together, in words, in the groups' order."""
+    blocks = itertools.groupby(zip(sides, record["rate_per_group"], strict=True), key=lambda pair: pair[0])
+    return [f"{_side(side)} {_bits([rate for _, rate in block])}" for side, block in blocks]
+
+
+def _side(side: int) -> str:
+    return f"{side}×{side}"
+
+
+def _bits(nats: Sequence[float]) -> str:
+    return f"{plain(bits_per_dim(sum(nats), 1))}\u00a0bits"
 
 
 def traversals(shown: Shown) -> Labelled:

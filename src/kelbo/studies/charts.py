@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from kelbo.reports.figure import Array, Theme, robust_limits, style, tick
+from kelbo.reports.figure import Array, Theme, robust_limits, scaled_axis, style, tick
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.studies.arms import StudyModel
-from kelbo.studies.figures import DASHED, WIDTH, Absent, Look, Looks, percent_axis, scaled_axis, titled
+from kelbo.studies.figures import DASHED, WIDTH, Absent, Look, Looks, percent_axis, titled
 from kelbo.studies.frame import Numbers
 
 

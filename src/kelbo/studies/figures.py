@@ -16,9 +16,9 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
-from kelbo.reports.figure import DARK, Theme, style, tick
+from kelbo.reports.figure import DARK, Theme, scaled_axis, style
 from kelbo.reports.numbers import plain
 from kelbo.reports.page_pictures import Picture, of_figure
 from kelbo.studies.arms import StudyModel
@@ -261,17 +261,3 @@ def _scale(axes: Axes, panel: SettingPanel) -> None:
     if panel.zero:
         top = 1.15 * max([*values, *(panel.level or ())[:1]])
         axes.set_ylim(-0.05 * top, top)  # so that a mark at 0 is whole
-
-
-def scaled_axis(axis: Axis, values: Sequence[float], fold: float) -> bool:
-    """Ticks as the project writes them; a logarithmic axis if the values span so many times the least, and whether."""
-    known = [value for value in values if np.isfinite(value)]
-    logarithmic = bool(known) and min(known) > 0 and max(known) > fold * min(known)
-    if logarithmic:
-        axis.axes.set_yscale("log")
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
-        axis.set_minor_locator(NullLocator())
-    else:
-        axis.set_major_locator(MaxNLocator(5))
-    axis.set_major_formatter(FuncFormatter(tick))
-    return logarithmic
