@@ -35,7 +35,8 @@ SHELVES = [
     {"training", "evaluation"},
     {"recipes"},
     {"experiments"},
-    {"sweeps", "reports"},
+    {"sweeps"},
+    {"reports"},  # of the shelf of sweeps in the plan, but a sweep's page shows its frame
     {"studies"},
     {"studio", "cli"},
     {"__main__"},

@@ -102,7 +102,7 @@ def train(
 
     outcomes = train_lanes(prepared, watch=lanes.watch, work=work, retry_diverged=retry_diverged) if todo else []
     require_all_done(prepared, outcomes)
-    say(f"next: {command('sweep', 'table', prepared.sweep.path)}")
+    say(f"next: {command('sweep', 'table', prepared.sweep.path)}   {command('report', prepared.sweep.path)}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ lanes/NAME/          a run's folder, as `kelbo train` writes it
 states/NAME.json     how the lane ended: done, diverged, failed or stopped, and why
 logs/NAME.log        what the lane's process printed
 table.csv            all lanes' numbers, tidy
+report.html          the sweep's page, its pictures in report/
 .lock                held by the process that runs it, see `folder_lock.py`
 """
 
@@ -100,6 +101,10 @@ class Sweep:
 
     def table(self, ending: str = ".csv") -> Path:
         return self.path / f"table{ending}"
+
+    @property
+    def report_page(self) -> Path:
+        return self.path / "report.html"
 
     def status(self, lane: str) -> dict[str, Any] | None:
         """How the lane ended last time; None if it never did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -109,6 +110,9 @@ def _of_evaluation(measured: Measurement) -> Iterator[Number]:
             yield number(quantity, entry["mean"], entry["unit"])
     if record["reconstruction"].get("ssim_reason") == OTHER_SSIM:
         yield number("ssim", None, "mean over images")._replace(conditions={LEFT_OUT: OTHER_SSIM})
+    if "shape" in measured.facts:
+        squared = math.prod(measured.facts["shape"]) * record["decoder"]["rmse"] ** 2
+        yield number("squared_error", squared, "sum over an image, of reconstructions")
     if record["bits_per_dim"] is not None:
         given = f", of {record['bounds']}" if "bounds" in record else ""
         yield number("bits_per_dim", record["bits_per_dim"], f"bits/dim{given}")

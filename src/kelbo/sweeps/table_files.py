@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kelbo.errors import RecipeError
 from kelbo.runs import write_atomic
@@ -91,32 +91,51 @@ SHOWN = ("elbo", "rate", "distortion", "bits_per_dim", "psnr", "rmse")
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def printed(found: Sequence[Summary], quantities: Sequence[str] | None = None) -> Table:
-    """Summaries for a terminal of 80 columns; under it what the numbers are of, and what must be said of some.
+class SummaryTable(NamedTuple):
+    """Summaries as texts: a row has its quantity, the settings' values, its seeds, mean ± sd, median and interval.
+
+    settings: their headers. lines: what the numbers are of, and what must be said of some.
+    """
+
+    settings: list[str]
+    rows: list[tuple[str, ...]]
+    lines: list[str]
+
+
+def as_texts(found: Sequence[Summary], quantities: Sequence[str] | None = None) -> SummaryTable:
+    """Summaries as a table of texts.
 
     quantities: which, from every source; by default the usual ones of evaluations (of the journal, if there is none),
     and all scores.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     shown = [row for row in found if row.quantity in quantities] if quantities is not None else _usual(found)
     names, settings = _names(shown), _short(list(dict.fromkeys(path for row in shown for path in row.settings)))
     notes = list(dict.fromkeys(row.note for row in shown if row.note))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=_caption(shown, names, notes), caption_justify="left")
+    rows = []
+    for row in shown:
+        varied = (str(row.settings.get(path, "")) for path in settings)
+        rows.append((names[row.quantity, row.source], *varied, _seeds(row, notes), *_statistics(row)))
+    return SummaryTable([*settings.values()], rows, _lines(shown, names, notes))
+
+
+def printed(found: Sequence[Summary], quantities: Sequence[str] | None = None) -> Table:
+    """As `as_texts`, for a terminal of 80 columns."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    settings, rows, lines = as_texts(found, quantities)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="\n".join(lines), caption_justify="left")
     table.add_column("quantity", overflow="fold", min_width=12)
-    for header in (*settings.values(), "seeds"):
+    for header in (*settings, "seeds"):
         table.add_column(header, justify="right")
     for header in ("mean ± sd", "median"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right")
     before = ""
-    for row in shown:
-        name = names[row.quantity, row.source]
+    for name, *texts in rows:
         if before not in ("", name):
             table.add_section()
-        varied = [str(row.settings.get(path, "")) for path in settings]
-        table.add_row("" if name == before else name, *varied, _seeds(row, notes), *_statistics(row))
+        table.add_row("" if name == before else name, *texts)
         before = name
     return table
 
@@ -158,13 +177,13 @@ def _short(paths: list[str]) -> dict[str, str]:
     return {path: path if last.count(word) > 1 else word for path, word in zip(paths, last, strict=True)}
 
 
-def _caption(shown: Sequence[Summary], names: dict[tuple[str, str], str], notes: list[str]) -> str:
+def _lines(shown: Sequence[Summary], names: dict[tuple[str, str], str], notes: list[str]) -> list[str]:
     of: dict[str, dict[str, None]] = {}
     for row in shown:
         about = ", ".join(filter(None, (row.source, row.unit)))
         of.setdefault(about, {})[names[row.quantity, row.source]] = None
     lines = [f"{', '.join(quantities)}: {about}" for about, quantities in of.items()]
-    return "\n".join([*lines, *(f"{_mark(number)} {note}" for number, note in enumerate(notes, start=1))])
+    return [*lines, *(f"{_mark(number)} {note}" for number, note in enumerate(notes, start=1))]
 
 
 def _seeds(row: Summary, notes: list[str]) -> str:
