@@ -29,10 +29,10 @@ def test_seeds_are_points_and_the_longest_setting_is_along_the_line():
         for number in numbers({"form": form, "objective.target": target}, seed, target + seed, 10 * target)
     ]
     plane = rate_plane(table, "distortion")
-    assert plane.joined
+    assert (plane.along, plane.joined) == ("target", True)
     assert list(plane.lines) == ["form b", "form a"]
     for spots in plane.lines.values():
-        assert [spot.label for spot in spots] == ["target 2", "target 4", "target 8"]
+        assert [spot.label for spot in spots] == ["2", "4", "8"]
         np.testing.assert_array_equal([spot.rates for spot in spots], [[3, 4], [5, 6], [9, 10]])
         np.testing.assert_array_equal([spot.others for spot in spots], [[20, 20], [40, 40], [80, 80]])
 
@@ -45,13 +45,13 @@ def test_settings_without_an_order_are_not_joined_and_unfinished_lanes_not_drawn
     ]
     plane = rate_plane(table, "distortion")
     assert not plane.joined
-    assert [(spot.label, len(spot.rates)) for spot in plane.lines[""]] == [("merge residual", 1)]
+    assert [(spot.label, len(spot.rates)) for spot in plane.lines[""]] == [("residual", 1)]
 
 
 def test_the_page_goes_by_the_journal_until_a_lane_is_evaluated(sweep, kelbo):
     page = Page(write_page(sweep).read_text())
     assert "No lane keeps an evaluation" in page.text
-    assert any("rates beta 0.5" in text for text in page.alternatives)
+    assert any("rates of beta 0.5: " in text for text in page.alternatives)
     lane = sweep.lanes[0]
     record = evaluated(sweep, lane)
     sweep.run(lane).report_page.write_text("a page")

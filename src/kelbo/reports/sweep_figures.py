@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +29,18 @@ class Spot(NamedTuple):
 
 
 class RatePlane(NamedTuple):
-    """One panel. unit: of the y axis. joined: whether the spots of a line are in an order. bound: whether rate + y is −ELBO."""
+    """One panel.
+
+    unit    of the y axis
+    along   what the spots' labels are values of, told once
+    joined  whether these are in an order
+    bound   whether rate + y is −ELBO
+    """
 
     title: str
     unit: str
     lines: Mapping[str, Sequence[Spot]]
+    along: str
     joined: bool
     bound: bool
 
@@ -41,31 +49,32 @@ def rate_planes(planes: Sequence[RatePlane], rate_unit: str, *, theme: Theme) ->
     """Panels beside one another, the rate across; a line has one colour in all of them."""
     with style(theme):
         figure = Figure(figsize=(9.9 if len(planes) > 1 else 6.4, 4.1), layout="constrained")
+        colours = dict(
+            zip(dict.fromkeys(line for plane in planes for line in plane.lines), cycle(theme.hues), strict=False)
+        )
         for axes, plane in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
-            _plane(axes, plane, theme)
+            _plane(axes, plane, colours, theme)
             axes.set_xlabel(f"rate, {rate_unit}")
-        names = [*planes[0].lines] if len(planes[0].lines) > 1 else []
-        handles = [
-            Line2D([], [], color=_hue(theme, number), marker="o", markersize=4, label=name)
-            for number, name in enumerate(names)
-        ]
-        if handles:
+        if len(colours) > 1:
+            handles = [Line2D([], [], color=hue, marker="o", markersize=4, label=line) for line, hue in colours.items()]
             figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
-def _plane(axes: Axes, plane: RatePlane, theme: Theme) -> None:
-    for number, spots in enumerate(plane.lines.values()):
-        colour = _hue(theme, number)
+def _plane(axes: Axes, plane: RatePlane, colours: Mapping[str, str], theme: Theme) -> None:
+    last = [*plane.lines][-1]
+    for line, spots in plane.lines.items():
+        colour = colours[line]
         means = [(float(spot.rates.mean()), float(spot.others.mean())) for spot in spots]
-        axes.plot(*zip(*means, strict=True), "-" if plane.joined else "", color=colour, linewidth=1)
+        axes.plot(*zip(*means, strict=True), linestyle="-" if plane.joined else "none", color=colour, linewidth=1)
         for place, (spot, mean) in enumerate(zip(spots, means, strict=True)):
             if len(spot.rates) > 1:
                 axes.plot(spot.rates, spot.others, "o", color=colour, markersize=4, alpha=0.45, markeredgewidth=0)
             axes.plot(*mean, "o", color=colour, markersize=6, markeredgecolor=theme.paper, markeredgewidth=0.8)
             if len(spots) <= LABELLED or place in (0, len(spots) - 1):
+                label = f"{plane.along} {spot.label}" if place == 0 and line == last else spot.label
                 beside = {"textcoords": "offset points", "color": theme.ink, "fontsize": 7}
-                axes.annotate(spot.label, mean, (5, 5 if place % 2 else -10), **beside)  # neighbours may be close
+                axes.annotate(label, mean, (5, 5 if place % 2 else -10), **beside)  # neighbours may be close
     axes.margins(0.12)
     axes.grid(visible=True, axis="both")
     axes.set_title(plane.title)
@@ -86,7 +95,3 @@ def _bounds(axes: Axes, theme: Theme) -> None:
     thin = {"colors": theme.faint, "linewidths": 0.6, "linestyles": "solid", "alpha": 0.6}
     lines = axes.contour(across, up, across + up[:, None], levels=levels, **thin)
     axes.clabel(lines, fmt=lambda level: f"−ELBO {tick(level)}", fontsize=6)
-
-
-def _hue(theme: Theme, number: int) -> str:
-    return theme.hues[number % len(theme.hues)]

@@ -26,6 +26,8 @@ from kelbo.units import counted
 USUAL = "evaluation test"
 """the source of the usual evaluation's numbers"""
 PLANES = {"distortion": "Rate and distortion", "squared_error": "Rate and squared error"}
+SLACK = "slack"
+"""what is held less its target, a number of the journals of runs that hold one"""
 
 
 class LaneLine(NamedTuple):
@@ -48,6 +50,8 @@ def write_page(sweep: Sweep, out: Path | None = None) -> Path:
     definition, states = sweep.definition(), {row.lane: row.state for row in table}
     source = _source(table)
     shown = [row for row in table if row.source == source]
+    held = [row for row in table if row.quantity == SLACK]
+    columns = ["rate", *PLANES, *([SLACK] if held else [])]
     picture = _picture(shown)
     text = template("sweep_page.html.j2").render(
         name=parse_text(definition["recipe"], sweep.definition_path, kept=True).name,
@@ -63,8 +67,8 @@ def write_page(sweep: Sweep, out: Path | None = None) -> Path:
         ),
         plane=picture,
         summary=as_texts(summary(table)),
-        columns=[name.replace("_", " ") for name in ("rate", *PLANES)],
-        lines=_lines(sweep, shown, states, place),
+        columns=[name.replace("_", " ") for name in columns],
+        lines=_lines(sweep, [*shown, *held], columns, states, place),
         recipe=definition["recipe"],
         written=datetime.now(UTC),
     )
@@ -81,12 +85,13 @@ def _picture(shown: Sequence[LaneNumber]) -> Picture | None:
     if not planes:
         return None
     unit = next(row.unit for row in shown if row.quantity == "rate" and row.value is not None)
-    ends = [
-        f"{spot.label or 'all'}: {plain(spot.rates.mean())}" for spots in planes[0].lines.values() for spot in spots
+    told = [
+        f"{' '.join(filter(None, (line, planes[0].along, spot.label))) or 'all'}: {plain(spot.rates.mean())}"
+        for line, spots in planes[0].lines.items()
+        for spot in spots
     ]
-    alt = (
-        f"Rate against {' and '.join(each.title.removeprefix('Rate and ') for each in planes)}; rates {', '.join(ends)}"
-    )
+    against = " and ".join(each.title.removeprefix("Rate and ") for each in planes)
+    alt = f"Rate against {against}; rates of {', '.join(told)}"
     return of_figure("rate-distortion", alt, lambda theme: rate_planes(planes, unit, theme=theme))
 
 
@@ -108,14 +113,14 @@ def rate_plane(shown: Sequence[LaneNumber], quantity: str) -> RatePlane:
         spots.setdefault(settings.get(along, ""), []).append((rates[lane].value, others[lane].value))
     drawn = {
         line: [
-            Spot(f"{_last(along)} {value}".strip(), *np.array(spots[value], np.float64).T)
+            Spot(str(value), *np.array(spots[value], np.float64).T)
             for value in varied.get(along, [""])
             if value in spots
         ]
         for line, spots in lines.items()
     }
     unit = next((row.unit for row in others.values()), "")
-    return RatePlane(PLANES[quantity], unit, drawn, joined, bound=quantity == "distortion")
+    return RatePlane(PLANES[quantity], unit, drawn, _last(along), joined, bound=quantity == "distortion")
 
 
 def _varied(table: Sequence[LaneNumber]) -> dict[str, list[Setting]]:
@@ -142,12 +147,14 @@ def _source(table: Sequence[LaneNumber]) -> str:
     return USUAL if USUAL in known else next(iter(evaluated), BATCHES)
 
 
-def _lines(sweep: Sweep, shown: Sequence[LaneNumber], states: Mapping[str, str], place: Path) -> list[LaneLine]:
+def _lines(
+    sweep: Sweep, shown: Sequence[LaneNumber], columns: Sequence[str], states: Mapping[str, str], place: Path
+) -> list[LaneLine]:
     numbers = {(row.lane, row.quantity): row for row in shown if row.value is not None}
     lines = []
     for lane, state in states.items():
         page, error = sweep.run(lane).report_page, (sweep.status(lane) or {}).get("error")
-        found = [numbers.get((lane, quantity)) for quantity in ("rate", *PLANES)]
+        found = [numbers.get((lane, quantity)) for quantity in columns]
         step = next((f"{row.step:,}" for row in found if row and row.step is not None), NONE)
         lines.append(
             LaneLine(
