@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.reports.alone import undated, written_alone
 from tests.reports.conftest import Page
 from tests.sweeps.conftest import evaluated, trained
 
@@ -70,3 +71,9 @@ def test_a_sweeps_page_takes_no_option_of_a_runs(sweep, kelbo):
     code, _, err = kelbo("report", sweep.path, "--noise")
     assert code == 2
     assert "--noise" in err
+
+
+@pytest.mark.slow
+def test_the_page_needs_neither_pytorch_nor_weights(sweep, tmp_path):
+    html = write_page(sweep).read_text()
+    assert undated(written_alone(sweep, tmp_path / "sweep")) == undated(html)

@@ -46,6 +46,7 @@ def test_a_row_is_a_number_of_a_lane_as_its_record_has_it(whole):
     assert (elbo.step, elbo.state) == (12, "done")
     assert found["psnr", "evaluation test"].value == record["reconstruction"]["psnr"]["mean"]
     assert found["rmse", "evaluation test"].value == record["decoder"]["rmse"]
+    assert found["squared_error", "evaluation test"].value == pytest.approx(64 * record["decoder"]["rmse"] ** 2)
     assert found["active_units", "evaluation test"].value == record["latents"]["active_units"]
     assert found["rate", BATCHES].value == last["rate"]
     assert found["rmse", "journal: last reading of a few test images"].value == last["rmse"]
