@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 ENCODER, DECODER = "32x4,32d2,16x3,16d2,8x2,8d2,4x2,4d4,1x2", "1x1,4m1,4x2,8m4,8x3,16m8,16x4,32m16,32x5"
 WIDTH, LATENTS, MIXTURES, BATCH, SIDE = 128, 16, 10, 8, 32
-WARMUP, STEPS, EMA, CLIP, SKIP = 3, 8, 0.9999, 200.0, 400.0
+WARMUP, STEPS, EMA, CLIP, SKIP = 3, 20, 0.9999, 200.0, 400.0
 WHAT = "Very deep VAE, 19 groups, width 128, 32×32×3, batch 8, AdamW, training"
 RATE, BETAS, DECAY = 2e-4, (0.9, 0.9), 0.01
 

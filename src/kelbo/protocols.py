@@ -233,10 +233,12 @@ class Model(Generator):
     """A latent-variable model: a generator that also reads examples and gives their bound.
 
     has_rate is False if the code is a point (a plain autoencoder): its bound is no bound, and evaluation reports none.
+    closed_rates is True of a model of several groups whose KL each has a closed form, given draws of the groups before it.
     """
 
     likelihood: Likelihood
     has_rate: ClassVar[bool] = True
+    closed_rates: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:

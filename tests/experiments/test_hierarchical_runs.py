@@ -8,6 +8,7 @@ import torch
 
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import change, find
+from kelbo.runs.measurements import OF_GROUPS
 from kelbo.training.checkpoint import read_tensors
 
 SETTINGS = ("model.kind=hierarchical", "model.width=8", "model.latents=2", "model.decoder=1x1,4m1,8m4,8x1")
@@ -47,6 +48,7 @@ def test_evaluation_tells_the_rate_of_each_group(run):
     record = evaluate_run(open_run(run.path, device="cpu"))
     assert len(record["rate_per_group"]) == 4
     assert record["latents"] is None
+    assert record["rate"]["estimate"] == OF_GROUPS
     assert sum(record["rate_per_group"]) == pytest.approx(record["rate"]["mean"], rel=1e-4)
     row = json.loads(run.journal.path.read_text().splitlines()[-1])
     assert [f"rate/{group}" in row for group in range(5)] == [True] * 4 + [False]

@@ -1,10 +1,12 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from kelbo.bound import Batch
 from kelbo.latents import MERGES
 from kelbo.models import VAE
+from kelbo.networks.vdvae import repeated
 from kelbo.recipes import build, change, find
 from kelbo.recipes.build import Outline
 from kelbo.seeds import seeded
@@ -181,3 +183,14 @@ def test_a_picture_that_tells_the_image_takes_the_place_of_its_latents():
     (without, untold), (with_it, told) = found
     assert with_it < 0.5 * without
     assert told > untold
+
+
+@pytest.mark.parametrize(("side", "times"), [(1, 4), (3, 2), (2, 1)])
+def test_unpooling_repeats_each_pixel_and_sums_its_gradient(side, times):
+    ours, theirs = (torch.arange(24.0 * side * side).view(4, 6, side, side).requires_grad_() for _ in range(2))
+    weights = torch.rand(4, 6, side * times, side * times)
+    repeats, nearest = repeated(ours, times), F.interpolate(theirs, scale_factor=times)
+    assert torch.equal(repeats, nearest)
+    for enlarged in (repeats, nearest):
+        (weights * enlarged).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)

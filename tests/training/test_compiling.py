@@ -13,9 +13,10 @@ from torch import nn
 from kelbo.bound import Batch
 from kelbo.errors import RecipeError
 from kelbo.experiments import open_run, train
+from kelbo.networks.vdvae import Entry
 from kelbo.recipes import build, change, find
 from kelbo.seeds import normal_like, seeded
-from kelbo.training.compiling import compile_networks
+from kelbo.training.compiling import compile_networks, compiling_told
 
 TINY = ["model.network.width=8", "model.latents=3", "training.batch_size=32", "training.steps=3"]
 pytestmark = pytest.mark.filterwarnings("ignore")  # inside PyTorch's compiler an error made of a warning is a failure
@@ -117,3 +118,19 @@ def test_a_hierarchy_of_nine_resolutions_is_compiled_layer_by_layer(monkeypatch)
         compiled = made(Batch(x))
     torch.testing.assert_close(compiled.rate, eager.rate)
     torch.testing.assert_close(compiled.distortion, eager.distortion)
+
+
+def test_a_gradient_that_cannot_be_compiled_is_told_as_a_setting():
+    with pytest.raises(RecipeError, match="training.compile is true, but the gradient"), compiling_told(True):
+        raise torch._dynamo.exc.TorchDynamoException("no kernel")
+    with pytest.raises(ZeroDivisionError), compiling_told(True):
+        raise ZeroDivisionError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("side", "times"), [(1, 4), (4, 2)])
+def test_the_gradient_of_every_entry_of_a_hierarchy_can_be_compiled(side, times):
+    entry = Entry(128, side * times, learned=True)
+    below = torch.randn(8, 128, side, side, requires_grad=True)
+    torch.compile(entry, fullgraph=True, dynamic=False)(below).square().sum().backward()
+    assert below.grad is not None

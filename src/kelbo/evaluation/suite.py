@@ -19,7 +19,7 @@ from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance
 from kelbo.objectives import equivalents
 from kelbo.protocols import Likelihood, Model
 from kelbo.runs.measurement import Record
-from kelbo.runs.measurements import CLOSED, ONE_DRAW
+from kelbo.runs.measurements import CLOSED, OF_GROUPS, ONE_DRAW
 from kelbo.units import bits_per_dim, intensities, noun_of, psnr
 
 NO_RATE_PER_LATENT = "the prior does not factorise, so the rate is not a sum over latents"
@@ -63,7 +63,7 @@ def evaluate(
     return {
         **({"bounds": bounds} if bounds else {}),
         "elbo": _with_error(elbo, of_bounds) if model.has_rate else None,
-        "rate": _rate(scores, noun) if model.has_rate else None,
+        "rate": _rate(model, scores, noun) if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
@@ -177,10 +177,11 @@ def _with_error(values: np.ndarray, unit: str) -> Record:
     return {"mean": mean, "standard_error": finite_or_none(error), "unit": unit}
 
 
-def _rate(scores: PerExample, noun: str) -> Record:
+def _rate(model: Model, scores: PerExample, noun: str) -> Record:
     """estimate: whether an image's is the KL itself, or log q(z | x) - log p(z) at its draw of z, whose expectation that is."""
-    closed = scores.dimension_rates is not None
-    return _with_error(scores.rate, f"nats per {noun}") | {"estimate": CLOSED if closed else ONE_DRAW}
+    groups = OF_GROUPS if model.closed_rates else ONE_DRAW
+    estimate = groups if scores.dimension_rates is None else CLOSED
+    return _with_error(scores.rate, f"nats per {noun}") | {"estimate": estimate}
 
 
 def _reconstruction(scores: PerExample) -> Record:

@@ -30,6 +30,7 @@ from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.shortage import memory_for
 from kelbo.training import Hook, StopOnSignal, fit
+from kelbo.training.compiling import compiling_told
 from kelbo.training.hooks import Sink
 
 Inspect = Callable[[ImageSet], None]
@@ -105,7 +106,8 @@ def _train(
                 begun(it.taken)
             steps = recipe.training.steps
             batches = (batch.as_intensities(data.levels) for batch in it.batches.at(it.state.step))
-            with memory_for(*_batches(recipe)), StopOnSignal(fabric, it.checkpoints, steps) as stop:
+            told = compiling_told(recipe.training.compile)
+            with told, memory_for(*_batches(recipe)), StopOnSignal(fabric, it.checkpoints, steps) as stop:
                 fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
             it.finish()
             return it.run

@@ -107,6 +107,8 @@ class Hierarchical(Model, Grouped):
     computes the rest again in the backward pass.
     """
 
+    closed_rates = True
+
     def __init__(
         self,
         encoder: VeryDeepEncoder,

@@ -138,7 +138,7 @@ class Entry(nn.Module):
         shape = (len(below), self.width, self.resolution, self.resolution)
         if first:
             return below.new_zeros(shape) if self.map is None else self.map.expand(shape)
-        enlarged = F.interpolate(below, scale_factor=self.resolution // below.shape[2])
+        enlarged = repeated(below, self.resolution // below.shape[2])
         return enlarged if self.map is None else self.map + enlarged
 
 
@@ -187,6 +187,16 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 1) -> nn.Conv
     made = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
     nn.init.zeros_(made.bias)  # pyright: ignore[reportArgumentType]
     return made
+
+
+def repeated(x: Tensor, times: int) -> Tensor:
+    """Each pixel of x (B, W, s, s) as a square of times × times: nearest un-pooling, whose gradient is a plain sum.
+
+    PyTorch's own has a gradient that scatters, which its compiler (2.13, on CPUs) cannot translate for maps of one pixel.
+    """
+    count, width, height, side = x.shape
+    squares = x[:, :, :, None, :, None].expand(count, width, height, times, side, times)
+    return squares.reshape(count, width, height * times, side * times)
 
 
 def narrowed(width: int, bottleneck: float) -> int:

@@ -29,7 +29,11 @@ from kelbo.runs.writing import read_json, write_atomic, write_json
 
 LOG = logging.getLogger(__name__)
 
-CLOSED, ONE_DRAW = "closed form", "Monte Carlo, one draw"
+CLOSED, ONE_DRAW, OF_GROUPS = (
+    "closed form",
+    "Monte Carlo, one draw",
+    "closed form of each group, at one draw of the others",
+)
 """estimates of an evaluation's rate: how each image's is computed; older records do not say"""
 
 STALE = 3600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -69,11 +70,27 @@ def _compile(name: str, network: nn.Module) -> None:
     )
 
 
+@contextmanager
+def compiling_told(compiled: bool) -> Iterator[None]:
+    """Inside the block a gradient that cannot be compiled is a RecipeError: PyTorch compiles it in the first backward pass."""
+    if compiled:
+        with _told("the gradient of a network cannot be compiled"):
+            yield
+    else:
+        yield
+
+
 def _translated(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with _told(what):
+        return function(*args, **kwargs)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
     from torch._dynamo.exc import TorchDynamoException  # here, since it takes a second to import
 
     try:
-        return function(*args, **kwargs)
+        yield
     except TorchDynamoException as error:
         line = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise RecipeError(f"training.compile is true, but {what}: {line}. Set training.compile to false.") from error
