@@ -121,7 +121,8 @@ def _about_features(file: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError, KeyError, TypeError), file.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         network = json.loads(next(iter(header["__metadata__"].values())))["network"]
-        return {"of": f"features by the network {network}", "shape": header["features"]["shape"]}
+        name = network.get("name", "unknown") if isinstance(network, dict) else network
+        return {"of": f"features by the network {name}", "shape": header["features"]["shape"]}
     return {}
 
 
