@@ -2,7 +2,7 @@
 
     python benchmarks/vdvae_speed.py    # 19 groups, width 128, 32×32×3, batch 8 → results/vdvae_speed.json
 
-The transcription is made from the published description (Child, 2021) and what its release says of its loop: the average of
+The network is `tests/oracles/published_vdvae.py`, the loop what the release says of its own: the average of
 the weights tensor by tensor, unfused AdamW, statistics that wait for the device after every step. Both have the same network,
 weights, images and allocator; before anything is timed, their losses are compared at the same noise. Three warm-up steps (which
 compile), then timed ones.
@@ -11,162 +11,78 @@ compile), then timed ones.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from interleave import interleaved, measure, write
-from torch import Tensor, nn
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.oracles.published_vdvae import release
+
+if TYPE_CHECKING:
+    from kelbo.protocols import Model
+    from kelbo.recipes import Recipe
+    from kelbo.training import TrainState, Update
+
+Weights = dict[str, Tensor]
 
 ENCODER, DECODER = "32x4,32d2,16x3,16d2,8x2,8d2,4x2,4d4,1x2", "1x1,4m1,4x2,8m4,8x3,16m8,16x4,32m16,32x5"
-WIDTH, LATENTS, MIXTURES, BATCH, SIDE = 128, 16, 10, 8, 32
+WIDTH, LATENTS, BATCH, SIDE = 128, 16, 8, 32
+DIMS = 3 * SIDE * SIDE
 WARMUP, STEPS, EMA, CLIP, SKIP = 3, 20, 0.9999, 200.0, 400.0
 WHAT = "Very deep VAE, 19 groups, width 128, 32×32×3, batch 8, AdamW, training"
 RATE, BETAS, DECAY = 2e-4, (0.9, 0.9), 0.01
 
 
-# ── the reference, from its description ───────────────────────────────────────────────────────────────────────────────
+# ── the reference ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def conv(before: int, after: int, side: int) -> nn.Conv2d:
-    layer = nn.Conv2d(before, after, side, 1, side // 2)
-    nn.init.zeros_(layer.bias)
-    return layer
+def reference_weights() -> Weights:
+    """Those that kelbo's model begins with, by the release's names."""
+    from kelbo.experiments.published_vdvae import published_name
+
+    own = kelbo_model(kelbo_recipe(False)).state_dict()
+    named = {published_name(name): value[None] if value.ndim == 3 else value for name, value in own.items()}
+    return {name: value.detach().clone().requires_grad_() for name, value in named.items()}
 
 
-class Block(nn.Module):
-    def __init__(self, before, after, resolution, residual=False, down=None):
-        super().__init__()
-        side, middle = (3 if resolution > 2 else 1), WIDTH // 4
-        self.residual, self.down = residual, down
-        self.c1, self.c2 = conv(before, middle, 1), conv(middle, middle, side)
-        self.c3, self.c4 = conv(middle, middle, side), conv(middle, after, 1)
+def reference_values(weights: Weights, images: Tensor, noises: list[Tensor]) -> dict[str, Tensor]:
+    """Loss, distortion and rate in nats per dimension; images (B, 3, H, W) on [-1, 1]."""
+    from kelbo.networks.layer_lists import decoder_layers, encoder_layers
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = x
-        for layer in (self.c1, self.c2, self.c3, self.c4):
-            y = layer(F.gelu(y))
-        y = x + y if self.residual else y
-        return F.avg_pool2d(y, self.down, self.down) if self.down else y
+    layers = encoder_layers(ENCODER), decoder_layers(DECODER)
+    rates, distortion = release(weights, *layers, images, images, noises)
+    rate, distortion = rates.sum(1) / DIMS, distortion / DIMS
+    return {"loss": (distortion + rate).mean(), "distortion": distortion.mean(), "rate": rate.mean()}
 
 
-class Encoder(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.in_conv = conv(3, WIDTH, 3)
-        layers = [(resolution, down) for resolution, down, _ in parsed(ENCODER)]
-        self.enc_blocks = nn.ModuleList(Block(WIDTH, WIDTH, r, residual=True, down=down) for r, down in layers)
-        for block in self.enc_blocks:
-            block.c4.weight.data *= (1 / len(layers)) ** 0.5
+def noises(draw: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """One of each layer's latents, in order."""
+    from kelbo.networks.layer_lists import decoder_layers
 
-    def forward(self, x: Tensor) -> dict[int, Tensor]:
-        x = self.in_conv(x)
-        features = {x.shape[2]: x}
-        for block in self.enc_blocks:
-            x = block(x)
-            features[x.shape[2]] = x
-        return features
+    return [draw(torch.empty(BATCH, LATENTS, side, side)) for side, _ in decoder_layers(DECODER)]
 
 
-class DecoderBlock(nn.Module):
-    def __init__(self, resolution, mixin, count):
-        super().__init__()
-        self.resolution, self.mixin = resolution, mixin
-        self.enc = Block(2 * WIDTH, 2 * LATENTS, resolution)
-        self.prior = Block(WIDTH, 2 * LATENTS + WIDTH, resolution)
-        self.z_proj = conv(LATENTS, WIDTH, 1)
-        self.resnet = Block(WIDTH, WIDTH, resolution, residual=True)
-        self.prior.c4.weight.data *= 0
-        self.z_proj.weight.data *= (1 / count) ** 0.5
-        self.resnet.c4.weight.data *= (1 / count) ** 0.5
-
-    def forward(self, xs: dict[int, Tensor], features: dict[int, Tensor], draw) -> Tensor:
-        acts = features[self.resolution]
-        x = xs[self.resolution]
-        if len(x) != len(acts):
-            x = x.repeat(len(acts), 1, 1, 1)
-        if self.mixin:
-            x = x + F.interpolate(xs[self.mixin], scale_factor=self.resolution // self.mixin)
-        qm, qv = self.enc(torch.cat([x, acts], 1)).chunk(2, 1)
-        answer = self.prior(x)
-        pm, pv, xpp = answer[:, :LATENTS], answer[:, LATENTS : 2 * LATENTS], answer[:, 2 * LATENTS :]
-        x = x + xpp
-        z = qv.exp() * draw(qm) + qm
-        kl = -0.5 + pv - qv + 0.5 * (qv.exp() ** 2 + (qm - pm) ** 2) / pv.exp() ** 2
-        xs[self.resolution] = self.resnet(x + self.z_proj(z))
-        return kl
-
-
-class Reference(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = Encoder()
-        layers = [(resolution, mixin) for resolution, _, mixin in parsed(DECODER)]
-        self.dec_blocks = nn.ModuleList(DecoderBlock(r, mixin, len(layers)) for r, mixin in layers)
-        self.resolutions = list(dict.fromkeys(r for r, _ in layers))
-        self.bias_xs = nn.ParameterList(nn.Parameter(torch.zeros(1, WIDTH, r, r)) for r in self.resolutions)
-        self.gain = nn.Parameter(torch.ones(1, WIDTH, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(1, WIDTH, 1, 1))
-        self.out_conv = conv(WIDTH, MIXTURES * 10, 1)
-
-    def forward(self, seen: Tensor, scored: Tensor, draw=torch.randn_like) -> dict[str, Tensor]:
-        """Loss, distortion and rate in nats per dimension; seen: to the encoder, scored: pixels on [-1, 1], (B, H, W, 3)."""
-        features = self.encoder(seen)
-        xs = dict(zip(self.resolutions, self.bias_xs, strict=True))
-        kls = [block(xs, features, draw) for block in self.dec_blocks]
-        output = self.out_conv(xs[SIDE] * self.gain + self.bias)
-        dims = scored[0].numel()
-        distortion = mixture_loss(scored, output.permute(0, 2, 3, 1)) / dims
-        rate = sum(kl.sum((1, 2, 3)) for kl in kls) / dims
-        return {"loss": (distortion + rate).mean(), "distortion": distortion.mean(), "rate": rate.mean()}
-
-
-def mixture_loss(x: Tensor, output: Tensor) -> Tensor:
-    """Minus the log-mass of pixels x (B, H, W, 3) on [-1, 1] under ten mixed logistics, nats per image."""
-    logits, rest = output[..., :MIXTURES], output[..., MIXTURES:].reshape(*x.shape, 3 * MIXTURES)
-    mean, raw = rest[..., :MIXTURES], torch.tanh(rest[..., 2 * MIXTURES :])
-    log_scale = rest[..., MIXTURES : 2 * MIXTURES].clamp(min=-7.0)
-    x = x[..., None] + torch.zeros_like(mean)
-    green = mean[..., 1, :] + raw[..., 0, :] * x[..., 0, :]
-    blue = mean[..., 2, :] + raw[..., 1, :] * x[..., 0, :] + raw[..., 2, :] * x[..., 1, :]
-    centred = x - torch.stack([mean[..., 0, :], green, blue], 3)
-    inverse = torch.exp(-log_scale)
-    upper, lower, middle = inverse * (centred + 1 / 255), inverse * (centred - 1 / 255), inverse * centred
-    mass = torch.sigmoid(upper) - torch.sigmoid(lower)
-    first, last = upper - F.softplus(upper), -F.softplus(lower)
-    narrow = middle - log_scale - 2 * F.softplus(middle) - torch.log(torch.tensor(127.5))
-    inside = torch.where(mass > 1e-5, torch.log(mass.clamp(min=1e-12)), narrow)
-    each = torch.where(x < -0.999, first, torch.where(x > 0.999, last, inside))
-    return -torch.logsumexp(each.sum(3) + F.log_softmax(logits, -1), -1).sum((1, 2))
-
-
-def parsed(text: str) -> list[tuple[int, int | None, int | None]]:
-    """(resolution, averaged over, mixed in from) of each layer."""
-    found = []
-    for part in text.split(","):
-        for letter in "xdm":
-            if letter in part:
-                side, number = map(int, part.split(letter))
-                plain = [(side, None, None)] * number
-                found += {"x": plain, "d": [(side, number, None)], "m": [(side, None, number)]}[letter]
-    return found
-
-
-def reference_step(model: Reference, average: Reference, optimizer, images: Tensor) -> None:
+def reference_step(weights: Weights, average: Weights, optimizer: torch.optim.Optimizer, images: Tensor) -> None:
     """As the release steps: statistics of every step are read from the device, and the average is taken tensor by tensor."""
     begun = time.time()
-    scored = images.permute(0, 2, 3, 1) * 2 - 1
-    model.zero_grad()
-    values = model(images * 2 - 1, scored)
+    for value in weights.values():
+        value.grad = None
+    values = reference_values(weights, images * 2 - 1, noises(torch.randn_like))
     values["loss"].backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP).item()
+    norm = torch.nn.utils.clip_grad_norm_(weights.values(), CLIP).item()
     wrong = [torch.isnan(values[name]).sum() for name in ("distortion", "rate")]
-    values |= {"nans": sum(wrong)}
+    values |= {"nans": torch.stack(wrong).sum()}
     stats = {name: value.item() for name, value in values.items()}
     if stats["nans"] == 0 and norm < SKIP:
         optimizer.step()
-        for own, new in zip(average.parameters(), model.parameters(), strict=True):
+        for own, new in zip(average.values(), weights.values(), strict=True):
             own.data.mul_(EMA)
             own.data.add_(new.data * (1 - EMA))
     stats["iter_time"] = time.time() - begun
@@ -182,61 +98,37 @@ def pictures(count: int) -> Tensor:
     return (F.interpolate(coarse, SIDE, mode="bicubic").clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def reference_model() -> Reference:
-    torch.manual_seed(0)
-    return Reference()
-
-
-def renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The transcription's weights by kelbo's names."""
-    names = {
-        "encoder.in_conv": "encoder.first",
-        "encoder.enc_blocks": "encoder.blocks",
-        "dec_blocks": "layers",
-        ".enc.": ".posterior.",
-        ".z_proj.": ".project.",
-        ".resnet.": ".onwards.",
-        "out_conv": "exit.output",
-    }
-    found = {}
-    for name, value in weights.items():
-        if name in ("gain", "bias"):
-            found[f"exit.{name}"] = value[0]
-        elif name.startswith("bias_xs."):
-            found[f"entries.{name.removeprefix('bias_xs.')}.map"] = value[0]
-        else:
-            for old, new in names.items():
-                name = name.replace(old, new)
-            found[name] = value
-    return found
-
-
-def kelbo_training(compiled: bool):
-    """A state with the transcription's weights, its update, and the hook that averages."""
-    from kelbo.data.image_set import ImageSet
-    from kelbo.data.images import ArrayImages
-    from kelbo.distributed.fabric import Fabric
-    from kelbo.recipes import build, change
-    from kelbo.recipes.named import cifar10_sigma
-    from kelbo.training import Ema, TrainState
-    from kelbo.training.compiling import compile_networks
+def kelbo_recipe(compiled: bool) -> Recipe:
+    from kelbo.recipes import change, find
 
     settings = [
         *("model.kind=hierarchical", f"model.encoder='{ENCODER}'", f"model.decoder='{DECODER}'"),
         *(f"model.width={WIDTH}", f"model.latents={LATENTS}", "likelihood.kind=logistic_mixture_as_published"),
         *("objective.kind=elbo", "optimizer.kind=adamw", f"optimizer.learning_rate={RATE}", "schedule.kind=constant"),
         *(f"optimizer.betas={list(BETAS)}", f"optimizer.weight_decay={DECAY}", f"training.batch_size={BATCH}"),
-        *(
-            f"training.ema={EMA}",
-            f"training.clip={CLIP * 3 * SIDE * SIDE}",
-            f"training.compile={str(compiled).lower()}",
-        ),
+        *(f"training.ema={EMA}", f"training.clip={CLIP * DIMS}", f"training.compile={str(compiled).lower()}"),
     ]
-    recipe = change(cifar10_sigma(), settings)
-    fabric = Fabric(accelerator="cpu", devices=1)
-    images = ArrayImages(pictures(BATCH).numpy())
-    model = build.model(recipe, ImageSet("waves", {"train": images}, "drawn"))
-    model.load_state_dict(renamed(reference_model().state_dict()))
+    return change(find("cifar10-sigma"), settings)
+
+
+def kelbo_model(recipe: Recipe) -> Model:
+    from kelbo.recipes import build
+    from kelbo.recipes.build import Outline
+    from kelbo.seeds import seeded
+
+    with seeded(0, "init"):
+        return build.model(recipe, Outline("waves", (3, SIDE, SIDE), 256))
+
+
+def kelbo_training(compiled: bool) -> tuple[TrainState, Update]:
+    """A state with the transcription's weights, and its update."""
+    from kelbo.distributed.fabric import Fabric
+    from kelbo.recipes import build
+    from kelbo.training import Ema, TrainState
+    from kelbo.training.compiling import compile_networks
+
+    recipe, fabric = kelbo_recipe(compiled), Fabric(accelerator="cpu", devices=1)
+    model = kelbo_model(recipe)
     if compiled:
         compile_networks(model)
     wrapped, optimizer = fabric.setup(model, build.optimizers(recipe, model)["model"])
@@ -259,16 +151,16 @@ def train_kelbo(compiled: bool) -> tuple[int, float]:
 
 
 def train_reference() -> tuple[int, float]:
-    model, average = reference_model(), reference_model()
+    weights, average = reference_weights(), reference_weights()
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=RATE, betas=BETAS, weight_decay=DECAY, foreach=False, fused=False
+        weights.values(), lr=RATE, betas=BETAS, weight_decay=DECAY, foreach=False, fused=False
     )
     images = pictures(BATCH).float() / 255
     for _ in range(WARMUP):
-        reference_step(model, average, optimizer, images)
+        reference_step(weights, average, optimizer, images)
     begun = time.perf_counter()
     for _ in range(STEPS):
-        reference_step(model, average, optimizer, images)
+        reference_step(weights, average, optimizer, images)
     return BATCH * STEPS, time.perf_counter() - begun
 
 
@@ -278,10 +170,10 @@ def losses(compiled: bool) -> tuple[float, float]:
     from kelbo.latents.noise import standard_normal
     from kelbo.seeds import Source, drawing_from
 
-    batch, model = Batch(pictures(BATCH)).as_intensities(256), reference_model()
+    batch = Batch(pictures(BATCH)).as_intensities(256)
     with torch.no_grad(), drawing_from(Source(1)):
-        scored = batch.x.permute(0, 2, 3, 1) * 2 - 1
-        theirs = model(batch.x * 2 - 1, scored, standard_normal)["loss"].item() * scored[0].numel()
+        drawn = noises(standard_normal)
+        theirs = reference_values(reference_weights(), batch.x * 2 - 1, drawn)["loss"].item() * DIMS
     state, update = kelbo_training(compiled)
     with drawing_from(Source(1)):
         ours = float(update(state, batch)["loss"])
