@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kelbo.data.cifar import cifar10, cifar100
+from kelbo.data.image_set import averaged
 from kelbo.errors import DataCorrupt, DataMissing
 
 TEN = [f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)] + ["cifar-10-batches-py/test_batch"]
@@ -57,6 +58,7 @@ def test_cifar_10_is_its_five_batches_in_order_and_its_test_batch(tmp_path, ten,
         for name, data in ten.items():
             (tmp_path / name).write_bytes(data)
     image_set = cifar10(tmp_path)
+    assert averaged(image_set, 8).shape == (3, 8, 8)
     expected = np.concatenate([table(seed)["data"] for seed in range(5)]).reshape(-1, 3, 32, 32)
     np.testing.assert_array_equal(pixels(image_set, "train"), expected)
     np.testing.assert_array_equal(pixels(image_set, "test"), table(5)["data"].reshape(-1, 3, 32, 32))

@@ -52,13 +52,14 @@ def made(kind, folder):
             spec = d.DigitsSpec(size=8)
         case "digits, enlarged":
             spec = d.DigitsSpec(size=16)
-        case "mnist" | "mnist, padded":
+        case "mnist" | "mnist, padded" | "mnist, padded and averaged":
             numbers.write(folder / "mnist")
-            spec = d.MnistSpec(kind="mnist", root=folder, pad=32 if "padded" in kind else 28)
-        case "svhn at 28":
+            size = 16 if "averaged" in kind else None
+            spec = d.MnistSpec(kind="mnist", root=folder, pad=32 if "padded" in kind else 28, size=size)
+        case "svhn at 16" | "svhn at 28":
             for name in ("train", "test"):
                 houses.save(folder / f"{name}_32x32.mat", *houses.crops(3))
-            spec = d.SvhnSpec(root=folder, size=28)
+            spec = d.SvhnSpec(root=folder, size=16 if kind.endswith("16") else 28)
         case "grey array" | "colours of 5 levels":
             shape, levels = ((30, 9, 12), 256) if kind == "grey array" else ((30, 9, 12, 3), 5)
             np.save(folder / "array.npy", RNG.integers(0, levels, shape, np.uint8))
@@ -69,7 +70,10 @@ def made(kind, folder):
 
 @pytest.mark.parametrize(
     "kind",
-    ["digits", "digits, enlarged", "mnist", "mnist, padded", "svhn at 28", "grey array", "colours of 5 levels"],
+    [
+        *("digits", "digits, enlarged", "mnist", "mnist, padded", "mnist, padded and averaged"),
+        *("svhn at 16", "svhn at 28", "grey array", "colours of 5 levels"),
+    ],
 )
 def test_an_image_that_was_saved_as_a_file_is_read_as_it_was(tmp_path, kind):
     spec, image_set, images, files = made(kind, tmp_path)
@@ -96,6 +100,21 @@ def test_a_house_number_of_32_pixels_is_resized_as_the_sets_are(tmp_path):
     files = [save(tmp_path / f"{place}.png", held["test"][0][place].transpose(2, 0, 1)) for place in range(2)]
     found = read(spec, image_set := image_data(spec), files)
     np.testing.assert_array_equal(found.images.pixels, image_set.test.take(torch.arange(2)))
+
+
+def test_an_image_of_full_size_is_averaged_as_the_sets_are(tmp_path):
+    for name in ("train", "test"):
+        houses.save(tmp_path / f"{name}_32x32.mat", *houses.crops(3))
+    images, files = exported(image_data(d.SvhnSpec(root=tmp_path)), tmp_path)
+    found = read(spec := d.SvhnSpec(root=tmp_path, size=8), image_set := image_data(spec), files)
+    made = found.images.take(torch.arange(2)).float()
+    assert torch.equal(made, image_set.test.take(torch.arange(2)).float())
+    assert (made - torch.nn.functional.avg_pool2d(torch.as_tensor(images).float(), 4)).abs().max() <= 0.5
+
+
+def test_sizes_that_squares_of_pixels_do_not_fill_are_refused():
+    with pytest.raises(ValueError, match="does not divide"):
+        d.MnistSpec(kind="mnist", size=16)
 
 
 @pytest.mark.parametrize("options", [{}, {"crop": (10, 20, 110, 170), "size": (30, 20)}])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ import torch
 from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
 from kelbo.data.factors import FactorImages
-from kelbo.data.images import Images, QuantizedImages, SubsetImages, picture_shape
+from kelbo.data.images import ArrayImages, Images, QuantizedImages, SubsetImages, average_squares, picture_shape
 from kelbo.data.paths import Paths
 from kelbo.data.splits import sources_line
 from kelbo.errors import DataCorrupt
@@ -156,3 +156,17 @@ def quantized(image_set: ImageSet, bits: int) -> ImageSet:
     whole = image_set.whole and replace(image_set.whole, images=QuantizedImages(image_set.whole.images, bits))
     note = f"{image_set.note}; the {bits} most significant bits of each pixel"
     return replace(image_set, name=f"{image_set.name}-{bits}bit", splits=splits, whole=whole, note=note)
+
+
+def averaged(image_set: ImageSet, size: int | None) -> ImageSet:
+    """The same set at size × size pixels, each the mean of a square of pixels; the set itself if size is None.
+
+    Its splits are square arrays (ArrayImages). ValueError if size does not divide their side.
+    """
+    if size is None:
+        return image_set
+    splits = {}
+    for name, images in image_set.splits.items():
+        pixels = np.asarray(cast(ArrayImages, images).pixels)
+        splits[name] = ArrayImages(average_squares(pixels, pixels.shape[-1] // size))
+    return replace(image_set, splits=splits, note=f"{image_set.note}, averaged down to {size}×{size}")

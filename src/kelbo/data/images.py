@@ -102,6 +102,17 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
+def average_squares(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(…, H, W) uint8 to (…, H/side, W/side): means of squares of pixels, halves rounded up. ValueError if they do not fit."""
+    if side == 1:
+        return pixels
+    *rest, height, width = pixels.shape
+    if side < 1 or height % side or width % side:
+        raise ValueError(f"Squares of {side} pixels do not fill images of {height}×{width}.")
+    sums = pixels.reshape(*rest, height // side, side, width // side, side).sum((-3, -1), dtype=np.uint32)
+    return ((sums + side * side // 2) // (side * side)).astype(np.uint8)
+
+
 class ArrayImages(Images):
     """Examples in one array (N, *shape), uint8, or float32 without levels: in memory, memory-mapped, or on a device."""
 

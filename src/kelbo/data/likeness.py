@@ -17,7 +17,7 @@ from kelbo.container import processors
 from kelbo.data.encoded_pictures import FILTERS, EncodedPicture, Preprocessing, Refused, Size, by, from_file
 from kelbo.data.folder import is_zip, listing_of
 from kelbo.data.idx import pad_with_zeros
-from kelbo.data.images import ArrayImages, Images, spread_places
+from kelbo.data.images import ArrayImages, Images, average_squares, spread_places
 from kelbo.data.opening import cropped, decoding_strictly, fitted, opened
 from kelbo.errors import DataCorrupt, DataMissing
 from kelbo.units import counted
@@ -52,6 +52,7 @@ class Likeness:
     levels  of a pixel: 8-bit values are rounded to them
     repeat  times that each pixel is then repeated in both directions
     pad     side of the square to which images are then padded with zeros
+    average side of the squares of pixels that are then averaged
 
     A picture that has the size of the set's images already is neither cropped nor resized nor padded, if there is a frame and
     no pixel is repeated.
@@ -62,12 +63,14 @@ class Likeness:
     levels: int = 256
     repeat: int = 1
     pad: int | None = None
+    average: int = 1
 
     @property
     def size(self) -> Size:
         """Width and height of the images."""
         width, height = self.plan.size
-        return (self.pad, self.pad) if self.pad else (width * self.repeat, height * self.repeat)
+        width, height = (self.pad, self.pad) if self.pad else (width * self.repeat, height * self.repeat)
+        return width // self.average, height // self.average
 
     def image_of(self, picture: EncodedPicture) -> tuple[np.ndarray, str]:
         """A picture as uint8 levels (C, H, W), and a note, "" if it needed no more than the set's own. Raises Refused."""
@@ -80,7 +83,10 @@ class Likeness:
         if self.levels < 256:
             pixels = np.rint(pixels * ((self.levels - 1) / 255)).astype(np.uint8)
         pixels = pixels.repeat(self.repeat, axis=1).repeat(self.repeat, axis=2)
-        return (pad_with_zeros(pixels, self.pad) if self.pad and not ready else pixels), note
+        if ready:
+            return pixels, note
+        pixels = pad_with_zeros(pixels, self.pad) if self.pad else pixels
+        return average_squares(pixels, self.average), note
 
     def _framed(self, image: Image.Image, name: str) -> tuple[Image.Image, str]:
         """The image in the size of the set's own pictures, and what that took."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from kelbo.recipes.spec import Place, Spec
 
@@ -59,20 +59,31 @@ class MnistSpec(ImagesSpec):
     """folder of the official files; by default $KELBO_DATA, else ./data"""
     pad: Literal[28, 32] = 28
     """pixels, after padding with zeros"""
+    size: Literal[7, 8, 14, 16] | None = None
+    """pixels after squares of them are averaged: 7 or 14 of 28, 8 or 16 of 32; null keeps them"""
+
+    @field_validator("size")
+    @classmethod
+    def _divides(cls, size: int | None, info: ValidationInfo) -> int | None:
+        if size is not None and (pad := info.data.get("pad", size)) % size:
+            raise ValueError(f"{size} does not divide pad, {pad} pixels; set pad to {60 - pad}")
+        return size
 
 
 class CifarSpec(ImagesSpec):
     kind: Literal["cifar10", "cifar100"]
     root: Place | None = None
     """folder of the official archive; by default $KELBO_DATA, else ./data"""
+    size: Literal[8, 16] | None = None
+    """pixels after squares of them are averaged; null keeps 32"""
 
 
 class SvhnSpec(ImagesSpec):
     kind: Literal["svhn"] = "svhn"
     root: Place | None = None
     """folder of the official cropped .mat files; by default $KELBO_DATA, else ./data"""
-    size: Literal[28, 32] = 32
-    """pixels; 28 resizes by Pillow's antialiased bilinear filter, as the σ-VAE release does"""
+    size: Literal[8, 16, 28, 32] = 32
+    """pixels; 28 resizes by Pillow's antialiased bilinear filter, as the σ-VAE release does; 8 and 16 average squares"""
     extra: bool = False
     """train on the 531,131 extra images too"""
 
@@ -80,8 +91,7 @@ class SvhnSpec(ImagesSpec):
 class CelebaSpec(PictureFilesSpec):
     kind: Literal["celeba"] = "celeba"
     root: Place | None = None
-    """folder of img_align_celeba.zip (or the folder img_align_celeba) and the two lists; by default $KELBO_DATA, else
-    ./data"""
+    """folder of img_align_celeba.zip (or the folder of that) and the two lists; by default $KELBO_DATA, else ./data"""
     size: Sides = 64
     """pixels of the square that faces are resized to, or [height, width]"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] = 148
@@ -147,8 +157,7 @@ class FittedSpec(PictureFilesSpec, DrawnSpec):
     """pictures of any size, brought to one"""
 
     size: Sides | None = 64
-    """pixels of the square that pictures are resized to, or [height, width]; null keeps their size, which must then be
-    one"""
+    """pixels of the square that pictures are resized to, or [height, width]; null keeps their size, which must be one"""
     crop: Annotated[int, Field(ge=1)] | tuple[int, int, int, int] | Literal["centre", "whole"] = "centre"
     """before resizing: the largest central part of the size's proportions, a central square of this many pixels, a box (left,
     top, right, bottom), or the whole picture"""
@@ -243,8 +252,6 @@ def split_seed_of(data: DataSpec, seed: int) -> int:
 
 LATER_OF_DATA = ("labels_key", "validation_labels_key", "test_labels_key")
 """settings that fingerprints leave out at their defaults, since there were runs before there were these"""
-
-
 PLACES = {"root", "attributes_file"}
 """settings that say where files lie"""
 
@@ -252,7 +259,8 @@ PLACES = {"root", "attributes_file"}
 def outside_fingerprint(data: DataSpec) -> set[str]:
     """Settings that a fingerprint leaves out: the files' place, and a draw by the recipe's own seed, once the rule."""
     seeded = {"split_seed"} if getattr(data, "split_seed", None) == "seed" else set()
-    return PLACES | seeded | {name for name in LATER_OF_DATA if getattr(data, name, None) is None}
+    kept = {"size"} if isinstance(data, MnistSpec | CifarSpec) and data.size is None else set()
+    return PLACES | seeded | kept | {name for name in LATER_OF_DATA if getattr(data, name, None) is None}
 
 
 # what `kelbo data list` shows of each kind: its images, and their source

@@ -19,7 +19,7 @@ from kelbo.data.frey import frey
 from kelbo.data.given import conditioned
 from kelbo.data.hub import hub
 from kelbo.data.idx import fashion_mnist, mnist
-from kelbo.data.image_set import ImageSet, drawn, hold_out, quantized
+from kelbo.data.image_set import ImageSet, averaged, drawn, hold_out, quantized
 from kelbo.data.likeness import Likeness
 from kelbo.data.mpi3d import mpi3d
 from kelbo.data.roots import data_root
@@ -64,11 +64,12 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             return digits(spec.size, spec.held_out, split_seed)
         case d.MnistSpec():
             read = {"mnist": mnist, "fashion-mnist": fashion_mnist}[spec.kind]
-            return read(data_root(spec.root), pad=spec.pad)
+            return averaged(read(data_root(spec.root), pad=spec.pad), spec.size)
         case d.CifarSpec():
-            return {"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root))
+            return averaged({"cifar10": cifar10, "cifar100": cifar100}[spec.kind](data_root(spec.root)), spec.size)
         case d.SvhnSpec():
-            return svhn(data_root(spec.root), spec.size, spec.extra)
+            kept = 28 if spec.size == 28 else 32
+            return averaged(svhn(data_root(spec.root), kept, spec.extra), None if spec.size == kept else spec.size)
         case d.CelebaSpec():
             return celeba(data_root(spec.root), **_options(spec, "held_out"), cache=cache_root())
         case d.FreySpec():
@@ -120,9 +121,18 @@ def likeness_of(spec: d.DataSpec, shape: tuple[int, ...], levels: int | None, fr
             return Likeness(Preprocessing((8, 8), "whole", "box", "grey"), (8, 8), levels, repeat=spec.size // 8)
         case d.MnistSpec():
             pad = None if spec.pad == 28 else spec.pad
-            return Likeness(Preprocessing((28, 28), "whole", "lanczos", "grey"), (28, 28), levels, pad=pad)
+            average = 1 if spec.size is None else spec.pad // spec.size
+            return Likeness(
+                Preprocessing((28, 28), "whole", "lanczos", "grey"), (28, 28), levels, pad=pad, average=average
+            )
+        case d.CifarSpec() if spec.size is not None:
+            plan = Preprocessing((32, 32), "whole", "lanczos", "rgb")
+            return Likeness(plan, (32, 32), levels, average=32 // spec.size)
         case d.SvhnSpec():
-            return Likeness(Preprocessing(size, "whole", "bilinear", "rgb"), (32, 32), levels)
+            if spec.size == 28:
+                return Likeness(Preprocessing(size, "whole", "bilinear", "rgb"), (32, 32), levels)
+            plan = Preprocessing((32, 32), "whole", "bilinear", "rgb")
+            return Likeness(plan, (32, 32), levels, average=32 // spec.size)
         case _:
             return Likeness(Preprocessing(size, "whole", "lanczos", mode), size, levels)
 
