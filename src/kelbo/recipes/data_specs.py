@@ -147,8 +147,7 @@ class TableSpec(ExamplesSpec):
     binary: Literal["auto", "ignore"] = "auto"
     """auto takes columns of exactly 0 and 1 as binary; ignore takes all as real numbers"""
     validation: float = Field(default=0.0, ge=0, lt=1)
-    """fraction held out as the validation split, which finds the best checkpoint, if the table has none; of an .npz with a test
-    split, a fraction of its training rows"""
+    """fraction held out as the validation split, if the table has none; of an .npz with a test split, of its training rows"""
     split_seed: SplitSeed = 0
     """of the draw of test and validation rows, the same for all seeds of a recipe; "seed" is the recipe's own"""
 
@@ -259,8 +258,8 @@ PLACES = {"root", "attributes_file"}
 def outside_fingerprint(data: DataSpec) -> set[str]:
     """Settings that a fingerprint leaves out: the files' place, and a draw by the recipe's own seed, once the rule."""
     seeded = {"split_seed"} if getattr(data, "split_seed", None) == "seed" else set()
-    kept = {"size"} if isinstance(data, MnistSpec | CifarSpec) and data.size is None else set()
-    return PLACES | seeded | kept | {name for name in LATER_OF_DATA if getattr(data, name, None) is None}
+    later = (*LATER_OF_DATA, "size") if isinstance(data, MnistSpec | CifarSpec) else LATER_OF_DATA
+    return PLACES | seeded | {name for name in later if getattr(data, name, None) is None}
 
 
 # what `kelbo data list` shows of each kind: its images, and their source
