@@ -51,7 +51,7 @@ SURFACE = {
         "patches_fit",
         "rybkin_fits",
     ],
-    "kelbo.models": ["Autoencoder", "Hierarchical", "VAE"],
+    "kelbo.models": ["Autoencoder", "Hierarchical", "Secondary", "TwoStage", "VAE"],
     "kelbo.objectives": [
         "Beta",
         "Capacity",

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "kelbo"
 SHELVES = [
     {"units", "seeds", "errors", "eager", "names", "container"},
     {"bound"},  # of the bottom shelf too, but a batch of levels becomes intensities
-    {"objective"},  # likewise: what a loss is made of
+    {"objective", "distribution"},  # likewise: what a loss and a model are made of
     {
         "protocols",
         "machine",

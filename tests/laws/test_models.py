@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.toys import clip, discrete, frozen_second, three_players, two_conditions, two_groups, vectors
+from tests.toys import clip, discrete, frozen_second, three_players, two_conditions, two_groups, two_stages, vectors
 
 from kelbo.bound import Batch
 from kelbo.data.batches import batch_at
@@ -63,6 +63,15 @@ def of_hierarchy(*more, given=None):
     return make
 
 
+def of_secondary():
+    pictures = two_stages.pictures(EXAMPLES)
+    return two_stages.secondary(), pictures._replace(given={"primary": pictures.x.flip(0) / 255})
+
+
+def of_two_stages():
+    return two_stages.secondary().whole, two_stages.pictures(EXAMPLES)
+
+
 MODELS = {
     **{toy.__name__.rpartition(".")[2]: of_toy(toy) for toy in TOYS},
     **{f"vae-{n}-{one}": of_recipe("vae", n, one) for n in NETWORKS for one in LIKELIHOODS},
@@ -73,6 +82,8 @@ MODELS = {
     "hierarchical-precision": of_hierarchy("model.merge=precision_weighted", "likelihood.kind=logistic_mixture"),
     "hierarchical-residual": of_hierarchy("model.merge=residual", "model.scale=softplus", "model.maps=4"),
     "conditional-hierarchical": of_hierarchy("likelihood.kind=per_pixel_gaussian", given="labels"),
+    "secondary": of_secondary,
+    "two-stages": of_two_stages,
     "autoencoder": of_recipe("autoencoder", "higgins", "optimal_gaussian"),
 }
 

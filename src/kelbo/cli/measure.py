@@ -195,6 +195,8 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     for name in ("elbo", "rate", "distortion", "importance_weighted", "marginal"):
         if value := record.get(name):
             add(name.replace("_", " "), value)
+        for number, part in enumerate(record.get("rate_per_stage", []) if name == "rate" else [], 1):
+            add(f"… of stage {number}", part)
     if record["bits_per_dim"] is not None:
         table.add_row("bits per dim", f"{record['bits_per_dim']:.4f}", "", "bits/dim")
     else:

@@ -54,8 +54,10 @@ def interpolate_groups(
     encoder = grouped(model, groups)
     with model.evaluating():
         ends = [_means(encoder, one, groups) for one in (first, last)]
-        weights = torch.linspace(0, 1, steps, device=ends[0][0].device)[:, None, None, None]
-        latents = tuple(torch.lerp(begin, end, weights) for begin, end in zip(*ends, strict=True))
+        weights = torch.linspace(0, 1, steps, device=ends[0][0].device)
+        latents = tuple(
+            torch.lerp(begin, end, weights.view(-1, *[1] * (begin.ndim - 1))) for begin, end in zip(*ends, strict=True)
+        )
         given = {name: value.expand(steps, *value.shape[1:]) for name, value in first.given.items()}
         return model.mean(model.decode(latents, given, temperature=0.0)).cpu().numpy()
 
@@ -88,7 +90,7 @@ def traverse_group(model: Model, one: Batch | LatentPoint, group: int, values: l
         *before, moved = _means(encoder, one, group)
         prior = encoder.prior_after(tuple(before), 1, one.given)
         channels, count = moved.shape[1], moved.shape[1] * len(values)
-        z = moved.repeat(count, 1, 1, 1).unflatten(0, (channels, len(values)))
+        z = moved.repeat(count, *[1] * (moved.ndim - 1)).unflatten(0, (channels, len(values)))
         for row in range(channels):
             for column, value in enumerate(values):
                 z[row, column, row] = prior.mean[0, row] + value * prior.log_scale[0, row].exp()

@@ -65,6 +65,7 @@ def evaluate(
         "elbo": _with_error(elbo, of_bounds) if model.has_rate else None,
         "rate": _rate(model, scores, noun) if model.has_rate else None,
         "rate_per_group": scores.rates.mean(0).tolist() if model.has_rate else None,
+        **_stages(model, scores, noun),
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
         **_marginal(scores, over, unit, max(1, samples)),
@@ -84,6 +85,17 @@ def evaluate(
             "batch_size": batch_size,
             "seed": seed,
         },
+    }
+
+
+def _stages(model: Model, scores: PerExample, noun: str) -> Record:
+    """The rate of each of the models that this one is composed of, if there are several, and its groups."""
+    if not model.stages[1:]:
+        return {}
+    ends = np.cumsum(model.stages)[:-1]
+    parts = np.split(scores.rates, ends, axis=1)
+    return {
+        "rate_per_stage": [_with_error(part.sum(1), f"nats per {noun}") | {"groups": part.shape[1]} for part in parts]
     }
 
 

@@ -115,10 +115,15 @@ class Experiment:
         }
 
     def weigh(self, bound: AnyBound) -> float:
-        """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it."""
+        """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it.
+
+        Of two stages it is the weight of the second one's rate, which is all that the objective was given.
+        """
+        trained = self.model.trained
+        bound = bound._replace(rate=bound.rate[:, -trained.groups :])
         update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
         outline = outline_of(self.run)  # the data need not be there
-        suit(update, self.model, outline.levels if outline else self.data.levels)
+        suit(update, trained, outline.levels if outline else self.data.levels)
         objective = objective_of(update)
         if objective is None:
             return 1.0
@@ -234,7 +239,7 @@ def open_run(
     fitted = None if prior is None else open_prior(run, prior, kept.opened, fabric)
     if fitted is not None:
         flat(model).prior = fitted.prior.to(place)
-    return Experiment(run, recipe, model.eval(), images, kept, sigma, parts, fitted)
+    return Experiment(run, recipe, model.eval().whole.eval(), images, kept, sigma, parts, fitted)
 
 
 def open_companions(recipe: Recipe, device: torch.device, parts: Parts, run: Run) -> dict[str, Experiment]:

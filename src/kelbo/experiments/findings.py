@@ -262,6 +262,7 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "converged": _converged,
     "target-out-of-reach": target_texts.out_of_reach,
     "target-missed": target_texts.missed,
+    "target-not-below": target_texts.not_below,
     "not-judged": lambda about, images, split: f"{counted(images, f'{split} image')}: too few to judge {about}.",
 }
 """code: how its text is made of its fields"""

@@ -95,14 +95,15 @@ def _partly_decoded(experiment: Experiment, split: dict[str, Any]) -> list[Measu
     model = experiment.model
     if not isinstance(model, Grouped):
         return []
-    counts = sorted({round(model.groups * part / DECODINGS) for part in range(DECODINGS + 1)})
+    ends = np.cumsum(model.stages).tolist()  # where a stage ends is shown too
+    counts = sorted({*ends, *(round(model.groups * part / DECODINGS) for part in range(DECODINGS + 1))})
 
     def compute() -> dict[str, Any]:
         batch = experiment.pictured(RECONSTRUCTED)
         made = evaluation.decode_partly(model, batch, counts)
         pictures = _levels(made.reshape(-1, *made.shape[2:]))
         with model.evaluating():
-            sides = [z.shape[-1] for z in model.sample(1, experiment.conditions(1))]
+            sides = [z.shape[-1] if z.ndim > 2 else 1 for z in model.sample(1, experiment.conditions(1))]
         images = {
             "images": _levels(batch.x.cpu().numpy()),
             "made": pictures.reshape(*made.shape[:2], *pictures.shape[1:]),

@@ -22,9 +22,11 @@ from kelbo.distributed.processes import once, together
 from kelbo.experiments.companions import with_weights
 from kelbo.experiments.diagnosis import cautions
 from kelbo.experiments.experiment import open_companions
+from kelbo.experiments.findings import Finding
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
 from kelbo.experiments.solved import save_sigma
+from kelbo.experiments.stages import require_primary, target_not_below
 from kelbo.experiments.starting import Start, Taken, with_start
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
@@ -121,6 +123,7 @@ def running(
     """
     require_splits(data)
     others = open_companions(recipe, fabric.device, parts, Run(out))
+    require_primary(recipe, data, others)
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     if start is not None:
         start.require_meaning(data)
@@ -144,7 +147,8 @@ def running(
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
             _go_back(fabric, run, recipe, state)
-        watching = _sinks(recipe, data, run, fabric, state, warn)
+        first = others["primary"].recipe if "primary" in others else None
+        watching = _sinks(recipe, data, run, fabric, state, warn, first)
         followed = followed or examples_of(data, fabric)
         scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update), followed)
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
@@ -154,11 +158,14 @@ def running(
         yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
 
 
-def _sinks(recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, warn: Warn) -> list[Sink]:
-    """The run's own sinks, in the process that writes them."""
+def _sinks(
+    recipe: Recipe, data: ImageSet, run: Run, fabric: Fabric, state: TrainState, warn: Warn, primary: Recipe | None
+) -> list[Sink]:
+    """The run's own sinks, in the process that writes them. primary: the recipe of the first stage, if this is a second one."""
     if not fabric.is_global_zero:
         return []
-    watch = _watch(recipe, data, run, state, warn)
+    found = [] if primary is None else target_not_below(recipe, primary, data.shape)
+    watch = _watch(recipe, data, run, state, warn, found)
     return [run.journal.append, TensorBoard(run.events, state.step + 1), watch]
 
 
@@ -177,9 +184,11 @@ def examples_of(data: ImageSet, fabric: Fabric) -> Followed:
     return Followed(*rows, at(test, test.middle_index(PICTURED)))
 
 
-def _watch(recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn) -> RunWatch:
+def _watch(
+    recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn, found: Sequence[Finding]
+) -> RunWatch:
     model = state.network
-    found, rows = cautions(recipe, data.shape, shortened(data.untested, 5)), data.columns is not None
+    found, rows = [*cautions(recipe, data.shape, shortened(data.untested, 5)), *found], data.columns is not None
     target = recipe.objective if isinstance(recipe.objective, TargetSpec) else None
     how: dict[str, Any] = {"has_rate": model.has_rate, "cautions": found, "rows": rows, "target": target}
     watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, **how)

@@ -47,3 +47,11 @@ def missed(held: str, value: float, target: float, distance: float, form: str, s
         f"{_distance(held, value, target, distance, step)}, and the multiplier is still moving. Continue training with more "
         f"steps (training.steps), or let it move faster ({faster})."
     )
+
+
+def not_below(held: str, target: float, primary: float) -> str:
+    """A second stage is not asked for more than its first one gives."""
+    return (
+        f"The target, a {held} of {target:.4g}, is not below that of runs.primary, {primary:.4g}: the second stage can leave "
+        "the primary's picture as it is, and spend nothing. Lower objective.target."
+    )

@@ -19,6 +19,8 @@ from kelbo.likelihoods.heads import (
     Activation,
     activation,
     log_range,
+    means_first,
+    no_sum,
     require_shape,
     soft_clip,
     split,
@@ -55,6 +57,13 @@ class Gaussian(Likelihood):
 
         error: x - mean, if there is an image. Only the analytic σ uses it.
         """
+
+    @property
+    def unshiftable(self) -> str | None:
+        return no_sum(self.mean_activation)
+
+    def output_of(self, picture: Tensor) -> Tensor:
+        return means_first(picture, self.parameters_per_channel)
 
     def output_channels(self, channels: int) -> int:
         return self.parameters_per_channel * channels

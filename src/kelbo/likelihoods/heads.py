@@ -60,6 +60,18 @@ def split(output: Tensor, count: int) -> tuple[Tensor, ...]:
     return output.float().unflatten(1, (count, -1)).unbind(1)
 
 
+def means_first(picture: Tensor, count: int) -> Tensor:
+    """An output of `count` parameters a channel, (B, count·C, *event): the picture as the first, 0 for the others."""
+    return torch.cat([picture, picture.new_zeros(len(picture), (count - 1) * picture.shape[1], *picture.shape[2:])], 1)
+
+
+def no_sum(means: Callable[[Tensor], Tensor]) -> str | None:
+    """Why means that this activation makes are no sum of a picture and something; None if they are."""
+    if means is _identity:
+        return None
+    return "squashes its mean, which is then no sum (set likelihood.mean_activation to identity)"
+
+
 def total(per_pixel: Tensor) -> Tensor:
     """From nats per pixel (B, C, *event) to nats per example (B,)."""
     return per_pixel.flatten(1).sum(1)

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.errors import RecipeError
-from kelbo.likelihoods.heads import LOG_SCALE_FLOOR, Activation, activation, log_range, require_shape, soft_clip, total
+from kelbo.likelihoods.heads import (
+    LOG_SCALE_FLOOR,
+    Activation,
+    activation,
+    log_range,
+    no_sum,
+    require_shape,
+    soft_clip,
+    total,
+)
 from kelbo.protocols import Likelihood
 
 
@@ -44,6 +53,13 @@ class Laplace(Likelihood):
         if self.log_scale is None:
             return self.given
         return torch.exp(soft_clip(self.log_scale.float(), LOG_SCALE_FLOOR) + self.log_range)
+
+    @property
+    def unshiftable(self) -> str | None:
+        return no_sum(self.mean_activation)
+
+    def output_of(self, picture: Tensor) -> Tensor:
+        return picture
 
     def output_channels(self, channels: int) -> int:
         return channels

@@ -7,6 +7,7 @@ last bit and the masses sum to 1.
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import torch
@@ -22,6 +23,11 @@ LOG_SCALE_RANGE = (-7.0, 20.0)
 """The hard range of ln scale. Its lower end is PixelCNN++'s: at e^-7 a logistic is a ninth of an 8-bit level wide. At its upper
 end all mass lies at the two end levels; the bound keeps logarithms finite. Outside the range the gradient is 0."""
 
+FIRST_SPREAD = 3.0
+"""of ln scale, over the components of a mixture whose mean begins as a picture"""
+NEAR_END = 1e-4
+"""how near 0 and 1 the mean of such a mixture begins, intensities"""
+
 
 class DiscretizedLogistic(Mass):
     """Independent pixels of 2^bits levels; the decoder's output is the means on [-1, 1], then ln scale."""
@@ -31,6 +37,15 @@ class DiscretizedLogistic(Mass):
 
     def output_channels(self, channels: int) -> int:
         return 2 * channels
+
+    @property
+    def unshiftable(self) -> str | None:
+        return None
+
+    def output_of(self, picture: Tensor) -> Tensor:
+        (log_scale,) = first_log_scales(1, self.levels)
+        place = location_of(picture, log_scale)
+        return torch.cat([place, torch.full_like(place, log_scale)], 1)
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)
@@ -68,6 +83,26 @@ def log_mass(level: Tensor, mean: Tensor, log_scale: Tensor, levels: int) -> Ten
     lower = F.logsigmoid((mean - edge(level - 1, levels)) * inverse)
     width = torch.log(-torch.expm1(-2 / (levels - 1) * inverse))
     return has_upper * upper + has_lower * lower + (has_upper & has_lower) * width
+
+
+def first_log_scales(components: int, levels: int) -> list[float]:
+    """ln scale of each component on [-1, 1], where a picture is their mean: from one level's width to twenty times that.
+
+    Components of a mixture that began equal would stay equal, since each would have the others' gradient.
+    """
+    least = math.log(2 / (levels - 1))
+    return [least + FIRST_SPREAD * (place + 0.5) / components for place in range(components)]
+
+
+def location_of(picture: Tensor, log_scale: float) -> Tensor:
+    """Where, on [-1, 1], a discretised logistic has this mean (intensities), elementwise; within a hundredth of a level.
+
+    The mean is a sum over edges of the mass beyond each. An integral over [0, 1] comes close to it if the scale is a level or
+    more: s·(softplus(m/s) - softplus((m - 1)/s)), solved for m. Pictures are kept inside of (0, 1), whose ends need m = ±∞.
+    """
+    mean, scale = picture.clamp(NEAR_END, 1 - NEAR_END), math.exp(log_scale) / 2
+    low, high = (torch.log(-torch.expm1(-part / scale)) for part in (mean, 1 - mean))
+    return 2 * (mean + scale * (low - high)) - 1
 
 
 def edge(level: Level, levels: int) -> Level:

@@ -10,7 +10,16 @@ from torch import Tensor
 
 from kelbo.errors import RecipeError
 from kelbo.likelihoods.heads import choose, require_intensities, require_shape, total
-from kelbo.likelihoods.logistic import LOG_SCALE_RANGE, edge, log_mass, moments, nearest_level, standard_logistic
+from kelbo.likelihoods.logistic import (
+    LOG_SCALE_RANGE,
+    edge,
+    first_log_scales,
+    location_of,
+    log_mass,
+    moments,
+    nearest_level,
+    standard_logistic,
+)
 from kelbo.likelihoods.mass import Mass, depth
 
 CHAINED = 3
@@ -62,6 +71,18 @@ class DiscretizedLogisticMixture(Mass):
 
     def output_channels(self, channels: int) -> int:
         return self.components * (1 + channels * (3 if channels == CHAINED else 2))
+
+    @property
+    def unshiftable(self) -> str | None:
+        return None
+
+    def output_of(self, picture: Tensor) -> Tensor:
+        """All components have that mean, at scales of their own."""
+        scales, chained = first_log_scales(self.components, self.levels), picture.shape[1] == CHAINED
+        places = torch.stack([location_of(picture, scale) for scale in scales], 2)
+        log_scales = places.new_tensor(scales).view(-1, *[1] * (places.ndim - 3)).expand_as(places)
+        of_colours = torch.stack([places, log_scales, *([torch.zeros_like(places)] if chained else [])], 2)
+        return torch.cat([torch.zeros_like(places[:, 0]), of_colours.flatten(1, 3)], 1)
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         require_shape(self, x, output)

@@ -35,6 +35,10 @@ class PublishedLogisticMixture(DiscretizedLogisticMixture):
         """from the release's scale, -1 at level 0, to that of the levels, whose last is at 1"""
 
     @property
+    def unshiftable(self) -> str | None:
+        return None if self.normalized else "has levels on a grid of its own at this depth, whose means are others"
+
+    @property
     def normalized(self) -> bool:
         return self.stretch == 1.0
 

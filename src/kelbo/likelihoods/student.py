@@ -13,6 +13,8 @@ from kelbo.likelihoods.heads import (
     Activation,
     activation,
     log_range,
+    means_first,
+    no_sum,
     require_shape,
     soft_clip,
     split,
@@ -47,6 +49,13 @@ class StudentT(Likelihood):
     def floored(self, output: Tensor) -> Tensor | None:
         """Which pixels' scale is on its floor; the variance does not show it, because of the heavy tails."""
         return self._parameters_of(output)[1] < LOG_SCALE_FLOOR + self.log_range + math.log(NEAR_FLOOR)
+
+    @property
+    def unshiftable(self) -> str | None:
+        return no_sum(self.mean_activation)
+
+    def output_of(self, picture: Tensor) -> Tensor:
+        return means_first(picture, 3)
 
     def output_channels(self, channels: int) -> int:
         return 3 * channels

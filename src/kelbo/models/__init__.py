@@ -1,6 +1,7 @@
 """Models report rate and distortion; they do not judge them."""
 
 from kelbo.models.hierarchical import Hierarchical
+from kelbo.models.two_stage import Secondary, TwoStage
 from kelbo.models.vae import VAE, Autoencoder
 
-__all__ = ["VAE", "Autoencoder", "Hierarchical"]
+__all__ = ["VAE", "Autoencoder", "Hierarchical", "Secondary", "TwoStage"]

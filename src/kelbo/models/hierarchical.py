@@ -90,12 +90,12 @@ class Conditions:
     """What a hierarchy is given: names, and networks from the conditions to features at each of the decoder's resolutions.
 
     The networks take the tensors in the order of the names, and give one (B, W, r, r) or (B, W, 1, 1) a resolution, which are
-    added where encoder and decoder reach it. `ConditionFeatures` is one; a network with a path of its own, as of a U-Net, is
-    another.
+    added where encoder and decoder reach it; the encoder may have none. `ConditionFeatures` is one; `PictureFeatures`, with a
+    path of its own, as of a U-Net, is another.
     """
 
     names: tuple[str, ...]
-    encoder: nn.Module
+    encoder: nn.Module | None
     decoder: nn.Module
 
 
@@ -145,6 +145,9 @@ class Hierarchical(Model, Grouped):
         features = self._features(batch)
         return self._reading(features, batch, target, draw=True), self._reading(features, batch, target, draw=False)
 
+    def weighed(self, batch: Batch, target: Tensor | None = None) -> Reading:
+        return self._reading(self._features(batch), batch, target, draw=True, weigh=True)
+
     def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
         features = self._features(batch)
         weights = (self._reading(features, batch, target, draw=True, weigh=True).bound.elbo for _ in range(samples))
@@ -175,14 +178,18 @@ class Hierarchical(Model, Grouped):
 
     def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
         require_groups(latents, self.groups)
+        return self._decoded(latents, latents[0], given, temperature)
+
+    def _decoded(self, latents: Latents, like: Tensor, given: Given, temperature: Temperature) -> Tensor:
+        """The output at these latents, none or more of the first groups. like: anything of B examples."""
         each = temperatures(temperature, self.groups)
 
         def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
             if group < len(latents):
                 return layer.known(x, latents[group])
-            return layer.drawn(x, self._noise(layer, latents[0]), each[group])[0]
+            return layer.drawn(x, self._noise(layer, like), each[group])[0]
 
-        return self._down(latents[0], given, step)
+        return self._down(like, given, step)
 
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
         each, drawn = temperatures(temperature, self.groups), list[Tensor]()

@@ -62,6 +62,13 @@ class VAE(Model, FlatLatent):
             distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
         return Reading(Bound(rate, distortion), (z,), output, rates)
 
+    def weighed(self, batch: Batch, target: Tensor | None = None) -> Reading:
+        posterior = self.posterior(batch)
+        reading = self._reading(posterior, batch, target, True)
+        with _full_precision(reading.output):
+            rate = posterior.log_prob(reading.latents[0]) - self.prior.log_prob(reading.latents[0], batch.given)
+        return reading._replace(bound=Bound(rate.unsqueeze(1), reading.bound.distortion))
+
     def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
         posterior = self.posterior(batch)
         return torch.stack([self._log_weight(posterior, batch, target) for _ in range(samples)], 1)

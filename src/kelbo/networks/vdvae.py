@@ -70,7 +70,7 @@ class VeryDeepEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.resolutions, self.centre, self.spread = tuple(resolutions), centre, spread
-        self.checkpointing = checkpointing
+        self.checkpointing, self.layers = checkpointing, tuple(layers)
         self.first = convolution(channels, width, 3)
         sizes = (width, narrowed(width, bottleneck), width)
         self.blocks = nn.ModuleList(Block(sizes, layer.resolution, residual=True, down=layer.down) for layer in layers)
@@ -159,7 +159,7 @@ class ConditionFeatures(nn.Module):
     """What is given beside each example, as features (B, W, r, r) or (B, W, 1, 1) at each of `resolutions`.
 
     Vectors are projected, so that each number has a learned bias a resolution; pictures (B, C, H, W) are averaged to the
-    resolution and projected. shapes: of one example's conditions, (A,) or (C, H, W).
+    resolution and projected, if there are any in shapes: of one example's conditions, (A,) or (C, H, W).
     """
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], resolutions: Sequence[int], width: int) -> None:
@@ -180,6 +180,26 @@ class ConditionFeatures(nn.Module):
         for place, network, side in zip(parts, self.pictures, self.resolutions, strict=False):
             place.append(network(torch.cat([F.adaptive_avg_pool2d(part, side) for part in pictures], 1)))
         return tuple(torch.stack(torch.broadcast_tensors(*place)).sum(0) if place[1:] else place[0] for place in parts)
+
+
+class PictureFeatures(nn.Module):
+    """What is given, pictures of the image's own size among it, as features (B, W, r, r) at each resolution of `path`.
+
+    The picture, given last, passes through `path`, an encoder, and 1×1 convolutions of its features are handed out, as in a
+    U-Net. vectors: of what is given before it, features to add; None if that is nothing.
+    """
+
+    def __init__(self, path: VeryDeepEncoder, width: int, vectors: ConditionFeatures | None = None) -> None:
+        super().__init__()
+        self.path, self.vectors = path, vectors
+        self.out = nn.ModuleList(convolution(width, width) for _ in path.resolutions)
+
+    def forward(self, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        *before, picture = given
+        features = tuple(out(each) for out, each in zip(self.out, self.path(picture), strict=True))
+        if self.vectors is None:
+            return features
+        return tuple(one + other for one, other in zip(features, self.vectors(before), strict=True))
 
 
 def convolution(channels_in: int, channels_out: int, kernel: int = 1) -> nn.Conv2d:

@@ -23,7 +23,7 @@ from kelbo.machine import require_float32_default
 from kelbo.protocols import FlatLatent, Model, Objective, Prior
 from kelbo.recipes import schema as s
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
-from kelbo.recipes.hierarchies import hierarchy
+from kelbo.recipes.hierarchies import hierarchy, secondary
 from kelbo.recipes.readers import data as data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
@@ -61,12 +61,21 @@ KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.A
 def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen] = NO_RUNS) -> Model:
     """An untrained model for these images. RecipeError if network or likelihood do not fit them.
 
-    runs: the models of the runs that the recipe names, for models that use one; the flat ones use none.
+    runs: the models of the runs that the recipe names: a secondary's primary. Other kinds of models use none.
     """
-    if unused := runs.keys() | recipe.runs.keys():
-        raise RecipeError(f"model.kind {recipe.model.kind!r} uses no other run; leave out runs.{sorted(unused)[0]}.")
+    uses = {"primary"} if isinstance(recipe.model, s.SecondarySpec) else set()
+    if unused := (runs.keys() | recipe.runs.keys()) - uses:
+        says = "no other run" if not uses else "no other run than runs.primary"
+        raise RecipeError(f"model.kind {recipe.model.kind!r} uses {says}; leave out runs.{sorted(unused)[0]}.")
     require_float32_default()
     decoder = decoder_of(recipe, images)
+    if isinstance(recipe.model, s.SecondarySpec):
+        if "primary" not in runs:
+            raise RecipeError(
+                "model.kind 'secondary' needs a first model: runs.primary.path names the folder of its run."
+            )
+        with memory_for("a second very deep VAE", "Make it smaller (model.width, model.encoder, model.decoder)."):
+            return secondary(recipe.model, images, decoder, runs["primary"])
     if isinstance(recipe.model, s.HierarchicalSpec):
         with memory_for("a very deep VAE", "Make it smaller (model.width, model.encoder, model.decoder)."):
             return hierarchy(recipe.model, images, decoder)

@@ -111,4 +111,12 @@ class HierarchicalSpec(Spec):
     or factors:shape"""
 
 
-ModelSpec = Annotated[VaeSpec | AutoencoderSpec | HierarchicalSpec, Field(discriminator="kind")]
+class SecondarySpec(HierarchicalSpec):
+    kind: Literal["secondary"] = "secondary"  # pyright: ignore[reportIncompatibleVariableOverride]
+    """a hierarchy on top of a frozen first model (runs.primary), given its picture, for the bits that are left; encoder and
+    decoder that are null are those of the primary if it is a hierarchy"""
+    primary: Literal["at_target", "any"] = "at_target"
+    """what the primary must be: trained at a target of distortion or rate, or anything"""
+
+
+ModelSpec = Annotated[VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec, Field(discriminator="kind")]

@@ -44,6 +44,7 @@ from kelbo.recipes.model_specs import (
     NetworkSpec as NetworkSpec,
     ResidualSpec as ResidualSpec,
     RybkinSpec as RybkinSpec,
+    SecondarySpec as SecondarySpec,
     StandardPriorSpec as StandardPriorSpec,
     VaeSpec as VaeSpec,
     VampSpec as VampSpec,

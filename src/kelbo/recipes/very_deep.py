@@ -96,11 +96,45 @@ def vdvae_celeba() -> Recipe:
     return recipe.model_copy(update=changed)
 
 
+def _secondary(primary: Recipe, target: float) -> Recipe:
+    """A second stage on runs of this recipe, of the same depth, at a squared error of its own.
+
+    Layers that the primary's recipe does not list are taken from its run.
+    """
+    of_primary = {name: value for name, value in primary.model if name != "kind"}
+    changed = {
+        "name": f"{primary.name}-secondary",
+        "model": s.SecondarySpec(**of_primary),
+        "likelihood": s.OptimalGaussianSpec(mean_activation="identity"),
+        "objective": s.DistortionTargetSpec(target=target),
+    }
+    return primary.model_copy(update=changed)
+
+
+def vdvae_tiny_secondary() -> Recipe:
+    """Second stage on a run of vdvae-tiny that was trained at a squared error (runs.primary.path): holds 2."""
+    recipe = _secondary(vdvae_tiny(), 2.0)
+    return recipe.model_copy(update={"objective": s.DistortionTargetSpec(target=2.0, form="log_odds")})
+
+
+def vdvae_svhn_secondary() -> Recipe:
+    """Second stage on a run of vdvae-svhn (runs.primary.path), as in "Mind Your Bits and Errors": a squared error of 2."""
+    return _secondary(vdvae_svhn(), 2.0)
+
+
+def vdvae_celeba_secondary() -> Recipe:
+    """Second stage on a run of vdvae-celeba (runs.primary.path): holds a squared error of 3."""
+    return _secondary(vdvae_celeba(), 3.0)
+
+
 VERY_DEEP: dict[str, Callable[[], Recipe]] = {
     "vdvae-tiny": vdvae_tiny,
     "vdvae-cifar10": vdvae_cifar10,
     "vdvae-svhn": vdvae_svhn,
     "vdvae-celeba": vdvae_celeba,
+    "vdvae-tiny-secondary": vdvae_tiny_secondary,
+    "vdvae-svhn-secondary": vdvae_svhn_secondary,
+    "vdvae-celeba-secondary": vdvae_celeba_secondary,
 }
 
 

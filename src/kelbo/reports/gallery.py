@@ -109,9 +109,21 @@ def partial_decodings(measured: Measurement, rates: Sequence[float]) -> Labelled
 
 
 def by_resolution(record: Record, sides: Sequence[int]) -> list[str]:
-    """The rate of the groups of each resolution together, in words, in the groups' order."""
-    blocks = itertools.groupby(zip(sides, record["rate_per_group"], strict=True), key=lambda pair: pair[0])
-    return [f"{_side(side)} {_bits([rate for _, rate in block])}" for side, block in blocks]
+    """The rate of the groups of each resolution together, by stage if there are several, in words, in the groups' order."""
+    parts = record.get("rate_per_stage") or [{"groups": len(sides)}]
+    stages = [number for number, part in enumerate(parts, 1) for _ in range(part["groups"])]
+    labelled = zip(stages, sides, record["rate_per_group"], strict=True)
+    blocks = itertools.groupby(labelled, key=lambda group: group[:2])
+    named = [
+        (f" in stage {stage}" if parts[1:] else "", side, [one[2] for one in block]) for (stage, side), block in blocks
+    ]
+    return [f"{_side(side)}{where} {_bits(nats)}" for where, side, nats in named]
+
+
+def by_stage(record: Record) -> list[str]:
+    """The rate of each stage in words; [] if there is one."""
+    parts = record.get("rate_per_stage") or []
+    return [f"stage {number} {_bits([part['mean']])}" for number, part in enumerate(parts, 1)]
 
 
 def _side(side: int) -> str:

@@ -95,6 +95,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         "no_rates": test and test["latents"] and test["latents"].get("rate_per_latent_reason"),
         "group_rates": test and gallery.group_rates(test, partly.value["sides"] if partly else ()),
         "by_resolution": gallery.by_resolution(test, partly.value["sides"]) if partly and test else [],
+        "by_stage": gallery.by_stage(test) if test else [],
         "curves": gallery.training_curves(of.columns(), of.has_rate, real=of.data["levels"] is None, noun=of.noun),
         "scores": score_groups(scores, of),
         "score_pictures": score_pictures(scores, of),

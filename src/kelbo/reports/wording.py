@@ -41,6 +41,9 @@ def trained(shown: Shown) -> str:
 def _built(shown: Shown) -> str:
     recipe, model = shown.recipe, shown.recipe.model
     kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
+    if isinstance(model, s.SecondarySpec):
+        both = f"{_latents(shown)} in all" if shown.test is not None else f"{_latents(shown)} of its own"
+        return f"A very deep second stage on a frozen first model, {both} ({spoken(recipe.likelihood.kind)} decoder)"
     if isinstance(model, s.HierarchicalSpec):
         return f"A very deep {kind} with {_latents(shown)} ({spoken(recipe.likelihood.kind)} decoder)"
     networks, decoder = spoken(model.network.kind), spoken(recipe.likelihood.kind)

@@ -286,7 +286,7 @@ class Pictures:
         once(self.fabric, lambda: checkpoint.saving(self.run, what, lambda: self._write(state)))
 
     def _write(self, state: TrainState) -> None:
-        model, (x, given) = state.network, self.images
+        model, (x, given) = state.network.whole, self.images
         with model.evaluating(), seeded(self.seed, "pictures"):
             reconstructions = model.mean(model.read(self.images, draw=False).output)
             rows = {name: value.repeat(4, *[1] * (value.ndim - 1)) for name, value in given.items()}
