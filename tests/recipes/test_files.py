@@ -1,8 +1,10 @@
 import tomllib
 
 import pytest
+import torch
 
 from kelbo.errors import RecipeError
+from kelbo.recipes import build
 from kelbo.recipes.files import change, differences, dump, load, parse, parse_text
 from kelbo.recipes.named import NAMED, digits, find
 
@@ -104,6 +106,15 @@ def test_settings_that_came_later_leave_the_fingerprints_of_older_recipes():
         changed = change(recipe, [f"{setting}={other}"])
         assert changed.fingerprint != recipe.fingerprint
         assert change(changed, [f"{setting}={default}"]).fingerprint == recipe.fingerprint
+
+
+def test_where_a_shared_sigma_begins_counts_only_if_it_is_elsewhere_than_before():
+    recipe = change(find("digits"), ["likelihood.kind=shared_gaussian"])
+    assert recipe.fingerprint == "3b9be9e4f7e4"
+    changed = change(recipe, ["likelihood.initial_sigma=0.1"])
+    assert changed.fingerprint != recipe.fingerprint
+    sigma = build.likelihood(changed, 256).variance(torch.zeros(1, 1, 2, 2)).mean().item() ** 0.5
+    assert sigma == pytest.approx(0.1, rel=0.05)
 
 
 def test_differences_name_path_and_both_values():

@@ -43,7 +43,7 @@ def likelihood(recipe: Recipe, levels: int | None) -> Likelihood:
         case s.FixedGaussianSpec():
             return likelihoods.FixedGaussian(spec.sigma, mean_activation=spec.mean_activation)
         case s.SharedGaussianSpec():
-            return likelihoods.SharedGaussian(mean_activation=spec.mean_activation)
+            return likelihoods.SharedGaussian(math.log(spec.initial_sigma), mean_activation=spec.mean_activation)
         case s.OptimalGaussianSpec() | s.PerImageGaussianSpec():
             whole = spec.kind == "optimal_gaussian"
             return (likelihoods.OptimalGaussian if whole else likelihoods.PerImageGaussian)(

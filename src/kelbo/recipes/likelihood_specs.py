@@ -22,6 +22,8 @@ class FixedGaussianSpec(LocationSpec):
 
 class SharedGaussianSpec(LocationSpec):
     kind: Literal["shared_gaussian"] = "shared_gaussian"
+    initial_sigma: float = Field(default=1.0, gt=0)
+    """intensities; ln σ then moves by about the learning rate a step"""
 
 
 class AnalyticSpec(LocationSpec):

@@ -163,6 +163,9 @@ LATER = (*COMPUTED, "skip")
 LATER_OF_OBJECTIVES = ("warmup_from", "free_bits", "balance")
 """settings of the objective beta, likewise"""
 
+LATER_OF_LIKELIHOODS = ("initial_sigma",)
+"""settings of likelihoods, likewise"""
+
 LATER_OF_MODELS = ("given", "prior")
 """settings of models, likewise"""
 
@@ -233,6 +236,11 @@ class Recipe(Spec):
                 name
                 for name in LATER_OF_MODELS
                 if getattr(self.model, name, None) == VaeSpec.model_fields[name].default
+            },
+            "likelihood": {
+                name
+                for name in LATER_OF_LIKELIHOODS
+                if getattr(self.likelihood, name, None) == SharedGaussianSpec.model_fields[name].default
             },
             "objective": {
                 name
