@@ -12,6 +12,7 @@ from kelbo.recipes.spec import Spec
 from kelbo.sweeps.grid import Lane, grid
 
 if TYPE_CHECKING:
+    from kelbo.runs import Run
     from kelbo.runs.study_folder import StudyFolder
 
 Mode = Literal["corrected", "as-published"]
@@ -136,6 +137,8 @@ class Arm:
     measures     all measures that a lane may have; tables and figures choose among them by key
     keeps        whether a lane of the grid is trained at all
     opens        arms by path of the recipe ("runs.primary", "start"): that arm's run of the same seed, trained before
+    reads        of these paths, those of a setting that is read from that run, as text ("objective.target")
+    probed       the recipe that is timed instead of its own, which may not be built without the runs that it opens
     of           the arm that its lanes count with in numbers, claims and tables; "" for itself
     title, note  for the table of what was trained; note: on its images
     images       of the training split, from which epochs follow
@@ -150,6 +153,8 @@ class Arm:
     measures: Callable[[Lane], Sequence[Measure]] = field(default=lambda _lane: ())
     keeps: Callable[[Lane], bool] = field(default=lambda _lane: True)
     opens: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, Callable[[Run], str]] = field(default_factory=dict)
+    probed: Recipe | None = None
     of: str = ""
     title: str = ""
     note: str = ""

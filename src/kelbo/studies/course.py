@@ -264,7 +264,8 @@ def recipes_by_title(lanes: Iterable[StudyLane]) -> Mapping[str, Recipe]:
     """
     found: dict[str, Recipe] = {}
     for lane in lanes:
-        found.setdefault(speed_of(lane), lane.lane.recipe.model_copy(update={"runs": {}, "start": None}))
+        recipe = lane.arm.probed or lane.lane.recipe
+        found.setdefault(speed_of(lane), recipe.model_copy(update={"runs": {}, "start": None}))
     return found
 
 

@@ -183,9 +183,13 @@ def opened(lane: StudyLane, lanes: Sequence[StudyLane]) -> dict[str, StudyLane]:
 
 
 def recipe_for(lane: StudyLane, lanes: Sequence[StudyLane]) -> Recipe:
-    """A lane's recipe, with the paths of the runs that it opens."""
-    paths = [f"{path}.path={other.run.path.resolve()}" for path, other in opened(lane, lanes).items()]
-    return change(lane.lane.recipe, paths) if paths else lane.lane.recipe
+    """A lane's recipe, with the paths of the runs that it opens, and the settings that it reads from them."""
+    reads = lane.arm.reads
+    changes = [
+        f"{path}={reads[path](other.run)}" if path in reads else f"{path}.path={other.run.path.resolve()}"
+        for path, other in opened(lane, lanes).items()
+    ]
+    return change(lane.lane.recipe, changes) if changes else lane.lane.recipe
 
 
 def unfinished(lanes: Iterable[StudyLane]) -> list[StudyLane]:

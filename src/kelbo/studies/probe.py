@@ -15,7 +15,7 @@ from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
 from kelbo.machine import suit_process
-from kelbo.protocols import Model, flat
+from kelbo.protocols import FlatLatent, Model
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import generator
@@ -84,17 +84,24 @@ def _rate(recipe: Recipe) -> Rate:
 
 
 def _encoded(model: Model, data: ImageSet, batch: int = 256) -> float:
-    encoder, images = flat(model), Batch(torch.zeros(batch, *data.shape, device=model.device))
+    """Images per second through the encoder; of a hierarchy, whose posteriors depend on the path, through the whole model."""
+    images = Batch(torch.zeros(batch, *data.shape, device=model.device))
+
+    def encode() -> float:
+        if isinstance(model, FlatLatent):
+            return float(model.posterior(images).mean.sum())
+        return float(model.read(images, draw=False).output.sum())
+
     with model.evaluating():
-        encoder.posterior(images)
+        encode()
         begun = time.perf_counter()
-        float(encoder.posterior(images).mean.sum())
+        encode()
         return batch / (time.perf_counter() - begun)
 
 
 def like(recipe: Recipe) -> ImageSet:
     """Noise in the shape of the recipe's images, since speed does not depend on them; rendered images are the recipe's own."""
-    if recipe.data.kind not in SHAPES:
+    if recipe.data.kind not in SHAPES or getattr(recipe.data, "size", None):
         return build.data(recipe)
     shape = SHAPES[recipe.data.kind]
     levels = 2 if shape == (1, 64, 64) else 256
