@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import RecipeError
-from kelbo.evaluation.features import classifier_path
-from kelbo.experiments.feature_networks import labels_of, train_for
 from kelbo.recipes import build
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
 from kelbo.seeds import seeded
-from kelbo.studies.arms import Arm, Ask, Measure, Plan, Prerequisite
-from kelbo.studies.measures import bound, calibrated, distances, features_for, rate_parts, reconstructions, samples
+from kelbo.studies.arms import Arm, Ask, Measure, Plan
+from kelbo.studies.measures import bound, calibrated, distances, rate_parts, reconstructions, samples
 from kelbo.studies.options import with_changes
+from kelbo.studies.own_features import own_features
 from kelbo.studies.sigma_vae.asked import NEEDS, SigmaBudget, SigmaOptions
 from kelbo.studies.sigma_vae.measures import BATCH, as_gaussian, errors, flattered, posteriors, variance
 from kelbo.studies.sigma_vae.models import BETA, DECODERS
@@ -34,15 +31,12 @@ from kelbo.studies.sigma_vae.sets import (
     set_recipe,
 )
 from kelbo.sweeps.grid import Lane
-from kelbo.sweeps.lane import Tell
 
 KIND = "likelihood.kind"
 FRAMING = frozenset({"crop", "resize", "unreadable", "held_out"})
 """settings that leave a set the one that the paper prints numbers of"""
 OTHERS = {"kind": "data=NAME", "root": "the data root, or data=folder:PATH,"}
 """settings that have an option of their own"""
-CLASSIFIED = 4e-7
-"""seconds for each value of an image that the feature network learns from, on one core"""
 
 
 def plan(ask: Ask) -> Plan:
@@ -57,7 +51,9 @@ def plan(ask: Ask) -> Plan:
         build.model(recipe, images)  # refuses images that the network does not take
     able, left = _left_out(recipe, images, budget, options.decoders or ())
     split = "train" if ask.as_published else "test"  # the release tests on its training split
-    features, how, before = _features(ask, name, images, recipe)
+    needs = [need for key, needs in NEEDS.items() if ask.only is None or key in ask.only for need in needs]
+    wanted = any("distance" in need.measures for need in needs)
+    features, how, before = own_features(ask, name, recipe, images, budget.epochs, wanted=wanted)
     published = [kind for kind in able if ask.as_published and kind in ANALYTIC]
     others = [kind for kind in able if kind not in published]
     laid = [
@@ -145,39 +141,6 @@ def _measures(
     found += [rate_parts("latents", split, size, budget.coded), reconstructions(), samples()]
     found += [flattered(budget.images)] if kind in ANALYTIC else []
     return found + ([errors()] if kind == "per_pixel_gaussian" else [])
-
-
-def _features(
-    ask: Ask, name: str, images: ImageSet, recipe: Recipe
-) -> tuple[dict[str, Any], dict[str, Any], tuple[Prerequisite, ...]]:
-    """The network of distances, how it is opened, and what trains it: the set's own classifier unless another is named.
-
-    The fingerprint is empty as long as the network is still to be trained.
-    """
-    asked = ask.features or (name if classifier_path(name, ask.root).is_file() else None)
-    if asked is None and ask.folder and labels_of(images) is not None:
-        budget, file = cast(SigmaBudget, ask.budget), ask.folder.features(name)
-        needs = [need for key, needs in NEEDS.items() if ask.only is None or key in ask.only for need in needs]
-        if not file.is_file():
-            seconds = budget.epochs * len(images.train) * math.prod(images.shape) * CLASSIFIED
-            task = Prerequisite(
-                "train the feature network", file, train_features, (recipe, file, name, budget.epochs), seconds
-            )
-            return {}, {"name": str(file)}, (task,) if any("distance" in need.measures for need in needs) else ()
-        asked = str(file)
-    fingerprint, how = features_for(name, images.image_shape, asked or "random-0", ask.root)
-    return dict(fingerprint), dict(how), ()
-
-
-def train_features(recipe: Recipe, place: Path, name: str, epochs: int, *, tell: Tell) -> None:
-    """Train a classifier on the labels of the recipe's images, in the file `place`."""
-    train_for(
-        build.data(recipe),
-        place,
-        name,
-        epochs=epochs,
-        watch=lambda step, steps, loss: tell({"step": step, "steps": steps, "loss": loss}),
-    )
 
 
 def _facts(
