@@ -92,6 +92,7 @@ def test_models_off_their_targets_decide_nothing(made):
     assert found["unstable"].outcome == "reproduced"
 
 
+@pytest.mark.slow
 def test_the_page_is_written_without_torch(made, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(made))
     subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], check=True)
