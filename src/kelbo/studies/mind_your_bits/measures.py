@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,6 @@ from kelbo.seeds import seeded
 from kelbo.studies.arms import Measure
 from kelbo.sweeps.lane import Tell, train_lane
 from kelbo.training import TrainState, Values
-
-if TYPE_CHECKING:
-    from kelbo.models.two_stage import TwoStage
 
 BATCH, SHOWN, REFINED = 128, 8, 32
 LOW = 4
@@ -168,7 +165,7 @@ def refined() -> Measure:
 
 
 def _refined(experiment: Experiment, images: int, seed: int) -> Mapping[str, Any]:
-    stages: TwoStage = experiment.model  # pyright: ignore[reportAssignmentType]  of a secondary's run
+    stages: Any = experiment.model  # of a secondary's run, so both of them
     with stages.evaluating(), seeded(seed, "pictures"):
         latents = stages.primary.sample(images)
         first, second = stages.picture(latents), stages.mean(stages.refine(latents))
