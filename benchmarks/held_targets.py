@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from kelbo.bound import ErrorBound
 from kelbo.objectives import DistortionTarget, RateTarget, Target
+from kelbo.objectives.distortion_target import ends_of_errors
 from kelbo.objectives.multiplier import Form
 
 HERE = Path(__file__).parent
@@ -72,7 +73,8 @@ def held(kind: str, target: float, form: Form, variances: Tensor, steps: int, la
     if kind == "rate":
         objective = RateTarget(Target(target, "nats"), form)
     else:
-        objective = DistortionTarget(Target(target, "squared_error"), form)
+        stated = Target(target, "squared_error", dims=len(variances))
+        objective = DistortionTarget(stated, form, ends=ends_of_errors(stated))
     state, noise = objective.initial(), torch.randn(steps, 2)
     found = np.zeros((steps, 5))
     for step in range(steps):

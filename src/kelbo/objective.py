@@ -18,7 +18,8 @@ class Objective(Protocol):
     It may have more. errors: true if it needs an ErrorBound. additive: true if a batch's loss is the mean of its
     equal parts' losses. suited(model, levels): the objective for one model and images of so many levels, None of
     tables (RecipeError if there is none). told(bound, state): what it
-    journals of a step besides the loss, scalars by name.
+    journals of a step besides the loss, scalars by name. standing(bound): what it holds of a bound beside its target, a
+    Standing.
     """
 
     def initial(self) -> State:

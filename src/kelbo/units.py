@@ -108,6 +108,11 @@ def squared_error_of(psnr: float, dims: int) -> float:
     return dims * 10.0 ** (-psnr / 10.0)
 
 
+def psnr_of(squared_error: Tensor, dims: int) -> Tensor:
+    """The PSNR (dB) of a squared error of an example, summed over its dimensions: the inverse of `squared_error_of`."""
+    return -10 * (squared_error / dims).clamp(min=1e-30).log10()
+
+
 def squared_error_of_bits(bits_per_dim: float, dims: int, count: int, sigma: float | None = None) -> float:
     """The squared error of an example (of intensities) at which a Gaussian's distortion is so many bits/dim on [0, count).
 
@@ -121,6 +126,17 @@ def squared_error_of_bits(bits_per_dim: float, dims: int, count: int, sigma: flo
     else:
         mean = 2 * sigma**2 * (nats - 0.5 * math.log(2 * math.pi * sigma**2))
     return dims * (mean - 1 / (12 * scale**2))
+
+
+def bits_of_squared_error(squared_error: Tensor, dims: int, count: int, sigma: float | None = None) -> Tensor:
+    """The bits/dim of a Gaussian's distortion at this squared error: the inverse of `squared_error_of_bits`."""
+    scale = count - 1
+    mean = squared_error / dims + 1 / (12 * scale**2)
+    if sigma is None:
+        nats = 0.5 * ((2 * math.pi * mean).log() + 1)
+    else:
+        nats = mean / (2 * sigma**2) + 0.5 * math.log(2 * math.pi * sigma**2)
+    return (nats + math.log(scale)) / math.log(2.0)
 
 
 def psnr(mean_squared_error: float) -> float:

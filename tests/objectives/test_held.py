@@ -8,6 +8,7 @@ import torch
 
 from kelbo.bound import ErrorBound
 from kelbo.objectives import DistortionTarget, RateTarget, Target
+from kelbo.objectives.distortion_target import ends_of_errors
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SPECTRUM = torch.tensor(json.loads((RESULTS / "cifar10_spectrum.json").read_text()))
@@ -35,7 +36,8 @@ def settled(held, steps, last=400):
 
 @pytest.mark.parametrize("target", [pytest.param(8.0, marks=pytest.mark.slow), 0.05])
 def test_the_log_odds_form_settles_on_its_target(target):
-    value, clamped = settled(DistortionTarget(Target(target, "squared_error"), "log_odds"), 1800)
+    stated = Target(target, "squared_error", dims=len(SPECTRUM))
+    value, clamped = settled(DistortionTarget(stated, "log_odds", ends=ends_of_errors(stated)), 1800)
     assert value == pytest.approx(target, rel=0.01)
     assert clamped == 0
 

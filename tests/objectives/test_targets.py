@@ -44,7 +44,7 @@ def test_the_multiplier_takes_the_steps_of_pytorchs_adam_clamped_after_each(held
         adam.step()
         with torch.no_grad():
             multiplier.clamp_(1e-4, 0.9999)
-        state = held.multiplier.moved(state, slack)
+        state = held.multiplier.moved(state, slack, slack)
         assert float(state["multiplier"]) == pytest.approx(float(multiplier.detach()), abs=1e-5)
 
 
@@ -60,7 +60,35 @@ def test_the_multiplier_rises_while_there_is_too_much_of_what_is_held_and_falls_
         for value in (9.0, 7.0):
             b = Bound(torch.full((3, 1), value), torch.full((3,), value))
             moves.append(float(held(b, held.initial())[1]["multiplier"] - held.initial()["multiplier"]))
-        assert moves == pytest.approx([0.01, -0.01], rel=1e-3)
+        assert moves[1] < 0 < moves[0]
+
+
+def test_the_log_odds_move_by_the_slack_as_a_share_and_at_most_by_their_rate():
+    held, moves = DistortionTarget(Target(8.0, "squared_error"), "log_odds"), []
+    for error in (8.0, 8.8, 800.0, 0.0):
+        state = held.initial()
+        moves.append(float(held(bound(error), state)[1]["multiplier"] - state["multiplier"]))
+    assert moves == pytest.approx([0.0, 0.01 * math.log(1.1), 0.01, -0.01], abs=1e-6)
+
+
+def test_the_log_odds_end_where_no_code_of_the_target_asks_for_more():
+    """Beyond ten times the slope dims/(2·target), so that they need not come back from far after a model has learned."""
+    held = suited(*SQUARED, *GIVEN, "objective.form=log_odds")
+    assert held.ends[1] == pytest.approx(math.log(10 * 64 / (2 * 8)))
+    assert float(held.initial()["multiplier"]) == pytest.approx(held.ends[1])  # less than 0.9999
+    smaller = suited(*SQUARED, *GIVEN, "objective.form=log_odds", "objective.start=0.08")
+    assert smaller.ends[1] == pytest.approx(math.log(10 * 64 / (2 * 0.08)))
+    state = held.initial()
+    assert float(held.told(bound(9.0), state)["clamp_active"]) == 1
+    assert held(bound(9.0), state)[1]["multiplier"] == state["multiplier"]
+
+
+def test_nats_are_weighed_against_nats_within_the_published_range_unless_their_scale_is_given():
+    free, given = ("likelihood.kind=optimal_gaussian",), GIVEN
+    nats = ("objective.kind=distortion_target", "objective.unit=nats", "objective.target=8", "objective.form=log_odds")
+    for settings in (nats, ("objective.kind=rate_target", "objective.target=8")):
+        assert suited(*settings, *free).ends[1] == pytest.approx(math.log(9999))
+        assert suited(*settings, *given).ends[1] == 20
 
 
 def test_what_is_held_is_a_constant_for_the_multiplier_and_no_gradient_reaches_the_memory():
@@ -90,6 +118,32 @@ def test_targets_are_converted_to_what_an_example_has():
     assert Target(20.0, "psnr", dims=dims).converted(20.0) == pytest.approx(0.01 * dims)
     assert Target(2.0, "bits_per_dim", dims=dims).converted(2.0) == pytest.approx(2 * dims * math.log(2))
     assert Target(7.0, "nats").converted(7.0) == 7.0
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(20.0, "psnr", dims=48),
+        Target(2.0, "bits_per_dim", dims=48),
+        Target(3.0, "bits_per_dim", dims=48, levels=256),
+        Target(3.0, "bits_per_dim", dims=48, levels=17, sigma=0.1),
+        Target(3.0, "nats"),
+    ],
+)
+def test_what_is_held_is_told_in_the_unit_of_its_target_by_the_inverse(target):
+    converted = torch.tensor(target.converted(target.value), dtype=torch.float64)
+    assert float(target.stated(converted)) == pytest.approx(target.value, rel=1e-6)
+
+
+def test_the_slack_is_told_in_decibels_where_the_target_is_in_decibels():
+    held, b = DistortionTarget(Target(20.0, "psnr", dims=100)), bound(error=2.0)
+    told = held.told(b, held.initial())
+    assert float(told["slack"]) == pytest.approx(1.0)
+    assert float(told["slack_psnr"]) == pytest.approx(-10 * math.log10(2))
+    assert not any(name.startswith("slack_") for name in DistortionTarget(Target(1.0, "nats")).told(b, held.initial()))
+    standing = held.standing(b)
+    assert (standing.held, standing.slack) == ("squared_error", pytest.approx(1.0))
+    assert standing.slack_in_unit == pytest.approx(-10 * math.log10(2), rel=1e-5)
 
 
 def test_bits_per_dim_of_a_solved_gaussian_are_the_published_table():
@@ -144,6 +198,10 @@ def test_other_likelihoods_are_trained_by_their_own_nats_and_held_at_a_squared_e
         ((*SQUARED, "objective.unit=bits_per_dim", "likelihood.kind=laplace"), "nats or as squared_error"),
         ((*SQUARED, "objective.unit=nats", "objective.target=-1", "likelihood.kind=bernoulli"), "-1 nats"),
         ((*SQUARED, "objective.unit=bits_per_dim", "objective.target=0.01", *GIVEN), "0.01 bits_per_dim"),
+        ((*SQUARED, "objective.target=16"), "objective.target is 16 .*grey picture"),
+        ((*SQUARED, "objective.unit=psnr", "objective.target=6"), "6 psnr, .*Choose more"),
+        ((*SQUARED, "objective.unit=psnr", "objective.target=500"), "500 psnr, .*Choose less"),
+        ((*SQUARED, "objective.target=1e-20"), "objective.target is 1e-20 .*Choose more"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused_by_its_setting(settings, says):

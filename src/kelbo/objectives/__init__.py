@@ -5,7 +5,7 @@ from kelbo.objectives.capacity import Capacity
 from kelbo.objectives.distortion_target import DistortionTarget, RateTarget
 from kelbo.objectives.equivalents import equivalents, weight_of_rate, weights_of_rate
 from kelbo.objectives.group_rates import GroupRates
-from kelbo.objectives.targets import Target
+from kelbo.objectives.targets import Standing, Target
 
 __all__ = [
     "Beta",
@@ -13,6 +13,7 @@ __all__ = [
     "DistortionTarget",
     "GroupRates",
     "RateTarget",
+    "Standing",
     "Target",
     "equivalents",
     "weight_of_rate",

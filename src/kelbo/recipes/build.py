@@ -198,7 +198,10 @@ def objective(recipe: Recipe) -> Objective:
             return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
         case s.DistortionTargetSpec() | s.RateTargetSpec():
             if spec.target is None:
-                raise RecipeError(f"objective.target is missing: say what objective.kind {spec.kind!r} is to hold.")
+                raise RecipeError(
+                    f"objective.target is missing: say at what objective.kind {spec.kind!r} is to hold, in objective.unit "
+                    f"({spec.unit})."
+                )
             steps = spec.steps or recipe.training.steps
             target = objectives.Target(spec.target, spec.unit, spec.start, steps, spec.jumps)
             kind = objectives.RateTarget if spec.kind == "rate_target" else objectives.DistortionTarget

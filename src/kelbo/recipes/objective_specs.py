@@ -54,7 +54,8 @@ class TargetSpec(GroupsSpec):
     form: Literal["published", "log_odds"] = "published"
     """whether the multiplier itself moves, clamped to [1e-4, 0.9999], or its log-odds, which reach small targets"""
     multiplier_rate: float | None = Field(default=None, gt=0)
-    """learning rate of the multiplier's Adam; null: 2e-4 of the published form, 0.01 of log_odds"""
+    """of the published form the learning rate of the multiplier's Adam, of log_odds the most that one step changes; null: 2e-4
+    and 0.01"""
 
     @field_validator("target", "start")
     @classmethod
