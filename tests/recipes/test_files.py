@@ -38,6 +38,27 @@ def test_another_kind_keeps_common_settings_and_drops_the_rest():
     assert recipe.likelihood.model_dump() == {"kind": "fixed_gaussian", "sigma": 1.0, "mean_activation": "identity"}
 
 
+def test_a_setting_that_means_something_else_in_another_kind_begins_with_that_kinds_default():
+    assert digits().model.latents != 16  # dimensions of one vector; in a hierarchy, channels of each group
+    assert change(digits(), ["model.kind=hierarchical"]).model.latents == 16
+    assert change(digits(), ["model.kind=autoencoder"]).model.latents == digits().model.latents
+    wide = change(digits(), ["model.network.width=300"])
+    assert change(wide, ["model.network.kind=residual"]).model.network.width == 256
+
+
+BOTH = ("model.kind=hierarchical", "model.latents=6")
+
+
+@pytest.mark.parametrize("order", [BOTH, BOTH[::-1]])
+def test_a_setting_that_is_set_beside_its_new_kind_stays_whatever_their_order(order):
+    assert change(digits(), order).model.latents == 6
+
+
+def test_the_kind_that_a_recipe_has_already_changes_nothing():
+    recipe = change(digits(), ["model.latents=7"])
+    assert change(recipe, ["model.kind=vae"]) == recipe
+
+
 def test_a_new_kinds_settings_can_follow_it():
     recipe = change(digits(), ["objective.kind=capacity", "objective.capacity=5"])
     assert recipe.objective.capacity == 5

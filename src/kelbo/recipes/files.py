@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from kelbo.errors import RecipeError
 from kelbo.names import text_of
@@ -70,10 +71,11 @@ def parse(table: Table, kept_names: Collection[object] = ()) -> Recipe:
 def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """Apply "objective.beta=4" and the like, in order; values are TOML, or else text. Paths are made absolute.
 
-    Choosing another `kind` keeps the settings that both kinds have and drops the others. RecipeError for a path or value
-    that no recipe has.
+    Choosing another `kind` keeps the settings that both kinds have and drops the others. A setting that has another default
+    in the new kind means something else there (model.latents: dimensions of a vector, or channels of each group), so it
+    begins with that default unless these assignments set it. RecipeError for a path or value that no recipe has.
     """
-    table = recipe.model_dump(mode="json")
+    table, assigned = recipe.model_dump(mode="json"), set[str]()
     for assignment in assignments:
         path, sign, text = assignment.partition("=")
         keys = path.strip().split(".")
@@ -91,9 +93,10 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
             if not isinstance(inner, dict):
                 raise RecipeError(_no_such_setting(".".join(keys[: depth + 1]), place))
             place = inner
-        place[keys[-1]] = _value(text.strip())
+        before, place[keys[-1]] = place.get(keys[-1]), _value(text.strip())
         if keys[-1] == "kind" and len(keys) > 1:
-            _drop_other_kinds_settings(keys[:-1], place)
+            _drop_other_kinds_settings(keys[:-1], place, before, assigned)
+        assigned.add(".".join(keys))
     return located(parse(table, (recipe.name,)))
 
 
@@ -180,16 +183,34 @@ def _as_written(table: Table) -> Table:
     return table
 
 
-def _drop_other_kinds_settings(keys: list[str], place: Table) -> None:
+def _drop_other_kinds_settings(keys: list[str], place: Table, before: object, assigned: Collection[str]) -> None:
+    """Drop what the kind now in `place` does not have, and what means something else in it than in the kind `before`."""
+    spec, old = _spec_of(keys, place["kind"]), _spec_of(keys, before)
+    if spec is None or old is None:
+        return  # no such setting or kind: validation reports it
+    for name in list(place):
+        field, other = spec.model_fields.get(name), old.model_fields.get(name)
+        kept = other is None or name == "kind" or ".".join([*keys, name]) in assigned
+        if field is None or not (kept or _alike(field, other)):
+            del place[name]
+
+
+def _spec_of(keys: list[str], kind: object) -> type[BaseModel] | None:
+    """The spec of this kind at a path; None if there is none."""
     spec: type[BaseModel] = Recipe
     candidates: list[type[BaseModel]] = []
     for key in keys:
         candidates = _specs(spec.model_fields[key].annotation)
-        spec = next((c for c in candidates if place["kind"] in _kinds(c)), candidates[0])
-    if "kind" not in spec.model_fields or (len(candidates) > 1 and place["kind"] not in _kinds(spec)):
-        return  # no such setting or kind: validation reports it
-    for name in place.keys() - spec.model_fields.keys():
-        del place[name]
+        spec = next((c for c in candidates if kind in _kinds(c)), candidates[0])
+    known = "kind" in spec.model_fields and (len(candidates) == 1 or kind in _kinds(spec))
+    return spec if known else None
+
+
+def _alike(field: FieldInfo, other: FieldInfo | None) -> bool:
+    """Whether a setting of two kinds has one default, or must be given in either."""
+    if other is None or field.is_required() or other.is_required():
+        return True
+    return field.get_default(call_default_factory=True) == other.get_default(call_default_factory=True)
 
 
 def _value(text: str) -> Any:
