@@ -100,9 +100,14 @@ def test_code_in_a_file_of_weights_is_not_run(recipe, tmp_path):
     (tmp_path / "b.th").write_bytes(pickle.dumps(Payload()))
     (tmp_path / "c.th").write_bytes(b"no weights")
     torch.save({"step": 3}, tmp_path / "d.th")
-    for name in "abcd":
-        with pytest.raises(RunError, match=rf"{name}\.th"):
+    (tmp_path / "e.th").write_bytes((tmp_path / "d.th").read_bytes()[:300])
+    (tmp_path / "f.th").mkdir()
+    torch.save(torch.zeros(2), tmp_path / "g.th")
+    why = {"a": "code", "b": "code", "c": "cut short", "d": "'step' is of type int", "e": "cut short", "f": "directory"}
+    for name, reason in {**why, "g": "one Tensor", "absent": "No such file"}.items():
+        with pytest.raises(RunError, match=rf"{name}\.th .*{reason}"):
             import_vdvae(recipe, tmp_path / f"{name}.th", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     assert not Path("/tmp/kelbo-imported").exists()
 
 

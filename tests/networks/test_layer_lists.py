@@ -36,7 +36,7 @@ def test_only_32_alone_of_these_lists_layers_of_an_encoder(text):
     if text == "32":
         assert encoder_layers(text) == (EncoderLayer(32),)
         return
-    with pytest.raises(RecipeError):
+    with pytest.raises(RecipeError, match=r"model\.encoder is "):
         encoder_layers(text)
 
 

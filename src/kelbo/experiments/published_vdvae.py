@@ -73,17 +73,26 @@ OTHER = "Are they weights of another set, or of a model that was trained with ot
 def read_published(path: Path) -> dict[str, Tensor]:
     """A file of named tensors that PyTorch saved; no code in it is run. RunError if it is none."""
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb"):
+            pass
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
+        raise RunError(f"{path} cannot be read: {error.strerror}. Name a released file of weights.") from error
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes that are no such file may raise anything
         raise_shortage(error, f"reading {path}")
         raise RunError(
-            f"{path} is no file of weights that PyTorch saved, or it holds more than tensors, which is not read, since it "
-            "could run code."
+            f"{path} is no whole file of weights that PyTorch saved: it is another kind of file, or was cut short, or holds "
+            "more than tensors, which is not read, since it could run code. Download it again."
         ) from error
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise RunError(f"{path} holds other things than named weights.")
+    if not isinstance(weights, Mapping):
+        raise RunError(f"{path} holds one {type(weights).__name__}, not weights by their names.")
+    if others := [name for name, value in weights.items() if not isinstance(value, Tensor)]:
+        kind = type(weights[others[0]]).__name__
+        raise RunError(
+            f"{path} holds more than weights by their names: {others[0]!r} is of type {kind}. Save the weights alone: "
+            "torch.save(model.state_dict(), path)."
+        )
     return dict(weights)
 
 

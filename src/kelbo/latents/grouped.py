@@ -29,9 +29,9 @@ def grouped(model: Model, groups: int) -> Grouped:
     """The model as one with at least so many ordered groups. ScoreError if it has none, RecipeError if it has fewer."""
     if not isinstance(model, Grouped):
         raise ScoreError(
-            f"This needs a model with groups of latents in an order; {type(model).__name__} has one vector of latents. "
-            "Name no groups."
+            f"This needs a model with groups of latents in an order; {type(model).__name__} has one vector of latents. Leave "
+            "out which groups."
         )
     if not 1 <= groups <= model.groups:
-        raise RecipeError(f"This model has {counted(model.groups, 'group')} of latents, from 1 on; got {groups}.")
+        raise RecipeError(f"This model has {counted(model.groups, 'group')} of latents, numbered from 1; got {groups}.")
     return model

@@ -43,12 +43,12 @@ class DecoderLayer(NamedTuple):
 
 def encoder_layers(text: str) -> tuple[EncoderLayer, ...]:
     """The encoder's layers that a compact string lists. RecipeError unless it is one."""
-    return tuple(EncoderLayer(*layer) for layer in _parsed(text, "d", "32x11,32d2,16x6"))
+    return tuple(EncoderLayer(*layer) for layer in _parsed(text, "encoder", "d", "32x11,32d2,16x6"))
 
 
 def decoder_layers(text: str) -> tuple[DecoderLayer, ...]:
     """The decoder's layers that a compact string lists. RecipeError unless it is one."""
-    return tuple(DecoderLayer(*layer) for layer in _parsed(text, "m", "1x2,4m1,4x3"))
+    return tuple(DecoderLayer(*layer) for layer in _parsed(text, "decoder", "m", "1x2,4m1,4x3"))
 
 
 def compact(layers: Iterable[EncoderLayer] | Iterable[DecoderLayer]) -> str:
@@ -129,16 +129,16 @@ def _impossible(where: str, number: int, layer: EncoderLayer | DecoderLayer, rea
     )
 
 
-def _parsed(text: str, letter: str, example: str) -> list[tuple[int, int | None]]:
+def _parsed(text: str, where: str, letter: str, example: str) -> list[tuple[int, int | None]]:
     layers: list[tuple[int, int | None]] = []
     for part in text.split(","):
         found = re.fullmatch(rf"([1-9]\d{{0,3}})(?:([x{letter}])([1-9]\d{{0,3}}))?", part, re.ASCII)
         if not found:
-            raise RecipeError(f"Write layers like {example}; {part!r} of {text!r} is none.")
+            raise RecipeError(f"model.{where} is {text!r}, of which {part!r} is no layer. Write layers like {example}.")
         side, sign, number = int(found[1]), found[2], int(found[3] or 1)
         layers += [(side, number)] if sign == letter else [(side, None)] * number
     if len(layers) > MOST:
-        raise RecipeError(f"An encoder or decoder has at most {MOST} layers; {text!r} lists {len(layers):,}.")
+        raise RecipeError(f"model.{where} is {text!r}, which lists {len(layers):,} layers; {MOST} is the most.")
     return layers
 
 

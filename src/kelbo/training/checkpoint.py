@@ -255,7 +255,7 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
 
 def last_good(run: Run) -> str:
     """For the error of a run that diverged: which checkpoint is left, and what to change."""
-    return f"{kept(run)} Lower optimizer.learning_rate or set training.clip."
+    return f"{kept(run)} Lower optimizer.learning_rate, set training.clip, or leave out single updates (training.skip.kind)."
 
 
 def kept(run: Run) -> str:
