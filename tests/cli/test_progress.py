@@ -57,3 +57,12 @@ def test_a_scalar_of_the_runs_own_update_is_in_the_line_but_not_those_of_single_
     assert "discriminator accuracy 0.8" in line
     assert "rate 1.2" in line
     assert "rate/0" not in line
+
+
+def test_a_slack_is_in_the_line_in_the_unit_of_its_target_too(capsys):
+    row = {"step": 5, "slack": 0.25, "slack_psnr": -0.17, "images_per_second": 10.0}
+    with Progress("held", 10) as progress:
+        progress.show(row)
+    line = capsys.readouterr().out
+    assert "slack 0.25" in line
+    assert "slack psnr -0.17 dB" in line

@@ -85,7 +85,7 @@ def test_the_best_checkpoint_outlives_the_later_ones(run):
     assert list(elbos(run)) == [2, 4, 6, 8, 10, 12, 14]
     best = best_step(run)
     assert best < 12
-    assert best_checkpoint(run) == (best, -elbos(run)[best])
+    assert best_checkpoint(run) == (best, -elbos(run)[best], "bound")
     assert run.checkpoint_steps() == [best, 12, 14]
     (listed,) = [_entry(entry, *_recipe(entry)) for entry in index(run.path)]
     assert (listed["checkpoint"], listed["best"]["step"]) == (14, best)
@@ -188,7 +188,7 @@ def test_a_plain_autoencoder_is_judged_by_its_distortion(validated, tmp_path):
     rows = [row for row in run.journal.rows() if "validation_distortion" in row]
     assert "validation_elbo" not in rows[0]
     least = min(rows, key=lambda row: row["validation_distortion"])
-    assert best_checkpoint(run) == (least["step"], least["validation_distortion"])
+    assert best_checkpoint(run) == (least["step"], least["validation_distortion"], "bound")
 
 
 @pytest.mark.parametrize("kind", ["shared_gaussian", "optimal_gaussian", "per_image_gaussian"])
@@ -207,7 +207,7 @@ def test_stacked_lanes_keep_their_own_best_checkpoints(validated, tmp_path):
     for folder in folders:
         run = Run(folder)
         best = best_step(run)
-        assert best_checkpoint(run) == (best, -elbos(run)[best])
+        assert best_checkpoint(run) == (best, -elbos(run)[best], "bound")
         assert run.checkpoint_steps() == sorted({best, 12, 14})
 
 

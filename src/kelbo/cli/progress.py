@@ -13,7 +13,7 @@ from kelbo.cli.printing import command
 from kelbo.data.image_set import ImageSet, describe_splits
 from kelbo.experiments.starting import Taken
 from kelbo.runs import Run
-from kelbo.runs.checkpoints import best
+from kelbo.runs.checkpoints import CHOSEN, best
 from kelbo.runs.journal import Row, followed
 from kelbo.training import TrainState, Values
 from kelbo.training.best import JUDGED_BY
@@ -26,7 +26,8 @@ USUAL = {
     *("sigma", "rmse", "floored", "beta", "equivalent_sigma", "equivalent_beta"),
 }
 """columns of every run's journal"""
-FINE = {"squared_error", "target", "slack", "multiplier", "implied_sigma", "clamp_active", "skipped", "yielded"}
+OF_TARGETS = {"squared_error", "target", "slack", "slack_psnr", "slack_bits_per_dim", "validation_slack"}
+FINE = {*OF_TARGETS, "multiplier", "implied_sigma", "clamp_active", "skipped", "yielded"}
 """columns shown to four digits"""
 NOT_IF_NONE = {"clamp_active", "skipped", "yielded"}
 """columns that are not shown where they are 0"""
@@ -34,6 +35,8 @@ HELD = {
     "squared_error": "of the decoder's mean, sum over the {}",
     "target": "what training held",
     "slack": "what was held less its target",
+    "slack_psnr": "the same in dB: above 0 is better than the target",
+    "slack_bits_per_dim": "the same in bits/dim",
     "multiplier": "weight of what was held; the other's is 1 less it",
 }
 """what a finished run's table says of a target"""
@@ -59,7 +62,7 @@ class Progress(LiveBar):
         self.bar.update(self.task, completed=state.step)
 
     def show(self, row: Row) -> None:
-        units = {"elbo": " nats"}
+        units = {"elbo": " nats", "slack_psnr": " dB", "slack_bits_per_dim": " bits/dim"}
         judged = next((name for name in JUDGED_BY if name in row), None)
         names = [
             name for name in (*SHOWN, judged, *_own(row)) if name in row and (row[name] or name not in NOT_IF_NONE)
@@ -110,7 +113,8 @@ class Progress(LiveBar):
                 table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
             self.console.print(table)
         if found := best(run):
-            self.console.print(f"best on validation {self.noun}s: step {found.step} (--checkpoint best)")
+            chosen = f", {CHOSEN[found.by]}" if CHOSEN[found.by] else ""
+            self.console.print(f"best on validation {self.noun}s{chosen}: step {found.step} (--checkpoint best)")
         self.console.print(f"next: {command('evaluate', run.path)}   {command('report', run.path)}", soft_wrap=True)
 
 

@@ -65,16 +65,14 @@ def doctor(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Look for common problems: unused latents, σ unequal to the error, units, prior gap, overfitting."""
+    """Look for common problems: unused latents, σ unequal to the error, units, prior gap, overfitting, a missed target."""
     from rich.markup import escape
 
     from kelbo.cli.console import Console
     from kelbo.experiments import open_run
-    from kelbo.experiments.doctor import examine
+    from kelbo.experiments.doctor import examine_run
 
-    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
-    data = experiment.data
-    found = examine(experiment.model, data.train, data.test, experiment.rows(), experiment.weigh)
+    found = examine_run(open_run(run, checkpoint=checkpoint, device=device, data_root=data_root))
     if as_json:
         say(json.dumps([finding._asdict() for finding in found], indent=2, allow_nan=False))
         return

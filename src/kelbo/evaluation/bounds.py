@@ -31,6 +31,7 @@ class PerExample:
     log_weights         nats, (N, S); S = 0 if no importance-weighted bound was asked for
     squared_error       mean over dimensions, of the reconstruction from the posterior's mean, (N,); of a table, over its
                         columns of real numbers, in their standard deviations
+    drawn_error         sum of squared errors at the draw of the latents, (N,), if it was asked for; else None
     column_errors       x less the same reconstruction of each column, in its own unit, (N, D), of vectors; else None
     ssim                the same reconstruction, (N,), a clip's mean over frames; None if examples are no images, or smaller
                         than SSIM's window
@@ -50,6 +51,7 @@ class PerExample:
     floored: np.ndarray | None
     marginal: np.ndarray | None = None
     column_errors: np.ndarray | None = None
+    drawn_error: np.ndarray | None = None
 
     @property
     def rate(self) -> np.ndarray:
@@ -57,7 +59,7 @@ class PerExample:
         return self.rates.sum(1)
 
 
-OPTIONAL = ("dimension_rates", "means", "ssim", "floored", "marginal", "column_errors")
+OPTIONAL = ("dimension_rates", "means", "ssim", "floored", "marginal", "column_errors", "drawn_error")
 
 
 def per_example(
@@ -68,6 +70,7 @@ def per_example(
     samples: int,
     dequantized: bool,
     seed: int,
+    errors: bool = False,
     over: Alternatives | None = None,
     fabric: Fabric | None = None,
     advance: Callable[[int], None] | None = None,
@@ -76,11 +79,12 @@ def per_example(
 
     over: what a conditional model could be given, for the bound on log p(x), with as many draws under each (at least one).
     samples: draws of the importance-weighted bound, 0 for none. dequantized: score levels plus uniform noise on the scale
-    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image.
+    [0, L) instead of intensities (densities only, see `kelbo.units`); the encoder sees the clean image. errors: whether the
+    squared errors at the draw are wanted.
     """
 
     def of(batch: Batch) -> dict[str, np.ndarray]:
-        return _batch(model, batch, images.levels, samples, dequantized, over)
+        return _batch(model, batch, images.levels, samples, dequantized, errors, over)
 
     with model.evaluating():
         parts = over_batches(of, images, batch_size, model.device, seed=seed, fabric=fabric, advance=advance)
@@ -89,7 +93,13 @@ def per_example(
 
 
 def _batch(
-    model: Model, levels: Batch, count: int | None, samples: int, dequantized: bool, over: Alternatives | None
+    model: Model,
+    levels: Batch,
+    count: int | None,
+    samples: int,
+    dequantized: bool,
+    errors: bool,
+    over: Alternatives | None,
 ) -> dict[str, np.ndarray]:
     """Of one batch of `count` levels, or of real numbers if None; each (B, …)."""
     batch, target, constant = levels.as_intensities(count), None, 0.0
@@ -107,6 +117,8 @@ def _batch(
         else batch.x.new_zeros(len(batch.x), 0),
         "variance": variance.flatten(1).mean(1),
     }
+    if errors:
+        values["drawn_error"] = model.with_error(batch, drawn).squared_error
     if isinstance(model, FlatLatent):
         values["means"] = at_means.latents[0]
     if at_means.rates is not None:
@@ -119,9 +131,9 @@ def _batch(
     if batch.x.ndim == 2:
         values["column_errors"] = batch.x - reconstructions
     if count is None:
-        errors, variance = model.likelihood.standardised(batch.x, at_means.output)
+        error, variance = model.likelihood.standardised(batch.x, at_means.output)
         values["variance"] = variance.mean(1)
-        found = {"squared_error": errors.cpu().double().square().mean(1).numpy()}
+        found = {"squared_error": error.cpu().double().square().mean(1).numpy()}
     return {name: value.cpu().double().numpy() for name, value in values.items()} | found
 
 

@@ -16,7 +16,7 @@ from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.marginal import Alternatives
 from kelbo.intervals import finite_or_none
 from kelbo.metrics import SSIM_DEFINITION, SSIM_WINDOW, active_units, importance_weighted_bound, mean_and_error
-from kelbo.objectives import equivalents
+from kelbo.objectives import Standing, equivalents
 from kelbo.protocols import Likelihood, Model
 from kelbo.runs.measurement import Record
 from kelbo.runs.measurements import CLOSED, OF_GROUPS, ONE_DRAW
@@ -30,6 +30,7 @@ def evaluate(
     images: Images,
     *,
     weigh: Callable[[AnyBound], float] = lambda _: 1.0,
+    held: Callable[[AnyBound], Standing] | None = None,
     columns: Sequence[str] = (),
     samples: int = 0,
     dequantized: bool = False,
@@ -44,14 +45,15 @@ def evaluate(
     Of a table's rows, the error of each column in place of PSNR and SSIM; columns: their names. The bounds of a model that is
     given something are of log p(x | given); "bounds" says so. over: all that it could be given, for a bound on log p(x) too
     ("marginal"). weigh gives the weight of the rate that the model was trained with at this bound (for the equivalent σ and β
-    alone: the ELBO's is always 1). fabric, advance: see `over_batches`; each process returns the whole record. UnitError if a
-    mass function or real numbers should be dequantised.
+    alone: the ELBO's is always 1). held: what its objective held at a target, of this bound ("target"). fabric, advance: see
+    `over_batches`; each process returns the whole record. UnitError if a mass function or real numbers should be dequantised.
     """
     if dequantized:
         _require_levels(model, images)
     how = {"batch_size": batch_size, "samples": samples, "dequantized": dequantized, "seed": seed}
     over = over if model.has_rate else None
-    scores = per_example(model, images, **how, over=over, fabric=fabric, advance=advance)
+    more = {"over": over, "errors": held is not None}
+    scores = per_example(model, images, **how, **more, fabric=fabric, advance=advance)
     reason = no_bits_per_dim(model, images.levels, dequantized)
     unit, noun = _unit(model, images, dequantized), noun_of(images.shape)
     bounds = f"log p(x | {', '.join(model.conditions)})" if model.conditions and model.has_rate else None
@@ -69,6 +71,7 @@ def evaluate(
         "distortion": _with_error(scores.distortion, unit),
         "importance_weighted": weighted,
         **_marginal(scores, over, unit, max(1, samples)),
+        **({} if held is None or dequantized else {"target": _target(model, scores, held)}),
         "bits_per_dim": None if reason else bits_per_dim(-float(elbo.mean()), images.dims),
         "bits_per_dim_reason": reason,
         "reconstruction": _columns(scores, images, columns)
@@ -106,6 +109,18 @@ def _marginal(scores: PerExample, over: Alternatives | None, unit: str, samples:
     bound = _with_error(scores.marginal, f"{unit}, of log p(x)")
     how = {"samples": samples, "combinations": len(over.rows), "p(y)": "frequencies in the training split"}
     return {"marginal": bound | how}
+
+
+def _target(model: Model, scores: PerExample, held: Callable[[AnyBound], Standing]) -> Record:
+    """What is held beside its target, squared error or nats, and in the unit that the target was stated in."""
+    assert scores.drawn_error is not None
+    rates = scores.rates[:, -model.trained.groups :].sum(1)
+    columns = {"rate": rates, "distortion": scores.distortion, "squared_error": scores.drawn_error}
+    rate, distortion, error = (torch.tensor([column.mean()]) for column in columns.values())
+    standing = held(ErrorBound(rate[:, None], distortion, error))
+    _, deviation = mean_and_error(columns[standing.held])
+    slacks = {"slack": standing.slack, "slack_in_unit": standing.slack_in_unit}
+    return standing._asdict() | slacks | {"standard_error": finite_or_none(deviation)}
 
 
 def _require_levels(model: Model, images: Images) -> None:

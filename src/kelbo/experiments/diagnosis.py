@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from kelbo.experiments.findings import Finding, finding
 from kelbo.experiments.stretch import Stretch
+from kelbo.objectives.targets import Held
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 
@@ -47,6 +48,8 @@ ENOUGH = 0.1
 """share of a paper's training steps, below which a model neither confirms nor contradicts a claim of it"""
 HELD, HELD_NATS = 0.02, 0.5
 """share of a target, and nats if it is in nats, within which it is held"""
+WINDING = 0.5
+"""change of a multiplier's log-odds over the last tenth of the steps, above which it has not settled"""
 
 FIRST = 100
 """steps before which nothing is judged"""
@@ -57,6 +60,16 @@ ROWS = 3
 """rows that a stretch has at least, except at the end of a run"""
 SETTLED = 500
 """steps before which a rate near 0 may be temporary, except at the end of a run"""
+
+
+def tolerance(held: Held, target: float) -> float:
+    """How far from a target of this kind counts as held."""
+    return max(HELD * abs(target), 0.0 if held == "squared_error" else HELD_NATS)
+
+
+def holds(held: Held, value: float, target: float) -> bool:
+    """Whether a target is held; not by a value that is not finite."""
+    return abs(value - target) <= tolerance(held, target)
 
 
 class SigmaReading(NamedTuple):

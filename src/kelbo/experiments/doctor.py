@@ -14,8 +14,13 @@ from kelbo.evaluation.latent_scores import no_parts, scores_of_latents
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.suite import Record, evaluate
 from kelbo.experiments import diagnosis
+from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.findings import Finding, Severity, finding, of_rows
+from kelbo.experiments.held import judged
+from kelbo.objectives import Standing
 from kelbo.protocols import Likelihood, Model
+from kelbo.recipes.schema import TargetSpec
+from kelbo.runs.journal import Row
 from kelbo.units import intensities
 
 LOOKED_AT = 2_000
@@ -37,32 +42,52 @@ class Examined(NamedTuple):
     pit: Mapping[str, Any]
     brightest: float | None
     outside: float | None
-    journal: Sequence[Mapping[str, Any]]
+    journal: Sequence[Row]
+    target: TargetSpec | None
+    steps: int
 
 
 def examine(
     model: Model,
     train: Images,
     test: Images,
-    journal: Sequence[Mapping[str, Any]],
+    journal: Sequence[Row],
     weigh: Callable[[AnyBound], float] = lambda _: 1.0,
+    held: Callable[[AnyBound], Standing] | None = None,
+    *,
+    target: TargetSpec | None = None,
+    steps: int = 0,
 ) -> list[Finding]:
-    """All findings about a model, problems first. journal: the run's rows of scalars; weigh: as of `evaluate`."""
+    """All findings about a model, problems first. journal: the run's rows of scalars; weigh, held: as of `evaluate`.
+
+    target: what the run's objective holds; steps: of the whole run.
+    """
     train, test = evenly(train, LOOKED_AT), evenly(test, LOOKED_AT)
     real = test.levels is None
     examined = Examined(
         likelihood=model.likelihood,
         train=evaluate(model, train, weigh=weigh),
-        test=evaluate(model, test, weigh=weigh),
+        test=evaluate(model, test, weigh=weigh, held=held),
         latents=scores_of_latents(model, test) if len(test) >= LEAST and not no_parts(model) else None,
         pit=calibration(model, test, count=500),
         brightest=None if real else float(intensities(train.spread(1000), train.levels).max()),
         outside=None if real else _outside(model, test),
         journal=journal,
+        target=target,
+        steps=steps,
     )
     order = get_args(Severity)
     found = [of_rows(one) if len(test.shape) == 1 else one for look in LOOKS for one in look(examined)]
     return sorted(found, key=lambda found: order.index(found.severity))
+
+
+def examine_run(experiment: Experiment) -> list[Finding]:
+    """All findings about the opened weights of a run, problems first."""
+    data, recipe = experiment.data, experiment.recipe
+    target = recipe.objective if isinstance(recipe.objective, TargetSpec) else None
+    of_objective = experiment.weigh, experiment.held
+    more = {"target": target, "steps": recipe.training.steps}
+    return examine(experiment.model, data.train, data.test, experiment.rows(), *of_objective, **more)
 
 
 def _outside(model: Model, test: Images) -> float:
@@ -134,8 +159,14 @@ def generalisation(examined: Examined) -> list[Finding]:
     return [diagnosis.generalisation(train["mean"], test["mean"], error)]
 
 
+def target(examined: Examined) -> list[Finding]:
+    if examined.target is None:
+        return []
+    return judged(examined.journal, examined.target, examined.steps, examined.test.get("target"))
+
+
 def convergence(examined: Examined) -> list[Finding]:
-    return diagnosis.convergence([row["elbo"] for row in examined.journal if row.get("elbo") is not None])
+    return diagnosis.convergence([elbo for row in examined.journal if (elbo := row.get("elbo")) is not None])
 
 
-LOOKS = (latents, sigma, pixels, units, prior, generalisation, convergence)
+LOOKS = (latents, sigma, pixels, units, prior, generalisation, convergence, target)

@@ -27,8 +27,8 @@ from kelbo.experiments.prior_files import FittedPrior, open_prior
 from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
 from kelbo.machine import suit_process, versions
-from kelbo.objectives import weight_of_rate
-from kelbo.protocols import Model, flat
+from kelbo.objectives import Standing, weight_of_rate
+from kelbo.protocols import Model, Objective, flat
 from kelbo.recipes.files import change, load, setting_of
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
@@ -102,10 +102,12 @@ class Experiment:
 
         Models measure in float32; some devices compute products of float32 matrices in a lower precision.
         """
+        by = self.checkpoint.by
         return {
             "run": self.recipe.name,
             "recipe": self.recipe.fingerprint,
             "step": self.step,
+            **({"best_by": by} if self.checkpoint.which == "best" and by != "bound" else {}),
             "saved": self.checkpoint.saved.isoformat(timespec="seconds"),
             "weights": self.weights,
             "data": (outline_of(self.run) or self.data).name,
@@ -114,17 +116,26 @@ class Experiment:
             "versions": versions("kelbo", "torch"),
         }
 
+    @property
+    def objective(self) -> Objective | None:
+        """The run's objective for the model that it trained; None if there is no such thing."""
+        update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
+        outline = outline_of(self.run)  # the data need not be there
+        suit(update, self.model.trained, outline.levels if outline else self.data.levels)
+        return objective_of(update)
+
+    @property
+    def held(self) -> Callable[[AnyBound], Standing] | None:
+        """Tells what the objective held, beside its target, of a bound of what was trained; None if it holds nothing."""
+        return getattr(self.objective, "standing", None)
+
     def weigh(self, bound: AnyBound) -> float:
         """The weight of the rate in the run's objective at this bound, as the step that made these weights weighed it.
 
         Of two stages it is the weight of the second one's rate, which is all that the objective was given.
         """
-        trained = self.model.trained
-        bound = bound._replace(rate=bound.rate[:, -trained.groups :])
-        update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
-        outline = outline_of(self.run)  # the data need not be there
-        suit(update, trained, outline.levels if outline else self.data.levels)
-        objective = objective_of(update)
+        bound = bound._replace(rate=bound.rate[:, -self.model.trained.groups :])
+        objective = self.objective
         if objective is None:
             return 1.0
         variance = self._variance() if getattr(objective, "errors", False) else 1.0
@@ -210,13 +221,14 @@ def open_run(
 ) -> Experiment:
     """Bring back the run in `path` from a checkpoint. The run may be in training: everything is read from one checkpoint.
 
-    checkpoint: "last", the newest; or "best", of the best validation ELBO (of the least distortion if there is no rate), which
-    exists if the images have a validation split. device: "cpu", "cuda", …; the best available if None. average: use the
-    weights' moving average if the run kept one. A solved σ is that of the opened weights, from training images: kept with the
-    checkpoint at the end of training, else estimated here. data_root: where the data are now, if they were moved. fabric: all
-    of several processes have the checkpoint that the first one reads. read_data: if False, read the data when first needed.
-    parts: those that it was trained with, if they are your own. prior: the name of a fitted one (see `fit_prior`), which the
-    model has in place of its own: its rate, its bounds and its samples are then with that prior.
+    checkpoint: "last", the newest; or "best", of the best validation ELBO (of the least distortion if there is no rate; of a
+    run that is held at a target, the least rate of those that hold it), which exists if the images have a validation split.
+    device: "cpu", "cuda", …; the best available if None. average: use the weights' moving average if the run kept one. A solved
+    σ is that of the opened weights, from training images: kept with the checkpoint at the end of training, else estimated here.
+    data_root: where the data are now, if they were moved. fabric: all of several processes have the checkpoint that the first
+    one reads. read_data: if False, read the data when first needed. parts: those that it was trained with, if they are your
+    own. prior: the name of a fitted one (see `fit_prior`), which the model has in place of its own: its rate, its bounds and
+    its samples are then with that prior.
 
     Raises RunError if `path` is no run, has no checkpoint, needs parts of your own, its data have changed or it has no such
     prior for these weights, DataError if the data are gone, RecipeError if there is no such device, ScoreError if the model

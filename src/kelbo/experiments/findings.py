@@ -263,6 +263,9 @@ TEXTS: Mapping[str, Callable[..., str]] = {
     "target-out-of-reach": target_texts.out_of_reach,
     "target-missed": target_texts.missed,
     "target-not-below": target_texts.not_below,
+    "target-held": target_texts.is_held,
+    "target-winding": target_texts.winding,
+    "target-missed-on-test": target_texts.missed_on_test,
     "not-judged": lambda about, images, split: f"{counted(images, f'{split} image')}: too few to judge {about}.",
 }
 """code: how its text is made of its fields"""

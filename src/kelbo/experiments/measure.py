@@ -99,6 +99,7 @@ def evaluation_of(
         data = experiment.data
         found = {
             "weigh": experiment.weigh,
+            "held": experiment.held,
             "columns": data.columns.names if data.columns else (),
             "over": alternatives(data.condition, data.train),
             "fabric": fabric,

@@ -283,5 +283,5 @@ def _scalars(
         interval=recipe.training.log_every,
         sinks=sinks,
         last=recipe.training.steps,
-        validation=validation(recipe, data, fabric),
+        validation=validation(recipe, data, fabric, objective),
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from kelbo.bound import Batch
+import torch
+
+from kelbo.bound import Batch, ErrorBound
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
@@ -12,11 +14,13 @@ from kelbo.errors import RunError
 from kelbo.evaluation.over_batches import over_batches
 from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import solve_sigma
-from kelbo.protocols import Model
+from kelbo.experiments.diagnosis import holds
+from kelbo.objectives import Standing
+from kelbo.protocols import Model, Objective
 from kelbo.recipes.schema import Recipe
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState
-from kelbo.training.best import Validation
+from kelbo.training.best import Judged, Validation, by_bound
 
 COUNT = 2_000
 """validation images, spread evenly over the split, always the same with the same noise, and training images on which a σ is
@@ -25,8 +29,9 @@ BATCH = 256
 """images of a batch, as in `kelbo evaluate`"""
 
 
-def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | None:
+def validation(recipe: Recipe, data: ImageSet, fabric: Fabric, objective: Objective | None) -> Validation | None:
     """Finds a run's best checkpoint; None if the images have no validation split."""
+    held, errors = getattr(objective, "standing", None), getattr(objective, "errors", False)
     if "validation" not in data.splits:
         return None
     chosen = evenly(data.splits["validation"], COUNT)
@@ -41,28 +46,53 @@ def validation(recipe: Recipe, data: ImageSet, fabric: Fabric) -> Validation | N
                     model.likelihood.settle(solve_sigma(model, data.train, count=COUNT, fabric=fabric).variance)
                 except RunError:  # errors that are not finite: the checkpoint or the next step reports the weights
                     return {"validation_distortion": math.nan}
-            return _numbers(model, chosen, fabric)
+            row = _numbers(model, chosen, fabric, errors)
+            return row if held is None else row | {"validation_slack": held(_bound_of(row)).slack}
 
-    return Validation(measure, recipe.training.checkpoint_every, recipe.training.steps)
+    def judged(row: Row) -> Judged:
+        return by_bound(row) if held is None else by_target(row, held(_bound_of(row)))
+
+    return Validation(measure, recipe.training.checkpoint_every, recipe.training.steps, judged)
 
 
-def _numbers(model: Model, images: Images, fabric: Fabric) -> Row:
-    """Mean distortion, and rate and ELBO if there is a rate, nats per image."""
+def by_target(row: Row, standing: Standing) -> Judged:
+    """How far weights are from their target; once it is held, what is minimised beside it."""
+    if not holds(standing.held, standing.value, standing.target):
+        return Judged("distance", abs(standing.slack))
+    by = "distortion" if standing.held == "rate" else "rate"
+    return Judged(by, float(row.get(f"validation_{by}") or 0.0))
+
+
+def _bound_of(row: Row) -> ErrorBound:
+    """The numbers of a row as the bound of one example; NaN for those that it lacks."""
+    rate, distortion, error = (
+        torch.tensor([row.get(f"validation_{name}", math.nan)], dtype=torch.float64)
+        for name in ("rate", "distortion", "squared_error")
+    )
+    return ErrorBound(rate[:, None], distortion, error)
+
+
+def _numbers(model: Model, images: Images, fabric: Fabric, errors: bool) -> Row:
+    """Mean distortion, and rate and ELBO if there is a rate, nats per image; and the squared error, if it is asked for."""
     with model.evaluating():
-        distortion, rate = _bound(model, images, fabric)
+        distortion, rate, *error = _bound(model, images, fabric, errors)
     if not model.has_rate:
         return {"validation_distortion": distortion}
-    return {"validation_elbo": -(distortion + rate), "validation_rate": rate, "validation_distortion": distortion}
+    row: Row = {"validation_elbo": -(distortion + rate), "validation_rate": rate, "validation_distortion": distortion}
+    return row | {"validation_squared_error": error[0]} if error else row
 
 
-def _bound(model: Model, images: Images, fabric: Fabric) -> tuple[float, float]:
-    """Mean distortion and rate with one draw of the latents, the same as `kelbo evaluate`'s with its first seed."""
+def _bound(model: Model, images: Images, fabric: Fabric, errors: bool) -> list[float]:
+    """Mean distortion and rate with one draw of the latents, the same as `kelbo evaluate`'s with its first seed; and with
+    `errors` the mean squared error.
+    """
+    asks = {"errors": True} if errors else {}
 
-    def of(batch: Batch) -> list[tuple[float, float]]:
-        bound = model(batch.as_intensities(images.levels))
-        return list(zip(bound.distortion.tolist(), bound.rate.sum(-1).tolist(), strict=True))
+    def of(batch: Batch) -> list[tuple[float, ...]]:
+        bound = model(batch.as_intensities(images.levels), **asks)
+        columns = [bound.distortion, bound.rate.sum(-1), *bound[2:]]
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
     parts = over_batches(of, images, BATCH, model.device, fabric=fabric)
-    columns = zip(*(pair for part in parts for pair in part), strict=True)
-    distortion, rate = (math.fsum(column) / len(column) for column in columns)
-    return distortion, rate
+    columns = zip(*(numbers for part in parts for numbers in part), strict=True)
+    return [math.fsum(column) / len(column) for column in columns]

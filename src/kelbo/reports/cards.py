@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kelbo.experiments.target_texts import standing_text
 from kelbo.reports.numbers import bits_with_error, error_of, fixed, plain, with_error
 from kelbo.reports.wording import calibration
 from kelbo.runs.measurement import Record
@@ -36,11 +37,20 @@ def cards(record: Record, bits: Record) -> list[Card]:
         _measured(record, "Rate", record["rate"], _carried(record), NO_BOUND),
         _measured(record, "Distortion", record["distortion"], "what the latents leave to pay for"),
         bits_card(bits),
+        *([_held(record["target"], record)] if "target" in record else []),
         *([_explained(made["columns"])] if "columns" in made else _likeness(record)),
         _active(record),
         _sigma(record),
         _beta(record),
     ]
+
+
+def _held(target: Record, record: Record) -> Card:
+    """What training held, beside its target, both in the target's own unit too."""
+    value, error = with_error(target["value"], target["standard_error"])
+    noun = noun_of(record["settings"]["shape"])
+    unit = f"sum over the {noun}" if target["held"] == "squared_error" else f"nats per {noun}"
+    return Card(f"Held: {target['held'].replace('_', ' ')}", value, error, unit, standing_text(target))
 
 
 def _likeness(record: Record) -> list[Card]:

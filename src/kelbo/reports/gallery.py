@@ -51,10 +51,15 @@ PANELS = [
         "distortion", "Distortion", "nats per image", {"training": "distortion", "validation": "validation_distortion"}
     ),
     Panel(
-        "squared-error", "Squared error", "sum over an image", {"squared error": "squared_error", "target": "target"}
+        "squared-error",
+        "Squared error",
+        "sum over an image",
+        {"training": "squared_error", "validation": "validation_squared_error", "target": "target"},
     ),
     Panel("multiplier", "Multiplier, and how often clamped", "", {"λ": "multiplier", "clamped": "clamp_active"}),
-    Panel("slack", "Slack: what is held less its target", "", {"slack": "slack"}),
+    Panel("slack", "Slack: what is held less its target", "", {"training": "slack", "validation": "validation_slack"}),
+    Panel("slack-psnr", "Slack in PSNR: above 0 is better than the target", "dB", {"slack": "slack_psnr"}),
+    Panel("slack-bits", "Slack in bits/dim", "bits/dim", {"slack": "slack_bits_per_dim"}),
     Panel("implied-sigma", "σ that the multiplier implies", "intensity", {"implied σ": "implied_sigma"}),
     Panel("sigma", "Decoder’s σ and its error", "intensity", {"σ": "sigma", "RMSE": "rmse"}),
     Panel("gradient-norm", "Gradient norm before clipping", "", {"norm": "gradient_norm"}, floor=0.0),

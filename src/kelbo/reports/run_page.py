@@ -20,6 +20,7 @@ from kelbo.reports.table import comparison
 from kelbo.reports.templates import date, template
 from kelbo.reports.wording import trained
 from kelbo.runs import Measurement, Run, write_atomic
+from kelbo.runs.checkpoints import CHOSEN
 from kelbo.runs.journal import followed
 from kelbo.runs.measurement import Record
 from kelbo.units import counted
@@ -151,7 +152,7 @@ def _provenance(of: Shown) -> dict[str, dict[str, str]]:
             "seed": known["seed"],
             "begun": date(datetime.fromisoformat(known["begun"])),
             **_start(known.get("start")),
-            "checkpoint": f"{WHICH[of.page.settings['checkpoint']]}, {date(saved)}",
+            "checkpoint": f"{_which(of)}, {date(saved)}",
             "step": f"{of.step:,}",
         },
         "Data": {"name": data["name"], "note": data["note"]}
@@ -162,6 +163,12 @@ def _provenance(of: Shown) -> dict[str, dict[str, str]]:
         "Hardware": {key: _words(value) for key, value in hardware.items()},
         "Versions": {key: _words(value) for key, value in machine.items()},
     }
+
+
+def _which(of: Shown) -> str:
+    """Which checkpoint the page is of, and what it was judged by if that is a target."""
+    chosen = CHOSEN[of.page.circumstances.get("best_by", "bound")]
+    return WHICH[of.page.settings["checkpoint"]] + (f" ({chosen})" if chosen else "")
 
 
 def _start(told: Mapping[str, Any] | None) -> dict[str, str]:

@@ -26,8 +26,10 @@ from kelbo.units import counted
 USUAL = "evaluation test"
 """the source of the usual evaluation's numbers"""
 PLANES = {"distortion": "Rate and distortion", "squared_error": "Rate and squared error"}
-SLACK = "slack"
-"""what is held less its target, a number of the journals of runs that hold one"""
+SLACKS = ("slack", "slack_psnr", "slack_bits_per_dim")
+"""what is held less its target, numbers of the journals of runs that hold one: as it is held, and in the target's unit"""
+
+HEADINGS = {"slack_psnr": "slack, dB", "slack_bits_per_dim": "slack, bits/dim"}
 
 
 class LaneLine(NamedTuple):
@@ -50,8 +52,8 @@ def write_page(sweep: Sweep, out: Path | None = None) -> Path:
     definition, states = sweep.definition(), {row.lane: row.state for row in table}
     source = _source(table)
     shown = [row for row in table if row.source == source]
-    held = [row for row in table if row.quantity == SLACK]
-    columns = ["rate", *PLANES, *([SLACK] if held else [])]
+    held = [row for row in table if row.quantity in SLACKS]
+    columns = ["rate", *PLANES, *(name for name in SLACKS if name in {row.quantity for row in held})]
     picture = _picture(shown)
     text = template("sweep_page.html.j2").render(
         name=parse_text(definition["recipe"], sweep.definition_path, kept=True).name,
@@ -67,7 +69,7 @@ def write_page(sweep: Sweep, out: Path | None = None) -> Path:
         ),
         plane=picture,
         summary=as_texts(summary(table)),
-        columns=[name.replace("_", " ") for name in columns],
+        columns=[HEADINGS.get(name, name.replace("_", " ")) for name in columns],
         lines=_lines(sweep, [*shown, *held], columns, states, place),
         recipe=definition["recipe"],
         written=datetime.now(UTC),

@@ -24,14 +24,29 @@ TRIES = 100
 Which = Literal["last", "best"]
 """checkpoint: the newest, or the best on validation images"""
 
+By = Literal["bound", "distance", "rate", "distortion"]
+"""what the best one is judged by: −ELBO, or the distortion if there is no rate; of a run that is held at a target the least
+rate, or distortion, of those checkpoints that hold it, and the distance to it while none does"""
+CHOSEN: dict[By, str] = {
+    "bound": "",
+    "distance": "the nearest to the target, which none holds",
+    "rate": "the least rate of those that hold the target",
+    "distortion": "the least distortion of those that hold the target",
+}
+"""in words, where it is not the bound"""
+
 Result = TypeVar("Result")
 
 
 class Best(NamedTuple):
-    """The checkpoint that is best on validation images so far: its step, and its −ELBO or distortion, nats per image."""
+    """The checkpoint that is best on validation images so far: its step, its cost, and of what that is.
+
+    Costs are nats per image; a distance to a squared error is a squared error.
+    """
 
     step: int
     cost: float
+    by: By = "bound"
 
 
 def best(run: Run) -> Best | None:
@@ -94,6 +109,6 @@ def best_of(run: Run, header: dict[str, Any]) -> Best | None:
     """The best checkpoint named in the header of a later one; None if it names none, or its folder is gone."""
     match header.get("best"):
         case {"step": int(step), "cost": float(cost)} if step in run.checkpoint_steps():
-            return Best(step, cost)
+            return Best(step, cost, header["best"].get("by", "bound"))
         case _:
             return None

@@ -13,7 +13,7 @@ from torch import Tensor
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
 from kelbo.protocols import Model, State
-from kelbo.runs.checkpoints import Which, header_of, of_one
+from kelbo.runs.checkpoints import By, Which, best_of, header_of, of_one
 from kelbo.runs.record import Run
 from kelbo.training.checkpoint import load_into, read_tensors
 
@@ -27,6 +27,7 @@ class CheckpointInfo:
 
     step      after which it was written
     which     whether it was opened as the last checkpoint or as the best
+    by        what it was judged by, if it is the best
     averaged  whether the weights that were read are the moving average
     memory    the objective's, as the last step's loss used it
     saved     when it was written
@@ -41,6 +42,7 @@ class CheckpointInfo:
     saved: datetime
     digest: str
     opened: str
+    by: By = "bound"
 
     @property
     def weights(self) -> str:
@@ -70,7 +72,7 @@ def read(
     run: Run, average: bool = True, fabric: Fabric | None = None, which: Which = "last"
 ) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:
     """A checkpoint's weights by name on the CPU, what else it holds, and their file. Arguments and errors as of `load`."""
-    return from_first(fabric, lambda: of_one(run, which, lambda place: _read(place, which, average)))
+    return from_first(fabric, lambda: of_one(run, which, lambda place: _read(run, place, which, average)))
 
 
 def digest(run: Run) -> str:
@@ -83,8 +85,9 @@ def digests(run: Run, which: Which = "last") -> list[str]:
     return of_one(run, which, lambda place: [_sha256(path) for path in _weights(place)])
 
 
-def _read(place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:
+def _read(run: Run, place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dict[str, Tensor], Path]:
     header, averaged = header_of(place), place / "ema.safetensors"
+    best = best_of(run, header)
     path = averaged if average and averaged.exists() else place / "weights.safetensors"
     training = read_tensors(place / "training.safetensors")
     # checkpoints of older versions have only the memory for the next step
@@ -94,7 +97,8 @@ def _read(place: Path, which: Which, average: bool) -> tuple[CheckpointInfo, dic
     saved = datetime.fromtimestamp((place / "state.json").stat().st_mtime, UTC)
     of_last = _digest(place)
     own = _sha256(averaged) if path == averaged else of_last
-    kept = CheckpointInfo(header["step"], which, path == averaged, memory, saved, of_last, own)
+    by = "bound" if best is None else best.by
+    kept = CheckpointInfo(header["step"], which, path == averaged, memory, saved, of_last, own, by)
     return kept, read_tensors(path), path
 
 
