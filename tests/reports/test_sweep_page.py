@@ -1,5 +1,8 @@
 """A sweep's page: its lanes in the plane of rate and distortion, its table, links to its lanes' pages."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from tests.reports.alone import undated, written_alone
@@ -65,6 +68,28 @@ def test_the_page_goes_by_the_journal_until_a_lane_is_evaluated(sweep, kelbo):
         "lanes/beta%3D0.5%2Cseed%3D1/report.html"
     ]
     assert (sweep.path / "report" / "rate-distortion.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_an_evaluation_of_a_sweep_is_one_of_each_finished_lane(tmp_path, kelbo, capsys):
+    sweep = trained(["objective.target=12,8"], (1,), tmp_path / "sweep", "objective.kind=distortion_target")
+    first, second = sweep.lanes
+    sweep.save_status(second, {"state": "diverged"})
+    shutil.rmtree(sweep.run(second).checkpoints)
+    capsys.readouterr()
+    code, out, err = kelbo("evaluate", sweep.path, "--json")
+    assert (code, err) == (0, ""), out
+    answer = json.loads(out)
+    assert list(answer["lanes"]) == [first]
+    assert answer["lanes"][first]["target"]["target"] == 12
+    code, out, err = kelbo("evaluate", sweep.path)
+    assert code == 0
+    assert f"{second} (diverged)" in err
+    assert "kelbo report" in out
+    shutil.rmtree(sweep.run(first).path)
+    code, _, err = kelbo("evaluate", sweep.path)
+    assert code == 2
+    assert f"{second} (diverged)" in err
 
 
 def test_a_sweeps_page_takes_no_option_of_a_runs(sweep, kelbo):

@@ -32,8 +32,8 @@ SMALL = ["model.network.width=16", "model.latents=3", "training.steps=12", "trai
 EVERY = ["training.log_every=4", "training.checkpoint_every=4", "training.pictures_every=100"]
 
 
-def trained(over, seeds, out):
-    laid = prepare_sweep(change(find("digits"), [*SMALL, *EVERY]), over, seeds, out)
+def trained(over, seeds, out, *settings):
+    laid = prepare_sweep(change(find("digits"), [*SMALL, *EVERY, *settings]), over, seeds, out)
     train_lanes(laid, work=work_off_in_turn)
     return laid.sweep
 

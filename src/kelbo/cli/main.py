@@ -16,6 +16,7 @@ from kelbo.cli import (
     measure,
     prior,
     recipe,
+    report,
     reproduce,
     runs,
     sample,
@@ -48,7 +49,7 @@ app.command()(explore.reconstruct)
 app.command()(walks.traverse)
 app.command()(walks.interpolate)
 app.command()(encode.encode)
-app.command()(measure.report)
+app.command()(report.report)
 app.command()(reproduce.reproduce)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")

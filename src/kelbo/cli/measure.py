@@ -1,22 +1,22 @@
-"""`kelbo evaluate` and `kelbo report`: numbers and the page."""
+"""`kelbo evaluate`: the numbers of a run, or of a sweep's lanes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from kelbo.cli.launching import Accelerator, Devices, Nodes, launch_where_asked
-from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, RunPath, Seed
-from kelbo.cli.places import require_file, write_and_tell
-from kelbo.cli.printing import say
+from kelbo.cli.options import Checkpoint, DataRoot, Device, FittedPriorName, Json, Seed
+from kelbo.cli.printing import command, say
 from kelbo.cli.scores import ClassifierName, Features, Metrics, Pairs, show, wished
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from kelbo.distributed.fabric import Fabric
     from kelbo.runs import Measurement
 
 Clouds = Annotated[int, typer.Option(min=8, help="Images on each side of an image distance.")]
@@ -24,7 +24,7 @@ Codes = Annotated[int | None, typer.Option(min=100, help="Images of a set with f
 
 
 def evaluate(
-    run: RunPath,
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a sweep's.", metavar="RUN")],
     split: Annotated[str, typer.Option(help="Which split: test, train, …")] = "test",
     samples: Annotated[int, typer.Option(min=0, help="Draws of the importance-weighted bound; 0 for none.")] = 0,
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Score densities on the 0–256 scale.")] = False,
@@ -46,7 +46,76 @@ def evaluate(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on a whole split. Numbers are kept in its folder, and read from there the next time."""
+    """Measure a run on a whole split, or each finished lane of a sweep. Numbers are kept in its folder, and read from there
+    the next time.
+    """
+    from kelbo.runs import Sweep
+
+    asked = Asked(
+        split,
+        {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed},
+        {"checkpoint": checkpoint, "data_root": data_root, "prior": prior},
+        wished(metrics, features, pairs, classifier),
+        {"images": images, "codes": codes},
+        features,
+        again,
+        as_json,
+        device,
+    )
+    fabric = launch_where_asked(device, accelerator, devices, num_nodes)
+    if not Sweep(run).definition_path.is_file():
+        if (found := _evaluate(run, asked, fabric)) is not None:
+            _show(run, split, *found, as_json)
+        return
+    records = {}
+    for lane, path in finished_lanes(run, quiet=as_json).items():
+        if (found := _evaluate(path, asked, fabric)) is None:  # a process that is not the first
+            continue
+        records[lane] = _as_json(*found)
+        if not as_json:
+            _show(path, split, *found, as_json)
+    if records and as_json:
+        say(json.dumps({"sweep": str(run), "lanes": records}, indent=2, allow_nan=False))
+    elif records:
+        say(f"next: {command('sweep', 'table', run)}   {command('report', run)}")
+
+
+class Asked(NamedTuple):
+    """What `evaluate` was asked for.
+
+    how: as of `evaluate_run`; opening: as of `open_run`; wish: the scores; chosen: further arguments of `score_run`.
+    """
+
+    split: str
+    how: dict[str, Any]
+    opening: dict[str, Any]
+    wish: dict[str, Any]
+    chosen: dict[str, Any]
+    features: str | None
+    again: bool
+    as_json: bool
+    device: str | None
+
+
+def finished_lanes(folder: Path, *, quiet: bool = False) -> dict[str, Path]:
+    """The folders of a sweep's finished lanes by name; says which lanes are left out. RunError if none is finished."""
+    from kelbo.errors import RunError
+    from kelbo.runs import Sweep
+    from kelbo.sweeps.frame import state_of
+
+    sweep = Sweep.open(folder)
+    states = {lane: state_of(sweep, lane) for lane in sweep.lanes}
+    done = {lane: sweep.run(lane).path for lane, state in states.items() if state == "done"}
+    others = [f"{lane} ({state})" for lane, state in states.items() if lane not in done]
+    if not done:
+        raise RunError(f"No lane of {folder} is finished: {', '.join(others)}. Resume the sweep.", remedy=("resume",))
+    if others and not quiet:
+        say(f"left out: {', '.join(others)}", err=True)
+    return done
+
+
+def _evaluate(run: Path, asked: Asked, fabric: Fabric | None) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The record of a run and its scores; None in all processes but the first."""
     from kelbo.cli.bars import counting
     from kelbo.data.batches import share
     from kelbo.distributed.processes import failing_together, place
@@ -56,34 +125,30 @@ def evaluate(
     from kelbo.experiments.scoring import require_scores, score_run
     from kelbo.recipes.sets import split_of
 
-    wish = wished(metrics, features, pairs, classifier)
-    fabric = launch_where_asked(device, accelerator, devices, num_nodes)
+    wish, split, how, again = asked.wish, asked.split, asked.how, asked.again
     rank, world = place(fabric)
-    opening = {"checkpoint": checkpoint, "data_root": data_root, "prior": prior}
-    how = {"samples": samples, "dequantized": dequantize, "batch_size": batch_size, "seed": seed}
+    device = str(fabric.device) if fabric else asked.device
     with failing_together(fabric):
         try:
-            experiment = open_run(run, device=str(fabric.device) if fabric else device, fabric=fabric, **opening)
+            experiment = open_run(run, device=device, fabric=fabric, **asked.opening)
         except DataMissing:
-            kept = None if fabric or wish["names"] or again else _kept(run, split, opening, how)
+            kept = None if fabric or wish["names"] or again else _kept(run, split, asked.opening, how)
             if kept is None:
                 raise
-            return _show(run, split, kept, {}, as_json)
-        network = (
-            open_for(experiment, features, data_root) if features and "images" in wish["names"] and rank == 0 else None
-        )
-        require_scores(experiment, wish["names"], network=features is not None, lenient=wish["lenient"])
-        own = share(len(split_of(experiment.data, split)), batch_size, rank, world)
-        with counting("evaluating", len(own), quiet=as_json or rank > 0) as advance:
+            return kept, {}
+        features = asked.features if "images" in wish["names"] and rank == 0 else None
+        network = open_for(experiment, features, asked.opening["data_root"]) if features else None
+        require_scores(experiment, wish["names"], network=asked.features is not None, lenient=wish["lenient"])
+        own = share(len(split_of(experiment.data, split)), how["batch_size"], rank, world)
+        with counting("evaluating", len(own), quiet=asked.as_json or rank > 0) as advance:
             record = evaluate_run(experiment, split, **how, again=again, fabric=fabric, advance=advance)
     if rank > 0:
         return None
-    scored = {}
-    if wish["names"]:
-        chosen = {"split": split, "network": network, "images": images, "codes": codes, "seed": seed, "again": again}
-        with counting("encoding", None, quiet=as_json) as progress:
-            scored = score_run(experiment, **wish, **chosen, advance=progress)
-    return _show(run, split, record, scored, as_json)
+    if not wish["names"]:
+        return record, {}
+    chosen = {**asked.chosen, "split": split, "network": network, "seed": how["seed"], "again": again}
+    with counting("encoding", None, quiet=asked.as_json) as progress:
+        return record, score_run(experiment, **wish, **chosen, advance=progress)
 
 
 def _kept(run: Path, split: str, opening: dict[str, Any], how: dict[str, Any]) -> dict[str, Any] | None:
@@ -93,11 +158,11 @@ def _kept(run: Path, split: str, opening: dict[str, Any], how: dict[str, Any]) -
 
     found = kept_evaluation(open_run(run, read_data=False, device="cpu", **opening), split, **how)
     if found is not None:
-        say(f"the data were not found (--data-root PATH); these numbers were kept {_date(found)}", err=True)
+        say(f"the data were not found (--data-root PATH); these numbers were kept {measured_on(found)}", err=True)
     return found and found.record
 
 
-def _date(measured: Measurement) -> str:
+def measured_on(measured: Measurement) -> str:
     return str(measured.circumstances.get("measured", ""))[:10]
 
 
@@ -105,82 +170,21 @@ def _show(run: Path, split: str, record: dict[str, Any], scored: dict[str, Any],
     from kelbo.units import noun_of
 
     if as_json:
-        say(json.dumps(record | ({"scores": scored} if scored else {}), indent=2, allow_nan=False))
+        say(json.dumps(_as_json(record, scored), indent=2, allow_nan=False))
     else:
         _print(run, split, record)
         show(scored, str(run), noun_of(record["settings"]["shape"]))
 
 
-def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a sweep's.", metavar="RUN")],
-    noise: Annotated[bool, typer.Option("--noise", help="Sample the full model, not the decoder's mean.")] = False,
-    kept: Annotated[
-        bool, typer.Option("--kept", help="Write the page of the last measurement from the folder alone.")
-    ] = False,
-    prior: FittedPriorName = None,
-    checkpoint: Checkpoint = "last",
-    device: Device = None,
-    data_root: DataRoot = None,
-    out: Annotated[Path | None, typer.Option(help="The page's file, .html. By default in the run's folder.")] = None,
-) -> None:
-    """Write one self-contained HTML page about a run or a sweep, and its pictures as PNG files in a folder beside it.
-
-    A sweep's page is written from what its lanes keep, and takes no option but --out.
-    """
-    from kelbo.runs import Sweep
-
-    require_file(out, ".html")
-    if Sweep(run).definition_path.is_file():
-        _require_none(noise=noise, prior=prior, checkpoint=checkpoint != "last", device=device, data_root=data_root)
-        _report_sweep(run, out)
-    else:
-        opening = {"checkpoint": checkpoint, "device": device, "data_root": data_root, "prior": prior}
-        _report_run(run, noise, kept, opening, out)
-
-
-def _report_run(run: Path, noise: bool, kept: bool, opening: dict[str, Any], out: Path | None) -> None:
-    from kelbo.errors import DataMissing
-    from kelbo.experiments import open_run
-    from kelbo.experiments.pictures import kept_page, measure_page, measure_without_data
-    from kelbo.reports.run_page import write_page
-    from kelbo.runs import Run
-
-    opened, page = Run.open(run), None
-    if not kept:
-        try:
-            experiment = open_run(run, **opening)
-            page = measure_page(experiment, noise=noise)
-        except DataMissing:
-            experiment = open_run(run, read_data=False, **opening)
-            page = kept_page(experiment, noise=noise)
-            which = f"was measured {_date(page)}" if page else "shows what the run has"
-            say(f"the data were not found (--data-root PATH); this page {which}", err=True)
-            page = page or measure_without_data(experiment, noise=noise)
-        opened = experiment.run  # which has what its folder could not keep
-    write_and_tell(out, opened.report_page, run, lambda path: write_page(opened, page, path))
-
-
-def _report_sweep(folder: Path, out: Path | None) -> None:
-    """Needs neither PyTorch nor data."""
-    from kelbo.reports.sweep_page import write_page
-    from kelbo.runs import Sweep
-
-    sweep = Sweep.open(folder)
-    write_and_tell(out, sweep.report_page, folder, lambda path: write_page(sweep, path))
-
-
-def _require_none(**options: object) -> None:
-    """RecipeError if an option is given that a sweep's page does not take."""
-    from kelbo.errors import RecipeError
-
-    if given := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
-        raise RecipeError(f"A sweep's page is written from what its lanes keep; it takes no {given[0]}.")
+def _as_json(record: dict[str, Any], scored: dict[str, Any]) -> dict[str, Any]:
+    return record | ({"scores": scored} if scored else {})
 
 
 def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     from rich.table import Table
 
     from kelbo.cli.console import Console
+    from kelbo.experiments.target_texts import standing_text
     from kelbo.runs.measurements import CLOSED
     from kelbo.units import noun_of
 
@@ -204,6 +208,10 @@ def _print(run: Path, split: str, record: dict[str, Any]) -> None:
     for name in ("psnr", "ssim"):
         if value := record["reconstruction"][name]:
             add(name.upper(), value)
+    if target := record.get("target"):
+        error = target["standard_error"]
+        name, value = f"held: {target['held'].replace('_', ' ')}", f"{target['value']:.3f}"
+        table.add_row(name, value, "–" if error is None else f"{error:.3f}", standing_text(target))
     if latents := record["latents"]:
         active = latents["active_units"]
         table.add_row("active units", "–" if active is None else str(active), "", f"of {latents['dims']} latents")
