@@ -100,15 +100,11 @@ def _printed(n: Numbers) -> list[Print]:
 
 
 def two_stages(n: Numbers) -> Picture:
-    """Figure 8: −ELBO of one and of two stages over the final error, the primary's as a level."""
-    primary = n.mean("loss", PRIMARY)
-    level = None if primary is None else (primary, f"primary alone, γ = {target_of(n, PRIMARY):g}")
-    smaller = [model for model in sweep(n) if target_of(n, model) < target_of(n, PRIMARY)]
-    lines = [_line(n, "loss", seconds(n), TWO), _line(n, "loss", smaller, ONE)]
-    bits = [_line(n, "bits", seconds(n), TWO), _line(n, "bits", smaller, ONE)]
+    """Figure 8: −ELBO of two stages over the final error, and of one, from the primary's error down."""
+    one = [model for model in sweep(n) if target_of(n, model) <= target_of(n, PRIMARY)]
     panels = [
-        SettingPanel("−ELBO", "nats, 0–256", lines, level=level),
-        SettingPanel("−ELBO", "bits/dim", bits),
+        SettingPanel("−ELBO", unit, [_line(n, quantity, seconds(n), TWO), _line(n, quantity, one, ONE)])
+        for quantity, unit in (("loss", "nats, 0–256"), ("bits", "bits/dim"))
     ]
     return over_setting("fig8", panels, looks(n), f"final {XLABEL}")
 

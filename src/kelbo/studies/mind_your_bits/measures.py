@@ -168,6 +168,7 @@ def _refined(experiment: Experiment, images: int, seed: int) -> Mapping[str, Any
     stages: Any = experiment.model  # of a secondary's run, so both of them
     with stages.evaluating(), seeded(seed, "pictures"):
         latents = stages.primary.sample(images)
-        first, second = stages.picture(latents), stages.mean(stages.refine(latents))
+        first = stages.primary.mean(stages.primary.decode(latents))
+        second = stages.mean(stages.refine(latents))
     moved = (second - first).cpu().double().square().flatten(1).sum(1).numpy()
     return {"moved": _mean(moved), "first": first.cpu().numpy(), "second": second.cpu().numpy()}
