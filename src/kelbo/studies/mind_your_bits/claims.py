@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kelbo.studies.judge import Claim
 from kelbo.studies.mind_your_bits import tested as by
-from kelbo.studies.mind_your_bits.models import MATCHED, STANDARD, single
+from kelbo.studies.mind_your_bits.models import MATCHED, PRIMARY, STANDARD, at, pairs, seconds, single, sweep
 from kelbo.studies.mind_your_bits.tested import ABOUT, CLOSE, PAPER, QUICKLY, WITHIN
 
 RATES = f"Rates, nats. {PAPER.said('rate', [*map(single, (64, 32, 8, 2, 0.5))], ['svhn'], {'svhn': 'SVHN'})}"
@@ -15,7 +15,7 @@ CLAIMS = (
         "§3.2, Figs. 4 and 5",
         "The lower the rate, the closer samples are to reconstructions.",
         by.samples_near,
-        by.ends_and_primary,
+        lambda n: [*by.ends(n), PRIMARY],
         "Fréchet distance of samples − of reconstructions: at the smallest γ, and at the primary’s, − at the largest > 0",
     ),
     Claim(
@@ -23,7 +23,7 @@ CLAIMS = (
         "§4, Fig. 7",
         "At one error, samples of two stages are better than those of a single one.",
         by.better_samples,
-        by.of_smallest,
+        lambda n: [model for pair in pairs(n)[-1:] for model in pair],
         "Fréchet distance of samples: one stage − two at the smallest γ̃ that both have > 0; paired by seed",
     ),
     Claim(
@@ -31,7 +31,7 @@ CLAIMS = (
         "§4, Fig. 8",
         "At one error, the bound of two stages is close to that of a single one.",
         by.two_stage_bound,
-        by.of_pairs,
+        lambda n: [model for pair in pairs(n) for model in pair],
         f"−ELBO of two stages − of one within {CLOSE:g} bits/dim, at each γ̃ that both have; paired by seed",
     ),
     Claim(
@@ -39,7 +39,7 @@ CLAIMS = (
         "§4, Fig. 8",
         "A second stage improves the primary’s bound significantly.",
         by.improves,
-        by.with_primary,
+        lambda n: [PRIMARY, *seconds(n)],
         "−ELBO of the primary − of two stages > 0, at each γ̃; paired by seed",
     ),
     Claim(
@@ -47,7 +47,7 @@ CLAIMS = (
         "§4, Fig. 7",
         "A second stage changes the primary’s samples by near-imperceptible amounts, and costs them no quality.",
         by.imperceptible,
-        by.with_primary,
+        lambda n: [PRIMARY, *seconds(n)],
         f"Squared distance of a sample from its refinement < γ; Fréchet distance of samples: two stages − primary < "
         f"{100 * ABOUT:g} % of the primary’s",
     ),
@@ -56,7 +56,7 @@ CLAIMS = (
         "§5, Fig. 10",
         "At one error, early reconstructions are less consistent than late ones, and cost more bits.",
         by.less_consistent,
-        by.early_one,
+        lambda n: [at(n, "early")],
         "Where the error first reaches γ − at the end > 0: rate, and low frequencies’ share of the error, on test images",
         note="Low: the lowest quarter of frequencies in both directions. An error there is one of whole parts of a picture.",
     ),
@@ -65,7 +65,7 @@ CLAIMS = (
         "§3.2, Figs. 2, 4 and 5",
         "High rates make good reconstructions and poor samples.",
         by.poor_samples,
-        by.ends_and_primary,
+        lambda n: [*by.ends(n), PRIMARY],
         "At the smallest γ − at the primary’s: Fréchet distance of reconstructions < 0, of samples > 0; paired by seed",
     ),
     Claim(
@@ -73,7 +73,7 @@ CLAIMS = (
         "Figs. 4 to 6",
         "The larger the distortion target, the lower the rate.",
         by.rate_falls,
-        by.all_sweep,
+        sweep,
         "Rate at each γ − at the next larger > 0; paired by seed",
         RATES,
     ),
@@ -82,7 +82,7 @@ CLAIMS = (
         "Fig. 4",
         "Rates are as printed.",
         by.printed_rates,
-        by.all_sweep,
+        sweep,
         f"Our rate − the printed one within {100 * WITHIN:g} % of the latter",
         RATES,
     ),
@@ -91,7 +91,7 @@ CLAIMS = (
         "§3.2, Fig. 6",
         "The bound favours high rates.",
         by.high_rates_win,
-        by.all_sweep,
+        sweep,
         "−ELBO of dequantised pixels at each γ − at the next smaller > 0; paired by seed",
     ),
     Claim(
@@ -116,7 +116,7 @@ CLAIMS = (
         "§5, Fig. 9",
         "Models quickly converge to the targeted distortion.",
         by.converges,
-        by.all_sweep,
+        sweep,
         f"The share of the steps after which the error stays within 10 % of γ < {100 * QUICKLY:g} %, for each γ",
     ),
 )

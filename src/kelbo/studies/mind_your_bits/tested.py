@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,24 +20,17 @@ QUICKLY = 0.3
 """of the steps: figure 9 shows 100,000 of 350,000"""
 WITHIN, ABOUT = 0.1, 0.25
 """share of a printed rate within which ours counts as that; of a distance within which another is about as good"""
+UNPAIRED = "no single stage has the target of a second one"
 
 
 def close(n: Numbers) -> float:
     """Nats of a picture within which two bounds count as close."""
-    dims = 1
-    for side in n.facts["shape"]:
-        dims *= side
-    return nats_of(CLOSE, dims)
+    return nats_of(CLOSE, math.prod(n.facts["shape"]))
 
 
 def ends(n: Numbers) -> list[StudyModel]:
     """The single stages of the largest and the smallest target."""
     return [sweep(n)[0], sweep(n)[-1]]
-
-
-def smallest(n: Numbers) -> tuple[StudyModel, StudyModel] | None:
-    """Two stages and the single stage at the smallest error that both are held at."""
-    return pairs(n)[-1] if pairs(n) else None
 
 
 def rate_falls(n: Numbers) -> Found:
@@ -90,7 +83,7 @@ def two_stage_bound(n: Numbers) -> Found:
     for two, one in pairs(n):
         yield apart(n, "loss", two, one, "nats", above=-margin, below=margin, label=f"two stages − one, {two}")
     if not pairs(n):
-        yield "no single stage has the target of a second one"
+        yield UNPAIRED
 
 
 def improves(n: Numbers) -> Found:
@@ -98,10 +91,10 @@ def improves(n: Numbers) -> Found:
 
 
 def better_samples(n: Numbers) -> Found:
-    if (found := smallest(n)) is None:
-        return ["no single stage has the target of a second one"]
-    two, one = found
-    return [apart(n, "distance.sample", one, two, "distance", above=0, label=f"one stage − two, {two}")]
+    for two, one in pairs(n)[-1:]:
+        yield apart(n, "distance.sample", one, two, "distance", above=0, label=f"one stage − two, {two}")
+    if not pairs(n):
+        yield UNPAIRED
 
 
 def imperceptible(n: Numbers) -> Found:
@@ -111,32 +104,3 @@ def imperceptible(n: Numbers) -> Found:
     for two in seconds(n):
         label = f"distance of samples, {two} − primary"
         yield apart(n, "distance.sample", two, PRIMARY, "distance", below=ABOUT * reference, label=label)
-
-
-def held(n: Numbers) -> Found:
-    for model in [*sweep(n), *seconds(n)]:
-        yield level(n, "error-ratio", model, "ratio", above=0.95, below=1.05)
-
-
-def all_sweep(n: Numbers) -> Sequence[StudyModel]:
-    return sweep(n)
-
-
-def of_pairs(n: Numbers) -> Sequence[StudyModel]:
-    return [model for pair in pairs(n) for model in pair]
-
-
-def with_primary(n: Numbers) -> Sequence[StudyModel]:
-    return [PRIMARY, *seconds(n)]
-
-
-def of_smallest(n: Numbers) -> Sequence[StudyModel]:
-    return list(smallest(n) or ())
-
-
-def ends_and_primary(n: Numbers) -> Sequence[StudyModel]:
-    return [*ends(n), PRIMARY]
-
-
-def early_one(n: Numbers) -> Sequence[StudyModel]:
-    return [at(n, "early")]
