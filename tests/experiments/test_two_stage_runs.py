@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo.data.batches import passes
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import Damaged, RecipeError, RunError
 from kelbo.experiments import evaluate_run, open_run, train
+from kelbo.experiments.stages import with_pictures
 from kelbo.models import Secondary, TwoStage
-from kelbo.recipes import change, find
+from kelbo.recipes import build, change, find
 from kelbo.runs import Run
+from kelbo.seeds import seeded
 from kelbo.sweeps.stackable import stackable
 from kelbo.training.checkpoint import read_tensors
 
@@ -120,6 +124,30 @@ def test_a_primary_that_held_no_target_is_refused_unless_any_is_asked_for(tmp_pa
     with pytest.raises(RecipeError, match=r"model\.primary=any"):
         train(second(free.path), tmp_path / "refused")
     assert train(second(free.path, "model.primary=any", "training.steps=1"), tmp_path / "allowed").path.exists()
+
+
+def test_pictures_that_are_drawn_once_are_those_of_the_same_seeds(primary, tmp_path):
+    recipe = second(primary.path, "model.draws=once", "seed=5")
+    data, others = build.data(recipe), {"primary": open_run(primary.path, device="cpu")}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    kept = with_pictures(recipe, data.train, others, fabric)
+    first = others["primary"].model
+    for number, batch in enumerate(passes(data.train, 256, first.device)):
+        with first.evaluating(), seeded(5, "evaluation", number):
+            again = first.mean(first.read(batch.as_intensities(17)).output)
+        places = torch.arange(256 * number, 256 * number + len(again))
+        assert torch.equal(kept.given_at(places)["primary"], again)
+    assert with_pictures(second(primary.path), data.train, others, fabric) is data.train
+
+
+@pytest.mark.slow
+def test_a_run_with_pictures_drawn_once_resumes_exactly(primary, tmp_path):
+    whole = train(second(primary.path, "model.draws=once"), tmp_path / "whole")
+    part = train(second(primary.path, "model.draws=once", "training.steps=2"), tmp_path / "part")
+    train(second(primary.path, "model.draws=once"), part.path, resume=True)
+    one, other = (read_tensors(run.checkpoint(4) / "weights.safetensors") for run in (whole, part))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert open_run(whole.path, device="cpu").model.stages == (2, 2)
 
 
 def test_a_target_that_is_not_below_the_primarys_is_allowed_and_told(primary, tmp_path):

@@ -187,6 +187,24 @@ class Derived(Images):
         return self.parent.nbytes
 
 
+class TensorBeside(Derived):
+    """Another set's examples, each with a tensor of values (N, …), on the examples' device, that is given by this name."""
+
+    def __init__(self, parent: Images, name: str, values: Tensor) -> None:
+        super().__init__(parent)
+        self.name, self.values = name, values
+
+    def given_at(self, index: Tensor) -> dict[str, Tensor]:
+        return self.parent.given_at(index) | {self.name: self.values.index_select(0, index)}
+
+    @property
+    def nbytes(self) -> int:
+        return self.parent.nbytes + self.values.nbytes
+
+    def to(self, device: torch.device) -> TensorBeside:
+        return TensorBeside(self.parent.to(device), self.name, self.values.to(device))
+
+
 class SubsetImages(Derived):
     """Some images of another set, in a given order; no pixel is copied."""
 

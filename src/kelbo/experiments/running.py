@@ -26,7 +26,7 @@ from kelbo.experiments.findings import Finding
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
 from kelbo.experiments.solved import save_sigma
-from kelbo.experiments.stages import require_primary, target_not_below
+from kelbo.experiments.stages import require_primary, target_not_below, with_pictures
 from kelbo.experiments.starting import Start, Taken, with_start
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
@@ -137,7 +137,8 @@ def running(
     if recipe.training.compile:
         compile_networks(state.network)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
-    batches = Batches(data.train, plan.batch_size, recipe.seed, fabric.device, **rank)
+    train = with_pictures(recipe, data.train, others, fabric)
+    batches = Batches(train, plan.batch_size, recipe.seed, fabric.device, **rank)
     provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
     provenance |= {} if taken is None else {"start": taken.as_json()}
     # the recipe and its images have been checked, so a folder may be made
@@ -153,7 +154,8 @@ def running(
         scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update), followed)
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, followed.pictured, recipe.seed)
-        last = partial(save_sigma, run, state, batches.images, fabric)
+        # σ is of new draws of a primary, which are what other images have
+        last = partial(save_sigma, run, state, batches.images if train is data.train else data.train, fabric)
         hooks = scalars, checkpoints, None if data.columns else every(plan.pictures_every, pictured)
         yield Running(recipe, run, state, update, batches, *hooks, noise, last, taken)
 

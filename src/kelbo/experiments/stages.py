@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
+from kelbo.bound import Batch
 from kelbo.data.image_set import ImageSet
+from kelbo.data.images import Images, TensorBeside
+from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
+from kelbo.evaluation.over_batches import over_batches
 from kelbo.experiments.experiment import Experiment
 from kelbo.experiments.findings import Finding, finding
 from kelbo.experiments.guards import outline_of
@@ -14,8 +21,11 @@ from kelbo.objectives import Target
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
+from kelbo.shortage import memory_for
 from kelbo.units import counted
 
+DRAWN = 256
+"""images of a batch of pictures that are drawn once"""
 AT_TARGET = (s.TargetSpec, s.CapacitySpec)
 """objectives that hold something at a number"""
 
@@ -62,6 +72,24 @@ def _require_same_data(primary: Run, data: ImageSet, what: str) -> None:
 def _described(name: str, shape: tuple[int, ...], levels: int | None) -> str:
     depth = f" at {counted(levels, 'level')}" if levels else ""
     return f"{name} ({'×'.join(map(str, shape))}{depth})"
+
+
+def with_pictures(recipe: Recipe, images: Images, others: Mapping[str, Experiment], fabric: Fabric) -> Images:
+    """Training images with the primary's picture of each, drawn once, if a recipe asks for that; else as they are.
+
+    Draws are seeded by the recipe's seed and the batch's number, so they are the same again when a run is resumed.
+    """
+    if not isinstance(recipe.model, s.SecondarySpec) or recipe.model.draws == "every_step":
+        return images
+    primary = others["primary"].model
+
+    def of(batch: Batch) -> Tensor:
+        return primary.mean(primary.read(batch.as_intensities(images.levels)).output).float().cpu()
+
+    with primary.evaluating():
+        parts = over_batches(of, images, DRAWN, fabric.device, seed=recipe.seed, fabric=fabric)
+    with memory_for("the primary's picture of each training image", "Leave out model.draws."):
+        return TensorBeside(images, "primary", torch.cat(parts).to(images.device))
 
 
 def target_not_below(recipe: Recipe, primary: Recipe, shape: tuple[int, ...]) -> list[Finding]:

@@ -117,6 +117,9 @@ class SecondarySpec(HierarchicalSpec):
     decoder that are null are those of the primary if it is a hierarchy"""
     primary: Literal["at_target", "any"] = "at_target"
     """what the primary must be: trained at a target of distortion or rate, or anything"""
+    draws: Literal["every_step", "once"] = "every_step"
+    """when the primary draws the picture of a training image: anew each time that it is trained on, or once as training begins,
+    for steps that need no primary; that takes four bytes of memory a pixel"""
 
 
 ModelSpec = Annotated[VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec, Field(discriminator="kind")]
