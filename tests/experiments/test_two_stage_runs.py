@@ -150,6 +150,11 @@ def test_a_run_with_pictures_drawn_once_resumes_exactly(primary, tmp_path):
     assert open_run(whole.path, device="cpu").model.stages == (2, 2)
 
 
+def test_classes_may_be_told_to_a_second_stage_alone(primary, tmp_path):
+    run = train(second(primary.path, "model.given=labels", "training.steps=1"), tmp_path / "told")
+    assert open_run(run.path, device="cpu").model.conditions == ("labels",)
+
+
 def test_a_target_that_is_not_below_the_primarys_is_allowed_and_told(primary, tmp_path):
     said = []
     run = train(second(primary.path, "objective.target=6", "training.steps=1"), tmp_path / "run", warn=said.append)

@@ -63,13 +63,16 @@ class Images(ABC):
             raise DataError(f"This needs images of integer levels; these are rows of real numbers, {self.shape}.")
         return self.levels
 
-    def fingerprint(self, count: int = 4096) -> str:
-        """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images, with conditions."""
+    def fingerprint(self, count: int = 4096, *, conditions: bool = True) -> str:
+        """SHA-256 (first 16 hex digits) of the shape, the levels and up to `count` evenly spaced images.
+
+        conditions: with what a model is told of them, if it is.
+        """
         digest = hashlib.sha256(repr((len(self), self.shape, self.levels)).encode())
         for part in self.spread_index(count).split(256):
             index = part.to(self.device)
             digest.update(self.take(index).cpu().numpy().tobytes())
-            for name, value in sorted(self.given_at(index).items()):
+            for name, value in sorted(self.given_at(index).items()) if conditions else ():
                 digest.update(repr((name, value.dtype, value.shape)).encode() + value.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
