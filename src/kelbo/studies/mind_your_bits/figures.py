@@ -62,7 +62,7 @@ def stability(n: Numbers) -> Picture:
     errors = _of(n, "journal.rmse", both, lambda rmse: dims(n) * rmse**2)
     losses = _of(n, "journal.elbo", both, lambda elbo: on_levels - elbo)
     norms = _of(n, "journal.gradient_norm", both, lambda norm: norm)
-    panels = [("Squared error", "of some test images", errors), ("−ELBO", "nats, levels’ scale", losses)]
+    panels = [("Squared error", "of some test images", errors), ("−ELBO", "nats, 0–255", losses)]
     return curves("fig1", [*panels, ("Gradient norm", "before clipping", norms)], looks(n))
 
 
@@ -124,7 +124,7 @@ def near(n: Numbers) -> Picture:
 
 
 def _distance(n: Numbers) -> str:
-    return (n.facts.get("distance") or "Fréchet distance").replace("Fréchet distance ", "Fréchet, ")
+    return (n.facts.get("distance") or "Fréchet distance").replace("Fréchet distance", "Fréchet")
 
 
 # ── pictures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,21 +174,21 @@ def refined(n: Numbers) -> Labelled:
     for model in seconds(n):
         if kept := n.kept("refined", model):
             arrays = kept.arrays()
-            rows = rows or [(f"Primary, γ\u00a0=\u00a0{target_of(n, PRIMARY):g}", "", _shown(arrays["first"]))]
-            rows.append((f"Refined, {model}", _moved(n, model), _shown(arrays["second"])))
+            rows = rows or [("Primary", "", _shown(arrays["first"]))]
+            rows.append((str(model), _moved(n, model), _shown(arrays["second"])))
     last = pairs(n)[-1][1] if pairs(n) else sweep(n)[-1]
-    rows += [(f"One stage, {name}", about, images) for name, about, images in _samples(n, last)] if rows else []
+    rows += [("One stage", "", images[:SHOWN]) for *_, images in _samples(n, last)] if rows else []
     return sheet_of("fig7", "Samples of the primary and their refinements", rows)
 
 
 def _shown(images: Array) -> Array:
-    return images[:SAMPLES].clip(0, 1)
+    return images[:SHOWN].clip(0, 1)
 
 
 def _moved(n: Numbers, model: StudyModel) -> str:
     """How far it moves a pixel on average, grey levels of 256."""
     moved = n.mean("moved", model)
-    return "" if moved is None else f"moves pixels by {plain(255 * math.sqrt(moved / dims(n)), 2)} of 255"
+    return "" if moved is None else f"moved {plain(255 * math.sqrt(moved / dims(n)), 2)}/255"
 
 
 def early_and_late(n: Numbers) -> Labelled:

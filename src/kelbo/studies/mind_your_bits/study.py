@@ -41,10 +41,9 @@ SECTIONS = (
         (
             Figure(
                 "fig7",
-                "Figure 7 · Samples of the primary, refined by each second stage",
+                "Figure 7 · The primary’s samples, each refined by every second stage; one stage",
                 figures.refined,
                 NEEDS["fig7"],
-                words="Each column is one draw of the primary, but for the last row.",
             ),
             Figure(
                 "fig8",
