@@ -49,7 +49,9 @@ def test_the_published_form_is_pinned_above_a_small_target_and_told_to_be():
 
 @pytest.mark.parametrize("target", [64.0, 8.0, 0.5, 0.05])
 def test_the_log_odds_form_settles_within_one_percent(target):
-    assert found("squared error", target, "log_odds")["apart"] < 0.01
+    run = found("squared error", target, "log_odds")
+    assert run["apart"] < 0.01
+    assert run["value_sd"] < 0.01 * target
 
 
 @pytest.mark.parametrize("form", FORMS)

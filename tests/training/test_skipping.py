@@ -135,6 +135,8 @@ def test_so_many_broken_gradients_in_a_row_end_a_run_with_the_reason(tmp_path):
     recipe = change(TINY, [f"training.steps={2 * ENDURED}"])
     with pytest.raises(Divergence, match=r"gradients of \d+ steps in a row.* were not finite"):
         train(recipe, tmp_path / "run", parts=breaking(range(4, 2 * ENDURED)))
+    resumed = train(recipe, tmp_path / "run", resume=True, parts=breaking(()))
+    assert resumed.checkpoint_steps()[-1] == 2 * ENDURED
     train(recipe, tmp_path / "not", parts=breaking(range(4, 3 + ENDURED)))
 
 

@@ -15,9 +15,8 @@ def standing_text(target: Mapping[str, Any]) -> str:
     text = f"at draws of the latents; target {target['target']:.4g}, slack {target['slack']:+.3g}"
     if (unit := UNITS.get(target["unit"])) is None:
         return text
-    return (
-        f"{text}; {target['in_unit']:.4g} {unit}, target {target['target_in_unit']:.4g}, {target['slack_in_unit']:+.3g}"
-    )
+    stated = f"{target['in_unit']:.4g}, target {target['target_in_unit']:.4g}, slack {target['slack_in_unit']:+.3g}"
+    return f"{text}; in {unit} {stated}"
 
 
 def _distance(

@@ -253,9 +253,12 @@ def _everything(state: TrainState) -> Iterator[tuple[str, Tensor]]:
     yield from ((f"the objective's {name}", value) for name, value in state.objective_state.items())
 
 
+SMALLER = "Lower optimizer.learning_rate or set training.clip"
+
+
 def last_good(run: Run) -> str:
     """For the error of a run that diverged: which checkpoint is left, and what to change."""
-    return f"{kept(run)} Lower optimizer.learning_rate, set training.clip, or leave out single updates (training.skip.kind)."
+    return f"{kept(run)} {SMALLER}, or skip single updates that are not finite (training.skip.kind)."
 
 
 def kept(run: Run) -> str:

@@ -145,7 +145,7 @@ class Scalars:
         if state.skips and (endured := int(state.skips["broken"])) >= ENDURED:
             raise Divergence(
                 f"The gradients of {endured} steps in a row, up to step {state.step} or shortly before, were not finite. These "
-                f"steps were skipped, so the weights are those before them. {checkpoint.last_good(self.run)}"
+                f"steps were skipped, so the weights are those before them. {checkpoint.kept(self.run)} {checkpoint.SMALLER}."
             )
         table = self._on_host()
         broken = (~torch.isfinite(table)).any(1)
