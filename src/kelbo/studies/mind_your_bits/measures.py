@@ -34,7 +34,7 @@ from kelbo.training import TrainState, Values
 BATCH, SHOWN, REFINED = 128, 8, 32
 LOW = 4
 """frequencies below 1/LOW of the highest, in both directions, count as low"""
-LAST = 20
+LAST = 5
 """steps whose mean error tells when a target is reached"""
 
 Floats = NDArray[np.float64]

@@ -88,7 +88,7 @@ SECTIONS = (
                 "Figure 10 · Early and late reconstructions at one error",
                 figures.early_and_late,
                 NEEDS["fig10"],
-                words="Early is the first step after which the last 20 errors are at the target on average.",
+                words="Early is the first step after which the last five errors are at the target on average.",
             ),
             Table("early", tables.early, NEEDS["early"]),
         ),
