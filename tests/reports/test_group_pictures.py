@@ -1,9 +1,11 @@
 """What a page shows of the groups of a hierarchy: their rates by resolution, and what each adds."""
 
+import io
 import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kelbo.reports.figure import LIGHT, group_bars
 from kelbo.reports.gallery import by_resolution, partial_decodings
@@ -42,3 +44,20 @@ def test_beside_partial_decodings_are_the_bits_of_their_groups():
         ("4 groups", "8×8, 16.0 bits"),
     ]
     assert "3 test images" in sheet.picture.alt
+
+
+def test_where_the_first_of_two_stages_ends_is_marked():
+    images = np.full((3, 1, 8, 8), 255, np.uint8)
+    arrays = {"images": images, "made": np.stack([images] * 4)}
+    told = {"sides": SIDES, "stages": [2, 2]}
+    measured = Measurement("partial-decodings", {"groups": [0, 1, 2, 4]}, "", told, unkept=arrays)
+    sheet = partial_decodings(measured, RATES)
+    assert [label for label, _ in sheet.rows] == ["original", "0 groups", "1 group", "x̄", "secondary", "x̄ + 2 groups"]
+    assert [about.replace("\u00a0", " ") for _, about in sheet.rows[3:]] == [
+        "4×4, 3.00 bits",
+        "refines it, from 3.00 bits on",
+        "8×8, 16.0 bits",
+    ]
+    shown = np.asarray(Image.open(io.BytesIO(sheet.picture.file)).getchannel("A"))
+    middles = [int((row + 0.5) * len(shown) / 6) for row in range(6)]
+    assert shown[middles].max(1).tolist() == [255, 255, 255, 255, 0, 255]

@@ -62,9 +62,14 @@ def write_codes(
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as .npz, atomically; text arrays are of plain text, nothing is pickled."""
+    write_atomic(path, as_npz(arrays))
+
+
+def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as an .npz file."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  taken for the keyword allow_pickle
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def require_writable(path: Path) -> None:

@@ -15,7 +15,9 @@ from kelbo.cli import (
     imports,
     measure,
     prior,
+    progressive,
     recipe,
+    refine,
     report,
     reproduce,
     runs,
@@ -46,6 +48,8 @@ app.command()(scores.doctor)
 app.command()(baselines.baseline)
 app.command()(sample.sample)
 app.command()(explore.reconstruct)
+app.command()(refine.refine)
+app.command()(progressive.progressive)
 app.command()(walks.traverse)
 app.command()(walks.interpolate)
 app.command()(encode.encode)

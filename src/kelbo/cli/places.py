@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,27 @@ def save_pictures(out: Path | None, experiment: Experiment, name: str, images: n
         raise RecipeError(f"--out must end in .png, since this run makes images; got {out}.")
     own = experiment.run.picture(experiment.step, name)
     write_and_tell(out, own, experiment.run.path, lambda path: save_grid(path, images, columns))
+
+
+def save_each(
+    outs: Sequence[Path],
+    experiment: Experiment,
+    name: str,
+    make: Mapping[str, Callable[[], bytes]],
+    usual: Sequence[str],
+) -> None:
+    """Write files by their endings, and print their paths: `outs`, or those of the usual endings in the run's folder.
+
+    make: what a file of each ending holds. name: of the files in the run's folder, without step and ending. As
+    `write_and_tell`.
+    """
+    from kelbo.runs import write_atomic
+
+    own = experiment.run.picture(experiment.step, name)
+    for out, ending in [(out, out.suffix.lower()) for out in outs] or [(None, ending) for ending in usual]:
+        content = make[ending]()
+        place = own.with_name(own.stem + ending)
+        write_and_tell(out, place, experiment.run.path, lambda path, content=content: write_atomic(path, content))
 
 
 def write_and_tell(out: Path | None, own: Path, folder: Path, write: Callable[[Path], object]) -> None:

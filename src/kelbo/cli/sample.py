@@ -47,7 +47,7 @@ def sample(
         images, columns = _rows(experiment, few, count, noise, seed)
         beside = {"given": np.repeat([experiment.condition.say(one) for one in few], columns)}
     else:
-        told, words = _told(experiment, given, count)
+        told, words = given_to(experiment, given, count)
         images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
         columns = round(count**0.5)
     name = name_of("sample", prior=prior, given=words)
@@ -57,7 +57,7 @@ def sample(
         save_pictures(out, experiment, name, images, columns)
 
 
-def _told(experiment: Experiment, given: str | None, count: int) -> tuple[dict[str, Tensor], str | None]:
+def given_to(experiment: Experiment, given: str | None, count: int) -> tuple[dict[str, Tensor], str | None]:
     """What `count` samples are given, and the values that were chosen, in words: the same however they were written.
 
     DataMissing names --given: if it names the whole condition, no data are needed.

@@ -3,6 +3,8 @@
 from kelbo.evaluation.bounds import PerExample, per_example
 from kelbo.evaluation.by_group import decode_partly, encode_groups, interpolate_groups, traverse_group
 from kelbo.evaluation.encode import encode
+from kelbo.evaluation.progressive import moments, progressive
+from kelbo.evaluation.refined import refine_images, refine_samples
 from kelbo.evaluation.samples import interpolate, reconstruct, sample, sample_rows, traverse
 from kelbo.evaluation.suite import evaluate, speaks_of
 
@@ -14,8 +16,12 @@ __all__ = [
     "evaluate",
     "interpolate",
     "interpolate_groups",
+    "moments",
     "per_example",
+    "progressive",
     "reconstruct",
+    "refine_images",
+    "refine_samples",
     "sample",
     "sample_rows",
     "speaks_of",

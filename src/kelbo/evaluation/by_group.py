@@ -10,6 +10,7 @@ import torch
 from kelbo.bound import Batch
 from kelbo.data.batches import passes
 from kelbo.data.images import Images
+from kelbo.evaluation.progressive import picture_after
 from kelbo.evaluation.samples import LatentPoint
 from kelbo.latents.grouped import Grouped, grouped
 from kelbo.protocols import Model
@@ -65,15 +66,14 @@ def interpolate_groups(
 def decode_partly(model: Model, batch: Batch, counts: Sequence[int]) -> np.ndarray:
     """Examples (B, *event) decoded of their first groups only, as many as each of `counts`; 0 takes none.
 
-    Groups are posterior means; those that are missing are the means of their priors, given those before. Returns
-    (len(counts), B, *event): the likelihood's mean. Errors as of `encode_groups`.
+    Groups are posterior means; those that are missing are the means of their priors, given those before. Of two stages, the
+    first one's picture as long as there are no groups of the second. Returns (len(counts), B, *event): the likelihood's mean.
+    Errors as of `encode_groups`.
     """
     encoder = grouped(model, max(1, *counts))
     with model.evaluating():
         latents = tuple(q.mean for q in encoder.posteriors(batch, max(1, *counts)))
-        nothing = model.sample(len(batch.x), batch.given, temperature=0.0)
-        known = (latents[:count] if count else nothing for count in counts)
-        made = [model.mean(model.decode(each, batch.given, temperature=0.0)) for each in known]
+        made = [picture_after(model, latents[:count], batch) for count in counts]
     return torch.stack(made).cpu().numpy()
 
 

@@ -49,7 +49,7 @@ def sample(
 
     given: conditions, each (count, …). ScoreError if one of the model's is missing, or they are for another count.
     """
-    _require_conditions(model, count, given)
+    require_conditions(model, count, given)
     wanted = memory_for(f"{count:,} samples", "Draw fewer at a time, each time with another seed.")
     with wanted, model.evaluating(), seeded(seed, "pictures"):
         latents = model.sample(count, given, temperature=temperature)
@@ -117,7 +117,8 @@ def interpolate(model: Model, first: Batch | LatentPoint, last: Batch | LatentPo
         return _show(model, _decode(model, (torch.lerp(begin, end, weights),), first.given), noise=False)
 
 
-def _require_conditions(model: Generator, count: int, given: Given) -> None:
+def require_conditions(model: Generator, count: int, given: Given) -> None:
+    """ScoreError unless each of a model's conditions is given, of so many examples."""
     if missing := [name for name in model.conditions if name not in given]:
         raise ScoreError(
             f"{type(model).__name__} draws under conditions, and these are not given: {', '.join(missing)}."

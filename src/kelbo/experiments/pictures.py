@@ -95,8 +95,7 @@ def _partly_decoded(experiment: Experiment, split: dict[str, Any]) -> list[Measu
     model = experiment.model
     if not isinstance(model, Grouped):
         return []
-    ends = np.cumsum(model.stages).tolist()  # where a stage ends is shown too
-    counts = sorted({*ends, *(round(model.groups * part / DECODINGS) for part in range(DECODINGS + 1))})
+    counts = evaluation.moments(model.stages, DECODINGS)
 
     def compute() -> dict[str, Any]:
         batch = experiment.pictured(RECONSTRUCTED)
@@ -108,7 +107,8 @@ def _partly_decoded(experiment: Experiment, split: dict[str, Any]) -> list[Measu
             "images": _levels(batch.x.cpu().numpy()),
             "made": pictures.reshape(*made.shape[:2], *pictures.shape[1:]),
         }
-        return {**images, "sides": sides}
+        several = {"stages": list(model.stages)} if len(model.stages) > 1 else {}
+        return {**images, "sides": sides, **several}
 
     settings = {**split, "images": RECONSTRUCTED, "groups": counts}
     return [measure(experiment, "partial-decodings", settings, compute)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from kelbo.bound import Batch, Given, Latents
+from torch import Tensor
+
+from kelbo.bound import Batch, Given, Latents, Reading, Temperature
 from kelbo.errors import RecipeError, ScoreError
 from kelbo.latents.merge import GroupGaussian
 from kelbo.protocols import NOTHING, Model
@@ -25,6 +27,26 @@ class Grouped(ABC):
         """The prior of the group after the first ones, (count, …), given these."""
 
 
+class Staged(Grouped):
+    """A model of two: a primary, whose groups come first, and a secondary that refines its picture.
+
+    stages  how many groups each of them has
+    """
+
+    @property
+    @abstractmethod
+    def primary(self) -> Model:
+        """The first model, frozen."""
+
+    @abstractmethod
+    def refine(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        """The output of the primary's latents, all of them, and a new draw of the secondary's."""
+
+    @abstractmethod
+    def read_after(self, batch: Batch, first: Reading, *, target: Tensor | None = None, draw: bool = True) -> Reading:
+        """The whole model's reading of a batch that the primary has read."""
+
+
 def grouped(model: Model, groups: int) -> Grouped:
     """The model as one with at least so many ordered groups. ScoreError if it has none, RecipeError if it has fewer."""
     if not isinstance(model, Grouped):
@@ -34,4 +56,13 @@ def grouped(model: Model, groups: int) -> Grouped:
         )
     if not 1 <= groups <= model.groups:
         raise RecipeError(f"This model has {counted(model.groups, 'group')} of latents, numbered from 1; got {groups}.")
+    return model
+
+
+def staged(model: Model) -> Staged:
+    """The model as one of two stages. ScoreError if it is not."""
+    if not isinstance(model, Staged):
+        raise ScoreError(
+            f"This needs a secondary and its primary; {type(model).__name__} is one model, whose pictures nothing refines."
+        )
     return model

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
 from kelbo.errors import ScoreError
 from kelbo.frozen import Frozen
-from kelbo.latents.grouped import Grouped
+from kelbo.latents.grouped import Grouped, Staged
 from kelbo.latents.merge import GroupGaussian
 from kelbo.latents.priors import StandardNormal
 from kelbo.models.hierarchical import Conditions, Hierarchical, Step, StochasticLayer
@@ -102,7 +102,7 @@ class Secondary(Hierarchical):
             return self.likelihood.shifted(change, given[PICTURE])
 
 
-class TwoStage(Model, Grouped):
+class TwoStage(Model, Staged):
     """A primary and its secondary as one model: latents and rates are the primary's, then the secondary's.
 
     Its bound is one on log p(x): the rates of both and the secondary's distortion. Whatever is scored (`target`), both read x.
@@ -138,7 +138,9 @@ class TwoStage(Model, Grouped):
         return self.primary.groups, self.secondary.groups
 
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
-        first = self.primary.read(batch, draw=draw)
+        return self.read_after(batch, self.primary.read(batch, draw=draw), target=target, draw=draw)
+
+    def read_after(self, batch: Batch, first: Reading, *, target: Tensor | None = None, draw: bool = True) -> Reading:
         return _joined(first, self.secondary.read(self.secondary.after(batch, first), target=target, draw=draw))
 
     def weighed(self, batch: Batch, target: Tensor | None = None) -> Reading:

@@ -103,14 +103,28 @@ def transfers(measured: Measurement) -> Labelled:
 def partial_decodings(measured: Measurement, rates: Sequence[float]) -> Labelled:
     """Test images above what the decoder makes of their first groups of latents, a row for each number of groups.
 
-    rates: of each group, nats an image: beside a row are the bits of its groups.
+    rates: of each group, nats an image: beside a row are the bits of its groups. Of two stages, an empty row lies between the
+    first one's picture and what the second makes of it.
     """
     found, counts, sides = measured.arrays(), measured.settings["groups"], measured.value["sides"]
+    first = measured.value.get("stages", [len(sides)])[0]
     images = intensities(np.concatenate([found["images"][None], found["made"]]))
+    rows = [("original", ""), *(_of_groups(n, first, sides, rates) for n in counts)]
+    if first < len(sides):
+        after = 2 + counts.index(first)
+        images = np.insert(images, after, np.nan, axis=0)
+        rows.insert(after, ("secondary", f"refines it, from {_bits(rates[:first])} on"))
     alt = f"{counted(images.shape[1], 'test image')} above their decodings from {counts[0]} to {counted(counts[-1], 'group')}"
     picture = of_images("partial-decodings", alt, images.reshape(-1, *images.shape[2:]), images.shape[1])
-    rows = [(counted(n, "group"), f"{_side(sides[n - 1])}, {_bits(rates[:n])}" if n else "0 bits") for n in counts]
-    return Labelled(picture, [("original", ""), *rows])
+    return Labelled(picture, rows)
+
+
+def _of_groups(known: int, first: int, sides: Sequence[int], rates: Sequence[float]) -> tuple[str, str]:
+    """The label of a row of so many groups, and their bits. first: groups of the first stage."""
+    about = f"{_side(sides[known - 1])}, {_bits(rates[:known])}" if known else "0 bits"
+    if first == len(sides) or known < first:
+        return counted(known, "group"), about
+    return "x̄" + f" + {counted(known - first, 'group')}" * (known > first), about
 
 
 def by_resolution(record: Record, sides: Sequence[int]) -> list[str]:
