@@ -14,6 +14,8 @@ from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, requ
 from kelbo.latents.grouped import Grouped
 from kelbo.latents.merge import MERGES, GroupGaussian, MergeName, Scale, gaussian_of
 from kelbo.latents.noise import standard_normal
+from kelbo.networks.layers import in_channels_last
+from kelbo.networks.pointwise import pointwise
 from kelbo.networks.vdvae import Entry, Exit, StochasticNetworks, VeryDeepEncoder, recomputed
 from kelbo.protocols import NOTHING, Likelihood, Model
 
@@ -43,46 +45,39 @@ class StochasticLayer(StochasticNetworks):
         self.scale: Scale = scale
 
     def forward(self, x: Tensor, seen: Tensor, noise: Tensor | None, weigh: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """From the path's features and the encoder's: the path's after this layer, the latents, and their rate (B,), nats.
+        """From the path's features, and what is seen: the path's after this layer, the latents, and their rate (B,), nats.
 
-        seen: the GELU of the encoder's features.
+        seen: what its posterior reads of the encoder's features.
         noise: standard normal, shaped like the latents; None takes the posterior's mean. weigh: the rate is ln q(z) - ln p(z)
         at the latents, instead of the KL in closed form.
         """
-        posterior, prior, x = self.beliefs(x, seen)
+        posterior, prior, y = self.beliefs(x, seen)
         with torch.autocast(x.device.type, enabled=False):
             z = posterior.mean if noise is None else posterior.at(noise)
             rate = posterior.log_prob(z) - prior.log_prob(z) if weigh else posterior.kl(prior)
-        return self.after(x, z), z, rate
+        return self.after(x, y, z), z, rate
 
     def beliefs(self, x: Tensor, seen: Tensor) -> tuple[GroupGaussian, GroupGaussian, Tensor]:
-        """Posterior and prior, and the path's features with those of the prior's network."""
-        parameters, prior = self.posterior_and_prior(x, seen)
-        prior, x = self._believed(prior, x)
+        """Posterior and prior, and what else `after` takes."""
+        parameters, y = self.posterior_and_prior(x, seen)
+        prior = gaussian_of(self.of_prior(y), self.scale)
         with torch.autocast(x.device.type, enabled=False):
-            return self.merge(gaussian_of(parameters, self.scale), prior), prior, x
+            return self.merge(gaussian_of(parameters, self.scale), prior), prior, y
 
     def drawn(self, x: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """The path's features after this layer and the latents, drawn from their prior."""
-        prior, x = self.believed(x)
+        prior, y = self.believed(x)
         z = prior.at(noise, temperature)
-        return self.after(x, z), z
+        return self.after(x, y, z), z
 
     def known(self, x: Tensor, z: Tensor) -> Tensor:
         """The path's features after this layer, whose latents are known."""
-        return self.after(self.believed(x)[1], z)
+        return self.after(x, self.prior.read(x), z)
 
     def believed(self, x: Tensor) -> tuple[GroupGaussian, Tensor]:
-        """The prior, and the path's features with those of the prior's network."""
-        return self._believed(self.prior(x), x)
-
-    def _believed(self, output: Tensor, x: Tensor) -> tuple[GroupGaussian, Tensor]:
-        parameters, features = output.split([2 * self.latents, x.shape[1]], 1)
-        return gaussian_of(parameters, self.scale), x + features
-
-    def after(self, x: Tensor, z: Tensor) -> Tensor:
-        """The path's features after this layer, from those with its prior's and the latents."""
-        return self.onwards(x + self.project(z))
+        """The prior, and what else `after` takes."""
+        y = self.prior.read(x)
+        return gaussian_of(self.of_prior(y), self.scale), y
 
 
 @dataclass(frozen=True)
@@ -139,27 +134,27 @@ class Hierarchical(Model, Grouped):
         return "it computes activations again in the backward pass" if self.checkpointing else super().unstackable
 
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
-        return self._reading(self._features(batch), batch, target, draw=draw)
+        return self._reading(self._seen(batch), batch, target, draw=draw)
 
     def read_both(self, batch: Batch, target: Tensor | None = None) -> tuple[Reading, Reading]:
-        features = self._features(batch)
-        return self._reading(features, batch, target, draw=True), self._reading(features, batch, target, draw=False)
+        seen = self._seen(batch)
+        return self._reading(seen, batch, target, draw=True), self._reading(seen, batch, target, draw=False)
 
     def weighed(self, batch: Batch, target: Tensor | None = None) -> Reading:
-        return self._reading(self._features(batch), batch, target, draw=True, weigh=True)
+        return self._reading(self._seen(batch), batch, target, draw=True, weigh=True)
 
     def log_weights(self, batch: Batch, samples: int, target: Tensor | None = None) -> Tensor:
-        features = self._features(batch)
-        weights = (self._reading(features, batch, target, draw=True, weigh=True).bound.elbo for _ in range(samples))
+        seen = self._seen(batch)
+        weights = (self._reading(seen, batch, target, draw=True, weigh=True).bound.elbo for _ in range(samples))
         return torch.stack(list(weights), 1)
 
     def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
-        features, found = self._features(batch), list[GroupGaussian]()
+        seen, found = self._seen(batch), list[GroupGaussian]()
 
-        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:  # noqa: ARG001
-            posterior, _, x = layer.beliefs(x, features[layer.resolution])
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
+            posterior, _, y = layer.beliefs(x, seen[group])
             found.append(posterior)
-            return layer.after(x, posterior.mean)
+            return layer.after(x, y, posterior.mean)
 
         self._path(batch.x, batch.given, step, groups)
         return found
@@ -205,7 +200,7 @@ class Hierarchical(Model, Grouped):
 
     def _reading(
         self,
-        features: dict[int, Tensor],
+        seen: list[Tensor],
         batch: Batch,
         target: Tensor | None,
         *,
@@ -215,9 +210,9 @@ class Hierarchical(Model, Grouped):
         latents, rates = list[Tensor](), list[Tensor]()
         run = recomputed if self.checkpointing and self.training else _called
 
-        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:  # noqa: ARG001
+        def step(group: int, layer: StochasticLayer, x: Tensor) -> Tensor:
             noise = self._noise(layer, batch.x) if draw else None
-            x, z, rate = run(layer, x, features[layer.resolution], noise, weigh)
+            x, z, rate = run(layer, x, seen[group], noise, weigh)
             latents.append(z)
             rates.append(rate)
             return x
@@ -227,10 +222,13 @@ class Hierarchical(Model, Grouped):
             distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
         return Reading(Bound(torch.stack(rates, 1), distortion), tuple(latents), output)
 
-    def _features(self, batch: Batch) -> dict[int, Tensor]:
-        """The GELU of the encoder's features by resolution, with which every layer there begins."""
-        features = self.encoder(batch.x, self._told(self.told_encoder, batch.given))
-        return {side: F.gelu(each) for side, each in zip(self.encoder.resolutions, features, strict=True)}
+    def _seen(self, batch: Batch) -> list[Tensor]:
+        """What each layer's posterior reads of the encoder's features: that of all layers of a resolution at once."""
+        found = list[Tensor]()
+        for features in self.encoder(batch.x, self._told(self.told_encoder, batch.given)):
+            weights = [layer.sight for layer in self._layers() if layer.resolution == features.shape[2]]
+            found += pointwise(F.gelu(features), torch.cat(weights)).chunk(len(weights), 1)
+        return found
 
     def _told(self, network: nn.Module | None, given: Given) -> tuple[Tensor, ...]:
         require_given(self.conditions, given)
@@ -255,7 +253,8 @@ class Hierarchical(Model, Grouped):
         return list(self.layers)  # pyright: ignore[reportReturnType]
 
     def _noise(self, layer: StochasticLayer, like: Tensor) -> Tensor:
-        return standard_normal(like.new_zeros(len(like), layer.latents, layer.resolution, layer.resolution))
+        shape = (len(like), layer.latents, layer.resolution, layer.resolution)
+        return in_channels_last(standard_normal(like.new_zeros(shape)))
 
 
 def _called(module: nn.Module, *inputs: Any) -> Any:

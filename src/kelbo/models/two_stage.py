@@ -93,8 +93,8 @@ class Secondary(Hierarchical):
         """The output at one draw of all groups from their priors, given x̄ and the rest, in one pass."""
         return self._decoded((), given[PICTURE], given, temperature)
 
-    def _features(self, batch: Batch) -> dict[int, Tensor]:
-        return super()._features(Batch(torch.cat([batch.x, batch.given[PICTURE]], 1), batch.given))
+    def _seen(self, batch: Batch) -> list[Tensor]:
+        return super()._seen(Batch(torch.cat([batch.x, batch.given[PICTURE]], 1), batch.given))
 
     def _down(self, like: Tensor, given: Given, step: Step) -> Tensor:
         change = super()._down(like, given, step)

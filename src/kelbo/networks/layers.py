@@ -173,10 +173,10 @@ def _is_read(x: Tensor | None) -> bool:
 
 def _alone(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A linear layer as `Layers` computes it outside of vmap."""
-    return _product(x, weight, bias) if is_amd() and _has_onednn() else F.linear(x, weight, bias)
+    return _product(x, weight, bias) if is_amd() and has_onednn() else F.linear(x, weight, bias)
 
 
-def _has_onednn() -> bool:
+def has_onednn() -> bool:
     return torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()
 
 
@@ -230,15 +230,15 @@ def _is_usual(layer: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None) 
         fits = x.ndim == 2 and x.shape[1] == weight.shape[1]
     return (
         fits
-        and _is_float_on_cpu(x)
-        and _is_float_on_cpu(weight)
-        and (bias is None or _is_float_on_cpu(bias))
+        and is_float_on_cpu(x)
+        and is_float_on_cpu(weight)
+        and (bias is None or is_float_on_cpu(bias))
         and not torch.is_autocast_enabled("cpu")
-        and _has_onednn()
+        and has_onednn()
     )
 
 
-def _is_float_on_cpu(value: Tensor) -> bool:
+def is_float_on_cpu(value: Tensor) -> bool:
     return is_ordinary(value) and value.dtype is torch.float32 and value.is_cpu
 
 

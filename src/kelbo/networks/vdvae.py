@@ -2,6 +2,7 @@
 
 Everything is built of one block: 1×1, 3×3, 3×3 and 1×1 convolutions, a GELU before each. Biases are 0 at first. What is added
 to a path of N layers is scaled by √(1/N) at first, and the last convolution of every prior is 0, so that priors are N(0, 1).
+Features are kept channels-last.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from kelbo.networks.layer_lists import EncoderLayer
+from kelbo.networks.layers import channels_last, in_channels_last
+from kelbo.networks.pointwise import pointwise
 
 SMALLEST_WITH_NEIGHBOURS = 3
 """below this resolution all kernels are 1×1"""
@@ -38,15 +41,17 @@ class Block(nn.Module):
         self.c4 = convolution(middle, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.after_first(self.c1(F.gelu(x)))
-        y = x + y if self.residual else y
+        y = pointwise(self.read(x), self.c4.weight, self.c4.bias, x if self.residual else None)
         return y if self.down is None else F.avg_pool2d(y, self.down)
 
-    def after_first(self, y: Tensor) -> Tensor:
-        """The three other convolutions, of the first one's output."""
+    def read(self, x: Tensor) -> Tensor:
+        """What the last convolution reads, (B, bottleneck, r, r)."""
+        return self.inside(pointwise(F.gelu(x), self.c1.weight, self.c1.bias))
+
+    def inside(self, y: Tensor) -> Tensor:
+        """From the first convolution's output to the last one's input, both (B, bottleneck, r, r)."""
         y = self.c2(F.gelu(y))
-        y = self.c3(F.gelu(y))
-        return self.c4(F.gelu(y))
+        return F.gelu(self.c3(F.gelu(y)))
 
 
 class VeryDeepEncoder(nn.Module):
@@ -79,7 +84,7 @@ class VeryDeepEncoder(nn.Module):
 
     def forward(self, x: Tensor, added: Sequence[Tensor] = ()) -> tuple[Tensor, ...]:
         beside = dict(zip(self.resolutions, added, strict=False))
-        x = self.first((x - self.centre) / self.spread)
+        x = self.first(in_channels_last((x - self.centre) / self.spread))
         x = x + beside.pop(x.shape[2]) if x.shape[2] in beside else x
         features = {x.shape[2]: x}
         for block in self.blocks:
@@ -97,6 +102,8 @@ class StochasticNetworks(nn.Module):
     prior      of x, to (B, 2Z + W, r, r): the prior's parameters, and features to add to x
     project    of the latents, to features to add to x
     onwards    of x, what the layer hands on
+
+    Convolutions that read or end at the same place run as one, which reads and writes the path's features less often.
     """
 
     def __init__(self, width: int, latents: int, resolution: int, layers: int, bottleneck: float = 0.25) -> None:
@@ -112,17 +119,34 @@ class StochasticNetworks(nn.Module):
         scale_down(self.project, layers)
         scale_down(self.onwards.c4, layers)
 
-    def posterior_and_prior(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """The outputs of both networks. seen: the GELU of the encoder's features, which all layers of a resolution share.
+    @property
+    def sight(self) -> Tensor:
+        """The weight (bottleneck, W, 1, 1) by which the posterior's first convolution reads the encoder's features."""
+        return self.posterior.c1.weight.chunk(2, 1)[1]
 
-        Both begin with a GELU and a 1×1 convolution of x, so these run once for both, and x and the features are not copied
-        side by side: a third less memory for the backward pass.
+    def posterior_and_prior(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The posterior's parameters (B, 2Z, r, r), and what the prior's last convolution reads (B, bottleneck, r, r).
+
+        seen: the encoder's features after a GELU and `sight`, (B, bottleneck, r, r). Both networks begin with a GELU and a 1×1
+        convolution of x, so these run once for both, and x and the encoder's features are not copied side by side.
         """
-        first, other = self.posterior.c1, self.prior.c1
-        of_x, of_features = first.weight.split(x.shape[1], 1)
-        weight, bias = torch.cat([of_x, other.weight]), torch.cat([first.bias, other.bias])  # pyright: ignore[reportCallIssue, reportArgumentType]
-        y, prior = F.conv2d(F.gelu(x), weight, bias).chunk(2, 1)
-        return self.posterior.after_first(y + F.conv2d(seen, of_features)), self.prior.after_first(prior)
+        first, other, last = self.posterior.c1, self.prior.c1, self.posterior.c4
+        weight = torch.cat([first.weight.chunk(2, 1)[0], other.weight])
+        y, prior = pointwise(F.gelu(x), weight, torch.cat([first.bias, other.bias])).chunk(2, 1)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        y = self.posterior.inside(y + seen)
+        return pointwise(y, last.weight, last.bias), self.prior.inside(prior)
+
+    def of_prior(self, y: Tensor) -> Tensor:
+        """The prior's parameters (B, 2Z, r, r), of what its last convolution reads."""
+        last, count = self.prior.c4, 2 * self.latents
+        return pointwise(y, last.weight[:count], last.bias[:count])  # pyright: ignore[reportOptionalSubscript]
+
+    def after(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """What the layer hands on, of the path's features, what the prior's last convolution reads, and the latents."""
+        last, count = self.prior.c4, 2 * self.latents
+        weight = torch.cat([last.weight[count:], self.project.weight], 1)
+        bias = last.bias[count:] + self.project.bias  # pyright: ignore[reportOptionalSubscript, reportOperatorIssue]
+        return self.onwards(pointwise(torch.cat([y, z], 1), weight, bias, x))
 
 
 class Entry(nn.Module):
@@ -139,7 +163,7 @@ class Entry(nn.Module):
         if first:
             return below.new_zeros(shape) if self.map is None else self.map.expand(shape)
         enlarged = repeated(below, self.resolution // below.shape[2])
-        return enlarged if self.map is None else self.map + enlarged
+        return enlarged if self.map is None else enlarged + self.map
 
 
 class Exit(nn.Module):
@@ -152,7 +176,9 @@ class Exit(nn.Module):
         self.output = convolution(width, output_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.output(x * self.gain + self.bias)
+        weight = self.output.weight[:, :, 0, 0]  # gain and bias are applied to it instead, which is far smaller than x
+        bias = weight @ self.bias[:, 0, 0] + self.output.bias  # pyright: ignore[reportOperatorIssue]
+        return pointwise(x, (weight * self.gain[:, 0, 0])[:, :, None, None], bias)
 
 
 class ConditionFeatures(nn.Module):
@@ -206,14 +232,19 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 1) -> nn.Conv
     """A convolution that keeps the resolution, its bias 0 at first."""
     made = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
     nn.init.zeros_(made.bias)  # pyright: ignore[reportArgumentType]
+    if kernel > 1:  # a 1×1 weight is a matrix
+        channels_last(made)
     return made
 
 
 def repeated(x: Tensor, times: int) -> Tensor:
     """Each pixel of x (B, W, s, s) as a square of times × times: nearest un-pooling, whose gradient is a plain sum.
 
-    PyTorch's own has a gradient that scatters, which its compiler (2.13, on CPUs) cannot translate for maps of one pixel.
+    The gradient of PyTorch's own scatters when it is compiled, which its compiler (2.13, on CPUs) cannot translate for maps of
+    one pixel.
     """
+    if not torch.compiler.is_compiling():
+        return F.interpolate(x, scale_factor=times)
     count, width, height, side = x.shape
     squares = x[:, :, :, None, :, None].expand(count, width, height, times, side, times)
     return squares.reshape(count, width, height * times, side * times)

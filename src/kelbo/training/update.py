@@ -133,8 +133,10 @@ class LossUpdate:
 
     def _clipped(self, state: TrainState) -> Tensor:
         """Clip the gradients, and give their norm before."""
-        if self.clip is None:
-            return gradient_norm(state)
+        if self.clip is None or self.fabric.device.type == "cpu":
+            norm = gradient_norm(state)
+            if self.clip is None or norm <= self.clip:  # nothing to scale; elsewhere a branch would wait for the device
+                return norm
         return torch.as_tensor(
             self.fabric.clip_gradients(state.model, state.optimizer, max_norm=self.clip, error_if_nonfinite=False)
         )
