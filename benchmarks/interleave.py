@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -16,7 +17,10 @@ Row = dict[str, float]
 
 
 def measure(work: Callable[[], tuple[int, float]]) -> None:
-    """Run `work`, which returns images and seconds, and print one JSON line: speed, peak memory, page faults."""
+    """Run `work`, which returns images and seconds, and print one JSON line: speed, peak memory, page faults.
+
+    If `work` has several processes, the first prints, and memory and faults are the sums over all.
+    """
     before = resource.getrusage(resource.RUSAGE_SELF)
     images, seconds = work()
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -25,7 +29,13 @@ def measure(work: Callable[[], tuple[int, float]]) -> None:
         "peak_memory_mib": after.ru_maxrss / 1024,
         "page_faults": after.ru_minflt - before.ru_minflt,
     }
-    print(json.dumps(row))
+    if "torch" in sys.modules and (dist := sys.modules["torch"].distributed).is_initialized():
+        rows: list[Row] = [{}] * dist.get_world_size()
+        dist.all_gather_object(rows, row)
+        row |= {name: sum(row[name] for row in rows) for name in ("peak_memory_mib", "page_faults")}
+        dist.destroy_process_group()
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(json.dumps(row))
 
 
 def interleaved(script: Path, variants: dict[str, list[str]], rounds: int) -> dict[str, list[Row]]:

@@ -11,9 +11,12 @@ compile), then timed ones.
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.oracles.published_vdvae import release
 
 if TYPE_CHECKING:
+    from kelbo.bound import Batch
+    from kelbo.distributed.fabric import Fabric
     from kelbo.protocols import Model
     from kelbo.recipes import Recipe
     from kelbo.training import TrainState, Update
@@ -49,7 +54,8 @@ def reference_weights() -> Weights:
 
     own = kelbo_model(kelbo_recipe(False)).state_dict()
     named = {published_name(name): value[None] if value.ndim == 3 else value for name, value in own.items()}
-    return {name: value.detach().clone().requires_grad_() for name, value in named.items()}
+    plain = torch.contiguous_format  # the release's own layout, which a copy would take over from kelbo's otherwise
+    return {name: value.detach().clone(memory_format=plain).requires_grad_() for name, value in named.items()}
 
 
 def reference_values(weights: Weights, images: Tensor, noises: list[Tensor]) -> dict[str, Tensor]:
@@ -62,11 +68,11 @@ def reference_values(weights: Weights, images: Tensor, noises: list[Tensor]) -> 
     return {"loss": (distortion + rate).mean(), "distortion": distortion.mean(), "rate": rate.mean()}
 
 
-def noises(draw: Callable[[Tensor], Tensor]) -> list[Tensor]:
+def noises(draw: Callable[[Tensor], Tensor], count: int = BATCH) -> list[Tensor]:
     """One of each layer's latents, in order."""
     from kelbo.networks.layer_lists import decoder_layers
 
-    return [draw(torch.empty(BATCH, LATENTS, side, side)) for side, _ in decoder_layers(DECODER)]
+    return [draw(torch.empty(count, LATENTS, side, side)) for side, _ in decoder_layers(DECODER)]
 
 
 def reference_step(weights: Weights, average: Weights, optimizer: torch.optim.Optimizer, images: Tensor) -> None:
@@ -120,14 +126,13 @@ def kelbo_model(recipe: Recipe) -> Model:
         return build.model(recipe, Outline("waves", (3, SIDE, SIDE), 256))
 
 
-def kelbo_training(compiled: bool) -> tuple[TrainState, Update]:
+def kelbo_training(compiled: bool, fabric: Fabric) -> tuple[TrainState, Update]:
     """A state with the transcription's weights, and its update."""
-    from kelbo.distributed.fabric import Fabric
     from kelbo.recipes import build
     from kelbo.training import Ema, TrainState
     from kelbo.training.compiling import compile_networks
 
-    recipe, fabric = kelbo_recipe(compiled), Fabric(accelerator="cpu", devices=1)
+    recipe = kelbo_recipe(compiled)
     model = kelbo_model(recipe)
     if compiled:
         compile_networks(model)
@@ -136,14 +141,30 @@ def kelbo_training(compiled: bool) -> tuple[TrainState, Update]:
     return TrainState(wrapped, {"model": optimizer}, memory, Ema(model, EMA)), build.update(recipe, fabric)
 
 
-def train_kelbo(compiled: bool) -> tuple[int, float]:
+def launched(processes: int) -> Fabric:
+    """Starts the other processes, which run this script too. Threads are shared out, as `kelbo train --devices` does it."""
+    from kelbo.distributed.fabric import Fabric
+
+    fabric = Fabric(accelerator="cpu", devices=processes)
+    fabric.launch()
+    return fabric
+
+
+def share(fabric: Fabric) -> Batch:
+    """This process's part of the batch."""
     from kelbo.bound import Batch
+
+    return Batch(pictures(BATCH).chunk(fabric.world_size)[fabric.global_rank]).as_intensities(256)
+
+
+def train_kelbo(compiled: bool, processes: int) -> tuple[int, float]:
     from kelbo.seeds import Source, drawing_from
     from kelbo.training import average_weights, fit
 
-    state, update = kelbo_training(compiled)
-    batch = Batch(pictures(BATCH)).as_intensities(256)
-    with drawing_from(Source(0)):
+    fabric = launched(processes)
+    state, update = kelbo_training(compiled, fabric)
+    batch = share(fabric)
+    with drawing_from(Source(fabric.global_rank)):
         fit(state, update, iter([batch] * WARMUP + [batch]), WARMUP, [average_weights])
         begun = time.perf_counter()
         fit(state, update, iter([batch] * (STEPS + 1)), WARMUP + STEPS, [average_weights])
@@ -164,26 +185,50 @@ def train_reference() -> tuple[int, float]:
     return BATCH * STEPS, time.perf_counter() - begun
 
 
-def losses(compiled: bool) -> tuple[float, float]:
-    """Of both at the same weights, images and noise, nats per image."""
-    from kelbo.bound import Batch
+def print_losses(processes: int) -> None:
+    """Of the transcription and of kelbo at the same weights, images and noise, nats per image."""
     from kelbo.latents.noise import standard_normal
     from kelbo.seeds import Source, drawing_from
 
-    batch = Batch(pictures(BATCH)).as_intensities(256)
-    with torch.no_grad(), drawing_from(Source(1)):
-        drawn = noises(standard_normal)
-        theirs = reference_values(reference_weights(), batch.x * 2 - 1, drawn)["loss"].item() * DIMS
-    state, update = kelbo_training(compiled)
-    with drawing_from(Source(1)):
-        ours = float(update(state, batch)["loss"])
-    return theirs, ours
+    fabric = launched(processes)
+    state, update = kelbo_training(False, fabric)
+    with drawing_from(Source(fabric.global_rank)):
+        ours = float(update(state, share(fabric))["loss"])
+    if fabric.is_global_zero:
+        drawn = list[list[Tensor]]()
+        for rank in range(processes):
+            with drawing_from(Source(rank)):
+                drawn.append(noises(standard_normal, BATCH // processes))
+        with torch.no_grad():
+            whole = [torch.cat(parts) for parts in zip(*drawn, strict=True)]
+            theirs = reference_values(reference_weights(), pictures(BATCH) / 127.5 - 1, whole)["loss"].item() * DIMS
+        print(json.dumps([theirs, ours]))
+
+
+def require_equal_losses(processes: int) -> None:
+    command = [sys.executable, __file__, "--losses", str(processes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    theirs, ours = json.loads(done.stdout.splitlines()[-1])
+    print(
+        f"loss of {processes} process(es) at the same noise: reference {theirs:,.4f}, kelbo {ours:,.4f} nats per image"
+    )
+    if abs(ours / theirs - 1) > 1e-5:
+        raise SystemExit("The losses differ, so the speeds do not compare.")
 
 
 VARIANTS = {
     "reference": train_reference,
-    "kelbo": lambda: train_kelbo(False),
-    "kelbo compiled": lambda: train_kelbo(True),
+    **{
+        f"kelbo{' compiled' * compiled}{', 2 processes' * (processes - 1)}": partial(train_kelbo, compiled, processes)
+        for processes in (1, 2)
+        for compiled in (False, True)
+    },
+}
+RESULTS = {
+    "vdvae_speed": ("kelbo", ""),
+    "vdvae_speed_compiled": ("kelbo compiled", ", compiled"),
+    "vdvae_speed_processes": ("kelbo, 2 processes", ", two processes"),
+    "vdvae_speed_processes_compiled": ("kelbo compiled, 2 processes", ", compiled, two processes"),
 }
 
 if __name__ == "__main__":
@@ -191,16 +236,17 @@ if __name__ == "__main__":
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variant", choices=VARIANTS)
+    parser.add_argument("--losses", type=int, help="print the losses of so many processes")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     keep_freed_memory()
     if arguments.variant:
         measure(VARIANTS[arguments.variant])
+    elif arguments.losses:
+        print_losses(arguments.losses)
     else:
-        theirs, ours = losses(False)
-        print(f"loss at the same noise: reference {theirs:,.4f}, kelbo {ours:,.4f} nats per image")
-        if abs(ours / theirs - 1) > 1e-5:
-            raise SystemExit("The losses differ, so the speeds do not compare.")
+        for processes in (1, 2):
+            require_equal_losses(processes)
         rows = interleaved(Path(__file__), {name: ["--variant", name] for name in VARIANTS}, arguments.rounds)
-        write("vdvae_speed", WHAT, rows, "kelbo", "reference")
-        write("vdvae_speed_compiled", WHAT + ", compiled", rows, "kelbo compiled", "reference")
+        for name, (variant, more) in RESULTS.items():
+            write(name, WHAT + more, rows, variant, "reference")
