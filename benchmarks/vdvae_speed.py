@@ -6,6 +6,9 @@ The network is `tests/oracles/published_vdvae.py`, the loop what the release say
 the weights tensor by tensor, unfused AdamW, statistics that wait for the device after every step. Both have the same network,
 weights, images and allocator; before anything is timed, their losses are compared at the same noise. Three warm-up steps (which
 compile), then timed ones.
+
+Two processes share the batch, with a thread each, as `kelbo train --devices 2` does; their memory is summed. The step's
+convolutions alone are timed too, in the transcription's layout and in the fastest one found, as a floor.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -40,7 +44,7 @@ Weights = dict[str, Tensor]
 ENCODER, DECODER = "32x4,32d2,16x3,16d2,8x2,8d2,4x2,4d4,1x2", "1x1,4m1,4x2,8m4,8x3,16m8,16x4,32m16,32x5"
 WIDTH, LATENTS, BATCH, SIDE = 128, 16, 8, 32
 DIMS = 3 * SIDE * SIDE
-WARMUP, STEPS, EMA, CLIP, SKIP = 3, 20, 0.9999, 200.0, 400.0
+WARMUP, STEPS, FLOOR_STEPS, EMA, CLIP, SKIP = 3, 20, 5, 0.9999, 200.0, 400.0
 WHAT = "Very deep VAE, 19 groups, width 128, 32×32×3, batch 8, AdamW, training"
 RATE, BETAS, DECAY = 2e-4, (0.9, 0.9), 0.01
 
@@ -92,6 +96,46 @@ def reference_step(weights: Weights, average: Weights, optimizer: torch.optim.Op
             own.data.mul_(EMA)
             own.data.add_(new.data * (1 - EMA))
     stats["iter_time"] = time.time() - begun
+
+
+def convolutions() -> Counter[tuple[torch.Size, torch.Size, int]]:
+    """Of one step of the transcription: shapes of input and weight, and padding."""
+    found, plain = Counter[tuple[torch.Size, torch.Size, int]](), F.conv2d
+
+    def noted(x: Tensor, weight: Tensor, bias: Tensor, padding: int = 0) -> Tensor:
+        found[x.shape, weight.shape, padding] += 1
+        return plain(x, weight, bias, padding=padding)
+
+    F.conv2d = noted
+    try:
+        with torch.no_grad():
+            reference_values(reference_weights(), torch.zeros(BATCH, 3, SIDE, SIDE), noises(torch.randn_like))
+    finally:
+        F.conv2d = plain
+    return found
+
+
+def only_convolutions(channels_last: bool) -> tuple[int, float]:
+    """The step's convolutions alone, forward and backward, each on tensors that stay in the cache: a floor of its time."""
+    from kelbo.networks.pointwise import pointwise
+
+    layout, seconds = torch.channels_last if channels_last else torch.contiguous_format, 0.0
+    for (shape, weight_shape, padding), count in convolutions().items():
+        x, weight = (torch.randn(*size).to(memory_format=layout).requires_grad_() for size in (shape, weight_shape))
+        bias = torch.randn(weight_shape[0], requires_grad=True)
+        product = channels_last and weight_shape[2] == 1
+
+        def both(x: Tensor = x, weight: Tensor = weight, bias: Tensor = bias, padding: int = padding) -> Tensor:
+            return pointwise(x, weight, bias) if product else F.conv2d(x, weight, bias, padding=padding)  # noqa: B023
+
+        slope = torch.randn_like(both())
+        for _ in range(WARMUP):
+            torch.autograd.grad(both(), (x, weight, bias), slope)
+        begun = time.perf_counter()
+        for _ in range(count * FLOOR_STEPS):
+            torch.autograd.grad(both(), (x, weight, bias), slope)
+        seconds += time.perf_counter() - begun
+    return BATCH * FLOOR_STEPS, seconds
 
 
 # ── both ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,6 +262,8 @@ def require_equal_losses(processes: int) -> None:
 
 VARIANTS = {
     "reference": train_reference,
+    "only convolutions": partial(only_convolutions, False),
+    "only convolutions, channels-last": partial(only_convolutions, True),
     **{
         f"kelbo{' compiled' * compiled}{', 2 processes' * (processes - 1)}": partial(train_kelbo, compiled, processes)
         for processes in (1, 2)
@@ -228,6 +274,7 @@ RESULTS = {
     "vdvae_speed": ("kelbo", ""),
     "vdvae_speed_compiled": ("kelbo compiled", ", compiled"),
     "vdvae_speed_processes": ("kelbo, 2 processes", ", two processes"),
+    "vdvae_floor": ("only convolutions, channels-last", ", its convolutions alone"),
     "vdvae_speed_processes_compiled": ("kelbo compiled, 2 processes", ", compiled, two processes"),
 }
 
