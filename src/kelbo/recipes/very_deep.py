@@ -113,8 +113,7 @@ def _secondary(primary: Recipe, target: float) -> Recipe:
 
 def vdvae_tiny_secondary() -> Recipe:
     """Second stage on a run of vdvae-tiny that was trained at a squared error (runs.primary.path): holds 2."""
-    recipe = _secondary(vdvae_tiny(), 2.0)
-    return recipe.model_copy(update={"objective": s.DistortionTargetSpec(target=2.0, form="log_odds")})
+    return _secondary(vdvae_tiny(), 2.0)
 
 
 def vdvae_svhn_secondary() -> Recipe:
