@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/targets.md").read_text()
 RECORD = json.loads((ROOT / "benchmarks/results/held_targets.json").read_text())
+PICTURES = json.loads((ROOT / "benchmarks/results/held_pictures.json").read_text())["targets"]
 FORMS = {"published": "published", "log_odds": "log-odds"}
 
 
@@ -63,3 +64,28 @@ def test_rates_settle_within_two_percent(target, form):
 def test_every_run_ends_on_the_curve():
     for run in RECORD["runs"]:
         assert run["rate"] == pytest.approx(run["least_rate"], rel=0.02)
+
+
+def test_every_row_of_pictures_is_the_measured_one():
+    for target, run in PICTURES.items():
+        cells = [
+            target,
+            f"{run['last steps']['squared_error']:.3g}",
+            f"{run['test']['squared_error']:.3g}",
+            f"{run['test']['rate']['mean']:.1f}",
+            str(run["groups in use"]),
+            f"{run['last steps']['multiplier']:.5f}",
+        ]
+        assert f"| {' | '.join(cells)} |" in PAGE
+
+
+def test_deep_models_hold_five_targets_that_span_sixteen_times_with_rates_in_their_order():
+    targets = [float(target) for target in PICTURES]
+    assert (len(targets), max(targets) / min(targets)) == (5, 16)
+    rates = [run["test"]["rate"]["mean"] for run in PICTURES.values()]
+    assert rates == sorted(rates)
+    assert targets == sorted(targets, reverse=True)
+    assert min(rates) > 1
+    for target, run in zip(targets, PICTURES.values(), strict=True):
+        assert run["last steps"]["squared_error"] == pytest.approx(target, rel=0.03)
+        assert run["groups in use"] >= 3
