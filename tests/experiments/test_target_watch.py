@@ -50,6 +50,18 @@ def test_a_target_that_is_held_is_not_told(tmp_path):
     assert warned(tmp_path, SPEC, lambda _: 2.03) == {}
 
 
+def test_rows_of_small_batches_that_swing_about_the_target_hold_it(tmp_path):
+    def swinging(step):
+        return 2.0 + 0.1 * (-1) ** (step // 20)
+
+    assert warned(tmp_path, SPEC, swinging, clamped=0.0) == {}
+    rows = [
+        {"step": s, "target": 2.0, "slack": swinging(s) - 2, "multiplier": 0.9, "clamp_active": 0.0}
+        for s in range(20, 1001, 20)
+    ]
+    assert [each.code for each in judged(rows, SPEC, STEPS, None)] == ["target-held"]
+
+
 def test_a_multiplier_that_is_still_moving_at_the_end_is_told_then_only(tmp_path):
     assert warned(tmp_path, SPEC, lambda _: 2.5, clamped=0.0, until=STEPS - 20) == {}
     assert warned(tmp_path / "end", SPEC, lambda _: 2.5, clamped=0.0)["target-missed"][0] == STEPS

@@ -68,7 +68,7 @@ def targets(recent: Stretch[TargetReading], spec: TargetSpec) -> Finding | None:
     """Judge a run in training by its target after the latest row."""
     now, steps = recent.now, recent.steps
     last = now.step >= steps
-    if now.step < FIRST or now.kind == "near" or (spec.start is not None and not last):
+    if now.step < FIRST or _holds(recent) or (spec.start is not None and not last):
         return None
     stuck = now.kind != "moving" and recent.all(now.kind, inside=last)
     if stuck and (last or (now.step >= BEGUN * steps and len(recent) >= ROWS and not _arrives(recent))):
@@ -88,7 +88,7 @@ def judged(rows: Iterable[Row], spec: TargetSpec, steps: int, test: Mapping[str,
     if not len(recent):
         return []
     now = recent.now
-    if now.kind != "near":
+    if not _holds(recent):
         stuck = now.kind != "moving" and recent.all(now.kind)
         return [_out_of_reach(now, spec, None) if stuck else _missed(now, spec, None)]
     fields = _fields(now, spec) | {"multiplier": now.multiplier, "test": test and test["value"]}
@@ -97,6 +97,17 @@ def judged(rows: Iterable[Row], spec: TargetSpec, steps: int, test: Mapping[str,
     if test is not None and _apart(test, now):
         return [finding("target-missed-on-test", "warning", **fields)]
     return [finding("target-held", "fine", **fields)]
+
+
+def _holds(recent: Stretch[TargetReading]) -> bool:
+    """Whether the latest row holds the target, or the stretch does on average: of small batches a row alone swings about it."""
+    if recent.now.kind == "near":
+        return True
+    slacks = [one.value - one.target for one in recent.readings]
+    if len(slacks) < ROWS or min(slacks) > 0 or max(slacks) < 0:
+        return False
+    error = statistics.stdev(slacks) / math.sqrt(len(slacks))
+    return abs(statistics.fmean(slacks)) <= max(recent.now.near, 2 * error)
 
 
 def _fields(now: TargetReading, spec: TargetSpec) -> dict[str, Any]:
