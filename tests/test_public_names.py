@@ -58,6 +58,7 @@ SURFACE = {
         "DistortionTarget",
         "GroupRates",
         "RateTarget",
+        "Standing",
         "Target",
         "equivalents",
         "weight_of_rate",
