@@ -26,7 +26,14 @@ def test_a_finding_takes_exactly_the_fields_of_its_code():
 
 
 def test_every_code_has_a_text_that_is_made_of_its_fields():
-    words = {"likelihood": "Bernoulli", "unit": None, "source": "learned", "about": "latents", "split": "test"}
+    words = {
+        "likelihood": "Bernoulli",
+        "held": "rate",
+        "unit": None,
+        "source": "learned",
+        "about": "latents",
+        "split": "test",
+    }
     for code, text in TEXTS.items():
         fields = {name: words.get(name, 2) for name in inspect.signature(text).parameters}
         made = finding(code, "fine", **fields)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kelbo.experiments.findings import Finding, finding
 from kelbo.experiments.stretch import Stretch
-from kelbo.objectives.targets import Held
 from kelbo.recipes import schema as s
 from kelbo.recipes.schema import Recipe
+
+if TYPE_CHECKING:
+    from kelbo.objectives.targets import Held
 
 COLLAPSED = 0.1
 """rate in nats per image, below which the posterior has collapsed: latents cannot tell even two halves of the images apart"""

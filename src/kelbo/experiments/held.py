@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kelbo.experiments.diagnosis import BEGUN, ERRORS, FIRST, ROWS, TREND, WINDING, tolerance
 from kelbo.experiments.findings import Finding, finding
 from kelbo.experiments.stretch import Stretch
-from kelbo.objectives.targets import Held
 from kelbo.recipes.objective_specs import TargetSpec
 from kelbo.runs.journal import Row
+
+if TYPE_CHECKING:
+    from kelbo.objectives.targets import Held
 
 
 class TargetReading(NamedTuple):

@@ -105,21 +105,42 @@ def is_held(
     return f"{text}: held, at a multiplier of {multiplier:.4g}{on_test}."
 
 
-def winding(held: str, log_odds: float, **fields: float | str | None) -> str:
+def winding(
+    held: str,
+    value: float,
+    target: float,
+    distance: float,
+    multiplier: float,
+    test: float | None,
+    log_odds: float,
+    unit: str | None = None,
+    in_unit: float | None = None,
+) -> str:
     """The target is held, and the multiplier still moves: what is minimised beside it has not settled."""
     other = "distortion" if held == "rate" else "rate"
     falls = "falls" if log_odds < 0 else "rises"
+    text = is_held(held, value, target, distance, multiplier, test, unit, in_unit)
     return (
-        f"{is_held(held, **fields)} The multiplier still {falls}: over the last tenth of the steps the ratio of its weights "  # pyright: ignore[reportArgumentType]
+        f"{text} The multiplier still {falls}: over the last tenth of the steps the ratio of its weights "
         f"changed by a factor of {math.exp(abs(log_odds)):.3g}, so the {other} has not settled. Continue training with more "
         "steps (training.steps)."
     )
 
 
-def missed_on_test(**fields: float | str | None) -> str:
+def missed_on_test(
+    held: str,
+    value: float,
+    target: float,
+    distance: float,
+    multiplier: float,
+    test: float | None,
+    unit: str | None = None,
+    in_unit: float | None = None,
+) -> str:
     """The target is held on training examples, and not on test examples."""
+    text = is_held(held, value, target, distance, multiplier, test, unit, in_unit)
     return (
-        f"{is_held(**fields)} That is above the target: the model fits its training images more closely than new ones. Use "  # pyright: ignore[reportArgumentType]
+        f"{text} That is above the target: the model fits its training images more closely than new ones. Use "
         "more data, optimizer.weight_decay or a smaller network, or choose a target that leaves room for the difference."
     )
 
