@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 def test_tables_of_no_runs_are_there_at_once_one_beside_the_other(kelbo, tmp_path, monkeypatch):
     monkeypatch.setenv("KELBO_DATA", str(tmp_path / "nothing"))
     out = tmp_path / "study"

@@ -101,7 +101,8 @@ def run_of_odd_images(tmp_path):
     return train(change(parse(table), small), tmp_path / "run")
 
 
-@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [2, 3])
 def test_several_processes_evaluate_to_the_record_of_one_with_noise_too(run_of_odd_images, devices):
     run = run_of_odd_images
     alone = evaluate_run(open_run(run.path, device="cpu"), samples=3, dequantized=True, batch_size=2)

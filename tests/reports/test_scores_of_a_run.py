@@ -291,6 +291,7 @@ def test_the_pictures_of_scores_lie_beside_the_page_too(scored, scored_page):
     assert {"dci-importances", "mig-information", "calibration-test-pit", "factor-sweeps", "factor-codes"} <= names
 
 
+@pytest.mark.slow
 def test_the_same_scores_make_the_same_page_also_without_pytorch_the_weights_or_the_data(scored, scored_page, tmp_path):
     assert undated(page_of(scored).read_text()) == undated(scored_page.html)
     assert undated(written_alone(scored.run, tmp_path / "run")) == undated(scored_page.html)

@@ -125,6 +125,7 @@ def test_a_signal_reaches_running_lanes_which_save_and_leaves_the_others_unbegun
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_jobs_that_wait(ray):
     import queue_jobs
     import ray_jobs
@@ -212,6 +213,7 @@ def test_an_address_where_nothing_listens_is_told_at_once():
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.slow
 def test_an_address_where_something_else_listens_is_given_up(ray):
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"

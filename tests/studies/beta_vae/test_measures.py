@@ -28,6 +28,7 @@ def lane(tmp_path_factory):
     return train(recipe, tmp_path_factory.mktemp("lanes") / "lane").path
 
 
+@pytest.mark.slow
 def test_a_score_is_measured_once_and_has_two_names(lane):
     short, long = (score(MAIN, 2_000, "scores", key) for key in ("score.five", ""))
     gap = information_gap(2_000, 737_280)
@@ -97,6 +98,7 @@ def linear(data, scores, runs=(), as_published=False):
     return {one["settings"]["kind"]: one for one in found["lanes"]}
 
 
+@pytest.mark.slow
 def test_as_published_the_baselines_learn_after_the_lane_of_their_seed(lane, few_fitted):
     wanted = MAIN._replace(classifier="linear", train=60, test=40, replicates=1, as_published=True)
     after, alone = (linear(Shapes2dSpec(), [wanted], runs, as_published=True) for runs in ((lane,), ()))

@@ -107,6 +107,7 @@ def test_a_figure_of_no_lane_says_why_there_is_none(figure):
         figure.draw(numbers_of())
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_of_whole_results_without_torch_or_data(tmp_path):
     code = (
         "import sys; from pathlib import Path; from tests.studies.beta_vae.test_show import draw_all; "
