@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kelbo.studies.sigma_vae.study import STUDY
 
 RESULTS = Path(__file__).parents[3] / "benchmarks/results/sigma_vae_minutes.json"
@@ -18,6 +20,7 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_the_page_of_committed_results_is_written_without_torch(tmp_path):
     (tmp_path / "results.json").write_text(RESULTS.read_text())
     subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], check=True)
