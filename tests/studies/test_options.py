@@ -9,6 +9,7 @@ from kelbo.errors import RecipeError
 from kelbo.recipes import find
 from kelbo.studies.arms import Ask, StudyOptions
 from kelbo.studies.options import options_of, with_changes
+from kelbo.studies.registry import studies
 
 
 class Options(StudyOptions):
@@ -39,6 +40,15 @@ def test_a_text_becomes_a_value_of_the_options_type(text, name, value):
     options, changes = options_of(CLOSED, [text])
     assert (getattr(options, name), changes) == (value, ())
     assert options.model_dump(exclude={name}) == Options().model_dump(exclude={name})
+
+
+@pytest.mark.parametrize(
+    "study", [s for s in studies().values() if "seeds" in s.options.model_fields], ids=lambda s: s.name
+)
+def test_every_study_with_seeds_takes_each_once(study):
+    assert options_of(study, ["seeds=0,2"])[0].seeds == (0, 2)
+    with pytest.raises(RecipeError, match="each once"):
+        options_of(study, ["seeds=1,1"])
 
 
 @pytest.mark.parametrize(

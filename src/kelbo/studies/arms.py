@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator
 
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.spec import Spec
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 Mode = Literal["corrected", "as-published"]
 MODES: tuple[Mode, ...] = ("corrected", "as-published")
 Setting = bool | int | float | str
+
+
+def _each_once(seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise ValueError("seeds are numbers from 0, each once, such as 0,1,2")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...] | None, AfterValidator(_each_once)]
+"""an option of a study: the seeds of its lanes, separated by commas; None: the budget's"""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from kelbo.studies.arms import Budget, Need, StudyModel, StudyOptions
+from kelbo.studies.arms import Budget, Need, Seeds, StudyModel, StudyOptions
 from kelbo.studies.frame import Numbers
 from kelbo.studies.mind_your_bits.sets import PAPER_STEPS, Size, parse_set
 
@@ -19,7 +19,7 @@ HELD = 0.05
 class MindOptions(StudyOptions):
     data: str = "mnist"
     """a set's name, or folder:PATH"""
-    seeds: tuple[int, ...] | None = None
+    seeds: Seeds = None
     """None: the budget's"""
 
     @property
@@ -31,13 +31,6 @@ class MindOptions(StudyOptions):
     def _data(cls, data: str) -> str:
         name, folder = parse_set(data)
         return f"{name}:{folder.resolve()}" if folder else name
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds(cls, seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-            raise ValueError("seeds are numbers from 0, each once, such as 0,1,2")
-        return seeds
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
-from kelbo.studies.arms import Budget, Need, StudyOptions
+from kelbo.studies.arms import Budget, Need, Seeds, StudyOptions
 from kelbo.studies.sigma_vae.models import DECODERS
 from kelbo.studies.sigma_vae.sets import ANALYTIC, BETAS, SEEDS, SETS, SIGMA, parse_set
 
@@ -24,7 +24,7 @@ class SigmaOptions(StudyOptions):
     """None: all that the budget allows"""
     betas: tuple[str, ...] | None = None
     """None: all"""
-    seeds: tuple[int, ...] | None = None
+    seeds: Seeds = None
     """None: the budget's. Decoders that the paper's claims are not about have the first ones"""
     precision: str = "32-true"
     """of training"""
@@ -48,13 +48,6 @@ class SigmaOptions(StudyOptions):
     @classmethod
     def _betas(cls, betas: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return _chosen(betas and [_as_listed(beta) for beta in betas], BETAS)
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds(cls, seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-            raise ValueError("seeds are numbers from 0, each once, such as 0,1,2")
-        return seeds
 
 
 def _chosen(names: Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...] | None:
