@@ -19,7 +19,7 @@ from kelbo.studies.study import Study
 from kelbo.sweeps.engines import LaneOptions
 
 TINY = SigmaBudget(
-    "minutes", {"digits": 6}, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1
+    "minutes", {"digits": 6}, 6, main=(1, 2), others=(1,), images=60, clouds=40, coded=50, looked=20, epochs=1
 )
 
 
@@ -85,9 +85,18 @@ def test_wrong_options_and_settings_are_refused(texts):
         STUDY.plan(ask(*texts))
 
 
+def test_a_hierarchy_is_beside_what_is_printed_of_one_and_its_rate_has_no_parts(tmp_path):
+    found = lanes(tmp_path, ask("network=hierarchical"))
+    assert {lane.lane.recipe.model.kind for lane in found} == {"hierarchical"}
+    assert not any(measure.key == "latents" for lane in found for measure in lane.measures)
+    flat = lanes(tmp_path, ask())
+    assert any(measure.key == "latents" for lane in flat for measure in lane.measures)
+
+
 @pytest.mark.slow
-def test_a_small_study_runs_and_measures_nothing_twice(tmp_path, monkeypatch):
-    asked = ask("decoders=shared_gaussian,optimal_gaussian", "betas=0.1,1", features="random-0")
+@pytest.mark.parametrize("network", ["flat", "hierarchical"])
+def test_a_small_study_runs_and_measures_nothing_twice(tmp_path, network):
+    asked = ask("decoders=shared_gaussian,optimal_gaussian", "betas=0.1,1", f"network={network}", features="random-0")
     study: Study = replace(STUDY, budgets={"minutes": TINY})
     reproduce(study, asked, tmp_path / "study", how=LaneOptions(workers=2))
     n = read_numbers(study, tmp_path / "study")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
 from kelbo.studies.arms import Budget, Need, Seeds, StudyOptions
 from kelbo.studies.sigma_vae.models import DECODERS
-from kelbo.studies.sigma_vae.sets import ANALYTIC, BETAS, SEEDS, SETS, SIGMA, parse_set
+from kelbo.studies.sigma_vae.sets import ANALYTIC, BETAS, DEEP_STEPS, SEEDS, SETS, SIGMA, parse_set
 
 
 class SigmaOptions(StudyOptions):
@@ -20,6 +20,8 @@ class SigmaOptions(StudyOptions):
 
     data: str = "mnist"
     """a set's name, or folder:PATH"""
+    network: Literal["flat", "hierarchical"] = "flat"
+    """hierarchical: a small very deep VAE, as the paper has on CelebA and CIFAR-10"""
     decoders: tuple[str, ...] | None = None
     """None: all that the budget allows"""
     betas: tuple[str, ...] | None = None
@@ -31,7 +33,8 @@ class SigmaOptions(StudyOptions):
 
     @property
     def label(self) -> str:
-        return parse_set(self.data)[0]
+        name = parse_set(self.data)[0]
+        return name if self.network == "flat" else f"{name}-{self.network}"
 
     @field_validator("data")
     @classmethod
@@ -67,7 +70,7 @@ def _as_listed(beta: str) -> str:
 
 @dataclass(frozen=True)
 class SigmaBudget(Budget):
-    """steps: by set. main: seeds of the σ-VAEs and of the grid; others: of the other decoders.
+    """steps: by set. deep_steps: of hierarchies. main: seeds of the σ-VAEs and of the grid; others: of the other decoders.
 
     images  of the split that the bound is measured on, None: all
     clouds  images on each side of a Fréchet distance
@@ -77,6 +80,7 @@ class SigmaBudget(Budget):
     """
 
     steps: Mapping[str, int]
+    deep_steps: int
     main: tuple[int, ...] = SEEDS
     others: tuple[int, ...] = SEEDS[:1]
     images: int | None = None
@@ -101,11 +105,12 @@ _LESS: dict[str, Any] = {
 BUDGETS = {
     budget.name: budget
     for budget in (
-        SigmaBudget("minutes", _MINUTES, SEEDS[:2], **_LESS, about="2 % of the steps on MNIST", seconds=550),
-        SigmaBudget("hours", _HOURS, about="2 of 10 epochs on MNIST", seconds=5_500),
+        SigmaBudget("minutes", _MINUTES, 300, SEEDS[:2], **_LESS, about="2 % of the steps on MNIST", seconds=550),
+        SigmaBudget("hours", _HOURS, 4_000, about="2 of 10 epochs on MNIST", seconds=5_500),
         SigmaBudget(
             "paper",
             {name: found.steps for name, found in SETS.items()},
+            DEEP_STEPS,
             others=SEEDS,
             clouds=10_000,
             coded=10_000,

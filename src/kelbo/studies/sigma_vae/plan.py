@@ -22,6 +22,9 @@ from kelbo.studies.sigma_vae.models import BETA, DECODERS
 from kelbo.studies.sigma_vae.sets import (
     ANALYTIC,
     BETAS,
+    DEEP_STEPS,
+    HIERARCHY,
+    IN_HIERARCHIES,
     OF_THE_PAPER,
     SETS,
     SIGMA,
@@ -45,7 +48,10 @@ def plan(ask: Ask) -> Plan:
     options, budget = cast(SigmaOptions, ask.options), cast(SigmaBudget, ask.budget)
     name, folder = parse_set(options.data)
     place = None if name == "digits" else folder or ask.root  # digits come with scikit-learn
-    recipe = _recipe(ask, set_recipe(name, place and place.resolve(), budget.steps[name]), options.precision)
+    deep = options.network == "hierarchical"
+    steps = budget.deep_steps if deep else budget.steps[name]
+    recipe = set_recipe(name, place and place.resolve(), steps, hierarchical=deep)
+    recipe = _recipe(ask, recipe, options.precision)
     images = build.data(recipe)
     with seeded(0, "probe"):
         build.model(recipe, images)  # refuses images that the network does not take
@@ -67,7 +73,7 @@ def plan(ask: Ask) -> Plan:
             arm,
             base,
             main,
-            SETS[name].steps,
+            DEEP_STEPS if deep else SETS[name].steps,
             over={path: tuple(values)},
             measures=lambda lane: _measures(lane, budget, images, split, features, how),
             keeps=lambda lane: _keeps(lane, options, left, main[: len(budget.others)]),
@@ -79,7 +85,7 @@ def plan(ask: Ask) -> Plan:
         for arm, title, base, path, values, of in laid
         if values
     )
-    return Plan(arms, _facts(name, ask, budget, images, split, features), tuple(left.items()), before)
+    return Plan(arms, _facts(name, deep, ask, budget, images, split, features), tuple(left.items()), before)
 
 
 def _recipe(ask: Ask, recipe: Recipe, precision: str) -> Recipe:
@@ -138,18 +144,21 @@ def _measures(
         if likelihood.kind == "density" and likelihood.normalized:
             found += [bound("dequantized", split, size, count, batch_size=BATCH, dequantized=True)]
     found += [distances("distance", split, size, budget.clouds, features, how)]
-    found += [rate_parts("latents", split, size, budget.coded), reconstructions(), samples()]
+    if lane.recipe.model.kind == "vae":  # the aggregate posterior of a hierarchy cannot be computed
+        found.append(rate_parts("latents", split, size, budget.coded))
+    found += [reconstructions(), samples()]
     found += [flattered(budget.images)] if kind in ANALYTIC else []
     return found + ([errors()] if kind == "per_pixel_gaussian" else [])
 
 
 def _facts(
-    name: str, ask: Ask, budget: SigmaBudget, images: ImageSet, split: str, features: dict[str, Any]
+    name: str, deep: bool, ask: Ask, budget: SigmaBudget, images: ImageSet, split: str, features: dict[str, Any]
 ) -> dict[str, Any]:
     found, size = SETS[name], len(split_of(images, split))
+    printed = found.role if name in IN_HIERARCHIES or not deep else None
     same = {text.partition("=")[0] for text in ask.changes} <= FRAMING
     return {
-        "data": found.role or "" if same else "",
+        "data": printed or "" if same else "",
         "set": name,
         "source": images.note,
         "split": split,
@@ -159,8 +168,8 @@ def _facts(
         "calibration_images": min(size, budget.looked),
         "shape": list(images.shape),
         "levels": images.levels,
-        "network": found.network.kind,
-        "latents": found.latents,
+        "network": HIERARCHY.kind if deep else found.network.kind,
+        "latents": HIERARCHY.latents if deep else found.latents,
         "distance": f"Fréchet distance ({features['name']})" if features else None,
-        "steps_of": "the paper’s steps" if name in OF_THE_PAPER else "the full schedule",
+        "steps_of": "the paper’s steps" if name in OF_THE_PAPER and not deep else "the full schedule",
     }

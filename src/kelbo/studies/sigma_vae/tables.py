@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kelbo.studies.arms import StudyModel
 from kelbo.studies.frame import Numbers
 from kelbo.studies.sigma_vae.models import BERNOULLI, GRID, NAMES, PER_PIXEL, SHARED, SIGMA_VAES, TUNED, UNIT, decoder
-from kelbo.studies.sigma_vae.sets import ANALYTIC
+from kelbo.studies.sigma_vae.sets import ANALYTIC, IN_HIERARCHIES
 from kelbo.studies.sigma_vae.tested import the_grid
 from kelbo.studies.tables import Cell, Column, Group, Row, StudyTable, by_model, with_deviation
 
@@ -70,9 +70,7 @@ def table_2(n: Numbers) -> StudyTable:
         Column("Printed −ln p", printed="loss", place=place, alone=True),
         Column("Printed FID", printed="fid", place=place, alone=True),
     )
-    whose = f" Printed: {data.upper()}." + (
-        " Its network is a hierarchical VAE." if data in ("celeba", "cifar10") else ""
-    )
+    whose = f" Printed: {data.upper()}." + (" Its network is a hierarchical VAE." if data in IN_HIERARCHIES else "")
     words = "A density and a mass do not compare in nats; bits/dim do. " + told(n) + whose
     gaussian = StudyModel(UNIT.arm, UNIT.settings, NAMES[GRID], GRID)
     return by_model(n, "Table 2 · Decoders", words, columns, {"": [gaussian, *tuned(n), *every(n)]}, data=data)
