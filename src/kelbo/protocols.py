@@ -195,6 +195,16 @@ class Model(Generator):
             return likelihood.standardised(batch.x, self.read(batch).output)[0].square().flatten(1).mean(1)
 
 
+def reads(model: Generator) -> Model:
+    """The generator as a model that reads examples. ScoreError if it only draws them, as a GAN does."""
+    if isinstance(model, Model):
+        return model
+    raise ScoreError(
+        f"This needs a model that reads examples; {type(model).__name__} only draws them, so it has no codes, "
+        "reconstructions or bounds. Its samples can be drawn, and compared with images."
+    )
+
+
 class FlatLatent(ABC):
     """A model with one vector of K latents, which traversals, scores of codes and the like need."""
 
@@ -206,7 +216,7 @@ class FlatLatent(ABC):
         """q(z | x), (B, K)."""
 
 
-def flat(model: Model) -> FlatLatent:
+def flat(model: Generator) -> FlatLatent:
     """The model as one with a flat vector of latents. ScoreError if it has none."""
     if isinstance(model, FlatLatent):
         return model

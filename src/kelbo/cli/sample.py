@@ -48,7 +48,7 @@ def sample(
         beside = {"given": np.repeat([experiment.condition.say(one) for one in few], columns)}
     else:
         told, words = given_to(experiment, given, count)
-        images = evaluation.sample(experiment.model, count, given=told, noise=noise, seed=seed)
+        images = evaluation.sample(experiment.generator, count, given=told, noise=noise, seed=seed)
         columns = round(count**0.5)
     name = name_of("sample", prior=prior, given=words)
     if column_names(experiment):
@@ -94,6 +94,6 @@ def _rows(experiment: Experiment, few: list, count: int, noise: bool, seed: int)
 
     of, columns = conditional(experiment), -(-count // len(few))
     given = [of.draws(chosen, columns) for chosen in few]
-    images = evaluation.sample_rows(experiment.model, given, columns, noise=noise, seed=seed)
+    images = evaluation.sample_rows(experiment.generator, given, columns, noise=noise, seed=seed)
     say(f"rows from the top: {'; '.join(map(of.condition.say, few))}")
     return images.reshape(-1, *images.shape[2:]), columns

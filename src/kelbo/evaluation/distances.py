@@ -17,7 +17,7 @@ from kelbo.intervals import Score, by_half_samples, margin, of_replicates
 from kelbo.metrics.frechet import frechet_of
 from kelbo.metrics.kernel import kernel_distance
 from kelbo.metrics.prdc import PRDC, prdc_of
-from kelbo.protocols import Model
+from kelbo.protocols import Generator, Model
 from kelbo.seeds import Source, all_drawing_from, drawing_from, seed_for
 
 NEAREST = 5
@@ -26,7 +26,7 @@ BATCH = 256
 """images at a time"""
 
 
-def samples(model: Model, images: Images, seed: int = 0) -> Iterator[torch.Tensor]:
+def samples(model: Generator, images: Images, seed: int = 0) -> Iterator[torch.Tensor]:
     """As many draws of the prior as there are images, each under the conditions of one; in batches of decoded means."""
     noise = Source(seed_for(seed, "evaluation"))
     for index in torch.arange(len(images), device=images.device).split(BATCH):
@@ -46,20 +46,23 @@ def reconstructions(model: Model, images: Images, *, draw: bool = False, seed: i
 
 
 def clouds(
-    model: Model, network: FeatureNetwork, images: Images, *, sampled: bool = False, seed: int = 0
+    model: Generator, network: FeatureNetwork, images: Images, *, sampled: bool = False, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Features of these images' reconstructions and, if the model has a rate, of as many samples, each (N, d).
+    """Features, each (N, d), of these images' reconstructions, if the model reads examples, and of as many samples, unless its
+    codes are points.
 
     sampled: reconstruct from a draw of the posterior, as the β-VAE study's code did, instead of its mean.
     """
-    found = {"reconstruction": features_of(network, reconstructions(model, images, draw=sampled, seed=seed))}
-    if model.has_rate:
+    found = {}
+    if isinstance(model, Model):
+        found["reconstruction"] = features_of(network, reconstructions(model, images, draw=sampled, seed=seed))
+    if not isinstance(model, Model) or model.has_rate:
         found["sample"] = features_of(network, samples(model, images, seed))
     return found
 
 
 def image_distances(
-    model: Model,
+    model: Generator,
     network: FeatureNetwork,
     images: Images,
     *,

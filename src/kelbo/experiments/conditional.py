@@ -69,7 +69,7 @@ def conditional(experiment: Experiment, asked: str = "") -> Conditional:
     """
     if experiment.condition is not None:
         return Conditional(experiment, experiment.condition)
-    what = ", ".join(experiment.model.conditions)
+    what = ", ".join(experiment.generator.conditions)
     why = f"is given {what}, which has no words" if what else "is given nothing beside the examples (model.given)"
     of = f", so {asked!r} names no condition of it" if asked else ""
     raise RecipeError(f"The model of {experiment.run.path} {why}{of}.")

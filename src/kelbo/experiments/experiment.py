@@ -28,7 +28,7 @@ from kelbo.experiments.solved import apply_sigma
 from kelbo.frozen import Frozen
 from kelbo.machine import suit_process, versions
 from kelbo.objectives import Standing, weight_of_rate
-from kelbo.protocols import Model, Objective, flat
+from kelbo.protocols import Generator, Model, Objective, flat, reads
 from kelbo.recipes.files import change, load, setting_of
 from kelbo.recipes.schema import Recipe
 from kelbo.recipes.sets import split_of
@@ -45,6 +45,7 @@ from kelbo.training.update import objective_of, suit
 class Experiment:
     """A trained run brought back: its model in evaluation mode on a device, its data and its recipe.
 
+    generator: the model, of which it is only known that it draws examples; `model` is the same one as a model that reads them.
     checkpoint: the one that the weights are from. All of it was read when the run was opened, so that a run that
     trains on changes nothing here. sigma: the model's, if its decoder solves for it. images: reads the data. prior: the
     fitted one that the model has in place of its own, if it was opened with one.
@@ -52,12 +53,17 @@ class Experiment:
 
     run: Run
     recipe: Recipe
-    model: Model
+    generator: Generator
     images: Callable[[], ImageSet]
     checkpoint: CheckpointInfo
     sigma: SolvedSigma | None = None
     parts: Parts = BUILD
     prior: FittedPrior | None = None
+
+    @property
+    def model(self) -> Model:
+        """ScoreError if it reads no examples."""
+        return reads(self.generator)
 
     @property
     def data(self) -> ImageSet:
@@ -92,7 +98,7 @@ class Experiment:
         model: the class and version of one of the user's, which equal weights would not tell from the recipe's.
         """
         solved = {} if self.sigma is None else {"sigma_images": self.sigma.images}
-        own = {"model": f"{type(self.model).__name__} {self.parts.version}".strip()} if self.parts.own else {}
+        own = {"model": f"{type(self.generator).__name__} {self.parts.version}".strip()} if self.parts.own else {}
         fitted = {} if self.prior is None else {"prior": self.prior.key}
         return {"checkpoint": self.checkpoint.which, "averaged": self.averaged, **solved, **own, **fitted}
 
@@ -121,7 +127,8 @@ class Experiment:
         """The run's objective for the model that it trained; None if there is no such thing."""
         update = self.parts.update(self.recipe, Fabric(accelerator="cpu", devices=1))
         outline = outline_of(self.run)  # the data need not be there
-        suit(update, self.model.trained, outline.levels if outline else self.data.levels)
+        trained = self.generator.trained if isinstance(self.generator, Model) else self.generator
+        suit(update, trained, outline.levels if outline else self.data.levels)
         return objective_of(update)
 
     @property
@@ -153,7 +160,7 @@ class Experiment:
 
     @property
     def device(self) -> torch.device:
-        return self.model.device
+        return self.generator.device
 
     def pictured(self, count: int, split: str = "test") -> Batch:
         """`count` images from all over a split, as intensities on the model's device. RecipeError without the split."""

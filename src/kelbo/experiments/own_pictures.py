@@ -64,7 +64,7 @@ def _likeness(experiment: Experiment, shape: tuple[int, ...], levels: int | None
 
 def _told(experiment: Experiment, count: int, words: str | None) -> dict[str, Tensor]:
     """What a conditional model is given of `count` pictures, the same of each; {} if nothing."""
-    if words is None and not experiment.model.conditions:
+    if words is None and not experiment.generator.conditions:
         return {}
     of = conditional(experiment, words or "")
     if words is None:

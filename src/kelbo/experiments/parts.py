@@ -12,7 +12,7 @@ from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import RecipeError
 from kelbo.frozen import Frozen
-from kelbo.protocols import Likelihood, Model
+from kelbo.protocols import Generator, Likelihood, Model
 from kelbo.recipes import build
 from kelbo.recipes.build import Outline
 from kelbo.recipes.schema import Recipe
@@ -32,8 +32,8 @@ class Parts:
     """
 
     data: Callable[[Recipe], ImageSet] = build.data
-    model: Callable[[Recipe, ImageSet | Outline, Mapping[str, Frozen]], Model] = build.model
-    optimizers: Callable[[Recipe, Model], dict[str, Optimizer]] = build.optimizers
+    model: Callable[[Recipe, ImageSet | Outline, Mapping[str, Frozen]], Generator] = build.model
+    optimizers: Callable[[Recipe, Generator], dict[str, Optimizer]] = build.optimizers
     update: Callable[[Recipe, Fabric], Update] = build.update
     companions: Mapping[str, Parts] = field(default_factory=dict)
     version: str = ""
@@ -50,9 +50,11 @@ BUILD = Parts()
 
 def require_model(model: object) -> None:
     """RecipeError unless it is a model that can be trained."""
-    if not isinstance(model, Model):
-        raise RecipeError(f"Parts.model must return a kelbo.protocols.Model; it returned {type(model).__name__}.")
-    if not isinstance(getattr(model, "likelihood", None), Likelihood):
+    if not isinstance(model, Generator):
+        raise RecipeError(
+            f"Parts.model must return a kelbo.protocols.Model, or a Generator; it returned {type(model).__name__}."
+        )
+    if isinstance(model, Model) and not isinstance(getattr(model, "likelihood", None), Likelihood):
         raise RecipeError(f"The model {type(model).__name__} has no `likelihood`, a kelbo.protocols.Likelihood.")
 
 

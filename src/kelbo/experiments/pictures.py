@@ -22,7 +22,7 @@ from kelbo.experiments.measure import evaluation_of, kept_evaluation, measure
 from kelbo.experiments.moved_latents import measure_shares
 from kelbo.experiments.row_pictures import measure_rows
 from kelbo.latents.grouped import Grouped
-from kelbo.protocols import FlatLatent
+from kelbo.protocols import FlatLatent, Model
 from kelbo.runs import Measurement
 from kelbo.runs.grids import as_pictures
 
@@ -41,6 +41,8 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
 
     noise: samples are draws of the full model, not the decoder's mean, as those of a table's rows always are.
     """
+    if not isinstance(experiment.generator, Model):
+        return _page(experiment, {"noise": noise}, [measure_samples(experiment, noise)])
     test = evaluation_of(experiment)
     latents = test.value["latents"]
     rates = latents and (latents["rate_per_latent"] or latents["spread_per_latent"])
@@ -48,6 +50,14 @@ def measure_page(experiment: Experiment, *, noise: bool = False) -> Measurement:
     parts = [test, *parts]
     keys = {"parts": {part.name: part.key for part in parts}}
     return measure(experiment, "page", {"noise": noise}, lambda: keys, again=True)
+
+
+def _page(experiment: Experiment, settings: dict[str, Any], parts: Sequence[Measurement]) -> Measurement:
+    """The measurement "page" of these parts, without an evaluation that would tell what the model is."""
+    model = experiment.generator
+    reads = isinstance(model, Model)
+    value = {"parts": {part.name: part.key for part in parts}, "has_rate": reads and model.has_rate}
+    return measure(experiment, "page", settings, lambda: value | ({} if reads else {"reads": False}), again=True)
 
 
 def kept_page(experiment: Experiment, *, noise: bool = False) -> Measurement | None:
@@ -64,8 +74,7 @@ def measure_without_data(experiment: Experiment, *, noise: bool = False) -> Meas
     if told is None or told.columns is None:  # of a table, samples are shown beside its rows
         with suppress(DataMissing):
             parts.append(measure_samples(experiment, noise))
-    value = {"parts": {part.name: part.key for part in parts}, "has_rate": experiment.model.has_rate}
-    return measure(experiment, "page", {"noise": noise, "data": False}, lambda: value, again=True)
+    return _page(experiment, {"noise": noise, "data": False}, parts)
 
 
 def _pictures(experiment: Experiment, noise: bool, rates: list[float] | None) -> list[Measurement]:
@@ -127,9 +136,9 @@ def measure_samples(experiment: Experiment, noise: bool = False) -> Measurement:
     def compute() -> dict[str, Any]:
         if not shown:
             given = experiment.conditions(SAMPLES)
-            return {"images": _levels(evaluation.sample(experiment.model, SAMPLES, given=given, noise=noise))}
+            return {"images": _levels(evaluation.sample(experiment.generator, SAMPLES, given=given, noise=noise))}
         rows = [shown.of.draws(change, DRAWN) for change in shown.changes]
-        made = evaluation.sample_rows(experiment.model, rows, DRAWN, noise=noise)
+        made = evaluation.sample_rows(experiment.generator, rows, DRAWN, noise=noise)
         return {"images": _levels(made.reshape(-1, *made.shape[2:]))}
 
     return measure(experiment, "samples", settings, compute)

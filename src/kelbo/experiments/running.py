@@ -32,7 +32,7 @@ from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
 from kelbo.machine import describe
-from kelbo.protocols import Objective, State
+from kelbo.protocols import Model, Objective, State
 from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe, TargetSpec
@@ -52,6 +52,7 @@ from kelbo.training import (
     every,
 )
 from kelbo.training.accumulating import require_no_batch_statistics
+from kelbo.training.best import Validation
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.compiling import compile_networks
 from kelbo.training.hooks import Sink
@@ -151,7 +152,8 @@ def running(
         first = others["primary"].recipe if "primary" in others else None
         watching = _sinks(recipe, data, run, fabric, state, warn, first)
         followed = followed or examples_of(data, fabric)
-        scalars = _scalars(recipe, data, fabric, run, [*watching, *sinks], objective_of(update), followed)
+        judged = validation(recipe, data, fabric, objective_of(update), state.network)
+        scalars = _scalars(recipe, fabric, run, [*watching, *sinks], objective_of(update), followed, judged)
         checkpoints = Checkpoints(run, fabric, plan.checkpoint_every, scalars)
         pictured = Pictures(run, fabric, followed.pictured, recipe.seed)
         # σ is of new draws of a primary, which are what other images have
@@ -189,11 +191,16 @@ def examples_of(data: ImageSet, fabric: Fabric) -> Followed:
 def _watch(
     recipe: Recipe, data: ImageSet, run: Run, state: TrainState, warn: Warn, found: Sequence[Finding]
 ) -> RunWatch:
-    model = state.network
+    model = state.network if isinstance(state.network, Model) else None
     found, rows = [*cautions(recipe, data.shape, shortened(data.untested, 5)), *found], data.columns is not None
     target = recipe.objective if isinstance(recipe.objective, TargetSpec) else None
-    how: dict[str, Any] = {"has_rate": model.has_rate, "cautions": found, "rows": rows, "target": target}
-    watch = RunWatch(run, model.likelihood, recipe.training.steps, warn, **how)
+    how: dict[str, Any] = {
+        "has_rate": model is not None and model.has_rate,
+        "cautions": found,
+        "rows": rows,
+        "target": target,
+    }
+    watch = RunWatch(run, model and model.likelihood, recipe.training.steps, warn, **how)
     saving(run, "What the run warns of", watch.begin)
     return watch
 
@@ -256,8 +263,10 @@ def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping
 
 
 def _described(state: TrainState, parts: Parts) -> dict[str, Any]:
-    """own: whether the run has parts of the user's, of which the recipe does not tell."""
-    return {"class": type(state.network).__name__, "groups": state.network.groups, "own": parts.own}
+    """own: whether the run has parts of the user's, of which the recipe does not tell. reads: False of a generator alone."""
+    model = state.network
+    reads = {} if isinstance(model, Model) else {"reads": False}
+    return {"class": type(model).__name__, "groups": model.groups, "own": parts.own, **reads}
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:
@@ -269,12 +278,12 @@ def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> Non
 
 def _scalars(
     recipe: Recipe,
-    data: ImageSet,
     fabric: Fabric,
     run: Run,
     sinks: Sequence[Sink],
     objective: Objective | None,
     followed: Followed,
+    judged: Validation | None,
 ) -> Scalars:
     return Scalars(
         fabric,
@@ -285,5 +294,5 @@ def _scalars(
         interval=recipe.training.log_every,
         sinks=sinks,
         last=recipe.training.steps,
-        validation=validation(recipe, data, fabric, objective),
+        validation=judged,
     )

@@ -190,7 +190,7 @@ def _of_images(
         raise ScoreError(NO_IMAGES)
     if network is None:
         raise ScoreError(NO_FEATURES, remedy=("features",))
-    model, data = experiment.model, split_of(experiment.data, split)
+    model, data = experiment.generator, split_of(experiment.data, split)
     features, count = network.fingerprint, min(images, len(data))
     fewer = f"{count}images" if count < min(IMAGES, len(data)) else ""
     drawn = {"sampled": True} if sampled else {}

@@ -11,7 +11,7 @@ from kelbo.data.images import Images
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first, once
 from kelbo.evaluation.sigma import SolvedSigma, solve_sigma
-from kelbo.protocols import Model
+from kelbo.protocols import Generator, Model
 from kelbo.runs import Run
 from kelbo.runs.checkpoints import Which, best
 from kelbo.training import TrainState, opened
@@ -26,7 +26,7 @@ def save_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
     can continue. Every process must call it. NotSaved if the disk refuses.
     """
     model = state.network
-    if model.likelihood.sigma_from != "solved":
+    if not isinstance(model, Model) or model.likelihood.sigma_from != "solved":
         return
     checkpoints: tuple[Which, ...] = ("last",) if best(run) is None else ("last", "best")
     with model.borrowed():
@@ -37,14 +37,14 @@ def save_sigma(run: Run, state: TrainState, images: Images, fabric: Fabric) -> N
 
 
 def apply_sigma(
-    run: Run, model: Model, kept: CheckpointInfo, images: Callable[[], Images], fabric: Fabric | None = None
+    run: Run, model: Generator, kept: CheckpointInfo, images: Callable[[], Images], fabric: Fabric | None = None
 ) -> SolvedSigma | None:
     """Give an opened model the σ of its weights; returns it with the number of its training images.
 
     A checkpoint of a run in training or stopped, or of an older version, has none: it is estimated, and kept there if the
     folder can be written. None if the decoder does not solve for its σ. `images` is called only if they are needed.
     """
-    if model.likelihood.sigma_from != "solved":
+    if not isinstance(model, Model) or model.likelihood.sigma_from != "solved":
         return None
     found = _kept(run, kept, fabric)
     if found is None:

@@ -22,7 +22,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
 from kelbo.errors import Remedy, RunError
 from kelbo.experiments.guards import outline_of
-from kelbo.protocols import Likelihood, Model, Prior
+from kelbo.protocols import Generator, Likelihood, Prior
 from kelbo.recipes.schema import Recipe, StartSpec
 from kelbo.runs import Run
 from kelbo.training import opened
@@ -97,7 +97,7 @@ class Start:
     source: CheckpointInfo
     weights: Mapping[str, Tensor]
 
-    def compared(self, model: Model) -> Taken:
+    def compared(self, model: Generator) -> Taken:
         """What of them fits a model. RunError if nothing does, or nothing of a network that both models have."""
         own = model.state_dict()
         unlike = {
@@ -113,7 +113,7 @@ class Start:
         return found
 
     @torch.no_grad()
-    def give(self, model: Model) -> None:
+    def give(self, model: Generator) -> None:
         """Copy what fits into a model. Raises as `compared` does."""
         own = model.state_dict()
         for name in self.compared(model).taken:
@@ -158,7 +158,7 @@ class Start:
         there, here = told and told.condition, data.condition
         return f"{there.summary}; now {here.summary}" if there and here and there != here else ""
 
-    def _require_networks(self, model: Model, found: Taken) -> None:
+    def _require_networks(self, model: Generator, found: Taken) -> None:
         """Some weights of each network must fit: a bias that happens to be as long is no beginning, and half a model is none.
 
         The half that was taken would speak in codes that the other does not know.
@@ -228,7 +228,7 @@ def with_start(recipe: Recipe, start: Start | None) -> Recipe:
     return recipe if start is None else recipe.model_copy(update={"start": start.spec})
 
 
-def _networks(model: Model) -> Iterator[tuple[str, set[str]]]:
+def _networks(model: Generator) -> Iterator[tuple[str, set[str]]]:
     """The model's networks and the names of their weights; biases and gains are vectors, and no weights."""
     for name, child in model.named_children():
         if not isinstance(child, Likelihood | Prior):

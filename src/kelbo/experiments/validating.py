@@ -16,7 +16,7 @@ from kelbo.evaluation.reference import evenly
 from kelbo.evaluation.sigma import solve_sigma
 from kelbo.experiments.diagnosis import holds
 from kelbo.objectives import Standing
-from kelbo.protocols import Model, Objective
+from kelbo.protocols import Generator, Model, Objective, reads
 from kelbo.recipes.schema import Recipe
 from kelbo.runs.journal import Row
 from kelbo.training import TrainState
@@ -29,15 +29,17 @@ BATCH = 256
 """images of a batch, as in `kelbo evaluate`"""
 
 
-def validation(recipe: Recipe, data: ImageSet, fabric: Fabric, objective: Objective | None) -> Validation | None:
-    """Finds a run's best checkpoint; None if the images have no validation split."""
+def validation(
+    recipe: Recipe, data: ImageSet, fabric: Fabric, objective: Objective | None, model: Generator
+) -> Validation | None:
+    """Finds a run's best checkpoint; None if the images have no validation split, or the model reads no examples."""
     held, errors = getattr(objective, "standing", None), getattr(objective, "errors", False)
-    if "validation" not in data.splits:
+    if "validation" not in data.splits or not isinstance(model, Model):
         return None
     chosen = evenly(data.splits["validation"], COUNT)
 
     def measure(state: TrainState) -> Row:
-        model = state.network
+        model = reads(state.network)
         with model.borrowed():
             if state.ema is not None:
                 model.load_state_dict(state.ema.weights)

@@ -42,15 +42,15 @@ class RunWatch:
     What it finds depends only on the rows and the steps, so a resumed run, which begins with the rows of its journal
     (`begin`), keeps the same as an uninterrupted one. Warnings given before are not given again.
 
-    steps: of the whole run. cautions: warnings before the first step. has_rate: if False (a plain autoencoder), only the
-    cautions are given. rows: whether the examples are rows of a table, for the words of the warnings. target: what the
-    objective holds.
+    likelihood: None of a model that reads no examples. steps: of the whole run. cautions: warnings before the first step.
+    has_rate: if False (a plain autoencoder), only the cautions are given. rows: whether the examples are rows of a table, for
+    the words of the warnings. target: what the objective holds.
     """
 
     def __init__(
         self,
         run: Run,
-        likelihood: Likelihood,
+        likelihood: Likelihood | None,
         steps: int,
         warn: Warn,
         *,
@@ -60,8 +60,8 @@ class RunWatch:
         target: TargetSpec | None = None,
     ) -> None:
         self.run, self.warn = run, warn
-        self.source: SigmaFrom | None = likelihood.sigma_from
-        self.floor = likelihood.sigma_floor
+        self.source: SigmaFrom | None = likelihood and likelihood.sigma_from
+        self.floor = likelihood and likelihood.sigma_floor
         self.has_rate = has_rate
         self.follows_sigma = has_rate and (self.floor is not None or self.source not in (None, "given"))
         self.sigmas: Stretch[SigmaReading] = Stretch(steps, TREND, ROWS)

@@ -20,7 +20,7 @@ from kelbo.errors import RecipeError
 from kelbo.frozen import Frozen
 from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
-from kelbo.protocols import FlatLatent, Model, Objective, Prior
+from kelbo.protocols import FlatLatent, Generator, Model, Objective, Prior
 from kelbo.recipes import schema as s
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.hierarchies import hierarchy, secondary
@@ -223,7 +223,7 @@ def skipping(recipe: Recipe) -> Skipping | None:
             return None
 
 
-def optimizers(recipe: Recipe, model: Model) -> dict[str, torch.optim.Optimizer]:
+def optimizers(recipe: Recipe, model: Generator) -> dict[str, torch.optim.Optimizer]:
     """By the name of what each moves: here one for the whole model."""
     return {"model": _optimizer(recipe, model)}
 
@@ -235,10 +235,11 @@ def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
     return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, accumulate=plan.accumulate)
 
 
-def _optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: Generator) -> torch.optim.Optimizer:
     """The optimiser, fused; a likelihood's own parameters (σ) are trained too, and pseudo-inputs, without weight decay."""
     spec = recipe.optimizer
-    own = [*model.likelihood.parameters(), *(model.prior.parameters() if isinstance(model, FlatLatent) else ())]
+    of_likelihood = model.likelihood.parameters() if isinstance(model, Model) else ()
+    own = [*of_likelihood, *(model.prior.parameters() if isinstance(model, FlatLatent) else ())]
     numbers = {id(parameter) for parameter in own}
     groups = [
         {"params": [p for p in model.parameters() if id(p) not in numbers], "weight_decay": spec.weight_decay},

@@ -50,6 +50,7 @@ def write_page(run: Run, page: Measurement | None = None, out: Path | None = Non
         noun=of.noun,
         **_followed(of),
         has_rate=of.has_rate,
+        reads=of.reads,
         noise=of.noise,
         condition=_condition(of),
         fitted_prior=of.fitted_prior,

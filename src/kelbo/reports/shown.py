@@ -63,6 +63,11 @@ class Shown:
     def has_rate(self) -> bool:
         return self.page.value["has_rate"] if self.test is None else self.test["rate"] is not None
 
+    @property
+    def reads(self) -> bool:
+        """Whether the model reads examples; a GAN only draws them."""
+        return self.page.value.get("reads", True)
+
     @cached_property
     def data(self) -> Mapping[str, Any]:
         """The run's images in its provenance: name, shape, levels, splits. Damaged if they are not there."""

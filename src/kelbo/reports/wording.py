@@ -31,7 +31,7 @@ def trained(shown: Shown) -> str:
     what = f"The model {own} with {_latents(shown)}" if own else _built(shown)
     told = shown.data.get("condition")
     what += f" that is given {told['name']}" if told else ""
-    why = "" if own else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
+    why = "" if own or not shown.reads else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
     fitted = f" Its prior, “{shown.fitted_prior}”, was fitted after training." if shown.fitted_prior else ""
     return (
         f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}.{fitted}"
@@ -41,6 +41,8 @@ def trained(shown: Shown) -> str:
 def _built(shown: Shown) -> str:
     recipe, model = shown.recipe, shown.recipe.model
     kind = "variational autoencoder" if shown.has_rate else "plain autoencoder"
+    if not shown.reads:
+        return f"A generator with {_latents(shown)}"
     if isinstance(model, s.SecondarySpec):
         both = f"{_latents(shown)} in all" if shown.test is not None else f"{_latents(shown)} of its own"
         return f"A very deep second stage on a frozen first model, {both} ({spoken(recipe.likelihood.kind)} decoder)"

@@ -15,7 +15,7 @@ from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
 from kelbo.machine import suit_process
-from kelbo.protocols import FlatLatent, Model
+from kelbo.protocols import FlatLatent, Model, reads
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import generator
@@ -80,7 +80,7 @@ def _rate(recipe: Recipe) -> Rate:
         float(next(state.network.parameters()).detach().flatten()[0])  # waits for the device
         times.append(time.perf_counter())
     trained = recipe.training.batch_size * (len(times) - 2) / (times[-1] - times[1])
-    return Rate(trained, _encoded(state.network, data))
+    return Rate(trained, _encoded(reads(state.network), data))
 
 
 def _encoded(model: Model, data: ImageSet, batch: int = 256) -> float:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from kelbo.errors import RecipeError
-from kelbo.protocols import Model
+from kelbo.protocols import Generator
 from kelbo.recipes.schema import COMPUTED, Recipe, TrainingSpec
 from kelbo.training import AccumulatingUpdate, LossUpdate, Update
 
@@ -72,7 +72,7 @@ def require_one_program(recipe: Recipe) -> None:
             )
 
 
-def require_lanes(name: str, model: Model, update: Update) -> LossUpdate:
+def require_lanes(name: str, model: Generator, update: Update) -> LossUpdate:
     """The update of a lane of one program. RecipeError if its model or its update cannot be one."""
     if model.unstackable is not None:
         raise RecipeError(f"{name} cannot be stacked: {model.unstackable}. Train its sweep with a queue of processes.")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kelbo.bound import each
 from kelbo.latents.noise import noise_of_all_lanes
 from kelbo.objectives import weights_of_rate
-from kelbo.protocols import Model, Objective
+from kelbo.protocols import Model, Objective, reads
 from kelbo.seeds import Source, seed_for
 from kelbo.sweeps.stacked_models import Stack
 from kelbo.sweeps.stacked_step import stacked
@@ -51,7 +51,7 @@ class LaneRows:
         if self.stack.template.has_rate:
             for place in due:
                 state, row = self.lanes[place]
-                row.readout = row.readout or read_out(state.network, row.followed)
+                row.readout = row.readout or read_out(reads(state.network), row.followed)
             _weigh(rows, self.stack.template.groups)
 
     def _figures(self, due: Sequence[int]) -> Iterator[Tensor]:

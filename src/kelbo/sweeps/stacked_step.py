@@ -10,6 +10,7 @@ import torch
 from kelbo.bound import Batch, Bound, ErrorBound
 from kelbo.distributed.fabric import Fabric
 from kelbo.latents.noise import noise_of_lanes
+from kelbo.protocols import reads
 from kelbo.seeds import Source
 from kelbo.sweeps.stacked_models import Stack
 from kelbo.training import LossUpdate, TrainState, Values
@@ -35,7 +36,7 @@ class Step:
 
     def __init__(self, fabric: Fabric, lanes: Sequence[StackedLane], levels: int | None) -> None:
         self.fabric, self.lanes, self.levels = fabric, lanes, levels
-        self.stack = Stack([lane.state.network for lane in lanes])
+        self.stack = Stack([reads(lane.state.network) for lane in lanes])
         self.generators = [lane.source.on(fabric.device) for lane in lanes]
 
     def __call__(self) -> list[Values]:

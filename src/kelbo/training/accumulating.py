@@ -13,7 +13,7 @@ from kelbo.bound import AnyBound, Batch, each
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.global_batch import means_of, over_processes, shifted
 from kelbo.errors import RecipeError
-from kelbo.protocols import Model, Objective
+from kelbo.protocols import Generator, Model, Objective, reads
 from kelbo.seeds import drawn_again
 from kelbo.training.schedules import Schedule
 from kelbo.training.skipping import Skipping
@@ -78,7 +78,7 @@ class AccumulatingUpdate(LossUpdate):
         means, variance = self._ahead(state, batch, parts)
         bounds: list[AnyBound] = []
         wrapped = cast("_FabricModule", state.model)
-        with _sharing(state.network, variance):
+        with _sharing(reads(state.network), variance):
             for part in parts:
                 with self.fabric.no_backward_sync(wrapped, enabled=part is not parts[-1]):
                     bound = wrapped(part, **self.asks)
@@ -104,7 +104,7 @@ class AccumulatingUpdate(LossUpdate):
     @torch.no_grad()
     def _ahead(self, state: TrainState, batch: Batch, parts: list[Batch]) -> Whole:
         """What the parts must know of the whole, by a forward pass whose draws are drawn again."""
-        network = state.network
+        network = reads(state.network)
         likelihood, solved = network.likelihood, network.likelihood.sigma_from == "solved"
         additive = getattr(self.objective, "additive", False)
         if additive and not solved:
@@ -125,7 +125,7 @@ class AccumulatingUpdate(LossUpdate):
         return Whole(None if additive else means_of(over_processes(self.fabric, bound)), variance)
 
 
-def require_no_batch_statistics(model: Model) -> None:
+def require_no_batch_statistics(model: Generator) -> None:
     """RecipeError with the first layer whose answer for an example depends on the others, or that tracks what it sees."""
     for name, layer in model.named_modules():
         tracking = isinstance(layer, nn.modules.batchnorm._NormBase) and layer.track_running_stats

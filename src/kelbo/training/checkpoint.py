@@ -23,7 +23,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once, together
 from kelbo.errors import Damaged, Divergence, NotSaved, RunError
 from kelbo.names import openable
-from kelbo.protocols import Model
+from kelbo.protocols import Generator
 from kelbo.runs.checkpoints import FORMAT, best_of, header_of, newest
 from kelbo.runs.record import Run
 from kelbo.runs.writing import sync_folder, write_json
@@ -149,7 +149,7 @@ def _require_same(run: Run, what: str, saved: Iterable[str], now: Iterable[str])
         raise RunError(f"{run.path} was trained with {what} {saved}; now it is {now}. Resume it with the same parts.")
 
 
-def load_into(model: Model, weights: dict[str, Tensor], path: Path) -> None:
+def load_into(model: Generator, weights: dict[str, Tensor], path: Path) -> None:
     """Give a model the weights that `path` held. Damaged if they do not fit this model."""
     try:
         model.load_state_dict(weights)

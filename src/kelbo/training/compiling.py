@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from kelbo.errors import RecipeError
-from kelbo.protocols import Likelihood, Model, Prior
+from kelbo.protocols import Generator, Likelihood, Prior
 
 FORMS = 64
 """in which networks of one class may be compiled: a hierarchy has one for each resolution and kind of layer"""
 
 
-def compile_networks(model: Model) -> None:
+def compile_networks(model: Generator) -> None:
     """Compile each of the model's own modules but likelihood and prior; noise, KL and likelihood stay as written.
 
     Of a module that is never called, since it has no `forward` (a list of modules), those inside are compiled. Evaluation mode

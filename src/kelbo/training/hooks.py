@@ -15,7 +15,7 @@ from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import once
 from kelbo.errors import Divergence
 from kelbo.objectives import equivalents
-from kelbo.protocols import Objective, State
+from kelbo.protocols import Model, Objective, State
 from kelbo.runs import Run, save_grid
 from kelbo.runs.journal import Row
 from kelbo.seeds import seeded
@@ -199,7 +199,7 @@ class Scalars:
         if "rate" not in means or "distortion" not in means:
             return means
         rate, distortion = means.pop("rate") or 0.0, means.pop("distortion") or 0.0
-        has_rate = state.network.has_rate
+        has_rate = isinstance(state.network, Model) and state.network.has_rate
         elbo = -(distortion + rate) if has_rate else None
         bound = {"elbo": elbo, "rate": rate if has_rate else None, "distortion": distortion}
         return {"loss": means.pop("loss", None), **bound, **means}
@@ -207,9 +207,11 @@ class Scalars:
     def _balance(self, state: TrainState) -> Row:
         """Equivalent σ and β, and the decoder's error on a fixed handful of test images.
 
-        If σ has a floor, also the share of their pixels that lie on it.
+        If σ has a floor, also the share of their pixels that lie on it. Nothing of a model that reads no examples.
         """
         model = state.network
+        if not isinstance(model, Model):
+            return {}
         variance, error, floored = self.readout or read_out(model, self.followed)
         readout: Row = {"sigma": variance**0.5, "rmse": error**0.5}
         if floored is not None:
@@ -276,7 +278,7 @@ class Checkpoints:
 
 
 class Pictures:
-    """Reconstructions of fixed test images and decoded fixed draws of the prior, as PNG files."""
+    """Reconstructions of fixed test images, if the model reads any, and decoded fixed draws of the prior, as PNG files."""
 
     def __init__(self, run: Run, fabric: Fabric, images: Batch, seed: int) -> None:
         self.run, self.fabric, self.images, self.seed = run, fabric, images, seed
@@ -288,9 +290,10 @@ class Pictures:
     def _write(self, state: TrainState) -> None:
         model, (x, given) = state.network.whole, self.images
         with model.evaluating(), seeded(self.seed, "pictures"):
-            reconstructions = model.mean(model.read(self.images, draw=False).output)
+            made = model.mean(model.read(self.images, draw=False).output) if isinstance(model, Model) else None
             rows = {name: value.repeat(4, *[1] * (value.ndim - 1)) for name, value in given.items()}
             samples = model.mean(model.decode(model.sample(4 * len(x), rows), rows))
-        pairs = torch.cat([x, reconstructions])
-        save_grid(self.run.picture(state.step, "reconstructions"), pairs.cpu().numpy(), len(x))
+        if made is not None:
+            pairs = torch.cat([x, made])
+            save_grid(self.run.picture(state.step, "reconstructions"), pairs.cpu().numpy(), len(x))
         save_grid(self.run.picture(state.step, "samples"), samples.cpu().numpy(), len(x))

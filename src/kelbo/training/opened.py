@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
-from kelbo.protocols import Model, State
+from kelbo.protocols import Generator, State
 from kelbo.runs.checkpoints import By, Which, best_of, header_of, of_one
 from kelbo.runs.record import Run
 from kelbo.training.checkpoint import load_into, read_tensors
@@ -52,7 +52,7 @@ class CheckpointInfo:
 
 def load(
     run: Run,
-    model: Model,
+    model: Generator,
     device: torch.device,
     average: bool = True,
     fabric: Fabric | None = None,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from kelbo.protocols import Model, State
+from kelbo.protocols import Generator, State
 
 ENDURED = 50
 """gradients in a row that are not finite, after which a run ends"""
@@ -55,7 +55,7 @@ class Skipping:
     dims: int = 1
     kept: dict[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
-    def suited(self, model: Model, levels: int | None) -> Skipping:
+    def suited(self, model: Generator, levels: int | None) -> Skipping:
         """The rule for this model's examples."""
         return replace(self, dims=math.prod(model.event), kept={})
 

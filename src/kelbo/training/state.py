@@ -8,7 +8,7 @@ from typing import cast
 from torch import nn
 from torch.optim import Optimizer
 
-from kelbo.protocols import Model, State
+from kelbo.protocols import Generator, State
 from kelbo.runs.checkpoints import Best
 from kelbo.training.ema import Ema
 
@@ -47,5 +47,5 @@ class TrainState:
         return int(self.skips["applied"]) if self.skips else self.step
 
     @property
-    def network(self) -> Model:
-        return cast(Model, getattr(self.model, "module", self.model))
+    def network(self) -> Generator:
+        return cast(Generator, getattr(self.model, "module", self.model))

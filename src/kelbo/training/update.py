@@ -12,7 +12,7 @@ from kelbo.bound import AnyBound, Batch, ErrorBound
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.global_batch import over_processes
 from kelbo.errors import RecipeError
-from kelbo.protocols import Model, Objective, State
+from kelbo.protocols import Generator, Objective, State
 from kelbo.training.schedules import Schedule, set_learning_rate
 from kelbo.training.skipping import Skipping, step_if
 from kelbo.training.state import TrainState
@@ -147,7 +147,7 @@ def objective_of(update: Update) -> Objective | None:
     return getattr(update, "objective", None)
 
 
-def suit(update: Update, model: Model, levels: int | None) -> None:
+def suit(update: Update, model: Generator, levels: int | None) -> None:
     """Let the update's objective, and what it skips, know its model and how many levels its images have. RecipeError
     if they do not go together.
     """

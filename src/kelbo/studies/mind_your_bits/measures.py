@@ -20,7 +20,7 @@ from kelbo.experiments import Experiment
 from kelbo.experiments.pictures import measure_samples
 from kelbo.intervals import finite_or_none
 from kelbo.metrics import mean_and_error
-from kelbo.protocols import Model
+from kelbo.protocols import Model, reads
 from kelbo.recipes import build
 from kelbo.recipes.schema import DistortionTargetSpec, Recipe
 from kelbo.recipes.sets import split_of
@@ -122,7 +122,7 @@ class Reached:
     def _measure(self, state: TrainState) -> None:
         images = build.data(self.recipe).test
         settings = _early_settings(len(images), self.count)
-        found = at_draws(state.network, evenly(images, settings["images"]))
+        found = at_draws(reads(state.network), evenly(images, settings["images"]))
         arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
         value = {name: part for name, part in found.items() if name not in arrays} | {"at": state.step}
         self.run.measurements.keep(Measurement("early", settings, "", value), arrays)
