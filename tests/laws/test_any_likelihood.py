@@ -25,9 +25,11 @@ from kelbo.training.checkpoint import save
 from kelbo.training.opened import load
 from kelbo.units import intensities
 
-LEVELS, SIDE, STEPS = 16, 28, 3
+LEVELS, SIDE, STEPS = 16, 32, 3
 SMALL = {"width": 8, "channels": 4, "hidden": 8}
-"""what makes a network small, where it has such a setting"""
+"""what makes a network small, if it has such a setting"""
+SMALL_SHARE = {"width": 0.05}
+"""likewise, of those whose width is a factor"""
 
 
 def kinds(spec: type, path: str) -> dict[str, type]:
@@ -72,7 +74,8 @@ def recipe(model: str, network: str) -> Recipe:
     """A tiny recipe of this kind of model and network."""
     fields = MODELS[model].model_fields if network == OWN else NETWORKS[network].model_fields
     place = "model" if network == OWN else "model.network"
-    small = [f"{place}.{name}={size}" for name, size in SMALL.items() if name in fields]
+    sizes = SMALL | SMALL_SHARE if network == "larsen" else SMALL
+    small = [f"{place}.{name}={size}" for name, size in sizes.items() if name in fields]
     settings = [f"model.kind={model}", *([] if network == OWN else [f"model.network.kind={network}"]), *small]
     return change(find("digits"), [*settings, "model.latents=3", f"training.steps={STEPS}", "training.batch_size=4"])
 
@@ -80,8 +83,8 @@ def recipe(model: str, network: str) -> Recipe:
 @pytest.fixture(scope="module")
 def images():
     """Sixteen grey images of smooth random shades."""
-    coarse = np.random.default_rng(0).integers(0, LEVELS, (16, 1, 7, 7), dtype=np.uint8)
-    split = ArrayImages(coarse.repeat(SIDE // 7, 2).repeat(SIDE // 7, 3), LEVELS)
+    coarse = np.random.default_rng(0).integers(0, LEVELS, (16, 1, 8, 8), dtype=np.uint8)
+    split = ArrayImages(coarse.repeat(SIDE // 8, 2).repeat(SIDE // 8, 3), LEVELS)
     return ImageSet("made", {"train": split, "test": split}, "made by a test")
 
 
@@ -186,7 +189,7 @@ def test_what_a_likelihood_tracks_in_training_can_be_told_it_anew(kind, images, 
 def test_the_law_speaks_of_all_that_recipes_may_name():
     """Of one setting that decides, `likelihood.kind`, whatever the others: and every kind has a way from schema to object."""
     assert {"vae", "autoencoder"} <= MODELS.keys()
-    assert {"higgins", "burgess", "rybkin"} <= NETWORKS.keys()
+    assert {"higgins", "burgess", "rybkin", "larsen"} <= NETWORKS.keys()
     assert {"shared_gaussian", "optimal_gaussian", "per_pixel_gaussian", "bernoulli", "student_t"} <= LIKELIHOODS.keys()
     for place, known in enumerate((MODELS, NETWORKS, LIKELIHOODS)):
         assert {case[place] for case in CASES} - {OWN} == known.keys() - DEPENDENT

@@ -48,6 +48,21 @@ def of_recipe(kind, network, likelihood, given=None, *more):
     return make
 
 
+def of_larsen(given):
+    """On images of the least size that its strides allow."""
+
+    def make():
+        network = ["model.network.kind=larsen", "model.network.width=0.05", "model.latents=3"]
+        told = [f"model.given={given}"] if given else []
+        recipe = change(two_groups.RECIPE, [*network, *told, "likelihood.kind=optimal_gaussian"])
+        levels = torch.randint(0, 256, (EXAMPLES, 1, 16, 16), generator=torch.Generator().manual_seed(0))
+        rows = {given: torch.eye(EXAMPLES)} if given else {}
+        shapes = {name: tuple(value.shape[1:]) for name, value in rows.items()}
+        return build.model(recipe, Outline("noise", (1, 16, 16), 256, shapes)), Batch(levels.to(torch.uint8), rows)
+
+    return make
+
+
 def of_hierarchy(*more, given=None):
     def make():
         told = [f"model.given={given}"] if given else []
@@ -75,6 +90,7 @@ def of_two_stages():
 MODELS = {
     **{toy.__name__.rpartition(".")[2]: of_toy(toy) for toy in TOYS},
     **{f"vae-{n}-{one}": of_recipe("vae", n, one) for n in NETWORKS for one in LIKELIHOODS},
+    **{f"larsen{given or ''}": of_larsen(given) for given in (None, "labels")},
     **{f"conditional-{n}": of_recipe("vae", n, "optimal_gaussian", "labels") for n in NETWORKS},
     "vamp": of_recipe("vae", "higgins", "optimal_gaussian", None, *VAMP),
     "conditional-vamp": of_recipe("vae", "burgess", "optimal_gaussian", "labels", *VAMP),

@@ -10,6 +10,14 @@ def rybkin_decoder(shape, latents, output_channels):
     return networks.RybkinDecoder(latents, output_channels, size=shape[1:])
 
 
+def larsen_encoder(shape, latents):
+    return networks.LarsenEncoder(shape, latents, width=0.1)
+
+
+def larsen_decoder(shape, latents, output_channels):
+    return networks.LarsenDecoder(shape, latents, output_channels, width=0.1)
+
+
 CASES = [
     *[
         (networks.BurgessEncoder, networks.BurgessDecoder, (channels, *size))
@@ -24,6 +32,7 @@ CASES = [
         (networks.ResidualEncoder, networks.ResidualDecoder, shape)
         for shape in [(3, 64, 64), (1, 8, 8), (3, 28, 20), (1, 4, 16)]
     ],
+    *[(larsen_encoder, larsen_decoder, shape) for shape in [(3, 64, 64), (1, 32, 32), (3, 16, 24)]],
     (networks.HigginsEncoder, networks.HigginsDecoder, (1, 8, 8)),
     (networks.HigginsEncoder, networks.HigginsDecoder, (3, 20, 28)),
 ]
@@ -70,7 +79,12 @@ def test_networks_say_which_sizes_their_strides_allow_and_take_just_these():
     for height in range(4, 41):
         for width in (16, 28, 30):
             shape = (1, height, width)
-            makers = {networks.burgess_fits: burgess, networks.rybkin_fits: rybkin, networks.patches_fit: residual}
+            makers = {
+                networks.burgess_fits: burgess,
+                networks.rybkin_fits: rybkin,
+                networks.patches_fit: residual,
+                networks.larsen_fits: larsen,
+            }
             takes = dict.fromkeys(makers, True)
             for fits, make in makers.items():
                 try:
@@ -93,6 +107,11 @@ def rybkin(shape):
 def residual(shape):
     encoder, decoder = networks.ResidualEncoder(shape, 1, 1, 2), networks.ResidualDecoder(shape, 1, 1, 1, 2)
     return lambda x: decoder(encoder(x)[:, :1])
+
+
+def larsen(shape):
+    encoder, decoder = networks.LarsenEncoder(shape, 1, 2, 0.01), networks.LarsenDecoder(shape, 1, 1, 0.01)
+    return lambda x: decoder(encoder.eval()(x)[:, :1]) if decoder.eval() else None
 
 
 def test_the_sizes_near_another_one_fit_and_the_nearest_comes_first():

@@ -45,6 +45,8 @@ OF_ITS_OWN = {
 }
 OF_ANOTHER_RUN = {"secondary": ('runs.primary.path="elsewhere"',)}
 """kinds of model that are made of another run's"""
+OF_ITS_KIND = {"larsen": ("model.network.norm=group", "model.network.width=0.05", "data.size=16")}
+"""what a kind of table needs beside, so that its lanes can be stacked"""
 REQUIRED = {"target"}
 """settings that some kind of table needs"""
 
@@ -66,7 +68,7 @@ def settings_of(table=Recipe, prefix="", base=()):
             kind = inner.model_fields.get("kind")
             own = () if kind is None else (f'{path}.kind="{kind.default}"',)
             own += tuple(f"{path}.{name}=3" for name in REQUIRED & inner.model_fields.keys())
-            own += OF_ANOTHER_RUN.get(kind and kind.default, ())
+            own += OF_ANOTHER_RUN.get(kind and kind.default, ()) + OF_ITS_KIND.get(kind and kind.default, ())
             yield from settings_of(inner, f"{path}.", (*base, *own))
         if not tables:
             choices = get_origin(field.annotation) is Literal
@@ -84,7 +86,7 @@ def pairs_of(path, base, values):
     size = ["data.size=32"] if "burgess" in str(base) else []
     start = change(BASE, [*size, *base])
     if path.endswith(".kind") and start != change(BASE, size):  # a kind of table beside the usual one
-        yield change(BASE, size), start
+        yield change(BASE, [*size, *(setting for setting in base if setting.startswith("data."))]), start
     for value in values:
         higher = ["objective.target=9"] if value == '"psnr"' else []  # 3 dB are farther than any grey picture
         try:
@@ -100,6 +102,10 @@ def pairs_of(path, base, values):
 PAIRS = [(path, *pair) for path, base, values in settings_of() for pair in pairs_of(path, base, values)]
 
 
+NEVER = {*(f"training.{name}" for name in COMPUTED), "model.checkpointing"}
+"""settings whose recipes are not stacked at all"""
+
+
 def may_differ(one, other):
     try:
         stackable([one, other])
@@ -109,7 +115,12 @@ def may_differ(one, other):
 
 
 FREE = [(path, one, other) for path, one, other in PAIRS if may_differ(one, other)]
-SHARED = [(path, one, other) for path, one, other in PAIRS if not may_differ(one, other) and not other.runs]
+SHARED = [
+    (path, one, other)
+    for path, one, other in PAIRS
+    if not may_differ(one, other) and not other.runs and (path in NEVER or may_differ(other, other))
+]
+"""a recipe that does not stack with itself is refused whatever the others are"""
 
 
 def test_the_walk_finds_every_setting():
@@ -131,7 +142,9 @@ def test_a_setting_in_which_lanes_may_differ_is_honoured_by_each_lane(tmp_path):
 
 def images(recipe):
     """Noise of 256 levels in a size that the network takes; a hierarchy takes any."""
-    side = {"rybkin": 28, "burgess": 16}.get(getattr(getattr(recipe.model, "network", None), "kind", ""), 8)
+    side = {"rybkin": 28, "burgess": 16, "larsen": 16}.get(
+        getattr(getattr(recipe.model, "network", None), "kind", ""), 8
+    )
     pixels = torch.randint(256, (512, 1, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     return quantized(
         ImageSet("noise", {"train": ArrayImages(pixels), "test": ArrayImages(pixels)}, ""), recipe.data.bits
@@ -155,8 +168,6 @@ def moved(recipe, *, together):
     return end.network.state_dict()
 
 
-NEVER = {*(f"training.{name}" for name in COMPUTED), "model.checkpointing"}
-"""settings whose recipes are not stacked at all"""
 HELD = {path: [other for of, _, other in SHARED if of == path] for path, *_ in SHARED if path not in NEVER}
 """recipes by the setting that their lanes must share"""
 OF_RUNS = {path for path in HELD if path.startswith(("data.", "training."))} - {"data.bits"}
@@ -212,6 +223,15 @@ def test_a_job_of_the_queue_leaves_the_run_of_its_recipe_to_the_last_bit(tmp_pat
     )
     train_lane(recipe, tmp_path / "lane", tell=lambda _: None)
     same(Run.open(tmp_path / "lane"), *alone([recipe], tmp_path), share=0)
+
+
+def test_lanes_with_statistics_of_batches_are_not_stacked():
+    recipe = change(BASE, ["data.size=16", "model.network.kind=larsen"])
+    with pytest.raises(RecipeError, match=r"model\.network\.norm") as refused:
+        stackable([recipe])
+    assert refused.value.remedy == ("how",)
+    assert recipe.model.network.norm == "batch"
+    assert groups([recipe, BASE]) == [[0], [1]]
 
 
 def test_lanes_that_use_other_runs_are_not_stacked():

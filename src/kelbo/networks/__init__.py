@@ -6,24 +6,31 @@ from kelbo.networks.conv import (
     RybkinDecoder,
     RybkinEncoder,
 )
+from kelbo.networks.discriminator import Discriminator
 from kelbo.networks.given_encoder import GivenEncoder
+from kelbo.networks.larsen import LarsenDecoder, LarsenEncoder, larsen_discriminator
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
 from kelbo.networks.residual import ResidualDecoder, ResidualEncoder
-from kelbo.networks.sizes import burgess_fits, near, patches_fit, rybkin_fits
+from kelbo.networks.sizes import burgess_fits, larsen_fits, near, patches_fit, rybkin_fits
 from kelbo.networks.standardise import Standardise
 
 __all__ = [
     "BurgessDecoder",
     "BurgessEncoder",
+    "Discriminator",
     "GivenEncoder",
     "HigginsDecoder",
     "HigginsEncoder",
+    "LarsenDecoder",
+    "LarsenEncoder",
     "ResidualDecoder",
     "ResidualEncoder",
     "RybkinDecoder",
     "RybkinEncoder",
     "Standardise",
     "burgess_fits",
+    "larsen_discriminator",
+    "larsen_fits",
     "near",
     "patches_fit",
     "rybkin_fits",

@@ -38,6 +38,11 @@ def rybkin_fits(height: int, width: int) -> bool:
     return min(height, width) >= 4 and height % 4 == width % 4 == 0
 
 
+def larsen_fits(height: int, width: int) -> bool:
+    """Whether both sides are multiples of 8, of at least 16, since three networks halve or double them three times."""
+    return min(height, width) >= 16 and height % 8 == width % 8 == 0
+
+
 def patches_fit(height: int, width: int) -> bool:
     """Whether both sides are multiples of 4, since the residual network cuts them into patches."""
     return min(height, width) >= PATCH and height % PATCH == width % PATCH == 0

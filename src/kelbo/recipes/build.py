@@ -139,6 +139,11 @@ def _network(model: s.FlatSpec, images: ImageSet | Outline, output_channels: int
             encoder = networks.ResidualEncoder(shape, latents, spec.channels, spec.width, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.ResidualDecoder(shape, codes, output_channels, spec.channels, spec.width)
+        case s.LarsenSpec():
+            _check_size(spec.kind, images, networks.larsen_fits, "halves both sides three times")
+            encoder = networks.LarsenEncoder(shape, latents, spec.hidden, spec.width, given, spec.norm)
+            encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
+            return encoder, networks.LarsenDecoder(shape, codes, output_channels, spec.width, spec.norm)
 
 
 def _network_of_rows(

@@ -43,7 +43,18 @@ class ResidualSpec(Spec):
     width: int = Field(default=256, ge=1)
 
 
-NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec | ResidualSpec, Field(discriminator="kind")]
+class LarsenSpec(Spec):
+    kind: Literal["larsen"] = "larsen"
+    """the 5×5 convolutions of VAE/GAN (Larsen et al., 2016, table 1); sides are multiples of 8"""
+    width: float = Field(default=1.0, gt=0)
+    """factor on all numbers of channels and hidden units"""
+    hidden: int = Field(default=2048, ge=1)
+    """units of the encoder's linear layer before the factor: 2048 in the paper, 1024 in its release"""
+    norm: Literal["batch", "group", "none"] = "batch"
+    """after each layer but the last: by a batch's statistics, by those of groups of an example's channels, or none"""
+
+
+NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec | ResidualSpec | LarsenSpec, Field(discriminator="kind")]
 
 
 class FlatSpec(Spec):

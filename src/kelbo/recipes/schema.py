@@ -40,6 +40,7 @@ from kelbo.recipes.model_specs import (
     FlatSpec as FlatSpec,
     HierarchicalSpec as HierarchicalSpec,
     HigginsSpec as HigginsSpec,
+    LarsenSpec as LarsenSpec,
     ModelSpec as ModelSpec,
     NetworkSpec as NetworkSpec,
     ResidualSpec as ResidualSpec,

@@ -63,6 +63,12 @@ def require_one_program(recipe: Recipe) -> None:
             "train these with the queue.",
             remedy=("how",),
         )
+    if getattr(getattr(recipe.model, "network", None), "norm", None) == "batch":
+        raise RecipeError(
+            'Lanes with model.network.norm = "batch" cannot be stacked: statistics of batches are kept in place; train these '
+            "with the queue, or set it to group.",
+            remedy=("how",),
+        )
     for name in COMPUTED:
         if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
             raise RecipeError(
