@@ -8,6 +8,7 @@ import sys
 import typer
 
 from kelbo.cli import (
+    attribute,
     baselines,
     data,
     encode,
@@ -52,6 +53,7 @@ app.command()(refine.refine)
 app.command()(progressive.progressive)
 app.command()(walks.traverse)
 app.command()(walks.interpolate)
+app.command()(attribute.attribute)
 app.command()(encode.encode)
 app.command()(report.report)
 app.command()(reproduce.reproduce)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kelbo.reports import gallery
 from kelbo.reports.cards import cards
+from kelbo.reports.edit_gallery import edits
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.row_gallery import Rows, rows_of
@@ -87,6 +88,7 @@ def _parts(of: Shown) -> dict[str, Any]:
         else None,
         "samples": gallery.samples(of) if "samples" in of.parts else None,
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
+        "edits": [edits(one) for one in of.edits()],
         "partial_decodings": gallery.partial_decodings(partly, test["rate_per_group"]) if partly and test else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "factor_shares": "factor-shares" in of.parts,

@@ -18,6 +18,9 @@ from kelbo.runs.measurement import Record
 from kelbo.runs.measurements import records
 from kelbo.units import noun_of
 
+MOST = 4
+"""grids of edits that a page shows"""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -87,6 +90,18 @@ class Shown:
     def tabular(self) -> bool:
         """Whether the examples are rows of a table, of which there are no pictures over time."""
         return "columns" in self.data
+
+    def edits(self) -> list[Measurement]:
+        """Grids of images edited by attribute, of the page's weights as it opened them; the last ones that were measured."""
+        how = {key: self.page.settings.get(key) for key in ("checkpoint", "averaged", "prior")}
+        found = [
+            one
+            for one in self.run.measurements.newest("attributes", weights=self.page.weights)
+            if one.name == "attributes.edits"
+            and one.weights == self.page.weights
+            and how == {key: one.settings.get(key) for key in how}
+        ]
+        return sorted(found, key=lambda one: one.circumstances["measured"])[-MOST:]
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The journal's columns up to the page's checkpoint, each (T,): a run that trains on has later rows."""

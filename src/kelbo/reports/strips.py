@@ -57,6 +57,20 @@ def rows_with_labels(rows: Sequence[np.ndarray], labels: Sequence[Sequence[str]]
     return sheet
 
 
+def with_headings(images: np.ndarray, headings: Sequence[str]) -> Image.Image:
+    """Rows of images, intensities (R, C, channels, H, W), under a heading over each of the C columns, which may take lines."""
+    picture = _image(images.reshape(-1, *images.shape[2:]), images.shape[1])
+    step = (picture.width + GAP) / images.shape[1]
+    lines = [_broken(heading, step - GAP) for heading in headings]
+    top = max(map(len, lines)) * LINE
+    sheet = _blank(picture.width + 2 * GAP, top + picture.height + 3 * GAP)
+    sheet.paste(picture, (GAP, top + 2 * GAP))
+    draw = ImageDraw.Draw(sheet)
+    for place, some in enumerate(lines):
+        _write(draw, some, round(GAP + place * step), GAP + top - len(some) * LINE, bold=False)
+    return sheet
+
+
 def film(cells: Sequence[Captioned], kind: Format, seconds: float) -> bytes:
     """Cells one after the other, endlessly, the last for four times as long. kind: png is an animated PNG.
 
@@ -103,9 +117,21 @@ def _image(images: np.ndarray, columns: int, least: int = SIDE) -> Image.Image:
     return found.resize((found.width * scale, found.height * scale), Image.Resampling.NEAREST)
 
 
-def _write(draw: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top: int) -> None:
+def _write(draw: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top: int, bold: bool = True) -> None:
+    """Lines below one another. bold: whether the first one is."""
     for place, line in enumerate(lines):
-        draw.text((left, top + place * LINE), line, font=_font(bold=not place), fill=LIGHT.ink)
+        draw.text((left, top + place * LINE), line, font=_font(bold=bold and not place), fill=LIGHT.ink)
+
+
+def _broken(text: str, width: float) -> list[str]:
+    """Words in lines that are no wider than this, as far as words allow."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _width(f"{lines[-1]} {word}", bold=False) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _width(line: str, bold: bool) -> int:
