@@ -48,6 +48,8 @@ SURFACE = {
         "ResidualEncoder",
         "RybkinDecoder",
         "RybkinEncoder",
+        "SpatialDecoder",
+        "SpatialEncoder",
         "Standardise",
         "burgess_fits",
         "larsen_discriminator",
@@ -56,7 +58,7 @@ SURFACE = {
         "patches_fit",
         "rybkin_fits",
     ],
-    "kelbo.models": ["Autoencoder", "Hierarchical", "Secondary", "TwoStage", "VAE"],
+    "kelbo.models": ["Autoencoder", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage", "VAE"],
     "kelbo.objectives": [
         "Beta",
         "Capacity",

@@ -174,6 +174,11 @@ class Model(Generator):
         """How many groups of latents each of the models has that this one is composed of, in order; itself alone as a rule."""
         return (self.groups,)
 
+    @property
+    def latents_told(self) -> str:
+        """What latents it has, in words."""
+        return f"{self.groups} groups of latents"
+
     def with_error(self, batch: Batch, reading: Reading) -> ErrorBound:
         """A reading's bound with its squared error, of `batch.x` whatever the likelihood scored."""
         with torch.autocast(reading.output.device.type, enabled=False):
@@ -221,6 +226,6 @@ def flat(model: Generator) -> FlatLatent:
     if isinstance(model, FlatLatent):
         return model
     raise ScoreError(
-        f"This needs a model with one vector of latents; {type(model).__name__} has {model.groups} groups of latents.",
+        f"This needs a model with one vector of latents; {type(model).__name__} has {model.latents_told}.",
         remedy=("group", "groups"),
     )

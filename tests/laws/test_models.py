@@ -78,6 +78,16 @@ def of_hierarchy(*more, given=None):
     return make
 
 
+def of_spatial(*more):
+    def make():
+        small = ["model.kind=spatial", "model.widths=[8,8]", "model.blocks=1", "model.groups=4", "model.latents=2"]
+        recipe = change(two_groups.RECIPE, [*small, *more])
+        levels = torch.randint(0, 256, (EXAMPLES, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+        return build.model(recipe, Outline("noise", (1, 8, 8), 256)), Batch(levels.to(torch.uint8))
+
+    return make
+
+
 def of_secondary():
     pictures = two_stages.pictures(EXAMPLES)
     return two_stages.secondary(), pictures._replace(given={"primary": pictures.x.flip(0) / 255})
@@ -98,6 +108,10 @@ MODELS = {
     "hierarchical-precision": of_hierarchy("model.merge=precision_weighted", "likelihood.kind=logistic_mixture"),
     "hierarchical-residual": of_hierarchy("model.merge=residual", "model.scale=softplus", "model.maps=4"),
     "conditional-hierarchical": of_hierarchy("likelihood.kind=per_pixel_gaussian", given="labels"),
+    "spatial": of_spatial(),
+    "spatial-position": of_spatial(
+        "model.norm=position", "model.attention=false", "likelihood.kind=per_pixel_gaussian"
+    ),
     "secondary": of_secondary,
     "two-stages": of_two_stages,
     "autoencoder": of_recipe("autoencoder", "higgins", "optimal_gaussian"),

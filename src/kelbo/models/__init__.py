@@ -1,7 +1,8 @@
 """Models report rate and distortion; they do not judge them."""
 
 from kelbo.models.hierarchical import Hierarchical
+from kelbo.models.spatial import SpatialVAE
 from kelbo.models.two_stage import Secondary, TwoStage
 from kelbo.models.vae import VAE, Autoencoder
 
-__all__ = ["VAE", "Autoencoder", "Hierarchical", "Secondary", "TwoStage"]
+__all__ = ["VAE", "Autoencoder", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage"]

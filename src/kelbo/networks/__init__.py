@@ -9,6 +9,7 @@ from kelbo.networks.conv import (
 from kelbo.networks.discriminator import Discriminator
 from kelbo.networks.given_encoder import GivenEncoder
 from kelbo.networks.larsen import LarsenDecoder, LarsenEncoder, larsen_discriminator
+from kelbo.networks.latent_diffusion import SpatialDecoder, SpatialEncoder
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
 from kelbo.networks.residual import ResidualDecoder, ResidualEncoder
 from kelbo.networks.sizes import burgess_fits, larsen_fits, near, patches_fit, rybkin_fits
@@ -27,6 +28,8 @@ __all__ = [
     "ResidualEncoder",
     "RybkinDecoder",
     "RybkinEncoder",
+    "SpatialDecoder",
+    "SpatialEncoder",
     "Standardise",
     "burgess_fits",
     "larsen_discriminator",

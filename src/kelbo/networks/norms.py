@@ -1,4 +1,4 @@
-"""Normalising layers that networks may choose among, and batch normalisation over all processes."""
+"""Normalising layers that networks may choose among: over groups of channels, positions, or batches of all processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kelbo.distributed.collectives import mean_over_processes, processes
@@ -58,10 +59,47 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), MOMENTUM)
 
 
+class GroupNorm(nn.GroupNorm):
+    """PyTorch's own, which `torch.vmap` can run too, and whose statistics can be given.
+
+    given: (mean, variance) of each group, (B or 1, G, 1, 1, 1) each, in place of those of the features that come in.
+    """
+
+    given: tuple[Tensor, Tensor] | None = None
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each group of channels over all positions of x (B, C, h, w), (B, G, 1, 1, 1) each, float32."""
+        grouped = x.float().unflatten(1, (self.num_groups, -1))
+        variance, mean = torch.var_mean(grouped, (2, 3, 4), correction=0, keepdim=True)
+        return mean, variance
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.given is None and not torch._C._are_functorch_transforms_active():
+            return super().forward(input)
+        mean, variance = self.statistics(input) if self.given is None else self.given
+        grouped = (input.float().unflatten(1, (self.num_groups, -1)) - mean) * torch.rsqrt(variance + self.eps)
+        weight, bias = (value[:, None, None] for value in (self.weight, self.bias))
+        return (grouped.flatten(1, 2) * weight + bias).to(input.dtype)
+
+
+class PositionNorm(nn.Module):
+    """Features (B, C, h, w) normalised over the channels of each position, with a weight and a bias a channel."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, self.eps).permute(
+            0, 3, 1, 2
+        )
+
+
 def norm(kind: Norm, channels: int, vector: bool = False) -> list[nn.Module]:
     """The layer of that kind, for maps of so many channels or for a vector; [] for none."""
     if kind == "batch":
         return [BatchNorm(channels)]
     if kind == "group":
-        return [nn.LayerNorm(channels) if vector else nn.GroupNorm(math.gcd(channels, GROUPS), channels)]
+        return [nn.LayerNorm(channels) if vector else GroupNorm(math.gcd(channels, GROUPS), channels)]
     return []

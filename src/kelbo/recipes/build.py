@@ -22,6 +22,7 @@ from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
 from kelbo.protocols import FlatLatent, Generator, Model, Objective, Prior
 from kelbo.recipes import schema as s
+from kelbo.recipes.autoencoders import spatial
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.hierarchies import hierarchy, secondary
 from kelbo.recipes.readers import data as data
@@ -79,6 +80,9 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
     if isinstance(recipe.model, s.HierarchicalSpec):
         with memory_for("a very deep VAE", "Make it smaller (model.width, model.encoder, model.decoder)."):
             return hierarchy(recipe.model, images, decoder)
+    if isinstance(recipe.model, s.SpatialSpec):
+        with memory_for("an autoencoder with spatial latents", "Make it smaller (model.widths, model.blocks)."):
+            return spatial(recipe.model, images, decoder)
     with memory_for(
         f"a model of network {recipe.model.network.kind!r}", "Make it smaller (model.network, model.latents)."
     ):

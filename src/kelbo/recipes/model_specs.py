@@ -133,4 +133,24 @@ class SecondarySpec(HierarchicalSpec):
     for steps that need no primary; that takes four bytes of memory a pixel"""
 
 
-ModelSpec = Annotated[VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec, Field(discriminator="kind")]
+class SpatialSpec(Spec):
+    kind: Literal["spatial"] = "spatial"
+    """a VAE whose latents keep the picture's layout: the autoencoder of latent diffusion (Rombach et al., 2022)"""
+    latents: int = Field(default=4, ge=1)
+    """channels of the latents"""
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(64, 128, 128), min_length=1)
+    """channels at each resolution, from the picture's on, each of half the side: three make latents of a quarter of the side"""
+    blocks: int = Field(default=2, ge=1)
+    """residual blocks of the encoder at each resolution; the decoder has one more"""
+    attention: bool = True
+    """whether the lowest resolution has an attention over all positions"""
+    norm: Literal["group", "position"] = "group"
+    """group: over groups of channels and all positions, as released; position: over the channels of each position alone, so
+    that parts of a picture do not depend on far ones"""
+    groups: int = Field(default=32, ge=1)
+    """of channels, of norm group; they divide every width"""
+
+
+ModelSpec = Annotated[
+    VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec | SpatialSpec, Field(discriminator="kind")
+]

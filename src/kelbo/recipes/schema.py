@@ -46,6 +46,7 @@ from kelbo.recipes.model_specs import (
     ResidualSpec as ResidualSpec,
     RybkinSpec as RybkinSpec,
     SecondarySpec as SecondarySpec,
+    SpatialSpec as SpatialSpec,
     StandardPriorSpec as StandardPriorSpec,
     VaeSpec as VaeSpec,
     VampSpec as VampSpec,

@@ -48,6 +48,10 @@ def _built(shown: Shown) -> str:
         return f"A very deep second stage on a frozen first model, {both} ({spoken(recipe.likelihood.kind)} decoder)"
     if isinstance(model, s.HierarchicalSpec):
         return f"A very deep {kind} with {_latents(shown)} ({spoken(recipe.likelihood.kind)} decoder)"
+    if isinstance(model, s.SpatialSpec):
+        side = f"1/{2 ** (len(model.widths) - 1)} of a picture's side"
+        what = f"{counted(model.latents, 'channel')} of latents at {side}"
+        return f"A {kind} with {what} ({spoken(recipe.likelihood.kind)} decoder)"
     networks, decoder = spoken(model.network.kind), spoken(recipe.likelihood.kind)
     prior = model.prior if isinstance(model, s.VaeSpec) else None
     learned = f", VampPrior of {counted(prior.components, 'pseudo-input')}" if isinstance(prior, s.VampSpec) else ""
