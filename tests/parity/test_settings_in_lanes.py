@@ -45,6 +45,7 @@ OF_ITS_OWN = {
     "widths": ["[8]"],
     "groups": ["2"],
     "attention": ["false"],
+    "freeze": ["'encoder'"],
 }
 OF_ANOTHER_RUN = {"secondary": ('runs.primary.path="elsewhere"',)}
 """kinds of model that are made of another run's"""
@@ -106,7 +107,7 @@ def pairs_of(path, base, values):
 PAIRS = [(path, *pair) for path, base, values in settings_of() for pair in pairs_of(path, base, values)]
 
 
-NEVER = {*(f"training.{name}" for name in COMPUTED), "model.checkpointing"}
+NEVER = {*(f"training.{name}" for name in COMPUTED), "training.freeze", "model.checkpointing"}
 """settings whose recipes are not stacked at all"""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from kelbo.experiments.experiment import open_companions
 from kelbo.experiments.findings import Finding
 from kelbo.experiments.guards import require_splits
 from kelbo.experiments.parts import BUILD, Parts, require_model, require_step
+from kelbo.experiments.provenance import described, provenance
 from kelbo.experiments.solved import save_sigma
 from kelbo.experiments.stages import require_primary, target_not_below, with_pictures
-from kelbo.experiments.starting import Start, Taken, with_start
+from kelbo.experiments.starting import Start, Taken, require_source, with_start
 from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
-from kelbo.machine import describe
 from kelbo.protocols import Model, Objective, State
 from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
@@ -55,6 +54,7 @@ from kelbo.training.accumulating import require_no_batch_statistics
 from kelbo.training.best import Validation
 from kelbo.training.checkpoint import restore, saving
 from kelbo.training.compiling import compile_networks
+from kelbo.training.freezing import freeze
 from kelbo.training.hooks import Sink
 from kelbo.training.rows import Followed
 from kelbo.training.skipping import Skipping
@@ -140,11 +140,11 @@ def running(
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     train = with_pictures(recipe, data.train, others, fabric)
     batches = Batches(train, plan.batch_size, recipe.seed, fabric.device, **rank)
-    provenance = _provenance(recipe, data, fabric, machine or {}) | {"model": _described(state, parts)}
-    provenance |= {} if taken is None else {"start": taken.as_json()}
+    told = provenance(recipe, data, fabric, machine or {}) | {"model": described(state.network, recipe, parts.own)}
+    told |= {} if taken is None else {"start": taken.as_json()}
     # the recipe and its images have been checked, so a folder may be made
     if not resume:
-        once(fabric, lambda: Run.create(out, dump(recipe), provenance))
+        once(fabric, lambda: Run.create(out, dump(recipe), told))
     run = Run.open(out)
     with drawing_from(Source(seed_for(recipe.seed, "latents", fabric.global_rank))) as noise:
         if resume:
@@ -223,6 +223,9 @@ def beginning(
     model = model.to(fabric.device)  # before the optimisers, some of which make their state where weights are
     if start is not None:
         start.give(model)
+    if recipe.training.freeze is not None:
+        require_source(recipe)
+        freeze(model, recipe.training.freeze)
     made, update = parts.optimizers(recipe, model), parts.update(recipe, fabric)
     suit(update, model, data.levels)
     require_step(recipe, update, made, fabric.world_size)
@@ -237,36 +240,6 @@ def beginning(
 def _on(fabric: Fabric, memory: State) -> State:
     """On the device, so that no step waits for it."""
     return {name: value.to(fabric.device) for name, value in memory.items()}
-
-
-def _provenance(recipe: Recipe, data: ImageSet, fabric: Fabric, machine: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recipe": recipe.fingerprint,
-        "seed": recipe.seed,
-        "data": {
-            "name": data.name,
-            "note": data.note,
-            "shape": list(data.shape),
-            "levels": data.levels,
-            **({"frame": list(data.frame)} if data.frame else {}),
-            **({"given": {name: list(shape) for name, shape in data.given.items()}} if data.given else {}),
-            **({"condition": data.condition.as_json()} if data.condition else {}),
-            **({"columns": data.columns.as_json()} if data.columns else {}),
-            "splits": {
-                name: {"images": len(images), "from": data.sources.get(name), "fingerprint": images.fingerprint()}
-                for name, images in data.splits.items()
-            },
-        },
-        "machine": describe() | {"device": str(fabric.device), "processes": fabric.world_size, **machine},
-    }
-
-
-def _described(state: TrainState, parts: Parts) -> dict[str, Any]:
-    """own: whether the run has parts of the user's, of which the recipe does not tell. reads: False of a generator alone."""
-    model = state.network
-    reads = {} if isinstance(model, Model) else {"reads": False}
-    return {"class": type(model).__name__, "groups": model.groups, "own": parts.own, **reads}
 
 
 def _go_back(fabric: Fabric, run: Run, recipe: Recipe, state: TrainState) -> None:

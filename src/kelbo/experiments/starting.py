@@ -20,7 +20,7 @@ from kelbo.data.conditions import Condition
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.processes import from_first
-from kelbo.errors import Remedy, RunError
+from kelbo.errors import RecipeError, Remedy, RunError
 from kelbo.experiments.guards import outline_of
 from kelbo.protocols import Generator, Likelihood, Prior
 from kelbo.recipes.schema import Recipe, StartSpec
@@ -190,6 +190,15 @@ def require_another_run(recipe: Recipe, out: Path) -> None:
     if recipe.start is not None and recipe.start.path.resolve() == out.resolve():
         raise RunError(
             f"A run cannot begin from itself: {out} is start.path too. Choose another folder.", remedy=("out",)
+        )
+
+
+def require_source(recipe: Recipe) -> None:
+    """RecipeError if a recipe leaves a network as it is, but names no run that this network is of."""
+    if recipe.start is None:
+        raise RecipeError(
+            f"training.freeze leaves the {recipe.training.freeze} as it is, and start.path, which names the run that it is of, "
+            "is missing."
         )
 
 

@@ -250,9 +250,10 @@ def _optimizer(recipe: Recipe, model: Generator) -> torch.optim.Optimizer:
     of_likelihood = model.likelihood.parameters() if isinstance(model, Model) else ()
     own = [*of_likelihood, *(model.prior.parameters() if isinstance(model, FlatLatent) else ())]
     numbers = {id(parameter) for parameter in own}
+    networks = [p for p in model.parameters() if id(p) not in numbers]
     groups = [
-        {"params": [p for p in model.parameters() if id(p) not in numbers], "weight_decay": spec.weight_decay},
-        {"params": own, "weight_decay": 0.0},
+        {"params": [p for p in group if p.requires_grad], "weight_decay": decay}
+        for group, decay in ((networks, spec.weight_decay), (own, 0.0))
     ]
     groups = [{**group, "initial_lr": spec.learning_rate} for group in groups if group["params"]]
     if spec.kind == "adagrad":

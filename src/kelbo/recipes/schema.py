@@ -156,11 +156,13 @@ class TrainingSpec(Spec):
     """which updates are skipped: their gradients are not finite, or far larger than those before"""
     compile: bool = False
     """run the networks through torch.compile in training, which starts seconds to minutes later; numbers change by rounding"""
+    freeze: Literal["encoder"] | None = None
+    """what stays as it is in the run that this one begins from (start): its decoder can learn on while its codes stay equal"""
 
 
 COMPUTED = ("accumulate", "compile")
 """settings of training that say how a step is computed"""
-LATER = (*COMPUTED, "skip")
+LATER = (*COMPUTED, "skip", "freeze")
 """settings of training that fingerprints leave out at their defaults, since there were runs before there were these"""
 LATER_OF_OBJECTIVES = ("warmup_from", "free_bits", "balance")
 """settings of the objective beta, likewise"""

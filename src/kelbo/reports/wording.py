@@ -33,9 +33,8 @@ def trained(shown: Shown) -> str:
     what += f" that is given {told['name']}" if told else ""
     why = "" if own or not shown.reads else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
     fitted = f" Its prior, “{shown.fitted_prior}”, was fitted after training." if shown.fitted_prior else ""
-    return (
-        f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}.{fitted}"
-    )
+    kept = f" Its {plan.freeze} was left as another run had trained it." if plan.freeze else ""
+    return f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}.{kept}{fitted}"
 
 
 def _built(shown: Shown) -> str:

@@ -69,7 +69,7 @@ def require_one_program(recipe: Recipe) -> None:
             "with the queue, or set it to group.",
             remedy=("how",),
         )
-    for name in COMPUTED:
+    for name in (*COMPUTED, "freeze"):
         if (value := getattr(recipe.training, name)) != TrainingSpec.model_fields[name].default:
             raise RecipeError(
                 f"Lanes with training.{name} = {json.dumps(value)} cannot be stacked. Stacked lanes are computed as one "
