@@ -110,6 +110,10 @@ def test_what_cannot_be_balanced_matched_or_made_orthogonal_is_named():
 class Halves(nn.Module):
     """Encodes four pixels as the means of four latents, with a standard deviation of 1."""
 
+    def __init__(self):
+        super().__init__()
+        self.anywhere = nn.Parameter(torch.zeros(()))  # a model's device is that of its parameters
+
     def forward(self, x):
         return torch.cat([x.flatten(1), torch.zeros(len(x), 4)], 1)
 

@@ -73,8 +73,20 @@ def test_a_seed_gives_one_network_and_another_seed_another(data):
 def test_attributes_are_learned_each_by_itself(data):
     attributes = {split: np.stack([labels % 2, labels > 4], 1).astype(np.int8) for split, labels in data.labels.items()}
     trained = train_classifier(
-        data.train, attributes["train"], data.test, attributes["test"], name="odd", epochs=6, width=8, batch_size=64
+        data.train,
+        attributes["train"],
+        data.test,
+        attributes["test"],
+        name="odd",
+        names=("odd", "large"),
+        epochs=6,
+        width=8,
+        batch_size=64,
     )
+    assert trained.about["names"] == ["odd", "large"]
+    by_attribute = trained.about["by_attribute"]
+    assert sum(found["accuracy"] for found in by_attribute.values()) / 2 == pytest.approx(trained.about["accuracy"])
+    assert min(found["f1"] for found in by_attribute.values()) > 0.9
     assert trained.network.settings["outputs"] == trained.about["attributes"] == 2
     assert trained.about["accuracy"] > 0.93
 
@@ -198,6 +210,11 @@ def test_labels_that_do_not_fit_are_refused(labels, told):
     images = ArrayImages(np.zeros((10, 1, 8, 8), np.uint8))
     with pytest.raises(DataError, match=told):
         train_classifier(images, labels, images, labels, name="none")
+
+
+def test_names_of_another_number_are_refused(data):
+    with pytest.raises(DataError, match=r"10\b.* 2 are named"):
+        train(data, epochs=1, names=("a", "b"))
 
 
 def test_a_loss_that_is_not_finite_ends_training(data):

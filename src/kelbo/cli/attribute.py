@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, RunPath, Seed
+from kelbo.cli.options import Checkpoint, DataRoot, Device, GivenOfFiles, Json, RunPath, Seed
 from kelbo.cli.own_files import read_files, require_files
 from kelbo.cli.places import name_of, require_file, save_each
 from kelbo.cli.printing import aligned, say
@@ -48,6 +48,13 @@ Sampled = Annotated[
 ]
 Used = Annotated[int, typer.Option(min=2, help="Training images that make the directions, the first ones.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure again what the run keeps.")]
+ClassifierOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Judge the edits by this classifier of attributes, which `kelbo features train` made: a set's name or a file.",
+    ),
+]
 Files = Annotated[
     list[Path] | None,
     typer.Option(
@@ -72,6 +79,7 @@ def attribute(
     ] = None,
     given: GivenOfFiles = None,
     seed: Seed = 0,
+    classifier: ClassifierOption = None,
     again: Again = False,
     checkpoint: Checkpoint = "last",
     device: Device = None,
@@ -94,11 +102,73 @@ def attribute(
     experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
     vectors = measure_vectors(experiment, asked, again=again).arrays()
     _say(asked, vectors)
+    if classifier is not None:
+        _judge(experiment, asked, strengths, classifier, data_root, again)
     if picture:
         shown = _of_pictures(experiment, asked, strengths, picture, given, count)
     else:
         shown = measure_edits(experiment, asked, strengths, count, again=again).arrays()
     _save(out or [], experiment, asked, strengths, vectors | shown, "edits-own" if picture else "edits")
+
+
+def _judge(
+    experiment: Experiment,
+    asked: Directions,
+    strengths: list[float],
+    classifier: str,
+    data_root: Path | None,
+    again: bool,
+) -> None:
+    """How the classifier sees each attribute turned over in all test images, a table for each strength."""
+    from kelbo.evaluation.attribute_classifier import attribute_classifier
+    from kelbo.experiments.judged_edits import measure_edit_scores
+    from kelbo.reports.edit_gallery import EDIT_COLUMNS, edit_rows
+
+    shape = experiment.data.image_shape
+    opened = attribute_classifier(classifier, shape, experiment.device, data_root)
+    for strength in strengths:
+        found = measure_edit_scores(experiment, asked, strength, opened, again=again)
+        say(f"each attribute turned over in {found.settings['judged']:,} test images, at strength {abs(strength):g}")
+        say(aligned([EDIT_COLUMNS, *edit_rows(found)]))
+
+
+def similarity(
+    run: RunPath,
+    classifier: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE", help="Of attributes, which `kelbo features train` made: a set's name or a file."
+        ),
+    ],
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Test images whose attributes are given; by default all.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Samples for each vector of attributes.")] = 25,
+    best_of: Annotated[int, typer.Option(min=1, help="Of how many of them the best cosine counts.")] = 10,
+    seed: Seed = 0,
+    again: Again = False,
+    checkpoint: Checkpoint = "last",
+    device: Device = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Whether samples of a conditional model show the attributes that it was given, as a classifier sees them.
+
+    As in VAE/GAN's table: the cosine of the best of 10 samples for each test image's attributes, and the squared error of 25.
+    """
+    import json
+
+    from kelbo.evaluation.attribute_classifier import attribute_classifier
+    from kelbo.experiments import open_run
+    from kelbo.experiments.judged_edits import given_attributes, measure_similarity
+    from kelbo.reports.edit_gallery import similarity_rows
+
+    experiment = open_run(run, checkpoint=checkpoint, device=device, data_root=data_root)
+    given_attributes(experiment)
+    opened = attribute_classifier(classifier, experiment.data.image_shape, experiment.device, data_root)
+    how = {"images": images, "draws": draws, "best_of": best_of, "seed": seed}
+    found = measure_similarity(experiment, opened, **how, again=again)
+    say(json.dumps(found.record, indent=2, allow_nan=False) if as_json else aligned(similarity_rows(found)))
 
 
 def _save(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +102,24 @@ def load_classifier(path: Path) -> TrainedClassifier:
 
 
 def classifier_network(path: Path, shape: Shape, device: torch.device) -> FeatureNetwork:
-    """The feature network "classifier-SET" from a classifier's file. Raises ScoreError unless it was trained on `shape`."""
+    """The feature network "classifier-SET" from a classifier's file. ScoreError as `preparation_for`."""
     trained = load_classifier(path)
+    how = preparation_for(trained, shape, path)
+    name = f"classifier-{trained.about.get('set', path.stem)}"
+    return _feature_network(name, trained.network, shape, device, trained.about, how)
+
+
+def preparation_for(trained: TrainedClassifier, shape: Shape, path: Path) -> Preparation:
+    """How images of `shape` become the input of a classifier: grey ones are repeated if it was trained on RGB.
+
+    ScoreError if it was trained on images of another size, or on grey ones and these are not. path: its file, for the message.
+    """
     wanted = tuple(trained.network.settings["shape"])
-    if wanted != shape:
-        raise ScoreError(f"{path} was trained on images {wanted}; these are {shape}. Train a classifier for them.")
-    return _feature_network(
-        f"classifier-{trained.about.get('set', path.stem)}", trained.network, shape, device, trained.about
-    )
+    if wanted == shape:
+        return PREPARATION
+    if wanted == (3, *shape[1:]) and shape[0] == 1:
+        return replace(PREPARATION, channels=3)
+    raise ScoreError(f"{path} was trained on images {wanted}; these are {shape}. Train a classifier for them.")
 
 
 def random_network(seed: int, shape: Shape, device: torch.device) -> FeatureNetwork:
@@ -120,12 +130,17 @@ def random_network(seed: int, shape: Shape, device: torch.device) -> FeatureNetw
 
 
 def _feature_network(
-    name: str, network: ImageClassifier, shape: Shape, device: torch.device, about: Mapping[str, Any]
+    name: str,
+    network: ImageClassifier,
+    shape: Shape,
+    device: torch.device,
+    about: Mapping[str, Any],
+    how: Preparation = PREPARATION,
 ) -> FeatureNetwork:
     return open_network(
         name,
         network.to(device).features,
-        PREPARATION,
+        how,
         weights_hash(network),
         shape,
         device,

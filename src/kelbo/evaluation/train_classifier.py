@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from kelbo.data.images import Images, picture_shape
 from kelbo.eager import plain_autograd
 from kelbo.errors import DataError, Divergence
 from kelbo.evaluation.classifier import PREPARATION, ImageClassifier, TrainedClassifier
+from kelbo.intervals import finite_or_none
+from kelbo.metrics.agreement import accuracies, f1_scores
 from kelbo.seeds import seeded
 
 Watch = Callable[[int, int, float], None]
@@ -29,6 +31,7 @@ def train_classifier(
     test_labels: np.ndarray,
     *,
     name: str,
+    names: Sequence[str] = (),
     epochs: int = 3,
     seed: int = 0,
     batch_size: int = 128,
@@ -41,8 +44,9 @@ def train_classifier(
     """A classifier of `images`, trained for `epochs` with AdamW and one cycle of the learning rate, up to learning_rate.
 
     labels: classes 0 … A-1, integers (N,), learned by cross-entropy; or attributes 0 or 1, (N, A), each learned by its own
-    sigmoid. `about` holds set (`name`), images (their fingerprint), classes or attributes (A), seed, epochs, test_images and
-    accuracy on these (over all attributes), whose standard error is sqrt(accuracy (1 - accuracy) / N) for independent images.
+    sigmoid. names: what these are called, if that is known. `about` holds set (`name`), images (their fingerprint), classes or
+    attributes (A), names, seed, epochs, test_images and accuracy on these (over all attributes), whose standard error is
+    sqrt(accuracy (1 - accuracy) / N) for independent images; of attributes also by_attribute, the accuracy and the F1 of each.
     The same seed gives the same weights on the same hardware.
 
     Raises DataError if labels do not fit the images, and Divergence if the loss is not finite.
@@ -57,11 +61,16 @@ def train_classifier(
     steps = math.ceil(epochs * len(images) / batch_size)
     _fit(network, images, torch.as_tensor(labels), steps, seed, batch_size, learning_rate, device, watch)
     network.eval().requires_grad_(False)
+    if names and len(names) != outputs:
+        raise DataError(f"The classifier learns {outputs} classes or attributes, and {len(names)} are named.")
+    logits = logits_of(network, test_images, device)
     about = {
         "set": name,
         "images": images.fingerprint(),
         "attributes" if many else "classes": outputs,
-        "accuracy": accuracy(network, test_images, test_labels, device),
+        **({"names": list(names)} if names else {}),
+        **({"by_attribute": _by_attribute(names, test_labels, logits)} if names and many else {}),
+        "accuracy": float((_guessed(logits, many) == test_labels).mean()),
         "test_images": len(test_images),
         "seed": seed,
         "epochs": epochs,
@@ -100,16 +109,22 @@ def _fit(
                 watch(step + 1, steps, value)
 
 
-def accuracy(network: nn.Module, images: Images, labels: np.ndarray, device: torch.device) -> float:
-    """The share of labels predicted correctly: classes (N,) by the largest logit, attributes (N, A) by positive logits."""
-    hits, place = 0, 0
+def logits_of(network: nn.Module, images: Images, device: torch.device) -> np.ndarray:
+    """What a classifier makes of every image in order, float32 (N, outputs)."""
     with torch.no_grad():
-        for batch in passes(images, 1000, device):
-            logits = network(PREPARATION(batch.x, images.pixel_levels)).cpu()
-            guess = (logits > 0) if labels.ndim == 2 else logits.argmax(1)
-            hits += int((guess.numpy() == labels[place : place + len(guess)]).sum())
-            place += len(guess)
-    return hits / labels.size
+        parts = [network(PREPARATION(one.x, images.pixel_levels)).cpu() for one in passes(images, 1000, device)]
+    return torch.cat(parts).float().numpy()
+
+
+def _guessed(logits: np.ndarray, many: bool) -> np.ndarray:
+    """Classes (N,) by the largest logit, attributes (N, A) by positive ones."""
+    return logits > 0 if many else logits.argmax(1)
+
+
+def _by_attribute(names: Sequence[str], values: np.ndarray, logits: np.ndarray) -> dict[str, dict[str, float | None]]:
+    chances = (logits > 0).astype(np.float64)
+    pairs = zip(names, accuracies(values, chances).tolist(), f1_scores(values, chances).tolist(), strict=True)
+    return {name: {"accuracy": right, "f1": finite_or_none(f1)} for name, right, f1 in pairs}
 
 
 def _attribute_loss(logits: Tensor, target: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +73,19 @@ def train_for(
             remedy=("features",),
         )
     train, test = (data.train, labels["train"]), (data.test, labels["test"])
-    trained = train_classifier(
-        *train, *test, name=name, seed=seed, epochs=epochs, device=find_device(device), watch=watch
-    )
+    how = {"seed": seed, "epochs": epochs, "device": find_device(device), "watch": watch}
+    names = data.attribute_names if labels is data.attributes else data.class_names
+    trained = train_classifier(*train, *test, name=name, names=_named(names, labels["train"]), **how)
     save_classifier(path, trained)
     return float(trained.about["accuracy"])
+
+
+def _named(names: Sequence[str], values: np.ndarray) -> Sequence[str]:
+    """What the attributes, or the classes that occur, are called; classes without names are numbers."""
+    if values.ndim == 2:
+        return names
+    outputs = int(values.max(initial=0)) + 1
+    return names[:outputs] if len(names) >= outputs else [*map(str, range(outputs))]
 
 
 def labels_of(data: ImageSet) -> Mapping[str, np.ndarray] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kelbo.reports import gallery
 from kelbo.reports.cards import cards
-from kelbo.reports.edit_gallery import edits
+from kelbo.reports.edit_gallery import edit_table, edits, similarity_rows
 from kelbo.reports.gallery import Labelled
 from kelbo.reports.page_pictures import Picture
 from kelbo.reports.row_gallery import Rows, rows_of
@@ -89,6 +89,8 @@ def _parts(of: Shown) -> dict[str, Any]:
         "samples": gallery.samples(of) if "samples" in of.parts else None,
         "transfers": gallery.transfers(of.parts["transfers"]) if "transfers" in of.parts else None,
         "edits": [edits(one) for one in of.edits()],
+        "edit_tables": [edit_table(one) for one in of.edits("attributes.scores")],
+        "similarity": [similarity_rows(one) for one in of.edits("attributes.similarity")],
         "partial_decodings": gallery.partial_decodings(partly, test["rate_per_group"]) if partly and test else None,
         "traversals": gallery.traversals(of) if "traversals" in of.parts else None,
         "factor_shares": "factor-shares" in of.parts,

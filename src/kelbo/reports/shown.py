@@ -91,14 +91,13 @@ class Shown:
         """Whether the examples are rows of a table, of which there are no pictures over time."""
         return "columns" in self.data
 
-    def edits(self) -> list[Measurement]:
-        """Grids of images edited by attribute, of the page's weights as it opened them; the last ones that were measured."""
+    def edits(self, name: str = "attributes.edits") -> list[Measurement]:
+        """What was measured of attributes under that name, of the page's weights as it opened them; the last ones."""
         how = {key: self.page.settings.get(key) for key in ("checkpoint", "averaged", "prior")}
         found = [
             one
             for one in self.run.measurements.newest("attributes", weights=self.page.weights)
-            if one.name == "attributes.edits"
-            and one.weights == self.page.weights
+            if (one.name, one.weights) == (name, self.page.weights)
             and how == {key: one.settings.get(key) for key in how}
         ]
         return sorted(found, key=lambda one: one.circumstances["measured"])[-MOST:]
