@@ -58,7 +58,7 @@ SURFACE = {
         "patches_fit",
         "rybkin_fits",
     ],
-    "kelbo.models": ["Autoencoder", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage", "VAE"],
+    "kelbo.models": ["Autoencoder", "Gan", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage", "VAE", "VaeGan"],
     "kelbo.objectives": [
         "Beta",
         "Capacity",
@@ -132,6 +132,9 @@ SURFACE = {
     "kelbo.runs": ["Journal", "Measurement", "Run", "Sweep", "png", "save_grid", "tile", "write_atomic", "write_json"],
     "kelbo.training": [
         "AccumulatingUpdate",
+        "AdversarialUpdate",
+        "Adversary",
+        "Balance",
         "Checkpoints",
         "Constant",
         "Cosine",

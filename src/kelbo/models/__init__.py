@@ -4,5 +4,6 @@ from kelbo.models.hierarchical import Hierarchical
 from kelbo.models.spatial import SpatialVAE
 from kelbo.models.two_stage import Secondary, TwoStage
 from kelbo.models.vae import VAE, Autoencoder
+from kelbo.models.vaegan import Gan, VaeGan
 
-__all__ = ["VAE", "Autoencoder", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage"]
+__all__ = ["VAE", "Autoencoder", "Gan", "Hierarchical", "Secondary", "SpatialVAE", "TwoStage", "VaeGan"]

@@ -19,7 +19,7 @@ from kelbo.latents.merge import GroupGaussian
 from kelbo.latents.priors import StandardNormal
 from kelbo.models.hierarchical import Conditions, Hierarchical, Step, StochasticLayer
 from kelbo.networks.vdvae import Entry, Exit, VeryDeepEncoder
-from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model
+from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, reads
 
 PICTURE = "primary"
 """the condition of a secondary that is its primary's picture x̄, intensities (B, C, H, H)"""
@@ -64,7 +64,7 @@ class Secondary(Hierarchical):
         if PICTURE in batch.given:
             return batch
         with torch.no_grad():
-            return self.after(batch, self.primary.model.read(batch, draw=draw))
+            return self.after(batch, reads(self.primary.model).read(batch, draw=draw))
 
     def after(self, batch: Batch, first: Reading) -> Batch:
         """The batch with x̄ of the primary's reading given."""
@@ -122,7 +122,7 @@ class TwoStage(Model, Staged):
     @property
     def primary(self) -> Model:
         """The first model, frozen."""
-        return self._primary.model
+        return reads(self._primary.model)
 
     @property
     def likelihood(self) -> Likelihood:  # pyright: ignore[reportIncompatibleVariableOverride]  the secondary's

@@ -7,10 +7,35 @@ from torch import Tensor, nn
 
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_given, require_groups, temperatures
 from kelbo.latents import DiagonalGaussian, StandardNormal
-from kelbo.protocols import NOTHING, FlatLatent, Likelihood, Model, Prior
+from kelbo.protocols import NOTHING, FlatLatent, Generator, Likelihood, Model, Prior
 
 
-class VAE(Model, FlatLatent):
+class FromVector(Generator):
+    """What decodes one vector of K latents, beside A numbers that it is told of each."""
+
+    decoder: nn.Module
+    prior: Prior
+
+    def _told(self, given: Given) -> tuple[Tensor, ...]:
+        """The conditions as one tensor (B, A), if the model has any."""
+        require_given(self.conditions, given)
+        return (torch.cat([given[name].flatten(1) for name in self.conditions], 1),) if self.conditions else ()
+
+    def conditions_of(self, given: Given) -> Tensor | None:
+        """The conditions as one tensor (B, A); None if it has none. ValueError if one is missing."""
+        told = self._told(given)
+        return told[0] if told else None
+
+    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
+        require_groups(latents, self.groups)
+        return self.decoder(torch.cat([latents[0], *self._told(given)], 1) if self.conditions else latents[0]).float()
+
+    def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
+        (one,) = temperatures(temperature, self.groups)
+        return (self.prior.sample(count, given, one),)
+
+
+class VAE(FromVector, Model, FlatLatent):
     """One group of K latents with a diagonal Gaussian posterior (Kingma & Welling, 2014).
 
     encoder: (B, C, H, W) → (B, 2K); decoder: (B, K) → (B, likelihood.output_channels(C), H, W). Networks run in whatever
@@ -38,11 +63,6 @@ class VAE(Model, FlatLatent):
     def posterior(self, batch: Batch) -> DiagonalGaussian:
         return DiagonalGaussian.from_parameters(self.encoder(batch.x, *self._told(batch.given)))
 
-    def _told(self, given: Given) -> tuple[Tensor, ...]:
-        """The conditions as one tensor (B, A), if the model has any."""
-        require_given(self.conditions, given)
-        return (torch.cat([given[name].flatten(1) for name in self.conditions], 1),) if self.conditions else ()
-
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:
         return self._reading(self.posterior(batch), batch, target, draw)
 
@@ -53,14 +73,18 @@ class VAE(Model, FlatLatent):
     def _reading(self, posterior: DiagonalGaussian, batch: Batch, target: Tensor | None, draw: bool) -> Reading:
         z = posterior.rsample() if draw else posterior.mean
         output = self.decode((z,), batch.given)
+        rate, rates = self.rate(posterior, z, batch.given)
         with _full_precision(output):
-            rates = self.prior.kl(posterior, batch.given)
-            if rates is None:
-                rate = (posterior.log_prob(z) - self.prior.log_prob(z, batch.given)).unsqueeze(1)
-            else:
-                rate = rates.sum(1, keepdim=True)
             distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
         return Reading(Bound(rate, distortion), (z,), output, rates)
+
+    def rate(self, posterior: DiagonalGaussian, z: Tensor, given: Given) -> tuple[Tensor, Tensor | None]:
+        """The rate at a draw, (B, 1), and that of each dimension if the prior tells it in closed form, (B, K)."""
+        with _full_precision(z):
+            rates = self.prior.kl(posterior, given)
+            if rates is None:
+                return (posterior.log_prob(z) - self.prior.log_prob(z, given)).unsqueeze(1), None
+            return rates.sum(1, keepdim=True), rates
 
     def weighed(self, batch: Batch, target: Tensor | None = None) -> Reading:
         posterior = self.posterior(batch)
@@ -79,14 +103,6 @@ class VAE(Model, FlatLatent):
         with _full_precision(output):
             log_likelihood = self.likelihood.log_prob(batch.x if target is None else target, output)
             return log_likelihood + self.prior.log_prob(z, batch.given) - posterior.log_prob(z)
-
-    def decode(self, latents: Latents, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Tensor:
-        require_groups(latents, self.groups)
-        return self.decoder(torch.cat([latents[0], *self._told(given)], 1) if self.conditions else latents[0]).float()
-
-    def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
-        (one,) = temperatures(temperature, self.groups)
-        return (self.prior.sample(count, given, one),)
 
 
 class Autoencoder(VAE):

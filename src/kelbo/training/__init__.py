@@ -2,6 +2,8 @@
 
 from kelbo.distributed.global_batch import reduce_gradients
 from kelbo.training.accumulating import AccumulatingUpdate
+from kelbo.training.adversarial import AdversarialUpdate
+from kelbo.training.adversary import Adversary, Balance
 from kelbo.training.ema import Ema
 from kelbo.training.hooks import Checkpoints, Pictures, Scalars, average_weights
 from kelbo.training.loggers import TensorBoard
@@ -14,6 +16,9 @@ from kelbo.training.update import LossUpdate, Update, Values
 
 __all__ = [
     "AccumulatingUpdate",
+    "AdversarialUpdate",
+    "Adversary",
+    "Balance",
     "Checkpoints",
     "Constant",
     "Cosine",

@@ -22,7 +22,7 @@ from kelbo.seeds import seeded
 from kelbo.training import checkpoint
 from kelbo.training.best import Validation
 from kelbo.training.rows import Followed, Readout, Steps, read_out, spread, weights
-from kelbo.training.skipping import COUNTED, ENDURED, NOT_FINITE
+from kelbo.training.skipping import BY_PLAYER, COUNTED, ENDURED, NOT_FINITE
 from kelbo.training.state import TrainState
 from kelbo.training.update import Values, require_scalars
 
@@ -174,7 +174,8 @@ class Scalars:
             present = present & table.isfinite()
             table = table.where(present, 0.0)
         counts = present.sum(0)
-        summed = torch.tensor([bool(state.skips) and name in COUNTED for name in self.names])
+        counted = (*BY_PLAYER, *(COUNTED if state.skips else ()))
+        summed = torch.tensor([name in counted for name in self.names])
         means = table.sum(0) / counts.masked_fill(summed, 1)
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))

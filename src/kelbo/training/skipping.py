@@ -17,6 +17,8 @@ ENDURED = 50
 NOT_FINITE = "skipped/not_finite"
 COUNTED = ("skipped", "skipped/large", NOT_FINITE, "yielded")
 """what is told of each step, 1 or 0: a row of the journal has how many steps since the row before"""
+BY_PLAYER = ("skipped/decoder", "skipped/discriminator")
+"""likewise, of players that a balance skips, whether or not there is a Skipping"""
 
 
 class Decision(NamedTuple):
