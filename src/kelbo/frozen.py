@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kelbo.protocols import Model
+from kelbo.protocols import Generator
 
 
 class Frozen:
@@ -12,5 +12,5 @@ class Frozen:
     that model do not reach `model`.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Generator) -> None:
         self.model = model.eval().requires_grad_(False)

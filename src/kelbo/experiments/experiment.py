@@ -252,7 +252,7 @@ def open_run(
     seen = images() if read_data else outline_of(run) or images()
     others = open_companions(recipe, place, parts, run)
     with seeded(recipe.seed, "init"):  # weights are drawn before they are read
-        model = parts.model(recipe, seen, {name: Frozen(other.model) for name, other in others.items()})
+        model = parts.model(recipe, seen, {name: Frozen(other.generator) for name, other in others.items()})
     kept = opened.load(run, model, place, average, fabric, checkpoint)
     sigma = apply_sigma(run, model, kept, lambda: images().train, fabric)
     fitted = None if prior is None else open_prior(run, prior, kept.opened, fabric)

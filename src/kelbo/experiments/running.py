@@ -130,7 +130,7 @@ def running(
         start.require_meaning(data)
     recipe = with_start(recipe, start)
     with seeded(recipe.seed, "init"):
-        frozen = {name: Frozen(other.model) for name, other in others.items()}
+        frozen = {name: Frozen(other.generator) for name, other in others.items()}
         state, update = beginning(recipe, data, fabric, parts, frozen, start)
     taken = None if start is None else replace(start.compared(state.network), given=start.other_values(data))
     if recipe.training.accumulate > 1:

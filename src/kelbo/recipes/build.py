@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
 from kelbo.protocols import FlatLatent, Generator, Model, Objective, Prior
 from kelbo.recipes import schema as s
+from kelbo.recipes.adversaries import PartsOfVae, adversary, check_size, gan, has_players, require_players, uses, vaegan
 from kelbo.recipes.autoencoders import spatial
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.hierarchies import hierarchy, secondary
@@ -29,7 +30,17 @@ from kelbo.recipes.readers import data as data
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import normal_like
 from kelbo.shortage import memory_for
-from kelbo.training import AccumulatingUpdate, Constant, Cosine, Drop, LossUpdate, Schedule, Skipping
+from kelbo.training import (
+    AccumulatingUpdate,
+    AdversarialUpdate,
+    Constant,
+    Cosine,
+    Drop,
+    LossUpdate,
+    Schedule,
+    Skipping,
+    Update,
+)
 from kelbo.units import counted
 
 if TYPE_CHECKING:
@@ -55,19 +66,21 @@ class Outline(NamedTuple):
 
 PSEUDO_NOISE = 0.01
 """of pseudo-inputs at the start, in standard deviations of each dimension, which tells equal examples apart"""
+HALVES = "halves both sides several times"
 NO_RUNS: Mapping[str, Frozen] = {}
 KINDS: dict[str, type[models.VAE]] = {"vae": models.VAE, "autoencoder": models.Autoencoder}
 
 
-def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen] = NO_RUNS) -> Model:
+def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen] = NO_RUNS) -> Generator:
     """An untrained model for these images. RecipeError if network or likelihood do not fit them.
 
-    runs: the models of the runs that the recipe names: a secondary's primary. Other kinds of models use none.
+    runs: the models of the runs that the recipe names: a secondary's primary, or one with a discriminator.
     """
-    uses = {"primary"} if isinstance(recipe.model, s.SecondarySpec) else set()
-    if unused := (runs.keys() | recipe.runs.keys()) - uses:
-        says = "no other run" if not uses else "no other run than runs.primary"
+    known = uses(recipe)
+    if unused := (runs.keys() | recipe.runs.keys()) - known:
+        says = f"no other run than runs.{min(known)}" if known else "no other run"
         raise RecipeError(f"model.kind {recipe.model.kind!r} uses {says}; leave out runs.{sorted(unused)[0]}.")
+    require_players(recipe, runs)
     require_float32_default()
     decoder = decoder_of(recipe, images)
     if isinstance(recipe.model, s.SecondarySpec):
@@ -89,6 +102,11 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
         encoder, network = _network(recipe.model, images, decoder.output_channels(images.shape[0]))
     conditions = () if recipe.model.given is None else tuple(images.given)
     prior = _prior(recipe, images, encoder, conditions)
+    if has_players(recipe):
+        parts = PartsOfVae(encoder, network, decoder, prior, conditions)
+        with memory_for("a discriminator", "Make it smaller (adversary.width)."):
+            is_gan = isinstance(recipe.model, s.GanSpec)
+            return gan(recipe, images, parts) if is_gan else vaegan(recipe, images, parts, runs)
     return KINDS[recipe.model.kind](
         encoder, network, decoder, images.shape, recipe.model.latents, prior, conditions=conditions
     )
@@ -122,29 +140,29 @@ def _network(model: s.FlatSpec, images: ImageSet | Outline, output_channels: int
     codes = latents + given  # what a decoder takes
     if images.columns:
         return _network_of_rows(model, images, images.columns, output_channels, given)
-    shape = picture_shape(images.shape)
+    shape, what = picture_shape(images.shape), f"model.network.kind {spec.kind!r}"
     match spec:
         case s.HigginsSpec():
             encoder = networks.HigginsEncoder(shape, latents, spec.width, given)
             encoder = networks.GivenEncoder(nn.Flatten(), encoder) if given else encoder
             return encoder, networks.HigginsDecoder(shape, codes, output_channels, spec.width)
         case s.BurgessSpec():
-            _check_size(spec.kind, images, networks.burgess_fits)
+            check_size(what, images, networks.burgess_fits, HALVES)
             encoder = networks.BurgessEncoder(shape, latents, spec.channels, spec.hidden, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.BurgessDecoder(shape, codes, output_channels, spec.channels, spec.hidden)
         case s.RybkinSpec():
-            _check_size(spec.kind, images, networks.rybkin_fits)
+            check_size(what, images, networks.rybkin_fits, HALVES)
             encoder = networks.RybkinEncoder(shape, latents, spec.channels, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.RybkinDecoder(codes, output_channels, spec.channels, shape[1:])
         case s.ResidualSpec():
-            _check_size(spec.kind, images, networks.patches_fit, "cuts both sides into patches of 4 pixels")
+            check_size(what, images, networks.patches_fit, "cuts both sides into patches of 4 pixels")
             encoder = networks.ResidualEncoder(shape, latents, spec.channels, spec.width, given)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.ResidualDecoder(shape, codes, output_channels, spec.channels, spec.width)
         case s.LarsenSpec():
-            _check_size(spec.kind, images, networks.larsen_fits, "halves both sides three times")
+            check_size(what, images, networks.larsen_fits, "halves both sides three times")
             encoder = networks.LarsenEncoder(shape, latents, spec.hidden, spec.width, given, spec.norm)
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
             return encoder, networks.LarsenDecoder(shape, codes, output_channels, spec.width, spec.norm)
@@ -165,21 +183,6 @@ def _network_of_rows(
     )
     encoder = networks.GivenEncoder(first, encoder) if given else nn.Sequential(first, encoder)
     return encoder, networks.HigginsDecoder(images.shape, latents + given, output_channels, spec.width)
-
-
-def _check_size(
-    kind: str,
-    images: ImageSet | Outline,
-    fits: Callable[[int, int], bool],
-    does: str = "halves both sides several times",
-) -> None:
-    _, height, width = picture_shape(images.shape)
-    if not fits(height, width):
-        sizes = ", ".join(f"{h}×{w}" for h, w in networks.near(fits, height, width))
-        raise RecipeError(
-            f"model.network.kind {kind!r} {does}, which {height}×{width} images of {images.name} do not "
-            f"allow. Sizes that do: {sizes}; data.size=[height,width] resizes pictures. Higgins takes any size."
-        )
 
 
 def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Rows | None = None) -> LinearEncoder:
@@ -233,34 +236,48 @@ def skipping(recipe: Recipe) -> Skipping | None:
 
 
 def optimizers(recipe: Recipe, model: Generator) -> dict[str, torch.optim.Optimizer]:
-    """By the name of what each moves: here one for the whole model."""
-    return {"model": _optimizer(recipe, model)}
+    """By the name of what each moves: one for the whole model, or one for each player."""
+    if not isinstance(model, models.VaeGan | models.Gan):
+        return {"model": _optimizer(recipe.optimizer, model, [*model.parameters()])}
+    own = None if recipe.adversary is None else recipe.adversary.learning_rate
+    other = recipe.optimizer if own is None else recipe.optimizer.model_copy(update={"learning_rate": own})
+    specs = {"discriminator": other}
+    return {
+        name: _optimizer(specs.get(name, recipe.optimizer), model, moved) for name, moved in model.players().items()
+    }
 
 
-def update(recipe: Recipe, fabric: Fabric) -> LossUpdate:
+def update(recipe: Recipe, fabric: Fabric) -> Update:
     """One step of training."""
     plan = recipe.training
+    if has_players(recipe):
+        gamma = 1.0 if recipe.distance is None else recipe.distance.weight
+        aim = None if isinstance(recipe.model, s.GanSpec) else objective(recipe)
+        players = fabric, aim, schedule(recipe), adversary(recipe), gamma
+        return AdversarialUpdate(*players, plan.clip, skipping(recipe))
     parts = fabric, objective(recipe), schedule(recipe), plan.clip, skipping(recipe)
     return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, accumulate=plan.accumulate)
 
 
-def _optimizer(recipe: Recipe, model: Generator) -> torch.optim.Optimizer:
-    """The optimiser, fused; a likelihood's own parameters (σ) are trained too, and pseudo-inputs, without weight decay."""
-    spec = recipe.optimizer
+def _optimizer(spec: s.OptimizerSpec, model: Generator, moved: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser of some of a model's parameters, fused if it can be. Those of distributions (σ) and pseudo-inputs have no
+    weight decay.
+    """
     of_likelihood = model.likelihood.parameters() if isinstance(model, Model) else ()
-    own = [*of_likelihood, *(model.prior.parameters() if isinstance(model, FlatLatent) else ())]
-    numbers = {id(parameter) for parameter in own}
-    networks = [p for p in model.parameters() if id(p) not in numbers]
+    of_prior = model.prior.parameters() if isinstance(model, FlatLatent) else ()
+    of_features = model.features.parameters() if isinstance(model, models.VaeGan) and model.features else ()
+    undecayed = {id(parameter) for parameter in (*of_likelihood, *of_prior, *of_features)}
+    free = [parameter for parameter in moved if parameter.requires_grad]
     groups = [
-        {"params": [p for p in group if p.requires_grad], "weight_decay": decay}
-        for group, decay in ((networks, spec.weight_decay), (own, 0.0))
+        {"params": [p for p in free if id(p) not in undecayed], "weight_decay": spec.weight_decay},
+        {"params": [p for p in free if id(p) in undecayed], "weight_decay": 0.0},
     ]
     groups = [{**group, "initial_lr": spec.learning_rate} for group in groups if group["params"]]
     if spec.kind == "adagrad":
-        fused = all(
-            parameter.device.type != "mps" for parameter in model.parameters()
-        )  # Apple's GPUs have no fused one
+        fused = all(parameter.device.type != "mps" for parameter in moved)  # Apple's GPUs have no fused one
         return torch.optim.Adagrad(groups, spec.learning_rate, fused=fused)
+    if spec.kind == "rmsprop":
+        return torch.optim.RMSprop(groups, spec.learning_rate, spec.smoothing, foreach=True)
     kind = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
     return kind(groups, spec.learning_rate, spec.betas, fused=True)
 

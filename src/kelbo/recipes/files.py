@@ -68,6 +68,10 @@ def parse(table: Table, kept_names: Collection[object] = ()) -> Recipe:
         raise RecipeError("\n".join(_explain(fault) for fault in error.errors())) from error
 
 
+OPTIONAL = ("start", "adversary", "adversary.balance", "distance")
+"""tables that a recipe may lack, and that setting something in them makes"""
+
+
 def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """Apply "objective.beta=4" and the like, in order; values are TOML, or else text. Paths are made absolute.
 
@@ -86,10 +90,10 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         place = table
         if keys[0] == "runs" and len(keys) > 2:  # the only table whose names are the user's
             table["runs"].setdefault(keys[1], {})
-        if keys[0] == "start" and len(keys) > 1 and not isinstance(table["start"], dict):
-            table["start"] = {}
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)
+            if inner is None and ".".join(keys[: depth + 1]) in OPTIONAL:
+                inner = place[key] = {}
             if not isinstance(inner, dict):
                 raise RecipeError(_no_such_setting(".".join(keys[: depth + 1]), place))
             place = inner

@@ -18,7 +18,7 @@ from kelbo.networks.layer_lists import (
     usual_layers,
 )
 from kelbo.networks.vdvae import ConditionFeatures, Entry, Exit, PictureFeatures, VeryDeepEncoder
-from kelbo.protocols import Likelihood, Model
+from kelbo.protocols import Likelihood, Model, reads
 from kelbo.recipes.distributions import Outlined
 from kelbo.recipes.schema import HierarchicalSpec, SecondarySpec
 
@@ -44,7 +44,7 @@ def hierarchy(spec: HierarchicalSpec, images: Outlined, likelihood: Likelihood) 
 def secondary(spec: SecondarySpec, images: Outlined, likelihood: Likelihood, primary: Frozen) -> Secondary:
     """An untrained secondary of a trained primary. RecipeError if they do not go together, or as of `hierarchy`."""
     channels, side = _square(spec, images)
-    first = primary.model
+    first = reads(primary.model)
     _require_fitting(spec, images, likelihood, first)
     encoder, decoder = layers_of(_listed(spec, first), side)
     path = _Path(spec, decoder)

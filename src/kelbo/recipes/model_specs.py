@@ -90,6 +90,11 @@ class AutoencoderSpec(FlatSpec):
     """the baseline without noise, rate and bound"""
 
 
+class GanSpec(FlatSpec):
+    kind: Literal["gan"] = "gan"
+    """a decoder that a discriminator (adversary) judges; it reads no examples"""
+
+
 class HierarchicalSpec(Spec):
     kind: Literal["hierarchical"] = "hierarchical"
     """the very deep VAE (Child, 2021): a group of latents a stochastic layer, from the top to the image's own resolution"""
@@ -152,5 +157,5 @@ class SpatialSpec(Spec):
 
 
 ModelSpec = Annotated[
-    VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec | SpatialSpec, Field(discriminator="kind")
+    VaeSpec | AutoencoderSpec | HierarchicalSpec | SecondarySpec | SpatialSpec | GanSpec, Field(discriminator="kind")
 ]

@@ -13,6 +13,12 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from kelbo.names import plain
+from kelbo.recipes.adversary_specs import (
+    AdversarySpec as AdversarySpec,
+    BalanceSpec as BalanceSpec,
+    DiscriminatorDistanceSpec as DiscriminatorDistanceSpec,
+    LarsenAdversarySpec as LarsenAdversarySpec,
+)
 from kelbo.recipes.data_specs import SETS as SETS, DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.likelihood_specs import (
     AnalyticSpec as AnalyticSpec,
@@ -38,6 +44,7 @@ from kelbo.recipes.model_specs import (
     AutoencoderSpec as AutoencoderSpec,
     BurgessSpec as BurgessSpec,
     FlatSpec as FlatSpec,
+    GanSpec as GanSpec,
     HierarchicalSpec as HierarchicalSpec,
     HigginsSpec as HigginsSpec,
     LarsenSpec as LarsenSpec,
@@ -69,12 +76,14 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerSpec(Spec):
-    kind: Literal["adam", "adamw", "adagrad"] = "adam"
+    kind: Literal["adam", "adamw", "adagrad", "rmsprop"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     """of adam and adamw"""
     weight_decay: float = Field(default=0.0, ge=0)
     """of the networks' weights; a likelihood's own parameters have none"""
+    smoothing: Fraction = 0.9
+    """of rmsprop's average of squared gradients"""
 
 
 class WarmupSpec(Spec):
@@ -173,6 +182,9 @@ LATER_OF_LIKELIHOODS = ("initial_sigma",)
 LATER_OF_MODELS = ("given", "prior")
 """settings of models, likewise"""
 
+LATER_OF_OPTIMIZERS = ("smoothing",)
+"""settings of optimisers, likewise"""
+
 RunName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
 
 
@@ -207,6 +219,10 @@ class Recipe(Spec):
     model: ModelSpec = VaeSpec()
     likelihood: LikelihoodSpec = OptimalGaussianSpec()
     objective: ObjectiveSpec = BetaSpec()
+    adversary: LarsenAdversarySpec | None = None
+    """a discriminator that is trained beside the model; null trains none"""
+    distance: DiscriminatorDistanceSpec | None = None
+    """what the loss has for the distortion of pixels; null has that itself"""
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ConstantSpec()
     training: TrainingSpec
@@ -235,6 +251,13 @@ class Recipe(Spec):
             "name": True,
             "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
+            "adversary": True if self.adversary is None else set[str](),
+            "distance": True if self.distance is None else set[str](),
+            "optimizer": {
+                name
+                for name in LATER_OF_OPTIMIZERS
+                if getattr(self.optimizer, name) == OptimizerSpec.model_fields[name].default
+            },
             "start": True if self.start is None else self.start.outside_fingerprint,
             "model": {
                 name

@@ -63,6 +63,12 @@ def require_one_program(recipe: Recipe) -> None:
             "train these with the queue.",
             remedy=("how",),
         )
+    for name in ("adversary", "distance"):
+        if getattr(recipe, name) is not None:
+            raise RecipeError(
+                f"Lanes with {name}.kind cannot be stacked: their training has more than one loss; train these with the queue.",
+                remedy=("how",),
+            )
     if getattr(getattr(recipe.model, "network", None), "norm", None) == "batch":
         raise RecipeError(
             'Lanes with model.network.norm = "batch" cannot be stacked: statistics of batches are kept in place; train these '

@@ -1,0 +1,76 @@
+"""What a recipe says of a discriminator, and of the distance that the loss has for pixels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from kelbo.recipes.spec import Spec
+
+
+class BalanceSpec(Spec):
+    equilibrium: float = Field(default=0.68, gt=0)
+    """nats: about the cost of a discriminator that guesses"""
+    margin: float = Field(default=0.35, ge=0)
+    """how far its costs are from there when a player is skipped"""
+
+
+class AdversarySpec(Spec):
+    """What all kinds of discriminators have."""
+
+    loss: Literal["saturating", "non_saturating", "hinge"] = "saturating"
+    """saturating: the decoder maximises what the discriminator minimises; non_saturating: it minimises -log D of its images
+    instead; hinge: of logits"""
+    fakes: Literal["both", "prior", "reconstructions"] = "both"
+    """what is to be told from real images: reconstructions and decoded draws of the prior as in the paper, or one of them"""
+    weight: float = Field(default=1.0, ge=0)
+    """of the decoder's adversarial loss"""
+    start: int = Field(default=0, ge=0)
+    """the first step at which there is an adversary"""
+    adaptive: bool = False
+    """multiply the weight by the ratio of the norms of both losses' gradients at the decoder's last layer"""
+    reaches: Literal["decoder", "both"] = "decoder"
+    """whom the adversarial loss trains beside the discriminator: the decoder alone, or the encoder too"""
+    balance: BalanceSpec | None = BalanceSpec()
+    """skip the player that is ahead, as in the release of VAE/GAN; null never"""
+    r1: float = Field(default=0.0, ge=0)
+    """weight of ½ of the squared norm of the discriminator's gradient at real images"""
+    spectral_norm: bool = False
+    """divide each of the discriminator's weights by its largest singular value"""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """of the discriminator; null takes the optimiser's"""
+    eps: float = Field(default=1e-3, ge=0)
+    """added inside of the saturating loss's logarithms, as in the release; 0 is the exact logarithm"""
+    passes: Literal["together", "apart"] = "together"
+    """whether the discriminator sees all images of a step in one pass, and so with the same statistics if its norm is batch, or
+    real images, reconstructions and draws of the prior in one each"""
+
+
+class LarsenAdversarySpec(AdversarySpec):
+    kind: Literal["larsen"] = "larsen"
+    """the discriminator of VAE/GAN; sides are multiples of 8"""
+    width: float = Field(default=1.0, gt=0)
+    """factor on all numbers of channels and hidden units"""
+    norm: Literal["batch", "group", "none"] = "batch"
+    """as of model.network"""
+
+
+class DiscriminatorDistanceSpec(Spec):
+    kind: Literal["discriminator"] = "discriminator"
+    """features of the adversary's discriminator, or without an adversary of that of runs.discriminator, which stays as it is"""
+    features: str | None = None
+    """the discriminator's tap, strided3 for example; null takes the one of the paper"""
+    sigma: Literal["unit", "shared", "optimal"] = "unit"
+    """of features, as of pixels: 1 as in the paper, trained, or solved for in each batch"""
+    weight: float = Field(default=1.0, gt=0)
+    """γ, or w in the convex convention"""
+    convention: Literal["paper", "convex"] = "paper"
+    """of the decoder's loss: γ·distance + adversarial loss, or w·distance + (1 - w)·adversarial loss as in the release"""
+
+    @field_validator("convention")
+    @classmethod
+    def _convex(cls, convention: str, info: ValidationInfo) -> str:
+        if convention == "convex" and info.data.get("weight", 0.5) >= 1:
+            raise ValueError("a convex weight is below 1; set distance.weight too")
+        return convention
