@@ -129,11 +129,13 @@ class Model(Generator):
 
     has_rate is False if the code is a point (a plain autoencoder): its bound is no bound, and evaluation reports none.
     closed_rates is True of a model of several groups whose KL each has a closed form, given draws of the groups before it.
+    trains_on_distortion is False if its loss has another distance: a weight of the rate then has no equivalent σ and β.
     """
 
     likelihood: Likelihood
     has_rate: ClassVar[bool] = True
     closed_rates: ClassVar[bool] = False
+    trains_on_distortion: bool = True
 
     @abstractmethod
     def read(self, batch: Batch, *, target: Tensor | None = None, draw: bool = True) -> Reading:

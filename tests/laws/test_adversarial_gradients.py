@@ -21,6 +21,7 @@ from tests.laws.players_made import (
     adversarial,
     batch_of,
     equal,
+    formula,
     gan_of,
     hold,
     judged,
@@ -154,6 +155,15 @@ def test_a_frozen_discriminator_gets_no_gradient_and_does_not_move():
     assert values["feature_distortion"] > 0
     assert all(torch.equal(value, kept[name]) for name, value in first.state_dict().items())
     assert all(p.grad is None for p in first.parameters())
+
+
+def test_a_frozen_encoder_stays_and_the_decoder_has_the_same_gradient():
+    model = model_of()
+    model.encoder.requires_grad_(False)
+    found, _, _ = moved(model, ROUTES[0])
+    assert found.keys() == {"decoder", "discriminator"}
+    expected = formula(model_of(), ROUTES[0])
+    equal(found, {name: expected[name] for name in found})
 
 
 def test_every_parameter_has_a_player_and_moves_by_its_gradient():

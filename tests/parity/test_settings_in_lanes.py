@@ -39,6 +39,7 @@ BASE = change(
 TRIED = ("true", "0.7", "7", "[0.5,0.9]", '"other"')
 """values of settings that are no choice, each taken where it is valid"""
 OF_ITS_OWN = {
+    "norm": ["none"],
     "width": ["0.06", "7"],  # a factor or a number; true is one too, and of some widths no model
     "encoder": ['"8x1,8d2,4x1,4d4,1x1"'],
     "decoder": ['"1x1,4m1,8m4"'],
@@ -49,9 +50,10 @@ OF_ITS_OWN = {
 }
 OF_ANOTHER_RUN = {"secondary": ('runs.primary.path="elsewhere"',)}
 """kinds of model that are made of another run's"""
-OF_ITS_KIND = {"larsen": ("model.network.norm=group", "model.network.width=0.05", "data.size=16")}
-OF_ITS_KIND |= {"spatial": ("model.widths=[8,8]", "model.blocks=2", "model.groups=4")}
-"""what a kind of table needs beside, so that its lanes can be stacked"""
+OF_ITS_KIND = {("model.network", "larsen"): ("model.network.norm=group", "model.network.width=0.05", "data.size=16")}
+OF_ITS_KIND |= {("model", "gan"): ('adversary.kind="larsen"',), ("distance", "discriminator"): ("distance.weight=0.5",)}
+OF_ITS_KIND |= {("model", "spatial"): ("model.widths=[8,8]", "model.blocks=2", "model.groups=4")}
+"""what a kind of table needs beside, so that it is valid, and its lanes can be stacked if they can"""
 REQUIRED = {"target"}
 """settings that some kind of table needs"""
 
@@ -73,7 +75,7 @@ def settings_of(table=Recipe, prefix="", base=()):
             kind = inner.model_fields.get("kind")
             own = () if kind is None else (f'{path}.kind="{kind.default}"',)
             own += tuple(f"{path}.{name}=3" for name in REQUIRED & inner.model_fields.keys())
-            own += OF_ANOTHER_RUN.get(kind and kind.default, ()) + OF_ITS_KIND.get(kind and kind.default, ())
+            own += OF_ANOTHER_RUN.get(kind and kind.default, ()) + OF_ITS_KIND.get((path, kind and kind.default), ())
             yield from settings_of(inner, f"{path}.", (*base, *own))
         if not tables:
             choices = get_origin(field.annotation) is Literal

@@ -72,7 +72,7 @@ def test_a_new_kinds_settings_can_follow_it():
         ("training.steps=many", r"training.steps.*'many'"),
         ("likelihood.kind=gauss", r"likelihood.kind.*'gauss'.*'fixed_gaussian', 'shared_gaussian'"),
         ("model.network.kind=resnet", r"model.network.kind.*'resnet'.*'higgins', 'burgess', 'rybkin'"),
-        ("model.kind=gan", r"model.kind.*'gan'.*'vae', 'autoencoder'"),
+        ("model.kind=flow", r"model.kind.*'flow'.*'vae', 'autoencoder'"),
         ("data.size=17", r"data.size is 17\b.*be 8, 16, 32\b or 64\b"),
         ("nothing.at.all=1", r"nothing.*data.*likelihood"),
         ("objective.beta", r"PATH=VALUE.*objective.beta=4.*'objective.beta'"),

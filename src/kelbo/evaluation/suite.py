@@ -153,7 +153,7 @@ def _decoder(model: Model, levels: int | None, scores: PerExample, weigh: Callab
         "sigma": math.sqrt(variance),
         "rmse": math.sqrt(scores.squared_error.mean()),
         "floored": None if scores.floored is None else float(scores.floored.mean()),
-        **(equivalents(variance, weigh(bound)) if model.has_rate else none),
+        **(equivalents(variance, weigh(bound)) if model.has_rate and model.trains_on_distortion else none),
     }
 
 

@@ -49,6 +49,7 @@ class VaeGan(VAE):
         if isinstance(discriminator, Discriminator):
             self.discriminator = discriminator
         self.features = features
+        self.trains_on_distortion = features is None
         self.tap = None if features is None else tap or self.judge.usual
 
     @property
@@ -69,7 +70,8 @@ class VaeGan(VAE):
             "decoder": [*self.decoder.parameters(), *self.likelihood.parameters()],
             "discriminator": [*self.discriminator.parameters()] if self.frozen is None else [],
         }
-        return {name: [*dict.fromkeys(own)] for name, own in parts.items() if own}
+        moved = {name: [*dict.fromkeys(p for p in own if p.requires_grad)] for name, own in parts.items()}
+        return {name: own for name, own in moved.items() if own}
 
     def encode(self, batch: Batch) -> tuple[Latents, Tensor]:
         """A draw of the latents, (B, K), and its rate (B, 1), nats."""

@@ -91,7 +91,7 @@ def vaegan(recipe: Recipe, images: Outlined, parts: PartsOfVae, runs: Mapping[st
             "pixel, which nothing would train. Choose optimal_gaussian or shared_gaussian, for example."
         )
     if recipe.adversary is not None:
-        judge = discriminator(recipe.adversary, images, recipe.model.given is not None)
+        judge = discriminator(recipe.adversary, images, bool(parts.conditions))
     else:
         judge = _fitting(runs["discriminator"], recipe, images)
     model = models.VaeGan(
@@ -125,17 +125,19 @@ def gan(recipe: Recipe, images: Outlined, parts: PartsOfVae) -> models.Gan:
             f"A GAN's images are its decoder's means, and likelihood.kind {recipe.likelihood.kind!r} has more numbers a pixel. "
             "Choose optimal_gaussian, for example."
         )
-    judge = discriminator(recipe.adversary, images, recipe.model.given is not None)
+    judge = discriminator(recipe.adversary, images, bool(parts.conditions))
     return models.Gan(
         parts.decoder, judge, parts.likelihood.mean, images.shape, recipe.model.latents, parts.prior, parts.conditions
     )
 
 
-def discriminator(spec: s.AdversarySpec, images: Outlined, told: bool) -> networks.Discriminator:
+def discriminator(spec: s.LarsenAdversarySpec, images: Outlined, told: bool) -> networks.Discriminator:
     """An untrained discriminator of these images, which is told their conditions or not."""
     given = sum(torch.Size(shape).numel() for shape in images.given.values()) if told else 0
     check_size(f"adversary.kind {spec.kind!r}", images, networks.larsen_fits, "halves both sides three times")
-    return networks.larsen_discriminator(picture_shape(images.shape), spec.width, given, spec.norm, spec.spectral_norm)
+    return networks.larsen_discriminator(
+        picture_shape(images.shape), spec.width, given, spec.norm or "none", spec.spectral_norm
+    )
 
 
 def _fitting(frozen: Frozen, recipe: Recipe, images: Outlined) -> Frozen:

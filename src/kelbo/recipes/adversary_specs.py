@@ -52,7 +52,7 @@ class LarsenAdversarySpec(AdversarySpec):
     """the discriminator of VAE/GAN; sides are multiples of 8"""
     width: float = Field(default=1.0, gt=0)
     """factor on all numbers of channels and hidden units"""
-    norm: Literal["batch", "group", "none"] = "batch"
+    norm: Literal["batch", "group"] | None = "batch"
     """as of model.network"""
 
 

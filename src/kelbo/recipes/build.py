@@ -163,9 +163,9 @@ def _network(model: s.FlatSpec, images: ImageSet | Outline, output_channels: int
             return encoder, networks.ResidualDecoder(shape, codes, output_channels, spec.channels, spec.width)
         case s.LarsenSpec():
             check_size(what, images, networks.larsen_fits, "halves both sides three times")
-            encoder = networks.LarsenEncoder(shape, latents, spec.hidden, spec.width, given, spec.norm)
+            encoder = networks.LarsenEncoder(shape, latents, spec.hidden, spec.width, given, spec.norm or "none")
             encoder = networks.GivenEncoder(encoder.features, encoder.head) if given else encoder
-            return encoder, networks.LarsenDecoder(shape, codes, output_channels, spec.width, spec.norm)
+            return encoder, networks.LarsenDecoder(shape, codes, output_channels, spec.width, spec.norm or "none")
 
 
 def _network_of_rows(

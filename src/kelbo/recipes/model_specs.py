@@ -50,8 +50,8 @@ class LarsenSpec(Spec):
     """factor on all numbers of channels and hidden units"""
     hidden: int = Field(default=2048, ge=1)
     """units of the encoder's linear layer before the factor: 2048 in the paper, 1024 in its release"""
-    norm: Literal["batch", "group", "none"] = "batch"
-    """after each layer but the last: by a batch's statistics, by those of groups of an example's channels, or none"""
+    norm: Literal["batch", "group"] | None = "batch"
+    """after each layer but the last: by a batch's statistics, or by those of groups of an example's channels; null: none"""
 
 
 NetworkSpec = Annotated[HigginsSpec | BurgessSpec | RybkinSpec | ResidualSpec | LarsenSpec, Field(discriminator="kind")]

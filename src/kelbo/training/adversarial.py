@@ -32,7 +32,7 @@ from kelbo.bound import Batch, Bound, ErrorBound
 from kelbo.distributed.fabric import Fabric
 from kelbo.distributed.global_batch import over_processes, reduce_gradients
 from kelbo.protocols import Objective, State
-from kelbo.training.adversary import Adversary, costs, penalty
+from kelbo.training.adversary import Adversary, costs, penalty, require_penalty
 from kelbo.training.players import Answers, MadeImages, Players, Readers, played
 from kelbo.training.schedules import Schedule, set_learning_rate
 from kelbo.training.skipping import Decision, Skipping, step_if
@@ -107,8 +107,9 @@ class AdversarialUpdate:
         networks = [p for p in moved["decoder"] if not any(p is q for q in own)]
         of_decoder, of_latents = self._handed_on(answers, networks, slope, pulls, adversary)
         found["decoder"] = [*of_decoder, *found.pop("likelihood", [])]
-        if loss is not None:
-            found["encoder"] = _grad([loss, *answers.latents], moved["encoder"], [None, *of_latents])
+        if loss is not None and "encoder" in moved:  # it may be frozen
+            encoded = [z for z in answers.latents if z.requires_grad]
+            found["encoder"] = _grad([loss, *encoded], moved["encoder"], [None, *of_latents])
         if "loss" not in said:
             said["loss"] = said["loss/discriminator"]
         return found, said, memory
@@ -157,6 +158,7 @@ class AdversarialUpdate:
         said = costs(real, fakes) | {"loss/discriminator": loss.detach()}
         said["loss/adversarial"] = (-loss if wanted is None else wanted).detach()
         if adversary.r1:
+            require_penalty(cast(nn.Module, model.judge), self.fabric.world_size)
             x = batch.x.detach().requires_grad_()
             with self.fabric.autocast():
                 logits = model.judge.logits(x, model.conditions_of(batch.given))
@@ -206,17 +208,18 @@ class AdversarialUpdate:
         of_latents: list[Tensor] = []
         if answers.made is not None and slope is not None:
             made, count = answers.made, len(networks)
+            latents = [z for z in made.latents if z.requires_grad]
             encoder = pull if adversary is not None and adversary.encoder else None
             whole = slope if encoder is None else slope + encoder
             if pull is None or (
                 encoder is not None and gamma == 1
             ):  # the two losses' slopes are the same, or in proportion
-                found = _grad([made.output], [*networks, *made.latents], [whole])
+                found = _grad([made.output], [*networks, *latents], [whole])
                 total = [gamma * gradient for gradient in found[:count]] if gamma != 1 else found[:count]
                 of_latents = found[count:]
             else:
                 total = _grad([made.output], networks, [gamma * slope + pull])
-                of_latents = _grad([made.output], made.latents, [whole])
+                of_latents = _grad([made.output], latents, [whole])
         if answers.drawn is not None and "drawn" in pulls:
             more = _grad([answers.drawn.output], networks, [pulls["drawn"]])
             total = [a.add_(b) for a, b in zip(total, more, strict=True)] if total else more

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from kelbo.errors import RecipeError
 
@@ -97,14 +97,18 @@ def costs(real: Tensor, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         }
 
 
+def require_penalty(judge: nn.Module, processes: int) -> None:
+    """RecipeError if the gradient penalty needs the derivative of statistics that several processes exchange."""
+    if processes > 1 and any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in judge.modules()):
+        raise RecipeError(
+            "adversary.r1 does not work with batch normalisation in several processes. Set adversary.norm to group, or "
+            "adversary.r1 to 0, or train in one process."
+        )
+
+
 def penalty(logits: Tensor, x: Tensor) -> Tensor:
     """½ of the squared norm of the logits' gradient at images x, mean over these. It can be differentiated."""
-    try:
-        (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
-    except RuntimeError as error:
-        raise RecipeError(
-            f"adversary.r1 needs a discriminator whose gradient can be differentiated: {str(error).splitlines()[0]}."
-        ) from error
+    (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return slope.float().square().flatten(1).sum(1).mean() / 2
 
 

@@ -174,8 +174,7 @@ class Scalars:
             present = present & table.isfinite()
             table = table.where(present, 0.0)
         counts = present.sum(0)
-        counted = (*BY_PLAYER, *(COUNTED if state.skips else ()))
-        summed = torch.tensor([name in counted for name in self.names])
+        summed = torch.tensor([name in (COUNTED if state.skips else BY_PLAYER) for name in self.names])
         means = table.sum(0) / counts.masked_fill(summed, 1)
         if self.fabric.world_size > 1:
             means = torch.as_tensor(self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean"))
@@ -220,7 +219,8 @@ class Scalars:
         if not model.has_rate or self.objective is None:
             return readout
         beta = self.weight if self.weight is not None else self._weight(self.objective, model.groups, variance)
-        return readout if beta is None else readout | {"beta": beta, **equivalents(variance, beta)}
+        alike = {} if beta is None or not model.trains_on_distortion else equivalents(variance, beta)
+        return readout if beta is None else readout | {"beta": beta, **alike}
 
     def _weight(self, objective: Objective, groups: int, variance: float) -> float | None:
         """The weight of the rate, as a mean over the interval's steps as the loss is; of long intervals, over some of them.

@@ -112,7 +112,7 @@ def played(model: Players, batch: Batch, adversary: Adversary | None, reads: boo
 
 def decoded(model: Players, latents: Latents, given: Given) -> MadeImages:
     """Images of latents, whose graph is cut before and behind the decoder."""
-    leaves = tuple(z.detach().requires_grad_() for z in latents)
+    leaves = tuple(z.detach().requires_grad_(z.requires_grad) for z in latents)
     output = model.decode(leaves, given)
     leaf = output.detach().requires_grad_()
     return MadeImages(leaves, output, leaf, model.mean(leaf))

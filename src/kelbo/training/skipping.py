@@ -15,10 +15,10 @@ from kelbo.protocols import Generator, State
 ENDURED = 50
 """gradients in a row that are not finite, after which a run ends"""
 NOT_FINITE = "skipped/not_finite"
-COUNTED = ("skipped", "skipped/large", NOT_FINITE, "yielded")
-"""what is told of each step, 1 or 0: a row of the journal has how many steps since the row before"""
 BY_PLAYER = ("skipped/decoder", "skipped/discriminator")
-"""likewise, of players that a balance skips, whether or not there is a Skipping"""
+"""what is told of each step by a balance of players, 1 or 0: a row of the journal has how many steps since the row before"""
+COUNTED = ("skipped", "skipped/large", NOT_FINITE, "yielded", *BY_PLAYER)
+"""likewise, by a Skipping too"""
 
 
 class Decision(NamedTuple):
