@@ -120,8 +120,9 @@ def recipe_of(name: str, data: d.DataSpec, size: Size, training: Mapping[str, ob
 
 
 def standard_recipe(recipe: Recipe, initial_sigma: float) -> Recipe:
-    """The same network trained by its bound under one learned σ. Its rate is annealed, as a target’s is."""
-    annealed = s.BetaSpec(warmup=min(ANNEALED, recipe.training.steps // 5))
+    """The same network trained by its bound under one learned σ. Its rate is annealed, as a target’s is, and balanced likewise."""
+    balance = recipe.objective.balance if isinstance(recipe.objective, s.DistortionTargetSpec) else 0
+    annealed = s.BetaSpec(warmup=min(ANNEALED, recipe.training.steps // 5), balance=balance)
     likelihood = s.SharedGaussianSpec(mean_activation=UNSQUASHED, initial_sigma=initial_sigma)
     named = recipe.name.replace("-single", "-standard")
     return recipe.model_copy(update={"name": named, "likelihood": likelihood, "objective": annealed})
