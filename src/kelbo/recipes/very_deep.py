@@ -114,7 +114,7 @@ def _secondary(primary: Recipe, target: float) -> Recipe:
 def vdvae_tiny_secondary() -> Recipe:
     """Second stage on a run of vdvae-tiny that was trained at a squared error (runs.primary.path): holds 2.
 
-    Posteriors begin at the prior: others are at odds with it while the output does not depend on the latents, and so switched off.
+    Posteriors begin at the prior: others differ from it while the output does not depend on the latents, and are switched off.
     """
     recipe = _secondary(vdvae_tiny(), 2.0)
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"merge": "residual"})})

@@ -76,13 +76,13 @@ _FASTER: dict[str, Any] = {
 
 
 def _faster(steps: int) -> dict[str, Any]:
-    """Settings of a budget of so many steps. A rate that is not balanced at first leaves most groups of small networks unused."""
+    """Settings of a budget of so many steps. Without balance at first, most groups of small networks would stay unused."""
     return _FASTER | {"objective.balance": steps // 2}
 
 
 REDUCED = (
-    "16×16 pictures, networks of width 32, batches of 16, faster learning of both networks and multiplier, posteriors that begin "
-    "at the prior, and rates that are balanced over the groups in the first half"
+    "16×16 pictures, networks of width 32, batches of 16, faster learning of both networks and multiplier, posteriors that "
+    "begin at the prior, and rates that are balanced over the groups in the first half"
 )
 # seconds: 80 ms a step of one of two one-thread workers, half as much again of a second stage, and measuring; of `paper`, about
 # 3e17 operations a model at 1e11 a second

@@ -120,7 +120,7 @@ def recipe_of(name: str, data: d.DataSpec, size: Size, training: Mapping[str, ob
 
 
 def standard_recipe(recipe: Recipe, initial_sigma: float) -> Recipe:
-    """The same network trained by its bound under one learned σ. Its rate is annealed, as a target’s is, and balanced likewise."""
+    """The same network trained by its bound under one learned σ. Its rate is annealed and balanced, as a target’s is."""
     balance = recipe.objective.balance if isinstance(recipe.objective, s.DistortionTargetSpec) else 0
     annealed = s.BetaSpec(warmup=min(ANNEALED, recipe.training.steps // 5), balance=balance)
     likelihood = s.SharedGaussianSpec(mean_activation=UNSQUASHED, initial_sigma=initial_sigma)
