@@ -9,7 +9,7 @@ from torch import Tensor
 from kelbo.bound import Batch, Given, Latents, Reading, Temperature
 from kelbo.errors import RecipeError, ScoreError
 from kelbo.latents.merge import GroupGaussian
-from kelbo.protocols import NOTHING, Model
+from kelbo.protocols import NOTHING, Generator, Model
 from kelbo.units import counted
 
 
@@ -25,6 +25,30 @@ class Grouped(ABC):
     @abstractmethod
     def prior_after(self, latents: Latents, count: int, given: Given = NOTHING) -> GroupGaussian:
         """The prior of the group after the first ones, (count, …), given these."""
+
+
+class Spatial(Grouped):
+    """A model of one group of latents (B, c, h, w) that keeps the layout of pictures, of any size that its networks take.
+
+    factor  a picture's side divided by that of its latents
+    reach   of encoder and of decoder: how many latents away, at most, is what a latent, or a pixel, depends on; None if the
+            network has an attention, which sees everything
+    """
+
+    factor: int
+    reach: tuple[int | None, int | None]
+
+    @property
+    @abstractmethod
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(c, h, w) of the pictures that it was made for."""
+
+    @abstractmethod
+    def posterior(self, batch: Batch) -> GroupGaussian:
+        """q(z | x), (B, c, h, w)."""
+
+    def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
+        return [self.posterior(batch)][:groups]
 
 
 class Staged(Grouped):
@@ -56,6 +80,16 @@ def grouped(model: Model, groups: int) -> Grouped:
         )
     if not 1 <= groups <= model.groups:
         raise RecipeError(f"This model has {counted(model.groups, 'group')} of latents, numbered from 1; got {groups}.")
+    return model
+
+
+def spatial(model: Generator) -> Spatial:
+    """The model as one whose latents keep the layout of pictures. ScoreError if they do not."""
+    if not isinstance(model, Spatial):
+        raise ScoreError(
+            f"This needs a model whose latents keep the layout of pictures (model.kind spatial); this is a "
+            f"{type(model).__name__}."
+        )
     return model
 
 

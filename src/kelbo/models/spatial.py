@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, require_groups, temperatures
-from kelbo.latents.grouped import Grouped
+from kelbo.latents.grouped import Spatial
 from kelbo.latents.merge import GroupGaussian
 from kelbo.latents.noise import standard_normal
 from kelbo.networks.layers import in_channels_last
@@ -16,7 +16,7 @@ LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE = -30.0, 20.0
 """to which ln σ² of posteriors is clamped, as in the release of latent diffusion; outside it has no gradient"""
 
 
-class SpatialVAE(Model, Grouped):
+class SpatialVAE(Model, Spatial):
     """One group of latents (B, c, h, w) with a diagonal Gaussian posterior; the prior is N(0, I).
 
     encoder: (B, C, H, W) → (B, 2c, h, w), means and then log-variances; decoder: (B, c, h, w) →
@@ -41,22 +41,21 @@ class SpatialVAE(Model, Grouped):
         self.encoder, self.decoder, self.likelihood, self.event = encoder, decoder, likelihood, event
         self.register_buffer("origin", torch.zeros(latents), persistent=False)  # on the device of the draws
 
+        self.factor = event[-1] // latents[-1]
+        self.reach = getattr(encoder, "reach", None), getattr(decoder, "reach", None)
+
     @property
-    def last_layer(self) -> Tensor:
-        """The weight of the decoder's last layer, whose gradients say how strong a loss is."""
-        return self.decoder.last_layer  # pyright: ignore[reportReturnType]
+    def latent_shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.origin.shape
+        return channels, height, width
 
     @property
     def latents_told(self) -> str:
         return f"latents of {'×'.join(map(str, self.origin.shape))}"
 
     def posterior(self, batch: Batch) -> GroupGaussian:
-        """q(z | x), (B, c, h, w)."""
         mean, log_variance = self.encoder(batch.x).float().chunk(2, 1)
         return GroupGaussian(mean, 0.5 * log_variance.clamp(LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE))
-
-    def posteriors(self, batch: Batch, groups: int) -> list[GroupGaussian]:
-        return [self.posterior(batch)][:groups]
 
     def prior_after(self, latents: Latents, count: int, given: Given = NOTHING) -> GroupGaussian:
         zeros = self.origin.expand(count, *self.origin.shape)

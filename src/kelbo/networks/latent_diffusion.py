@@ -8,6 +8,7 @@ channels-last.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
@@ -160,6 +161,14 @@ class SpatialEncoder(nn.Module):
         self.quant_conv = nn.Conv2d(2 * plan.latents, 2 * plan.latents, 1)
         channels_last(self)
 
+    @property
+    def reach(self) -> int | None:
+        """How many latents away, at most, are the pixels that a latent depends on; None with an attention."""
+        if self.plan.attention:
+            return None
+        pixels = 1 + sum(2**i * 2 * (self.plan.blocks + 1) for i in range(len(self.plan.widths) - 1))
+        return -(-pixels // self.plan.factor) + 2 * self.plan.blocks + 5
+
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv_in(in_channels_last(2 * x - 1))
         for stage in self.down_blocks:
@@ -188,9 +197,13 @@ class SpatialDecoder(nn.Module):
         channels_last(self)
 
     @property
-    def last_layer(self) -> Tensor:
-        """The weight of the last convolution, whose gradients say how strong a loss is."""
-        return self.conv_out.weight
+    def reach(self) -> int | None:
+        """How many latents away, at most, are those that a pixel depends on; None with an attention."""
+        if self.plan.attention:
+            return None
+        inside = 2 * (self.plan.blocks + 1)
+        shares = [(inside + 1) / 2**i for i in range(1, len(self.plan.widths))]
+        return 5 + inside + math.ceil(sum(shares) + 1 / self.plan.factor)
 
     def forward(self, z: Tensor) -> Tensor:
         x = pointwise(in_channels_last(z), self.post_quant_conv.weight, self.post_quant_conv.bias)
