@@ -9,6 +9,7 @@ from kelbo.errors import RecipeError
 from kelbo.recipes import data_specs as d, schema as s
 from kelbo.recipes.files import load
 from kelbo.recipes.schema import Recipe
+from kelbo.recipes.vaegans import VAEGANS
 from kelbo.recipes.very_deep import VERY_DEEP
 
 
@@ -186,6 +187,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "folder-sigma": folder_sigma,
     "table-sigma": table_sigma,
     **VERY_DEEP,
+    **VAEGANS,
 }
 
 

@@ -71,6 +71,9 @@ class AdversarialUpdate:
         clip: float | None = None,
         skipping: Skipping | None = None,
     ) -> None:
+        from torch._functorch import config  # as of compiled networks, which here go backward more than once
+
+        config.donated_buffer = False
         self.fabric, self.objective, self.schedule, self.adversary = fabric, objective, schedule, adversary
         self.reconstruction, self.clip, self.skipping = reconstruction, clip, skipping
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from kelbo.distributed.collectives import processes
 from kelbo.errors import RecipeError
 from kelbo.protocols import Generator, Likelihood, Prior
 
@@ -23,6 +24,7 @@ def compile_networks(model: Generator) -> None:
     runs as written, and the state dict keeps its names. RecipeError if PyTorch cannot compile on this machine, or there is
     nothing to compile; later, at the first step, if a network cannot be compiled whole (one that draws noise, say).
     """
+    _require_own_statistics(model)
     networks = dict(_called(model))
     if not networks:
         raise RecipeError(
@@ -36,6 +38,18 @@ def compile_networks(model: Generator) -> None:
     allow_forms()
     for name, network in networks.items():
         _compile(name, network)
+
+
+def _require_own_statistics(model: Generator) -> None:
+    """RecipeError if statistics of batches are those of all processes, which a compiled network would not exchange."""
+    if processes() == 1:
+        return
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            raise RecipeError(
+                f"training.compile does not work with the layer {name} ({type(layer).__name__}) in several processes, whose "
+                "statistics are one. Set training.compile to false, or use another normalisation."
+            )
 
 
 def allow_forms() -> None:
