@@ -92,6 +92,12 @@ def test_a_group_is_used_from_its_share_of_the_least_rate(rates, used):
     assert (found.code, found.fields["used"]) == ("groups-used", used)
 
 
+def test_a_stage_that_ignores_its_latents_is_found_beside_one_that_does_not():
+    assert d.stages([40.0, d.COLLAPSED]) == []
+    (found,) = d.stages([40.0, 0.5 * d.COLLAPSED])
+    assert (found.code, found.severity, found.fields["stage"]) == ("stage-unused", "problem", 2)
+
+
 def test_many_groups_collapse_as_one_does():
     assert d.groups([d.COLLAPSED / 11] * 10, None).code == "collapsed"
 

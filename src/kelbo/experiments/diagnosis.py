@@ -209,6 +209,16 @@ def groups(rates: Sequence[float], source: str | None) -> Finding:
     return finding("groups-used", "fine", used=used, groups=len(rates), least=least, rate=rate)
 
 
+def stages(rates: Sequence[float]) -> list[Finding]:
+    """Of the mean rate of each stage of a model, nats per image: a second stage may ignore its latents beside a first one that
+    uses its own."""
+    return [
+        finding("stage-unused", "problem", stage=number, rate=rate, below=COLLAPSED)
+        for number, rate in enumerate(rates, 1)
+        if rate < COLLAPSED
+    ]
+
+
 def sigma(
     sigma: float, rmse: float, train_rmse: float, source: str | None, floor: float | None, share: float
 ) -> list[Finding]:

@@ -108,7 +108,9 @@ def latents(examined: Examined) -> list[Finding]:
     if rate is None:
         return [finding("no-rate", "fine")]
     if used is None:
-        return [diagnosis.groups(examined.test["rate_per_group"], examined.likelihood.sigma_from)]
+        rates = [stage["mean"] for stage in examined.test.get("rate_per_stage", [])]
+        of_groups = diagnosis.groups(examined.test["rate_per_group"], examined.likelihood.sigma_from)
+        return [of_groups, *(diagnosis.stages(rates) if of_groups.severity == "fine" else [])]
     if used["active_units"] is None:
         return _not_judged("latents", examined.test)
     return [diagnosis.latents(rate["mean"], used["active_units"], used["dims"], examined.likelihood.sigma_from)]

@@ -59,6 +59,14 @@ def _collapsed(rate: float, below: float, source: str | None, step: int | None) 
     )
 
 
+def _stage_unused(stage: int, rate: float, below: float) -> str:
+    return (
+        f"The rate of stage {stage} is {rate:.2g} nats per image, below {below:g}: it ignores its latents and adds one fixed "
+        "change to the picture before it. Posteriors that begin at their prior are not switched off before the output depends "
+        "on them (model.merge=residual); balanced rates keep more groups (objective.balance)."
+    )
+
+
 def _latents_inactive(active: int, dims: int, rate: float) -> str:
     return f"{_latents_used(active, dims, rate)} " + (
         "Fewer latents (model.latents) would do the same; a smaller β or σ would use more of them."
@@ -238,6 +246,7 @@ def _converged(gain: float) -> str:
 
 TEXTS: Mapping[str, Callable[..., str]] = {
     "collapsed": _collapsed,
+    "stage-unused": _stage_unused,
     "latents-inactive": _latents_inactive,
     "latents-used": _latents_used,
     "groups-used": _groups_used,
