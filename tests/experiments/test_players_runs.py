@@ -10,7 +10,9 @@ from tests.toys.made import recipe
 from kelbo.errors import Divergence, RunError
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.experiments.parts import Parts
+from kelbo.experiments.pictures import measure_page
 from kelbo.recipes import change
+from kelbo.reports.run_page import write_page
 from kelbo.training import AdversarialUpdate
 
 NETWORK = ["model.network.kind=larsen", "model.network.width=0.05", "model.latents=3", "data.size=16"]
@@ -177,6 +179,13 @@ def test_a_step_whose_gradients_are_not_finite_is_skipped_by_all_players_or_ends
     assert run.journal.last()["skipped/not_finite"] == 1
     with pytest.raises(Divergence):
         train(VAEGAN, tmp_path / "other", parts=broken_at(3))
+
+
+@pytest.mark.slow
+def test_its_page_says_what_it_was_trained_for(run):
+    page = write_page(run, measure_page(open_run(run.path, device="cpu"))).read_text()
+    assert "with a distance of features for the distortion beside a discriminator" in page
+    assert "which no β stands for" in page
 
 
 @pytest.mark.slow

@@ -67,6 +67,15 @@ def _stage_unused(stage: int, rate: float, below: float) -> str:
     )
 
 
+def _discriminator_wins(accuracy: float, before: float | None, distance: float | None, step: int | None) -> str:
+    rises = "" if distance is None else f" The distance of features rose from {before:.4g} to {distance:.4g} nats."
+    return (
+        f"{_at(step)} discriminator tells {accuracy:.1%} of the images right, and has for long: the decoder learns little from "
+        f"it.{rises} Try adversary.loss=non_saturating, a balance (adversary.balance), a lower adversary.learning_rate, "
+        "adversary.r1 or adversary.spectral_norm."
+    )
+
+
 def _latents_inactive(active: int, dims: int, rate: float) -> str:
     return f"{_latents_used(active, dims, rate)} " + (
         "Fewer latents (model.latents) would do the same; a smaller β or σ would use more of them."
@@ -247,6 +256,7 @@ def _converged(gain: float) -> str:
 TEXTS: Mapping[str, Callable[..., str]] = {
     "collapsed": _collapsed,
     "stage-unused": _stage_unused,
+    "discriminator-wins": _discriminator_wins,
     "latents-inactive": _latents_inactive,
     "latents-used": _latents_used,
     "groups-used": _groups_used,

@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kelbo.errors import Damaged
-from kelbo.experiments import diagnosis
+from kelbo.experiments import diagnosis, pinned
 from kelbo.experiments.diagnosis import ROWS, TREND, RateReading, SigmaReading
 from kelbo.experiments.findings import Finding, of_rows
 from kelbo.experiments.held import TargetReading, reading, targets
+from kelbo.experiments.pinned import PlayersReading
 from kelbo.experiments.stretch import Stretch
 from kelbo.protocols import Likelihood, SigmaFrom
 from kelbo.recipes.objective_specs import TargetSpec
@@ -67,6 +68,7 @@ class RunWatch:
         self.sigmas: Stretch[SigmaReading] = Stretch(steps, TREND, ROWS)
         self.rates: Stretch[RateReading] = Stretch(steps, TREND, ROWS)
         self.targets: Stretch[TargetReading] = Stretch(steps, TREND, ROWS)
+        self.players: Stretch[PlayersReading] = Stretch(steps, TREND, ROWS)
         self.rows, self.target = rows, target
         self.found = [Warned(caution, 0) for caution in cautions]
         self.given: set[tuple[str, int]] = set()
@@ -103,6 +105,9 @@ class RunWatch:
         if self.target is not None and (held := reading(row, self.target)) is not None:
             self.targets.add(held)
             made.append(targets(self.targets, self.target))
+        if (players := pinned.reading(row)) is not None:
+            self.players.add(players)
+            made.append(pinned.players(self.players))
         for found in filter(None, made):
             if all(found.code != warned.finding.code for warned in self.found):
                 self.found.append(Warned(of_rows(found) if self.rows else found, int(row["step"] or 0)))

@@ -140,8 +140,12 @@ def _sigma(record: Record) -> Card:
 def _beta(record: Record) -> Card:
     if record["rate"] is None:
         return Card("Equivalent β", "none", note="There is no rate to weigh.")
-    value = plain(record["decoder"]["equivalent_beta"])
-    return Card("Equivalent β", value, note="weight of the rate beside ½ squared error, whatever the objective")
+    value = record["decoder"]["equivalent_beta"]
+    if value is None:
+        return Card(
+            "Equivalent β", "none", note="Training weighed the rate beside a learned distance, which no β stands for."
+        )
+    return Card("Equivalent β", plain(value), note="weight of the rate beside ½ squared error, whatever the objective")
 
 
 def _sentence(text: str) -> str:

@@ -31,10 +31,17 @@ def trained(shown: Shown) -> str:
     what = f"The model {own} with {_latents(shown)}" if own else _built(shown)
     told = shown.data.get("condition")
     what += f" that is given {told['name']}" if told else ""
-    why = "" if own or not shown.reads else f" to {aim(shown.recipe.objective, has_rate=shown.has_rate)}"
+    why = "" if own or not shown.reads else _aim(shown.recipe, shown.has_rate)
     fitted = f" Its prior, “{shown.fitted_prior}”, was fitted after training." if shown.fitted_prior else ""
     kept = f" Its {plan.freeze} was left as another run had trained it." if plan.freeze else ""
     return f"{what}, trained on {data['name']} ({examples}) for {steps} steps of {plan.batch_size:,} {noun}{why}.{kept}{fitted}"
+
+
+def _aim(recipe: s.Recipe, has_rate: bool) -> str:
+    """What a model was trained for, and beside or in place of what."""
+    learned = " with a distance of features for the distortion" if recipe.distance is not None else ""
+    beside = " beside a discriminator" if recipe.adversary is not None else ""
+    return f" to {aim(recipe.objective, has_rate=has_rate)}{learned}{beside}"
 
 
 def _built(shown: Shown) -> str:
