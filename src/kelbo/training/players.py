@@ -35,7 +35,10 @@ class Players(Protocol):
     def last_layer(self) -> Tensor: ...
 
     def players(self) -> dict[str, list[nn.Parameter]]:
-        """The parameters that each player moves: "encoder", "decoder", "discriminator", as far as there are such."""
+        """The parameters that each player moves: "encoder", "decoder", "discriminator", as far as there are such.
+
+        The decoder's end with the likelihood's own.
+        """
         ...
 
     def conditions_of(self, given: Given) -> Tensor | None:
