@@ -58,6 +58,7 @@ def test_skipped_steps_are_counted_by_player(tmp_path):
     assert [(row["skipped/discriminator"], row["skipped/decoder"]) for row in rows] == [(3, 0), (3, 0)]
 
 
+@pytest.mark.slow
 def test_an_opened_run_is_evaluated_by_pixels(run):
     record = evaluate_run(open_run(run.path, device="cpu"))
     assert math.isfinite(record["elbo"]["mean"])

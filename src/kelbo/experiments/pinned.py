@@ -40,7 +40,8 @@ def players(recent: Stretch[PlayersReading]) -> Finding | None:
     early = now.step < (FIRST if now.step >= recent.steps else max(FIRST, BEGUN * recent.steps))
     if early or len(recent) < ROWS or not recent.all("pinned"):
         return None
-    known = now.distance is not None and first.distance is not None
-    rises = (first.distance, now.distance) if known and now.distance > first.distance else (None, None)
-    fields = {"accuracy": now.accuracy, "before": rises[0], "distance": rises[1], "step": now.step}
+    before, distance = first.distance, now.distance
+    if before is None or distance is None or distance <= before:
+        before = distance = None
+    fields = {"accuracy": now.accuracy, "before": before, "distance": distance, "step": now.step}
     return finding("discriminator-wins", "warning", **fields)
