@@ -128,3 +128,19 @@ def test_a_set_without_factors_says_so():
     images = ArrayImages(np.zeros((4, 1, 2, 2), np.uint8))
     assert ImageSet("made", {"train": images}, "made by a test").whole is None
     assert quantized(ImageSet("made", {"train": images}, "made by a test"), 3).whole is None
+
+
+def test_images_of_some_combinations_are_found_by_their_factors_in_any_order():
+    combinations = torch.tensor([31, 2, 17])
+    found = FactorImages(ArrayImages(whole().images.take(combinations)), FACTORS, combinations)
+    assert (len(found), found.complete, whole().complete) == (3, False, True)
+    told = found.of(torch.tensor([2, 0]))
+    assert torch.equal(told, FACTORS.of(torch.tensor([17, 31])))
+    assert found.index(told).tolist() == [2, 0]
+    assert torch.equal(found.take(told).flatten(1)[:, :3], told.to(torch.uint8))
+    with pytest.raises(DataError, match="no image of colour=0, size=0, turn=3: the set has 3 of 40"):
+        found.index(FACTORS.of(torch.tensor([2, 3])))
+    with pytest.raises(DataError, match="must be 0 to 2"):
+        found.of(torch.tensor([3]))
+    with pytest.raises(DataCorrupt, match="Several images"):
+        FactorImages(found.images, FACTORS, torch.tensor([1, 2, 1]))

@@ -31,6 +31,15 @@ def root(tmp_path, monkeypatch):
     for part in ("train", "test"):
         x, y = RNG.integers(0, 256, (32, 32, 3, 8), dtype=np.uint8), RNG.integers(1, 11, (8, 1), dtype=np.uint8)
         savemat(tmp_path / f"{part}_32x32.mat", {"X": x, "y": y})
+    np.savez(
+        tmp_path / "sprites_video.npz",
+        frames=RNG.integers(0, 9, (4, 2, 64, 64), dtype=np.uint8),
+        palette=RNG.integers(0, 256, (9, 3), dtype=np.uint8),
+        sequence=np.array([[0, 1, 0]]),
+        attributes=np.array([*np.ndindex(2, 2, 1, 1)]),
+        action=np.array(["walk"]),
+        direction=np.array(["left"]),
+    )
     savemat(tmp_path / "frey_rawface.mat", {"ff": RNG.integers(0, 256, (560, 20), dtype=np.uint8)})
     names = [f"{i + 1:06}.jpg" for i in range(6)]
     with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
@@ -49,6 +58,8 @@ def root(tmp_path, monkeypatch):
         ("celeba", [], (3, 64, 64), {"train": 3, "test": 3}),
         ("celeba", ["size=32", "crop=[0, 20, 178, 198]", "resize=box"], (3, 32, 32), {"train": 3, "test": 3}),
         ("frey", ["held_out=0.2"], (1, 28, 20), {"train": 16, "test": 4}),
+        ("sprites", ["held_out=0.5"], (3, 64, 64), {"train": 6, "test": 6}),
+        ("sprites", ["size=16"], (3, 16, 16), {"train": 9, "test": 3}),
         ("folder", ["size=16", "unreadable=skip"], (3, 16, 16), {"train": 5, "test": 1}),
         ("folder", ["size=[16, 24]", "depth=scale"], (3, 16, 24), {"train": 5, "test": 1}),
         ("celeba", ["size=[109, 89]", "crop=[0, 0, 178, 218]"], (3, 109, 89), {"train": 3, "test": 3}),
@@ -60,9 +71,10 @@ def test_a_set_is_read_by_its_name_with_its_settings(root, name, settings, shape
     assert {split: len(images) for split, images in image_set.splits.items()} == counts
 
 
-@pytest.mark.parametrize("name", ["svhn-sigma", "celeba-sigma", "frey"])
+@pytest.mark.parametrize("name", ["svhn-sigma", "celeba-sigma", "sprites-sigma", "frey"])
 def test_a_named_recipe_fits_its_data_and_trains_a_step(root, name):
-    smaller = {"celeba-sigma": ["model.network.channels=4"], "frey": ["model.network.width=8"]}.get(name, [])
+    narrow = ["model.network.channels=4"]
+    smaller = {"celeba-sigma": narrow, "sprites-sigma": narrow, "frey": ["model.network.width=8"]}.get(name, [])
     recipe = change(NAMED[name](), [f"data.root={root}", *smaller])
     image_set = build.data(recipe)
     torch.manual_seed(0)
@@ -89,6 +101,7 @@ def test_a_folder_whose_name_is_toml_is_still_a_folder(tmp_path):
     ("name", "settings", "told"),
     [
         ("svhn", ["size=30"], r"data.size is 30\b.*be 8\b.*28\b or 32\b"),
+        ("sprites", ["size=48"], r"data.size is 48\b.*be 8\b.*64\b"),
         ("celeba", ["crop=0"], "data.crop"),
         ("celeba", ["size=[64, 48]"], r"148.*64×48"),
         ("folder", ["size=[64]"], "data.size"),

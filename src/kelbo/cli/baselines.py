@@ -38,7 +38,7 @@ def baseline(
         labels, paths = data.labels.get("test"), data.names.get("test")
         write_codes(out, encoder.encode(data.test), None, labels=labels, paths=paths)
     else:
-        write_codes(out, encoder.encode(data.whole.images), None, factors=data.whole.factors)
+        write_codes(out, encoder.encode(data.whole.images), None, factors=data.whole)
     say(f"{out}: {encoder.latent_dims} codes of each image by {kind}" + _next(out, data.whole is not None))
 
 

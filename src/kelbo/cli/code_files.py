@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from kelbo.cli.places import require_file
-from kelbo.data.factors import Factors
+from kelbo.data.factors import FactorImages
 from kelbo.data.layout import class_of
 from kelbo.errors import DataCorrupt, DataMissing, RecipeError
 from kelbo.runs import write_atomic
@@ -25,14 +25,14 @@ def write_codes(
     scales: np.ndarray | None,
     *,
     labels: np.ndarray | None = None,
-    factors: Factors | None = None,
+    factors: FactorImages | None = None,
     paths: Sequence[str] | np.ndarray | None = None,
     index: np.ndarray | None = None,
 ) -> None:
     """Write codes (N, K) and the labels or factors of their images as .npz or .parquet, atomically.
 
-    scales: standard deviations, if the code has any. labels: classes (N,). factors: of a whole set, whose rows are in the
-    order of their indices. paths: of the images' files within the set (N,), whose folders name classes. index: names of a
+    scales: standard deviations, if the code has any. labels: classes (N,). factors: the whole set, whose images
+    the rows are in order. paths: of the images' files within the set (N,), whose folders name classes. index: names of a
     table's rows (N,). The .npz holds `means`, `scales`, `labels`, `factors` (N, F), `names` (F,), `paths`, `classes` and
     `index`, those that exist; `kelbo score` reads it. The table has columns mean_0 …, scale_0 …, `label`, one per factor,
     `path`, `class` and `index`. RecipeError for another ending, or for .parquet without pyarrow.
@@ -43,7 +43,8 @@ def write_codes(
     if labels is not None:
         arrays["labels"] = labels
     if factors is not None:
-        arrays |= {"factors": factors.of(torch.arange(len(factors))).numpy(), "names": np.array(factors.names)}
+        values = factors.of(torch.arange(len(factors))).numpy()
+        arrays |= {"factors": values, "names": np.array(factors.factors.names)}
     if paths is not None:
         arrays["paths"] = np.asarray(paths, np.str_)
         classes = np.array([class_of(each) for each in arrays["paths"].tolist()], np.str_)

@@ -61,8 +61,8 @@ def encode(
         read = read_files(experiment, pictures, given)
         (means, scales), paths = evaluation.encode(experiment.model, read.images), read.names
     elif split == "all":
-        codes, whole = factor_codes(experiment), experiment.data.whole
-        means, scales, factors = codes.means, codes.scales, whole.factors if whole else None
+        codes = factor_codes(experiment)
+        means, scales, factors = codes.means, codes.scales, experiment.data.whole
     else:
         split = split or "test"
         means, scales = evaluation.encode(experiment.model, split_of(experiment.data, split))

@@ -41,7 +41,7 @@ def _column(image_set: ImageSet, name: str, split: str) -> np.ndarray:
     if place := _factor_values(image_set).get(name):
         assert image_set.whole is not None
         index = _index_in_whole(image_set.splits[split])
-        return (image_set.whole.factors.of(index)[:, place[0]] == place[1]).cpu().numpy()
+        return (image_set.whole.of(index)[:, place[0]] == place[1]).cpu().numpy()
     return _of_split(image_set, "labels", split) == _class_names(image_set).index(name)
 
 

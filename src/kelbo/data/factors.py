@@ -1,13 +1,13 @@
 """Data in which every image is identified by a tuple of factor values: conversion between indices and tuples, and lookup.
 
-The order is that of dSprites, 3D Shapes and MPI3D: an image's index is the mixed radix of its factors, the last one
+The order of combinations is that of dSprites, 3D Shapes and MPI3D: an index is the mixed radix of the factors, the last one
 fastest.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -91,31 +91,63 @@ class Factors:
 
 @dataclass(frozen=True)
 class FactorImages:
-    """An image for every combination of factors: `images` are in the order of their indices.
+    """Images whose factors are known: one of every combination, in the order of their indices, or of some combinations.
 
-    Raises DataCorrupt if there are more or fewer images than combinations.
+    combinations: which one each image shows, different indices (int64, (N,), on the CPU); None if every one is there in order.
+
+    Raises DataCorrupt if there are more or fewer images than combinations, or two of one.
     """
 
     images: Images
     factors: Factors
+    combinations: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.factors):
-            sizes = " × ".join(
-                f"{name} {size}" for name, size in zip(self.factors.names, self.factors.sizes, strict=True)
-            )
-            raise DataCorrupt(f"{sizes} need {len(self.factors):,} images, one each; there are {len(self.images):,}.")
+        told = len(self.factors) if self.combinations is None else len(self.combinations)
+        sizes = " × ".join(f"{name} {size}" for name, size in zip(self.factors.names, self.factors.sizes, strict=True))
+        if len(self.images) != told:
+            raise DataCorrupt(f"{sizes} need {told:,} images, one each; there are {len(self.images):,}.")
+        if self.combinations is not None and len(self.combinations.unique()) < told:
+            raise DataCorrupt(f"Several images show one combination of {sizes}.")
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is an image of every combination."""
+        return len(self) == len(self.factors)
+
+    def of(self, index: Tensor) -> Tensor:
+        """The factors (int64, (B, F)) of images (integers, (B,)), on the index' device. Raises DataError for no such image."""
+        if self.combinations is None:
+            return self.factors.of(index)
+        _require_range("Image indices", index, len(self))
+        return self.factors.of(self.combinations.to(index.device)[index])
+
+    def index(self, factors: Tensor) -> Tensor:
+        """The images of factors (integers, (B, F)), int64 (B,), on their device. Raises DataError for one without an image."""
+        wanted = self.factors.index(factors)
+        if self.combinations is None:
+            return wanted
+        ordered, images = self.combinations.to(wanted.device).sort()
+        place = torch.searchsorted(ordered, wanted).clamp(max=len(ordered) - 1)
+        lacking = torch.nonzero(ordered[place] != wanted).flatten()
+        if len(lacking):
+            values = zip(self.factors.names, factors[lacking[0]].tolist(), strict=True)
+            raise DataError(
+                f"There is no image of {', '.join(f'{name}={value}' for name, value in values)}: the set has "
+                f"{len(self):,} of {len(self.factors):,} combinations."
+            )
+        return images[place]
+
     def take(self, factors: Tensor) -> Tensor:
         """The images of factors (integers, (B, F)) as uint8 (B, C, H, W), on the images' own device. Raises DataError."""
-        return self.images.take(self.factors.index(factors).to(self.images.device))
+        return self.images.take(self.index(factors).to(self.images.device))
 
     def to(self, device: torch.device) -> FactorImages:
         """The same images held on `device`."""
-        return FactorImages(self.images.to(device), self.factors)
+        return replace(self, images=self.images.to(device))
 
 
 def _require_range(name: str, values: Tensor, size: int) -> None:

@@ -149,10 +149,17 @@ def _factors(image_set: ImageSet, whole: FactorImages, chosen: list[str] | None)
     factors = whole.factors
     columns = [_position("factor", name, factors.names) for name in chosen or factors.names]
     condition = _factor_condition(whole, columns)
-    values = factors.of(torch.arange(len(whole)))[:, columns].short()
+    values = whole.of(torch.arange(len(whole)))[:, columns].short()
     every = ConditionedImages(whole.images, condition, values)
-    splits = {split: SubsetImages(every, _index(image_set, split)) for split in image_set.splits}
-    return replace(image_set, splits=splits, whole=replace(whole, images=every), condition=condition)
+    index = {split: _index(image_set, split) for split in image_set.splits}
+    untested: tuple[str, ...] = ()
+    if not whole.complete:  # of every combination a draw has all values
+        untested = _require_trained(
+            image_set, condition, {split: values[some].numpy() for split, some in index.items()}
+        )
+    splits = {split: SubsetImages(every, some) for split, some in index.items()}
+    whole = replace(whole, images=every)
+    return replace(image_set, splits=splits, whole=whole, condition=condition, untested=untested)
 
 
 def _factor_condition(whole: FactorImages, columns: Iterable[int]) -> Condition:

@@ -92,22 +92,26 @@ def hold_out(images: Images, fraction: float, seed: int, validation: float = 0.0
     image is held out for each; each split keeps the images' own order. Raises ValueError if the fractions leave nothing
     and DataCorrupt if too few images do.
     """
+    index = held_out_index(len(images), fraction, seed, validation, noun_of(images.shape))
+    return {split: SubsetImages(images, part) for split, part in index.items()}
+
+
+def held_out_index(
+    count: int, fraction: float, seed: int, validation: float = 0.0, noun: str = "image"
+) -> dict[str, torch.Tensor]:
+    """Which of `count` things the splits of `hold_out` have, int64, in ascending order. noun: what they are, for messages."""
     if not (fraction > 0 and validation >= 0 and fraction + validation < 1):
         raise ValueError(
             f"The fraction to hold out must be above 0 and below 1{', both together' if validation else ''}; "
             f"got {fraction}{f' and {validation} for validation' if validation else ''}."
         )
-    if len(images) < 2:
-        raise DataCorrupt(f"There is 1 {noun_of(images.shape)}; 2 or more are needed to hold one out.")
-    order = torch.randperm(len(images), generator=generator(seed, "split"))
-    held = max(1, round(fraction * len(images)))
-    kept = held + (max(1, round(validation * len(images))) if validation else 0)
+    if count < 2:
+        raise DataCorrupt(f"There is 1 {noun}; 2 or more are needed to hold one out.")
+    order = torch.randperm(count, generator=generator(seed, "split"))
+    held = max(1, round(fraction * count))
+    kept = held + (max(1, round(validation * count)) if validation else 0)
     parts = {"train": order[kept:], "validation": order[held:kept], "test": order[:held]}
-    return {
-        split: SubsetImages(images, index.sort().values)
-        for split, index in parts.items()
-        if validation or split != "validation"
-    }
+    return {split: index.sort().values for split, index in parts.items() if validation or split != "validation"}
 
 
 def divided(whole: ImageSet, fraction: float, seed: int) -> ImageSet:

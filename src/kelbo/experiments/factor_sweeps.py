@@ -45,7 +45,7 @@ def sweeps(factors: Factors, most: int) -> list[torch.Tensor]:
 def swept_images(experiment: Experiment, whole: FactorImages) -> dict[str, Any]:
     """Each factor's sweep, one after the other, and the decoder's means at their codes: intensities (N, C, H, W) each."""
     moved = sweeps(whole.factors, VALUES)
-    index = whole.factors.index(torch.cat(moved)).to(whole.images.device)
+    index = whole.index(torch.cat(moved)).to(whole.images.device)
     batch = batch_at(whole.images, index, experiment.device).as_intensities(whole.images.levels)
     made = evaluation.reconstruct(experiment.model, batch)
     return {"values": [len(rows) for rows in moved], "images": batch.x.cpu().numpy(), "made": made}
@@ -54,7 +54,7 @@ def swept_images(experiment: Experiment, whole: FactorImages) -> dict[str, Any]:
 def on_a_plane(experiment: Experiment, whole: FactorImages) -> Plane:
     """Codes of each factor's sweep through the base, up to 64 values with 8 draws from each posterior: see `plane_of`."""
     factors, moved = whole.factors, sweeps(whole.factors, ENCODED)
-    index = factors.index(torch.cat([base(factors)[None], *moved])).to(whole.images.device)
+    index = whole.index(torch.cat([base(factors)[None], *moved])).to(whole.images.device)
     means, scales = (part.astype(np.float64) for part in encode(experiment.model, SubsetImages(whole.images, index)))
     noise = torch.randn(DRAWS, *means.shape, generator=generator(0, "pictures"), dtype=torch.float64).numpy()
     return plane_of(means, scales, noise, [len(rows) for rows in moved], has_rate=experiment.model.has_rate)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kelbo.data.attribute_values import attribute_values, attributes_offered
 from kelbo.data.image_set import ImageSet
 from kelbo.distributed.fabric import find_device
 from kelbo.errors import DataError, RecipeError
@@ -36,10 +37,11 @@ def train_on(
     epochs: int = 3,
     device: str | None = None,
 ) -> tuple[Path, float]:
-    """Train a classifier on the labels (or attributes) of a named set; its file in the data root, and its test accuracy.
+    """Train a classifier on the labels (or attributes, or factors) of a named set; its file in the data root, and its test
+    accuracy.
 
     settings are the set's own ("size=32"); called: the file's name, the set's by default.
-    DataError if the set has neither.
+    DataError if the set has none of these.
     """
     if called is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", called):
         raise RecipeError(
@@ -62,22 +64,30 @@ def train_for(
 ) -> float:
     """Train a classifier on a set's labels, in the file `path`; its test accuracy. name: of the set, for the file's facts.
 
-    DataError if there are no labels.
+    A set without labels and attributes teaches each value of each factor ("hair=2"). DataError if there is nothing to learn.
     """
     suit_process()
-    labels = labels_of(data)
-    if labels is None:
+    labels, names = _taught(data)
+    train, test = (data.train, labels["train"]), (data.test, labels["test"])
+    how = {"seed": seed, "epochs": epochs, "device": find_device(device), "watch": watch}
+    trained = train_classifier(*train, *test, name=name, names=names, **how)
+    save_classifier(path, trained)
+    return float(trained.about["accuracy"])
+
+
+def _taught(data: ImageSet) -> tuple[Mapping[str, np.ndarray], Sequence[str]]:
+    """What both splits' images are labelled by, and the names of the outputs."""
+    if (labels := labels_of(data)) is not None:
+        names = data.attribute_names if labels is data.attributes else data.class_names
+        return labels, _named(names, labels["train"])
+    if data.whole is None:
         raise DataError(
             f"{data.name} has no labels to learn from. Use a set that has (mnist, cifar10, svhn, celeba), the features "
             "random-0, or a network from a file.",
             remedy=("features",),
         )
-    train, test = (data.train, labels["train"]), (data.test, labels["test"])
-    how = {"seed": seed, "epochs": epochs, "device": find_device(device), "watch": watch}
-    names = data.attribute_names if labels is data.attributes else data.class_names
-    trained = train_classifier(*train, *test, name=name, names=_named(names, labels["train"]), **how)
-    save_classifier(path, trained)
-    return float(trained.about["accuracy"])
+    names = attributes_offered(data)
+    return {split: attribute_values(data, names, split) for split in ("train", "test")}, names
 
 
 def _named(names: Sequence[str], values: np.ndarray) -> Sequence[str]:

@@ -31,7 +31,7 @@ def measure_shares(experiment: Experiment) -> Measurement | None:
     def compute() -> dict[str, Any]:
         images, index = drawn(whole, ENCODED)
         means, _ = encode(experiment.model, images)
-        values = whole.factors.of(index).numpy()
+        values = whole.of(index).numpy()
         vary = np.flatnonzero(np.ptp(values, 0) > 0)
         shares = factor_shares(means, values[:, vary])
         names = [whole.factors.names[column] for column in vary]

@@ -198,9 +198,12 @@ def _traversals(
 
 
 def measure_factors(experiment: Experiment, *, again: bool = False) -> list[Measurement]:
-    """Sweeps of the set's factors as images and, if there is one vector of latents, as codes; [] if it has no factors."""
+    """Sweeps of the set's factors as images and, if there is one vector of latents, as codes.
+
+    [] if it has no factors, or not every combination of them: then there is no image of most steps of a sweep.
+    """
     whole = experiment.data.whole
-    if whole is None:
+    if whole is None or not whole.complete:
         return []
     names, sizes = list(whole.factors.names), list(whole.factors.sizes)
     of = {"factors": names, "sizes": sizes}

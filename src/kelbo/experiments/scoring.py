@@ -69,8 +69,8 @@ def require_scores(experiment: Experiment, names: Sequence[str], *, network: boo
         raise ScoreError(NO_IMAGES)
     if "images" in names and not network:
         raise ScoreError(NO_FEATURES, remedy=("features",))
-    if experiment.data.whole is None and any(name in SCORES for name in names):
-        raise ScoreError(f"The images of {experiment.data.name} {NO_FACTORS}")
+    if any(name in SCORES for name in names):
+        _with_every_combination(experiment)
     if "latents" in names and (reason := no_parts(experiment.model)):
         raise ScoreError(reason)
 
@@ -155,7 +155,7 @@ def _measured(experiment: Experiment, group: str, score: str, way: Way, again: b
 def _of_codes(
     experiment: Experiment, table: Callable[[], Codes], codes: int | None, options: Options, seed: int
 ) -> Way:
-    whole = _with_factors(experiment)
+    whole = _with_every_combination(experiment)
     every, chosen = len(whole), options._asdict()
     count = every if codes is None else min(codes, every)
     unusual = [f"{key}{chosen[key]}" for key, usual in DEFAULTS._asdict().items() if chosen[key] != usual]
@@ -209,6 +209,18 @@ def _with_factors(experiment: Experiment) -> FactorImages:
     return whole
 
 
+def _with_every_combination(experiment: Experiment) -> FactorImages:
+    """ScoreError if the images lack some: scores draw rows and pairs from all, and intervals take rows as independent."""
+    whole = _with_factors(experiment)
+    if not whole.complete:
+        raise ScoreError(
+            f"{experiment.data.name} has {len(whole):,} of the {len(whole.factors):,} combinations of its factors, and scores "
+            "of a run need every one. For estimates from those that are there, write the codes of all images with their "
+            "factors (kelbo encode) and score that table (kelbo score)."
+        )
+    return whole
+
+
 def factor_codes(
     experiment: Experiment, count: int | None = None, advance: Callable[[int], None] | None = None
 ) -> Codes:
@@ -226,7 +238,7 @@ def factor_codes(
     label = "-".join(["all" if len(chosen) == len(whole) else str(len(chosen)), *experiment.unusual])
     found = measure(experiment, "codes", {"images": len(chosen), "of": len(whole)}, compute, label=label).arrays()
     scales = found["scales"] if experiment.model.has_rate else None
-    return Codes(found["means"], scales, whole.factors.of(index).numpy(), whole.factors.names)
+    return Codes(found["means"], scales, whole.of(index).numpy(), whole.factors.names)
 
 
 def codes_of_arrays(arrays: dict[str, np.ndarray], source: str) -> Codes:

@@ -210,6 +210,14 @@ class Mpi3dSpec(DrawnSpec):
     """simply rendered, rendered to look real, or photographed"""
 
 
+class SpritesSpec(DrawnSpec):
+    kind: Literal["sprites"] = "sprites"
+    root: Place | None = None
+    """folder of sprites_video.npz; by default $KELBO_DATA, else ./data; characters are held out with all of their poses"""
+    size: Literal[8, 16, 32, 64] = 64
+    """pixels after squares of them are averaged"""
+
+
 class Shapes2dSpec(DrawnSpec):
     kind: Literal["shapes2d"] = "shapes2d"
 
@@ -236,6 +244,7 @@ DataSpec = Annotated[
     | DspritesSpec
     | ThreeDShapesSpec
     | Mpi3dSpec
+    | SpritesSpec
     | Shapes2dSpec
     | Shapes3dSpec
     | ArmSpec,
@@ -275,6 +284,7 @@ SETS: dict[str, tuple[str, str]] = {
     "dsprites": ("737,280 of 64×64, binary, 5 factors", "the official .npz archive"),
     "3dshapes": ("480,000 of 64×64, colour, 6 factors", "the official 3dshapes.h5, unpacked once: 5.9 GB of disk"),
     "mpi3d": ("1,036,800 of 64×64, colour, 7 factors", "mpi3d_toy.npz; data.variant: realistic or real"),
+    "sprites": ("93,312 of 64×64, colour, 7 factors, or fewer", "sprites_video.npz: characters in all poses"),
     "shapes2d": ("737,280 of 64×64, binary, 5 factors", "rendered here: dSprites' five factors"),
     "shapes3d": ("480,000 of 64×64, colour, 6 factors", "rendered here: 3D Shapes' six factors"),
     "arm": ("1,036,800 of 64×64, colour, 7 factors", "rendered here: a robot arm, MPI3D's seven factors"),
@@ -293,7 +303,7 @@ GIVEN: dict[str, str] = {
     "celeba": "attributes (40)",
     **dict.fromkeys(("dsprites", "shapes2d"), "factors (5)"),
     **dict.fromkeys(("3dshapes", "shapes3d"), "factors (6)"),
-    **dict.fromkeys(("mpi3d", "arm"), "factors (7)"),
+    **dict.fromkeys(("mpi3d", "arm", "sprites"), "factors (7)"),
     "array": "labels (a key)",
     "folder": "labels (folders), or a table's",
     "hub": "labels, attributes (columns)",

@@ -150,6 +150,20 @@ def shapes3d_beta() -> Recipe:
     )
 
 
+def sprites_sigma() -> Recipe:
+    """Calibrated VAE on Sprites' characters, averaged down to 32×32, tested on characters that it has not seen."""
+    return Recipe(
+        name="sprites-sigma",
+        data=d.SpritesSpec(size=32),
+        model=s.VaeSpec(latents=32, network=s.ResidualSpec(channels=32)),
+        likelihood=s.OptimalGaussianSpec(),
+        objective=s.BetaSpec(beta=1.0, warmup=500),
+        optimizer=s.OptimizerSpec(learning_rate=2e-3),
+        schedule=s.DropSpec(at=0.7, factor=0.1, warmup=50),
+        training=s.TrainingSpec(steps=3000, batch_size=64, log_every=50, checkpoint_every=1000, pictures_every=500),
+    )
+
+
 def folder_sigma() -> Recipe:
     """Calibrated convolutional VAE on a folder of pictures (`data.root`), 64×64."""
     data, training = d.PicturesSpec(root=Path("pictures")), s.TrainingSpec(steps=5000, batch_size=64)
@@ -184,6 +198,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "shapes2d-beta": shapes2d_beta,
     "shapes3d-sigma": shapes3d_sigma,
     "shapes3d-beta": shapes3d_beta,
+    "sprites-sigma": sprites_sigma,
     "folder-sigma": folder_sigma,
     "table-sigma": table_sigma,
     **VERY_DEEP,

@@ -26,6 +26,7 @@ from kelbo.data.roots import data_root
 from kelbo.data.shapes2d import shapes2d
 from kelbo.data.shapes3d import shapes3d
 from kelbo.data.shapes3d_h5 import shapes3d_h5
+from kelbo.data.sprites import sprites
 from kelbo.data.svhn import svhn
 from kelbo.data.tables import table
 from kelbo.errors import DataError, KelboError, RecipeError
@@ -74,6 +75,8 @@ def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
             return celeba(data_root(spec.root), **_options(spec, "held_out"), cache=cache_root())
         case d.FreySpec():
             return frey(data_root(spec.root), spec.held_out)
+        case d.SpritesSpec():
+            return sprites(data_root(spec.root), spec.size, held_out=spec.held_out, split_seed=split_seed)
         case d.ArraysSpec():
             return arrays(spec.root, **_options(spec), split_seed=split_seed)
         case d.TableSpec():
@@ -128,6 +131,10 @@ def likeness_of(spec: d.DataSpec, shape: tuple[int, ...], levels: int | None, fr
         case d.CifarSpec() if spec.size is not None:
             plan = Preprocessing((32, 32), "whole", "lanczos", "rgb")
             return Likeness(plan, (32, 32), levels, average=32 // spec.size)
+        case d.SpritesSpec() if spec.size < 64:
+            return Likeness(
+                Preprocessing((64, 64), "whole", "lanczos", "rgb"), (64, 64), levels, average=64 // spec.size
+            )
         case d.SvhnSpec():
             if spec.size == 28:
                 return Likeness(Preprocessing(size, "whole", "bilinear", "rgb"), (32, 32), levels)
