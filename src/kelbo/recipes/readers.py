@@ -46,8 +46,8 @@ def data(recipe: Recipe) -> ImageSet:
         raise
     except ValueError as error:  # an option that does not fit these images
         raise RecipeError(f"data: {error}") from error
-    if recipe.model.given is not None:
-        image_set = conditioned(image_set, recipe.model.given)
+    if (given := getattr(recipe.model, "given", None)) is not None:  # spatial models are told nothing
+        image_set = conditioned(image_set, given)
     if isinstance(recipe.data, d.ImagesSpec) and recipe.data.bits < 8:
         if image_set.levels != 256:
             raise RecipeError(
