@@ -9,7 +9,7 @@ from PIL import Image
 
 from kelbo.experiments import evaluate_run, open_run, train
 from kelbo.recipes import build, change, dump, find, load, parse
-from kelbo.recipes.schema import SETS
+from kelbo.recipes.known_sets import SETS
 from kelbo.runs import Run
 from kelbo.sweeps.definition import find_sweep, prepare_sweep, train_lanes
 

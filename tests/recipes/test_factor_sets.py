@@ -8,7 +8,7 @@ import torch
 from kelbo.data import dsprites, mpi3d, shapes3d_h5
 from kelbo.data.factors import Factors
 from kelbo.errors import DataMissing, RecipeError
-from kelbo.recipes.schema import SETS
+from kelbo.recipes.known_sets import SETS
 from kelbo.recipes.sets import read
 
 SMALL = Factors(("a", "b"), (4, 5))

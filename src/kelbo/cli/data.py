@@ -27,8 +27,7 @@ def list_sets() -> None:
     from rich.table import Table
 
     from kelbo.cli.console import Console
-    from kelbo.recipes.data_specs import GIVEN
-    from kelbo.recipes.schema import SETS
+    from kelbo.recipes.known_sets import GIVEN, SETS
 
     table = Table("name", "images", "model.given", "where from", box=None)
     for name, (images, source) in SETS.items():
@@ -102,7 +101,7 @@ def fetch(
     from kelbo.data.homes import HOMES
     from kelbo.data.roots import data_root as root_of
     from kelbo.errors import RecipeError
-    from kelbo.recipes.schema import SETS
+    from kelbo.recipes.known_sets import SETS
 
     if name not in HOMES:
         raise RecipeError(f"Nothing can be fetched for {name!r}; choose one of {', '.join(HOMES)}.")

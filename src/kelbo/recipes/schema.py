@@ -19,7 +19,7 @@ from kelbo.recipes.adversary_specs import (
     DiscriminatorDistanceSpec as DiscriminatorDistanceSpec,
     LarsenAdversarySpec as LarsenAdversarySpec,
 )
-from kelbo.recipes.data_specs import SETS as SETS, DataSpec, outside_fingerprint, split_seed_of
+from kelbo.recipes.data_specs import DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.likelihood_specs import (
     AnalyticSpec as AnalyticSpec,
     AveragedSquaredErrorSpec as AveragedSquaredErrorSpec,

@@ -8,8 +8,8 @@ from kelbo.data.image_set import ImageSet
 from kelbo.data.images import Images
 from kelbo.errors import RecipeError
 from kelbo.recipes.files import change, parse, setting_of
+from kelbo.recipes.known_sets import SETS
 from kelbo.recipes.readers import data
-from kelbo.recipes.schema import SETS
 
 
 def read(name: str, root: Path | None = None, settings: list[str] | None = None) -> ImageSet:
