@@ -1,0 +1,1 @@
+"""The study of "Autoencoding beyond pixels using a learned similarity metric": VAE/GAN beside what it is made of."""
