@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import torch
 
-from kelbo.bound import Batch
+from kelbo.data.batches import batch_at
 from kelbo.data.image_set import ImageSet
 from kelbo.data.images import ArrayImages
 from kelbo.distributed.fabric import Fabric
 from kelbo.errors import KelboError
 from kelbo.machine import suit_process
-from kelbo.protocols import FlatLatent, Model, reads
+from kelbo.protocols import FlatLatent, Generator, Model
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import generator
@@ -29,7 +29,8 @@ SECONDS = 1.2
 
 
 class Rate(NamedTuple):
-    """Images per second of one worker while all of them work: trained, and encoded without gradients."""
+    """Images per second of one worker while all of them work: trained, and encoded without gradients, or drawn by a model that
+    reads none."""
 
     trained: float
     encoded: float
@@ -80,14 +81,18 @@ def _rate(recipe: Recipe) -> Rate:
         float(next(state.network.parameters()).detach().flatten()[0])  # waits for the device
         times.append(time.perf_counter())
     trained = recipe.training.batch_size * (len(times) - 2) / (times[-1] - times[1])
-    return Rate(trained, _encoded(reads(state.network), data))
+    return Rate(trained, _encoded(state.network, data))
 
 
-def _encoded(model: Model, data: ImageSet, batch: int = 256) -> float:
-    """Images per second through the encoder; of a hierarchy, whose posteriors depend on the path, through the whole model."""
-    images = Batch(torch.zeros(batch, *data.shape, device=model.device))
+def _encoded(model: Generator, data: ImageSet, batch: int = 256) -> float:
+    """Images per second through the encoder; of a hierarchy, whose posteriors depend on the path, through the whole model;
+    and of one that reads no images, through its decoder."""
+    index = torch.arange(batch, device=data.train.device) % len(data.train)
+    images = batch_at(data.train, index, model.device).as_intensities(data.levels)
 
     def encode() -> float:
+        if not isinstance(model, Model):
+            return float(model.decode(model.sample(batch, images.given), images.given).sum())
         if isinstance(model, FlatLatent):
             return float(model.posterior(images).mean.sum())
         return float(model.read(images, draw=False).output.sum())
