@@ -21,6 +21,11 @@ def same(name: str) -> Derive:
     return lambda lane: lane[name]
 
 
+def _of_samples(lane: Lane) -> float | None:
+    """Of a GAN, which has no reconstructions, the only distance."""
+    return lane["distance.frechet"] if lane["distance.sample.frechet"] is None else lane["distance.sample.frechet"]
+
+
 def off(name: str) -> Derive:
     """How far a ratio is from 1, whichever side it is on: |ln ratio|."""
     return lambda lane: abs(math.log(lane[name])) if lane[name] else None
@@ -49,7 +54,7 @@ DERIVED: Mapping[str, Derive] = {
     "rate": same("bound.rate"),
     "pixels": same("errors.pixels"),
     "features": same("errors.features"),
-    "distance.sample": same("distance.sample.frechet"),
+    "distance.sample": _of_samples,
     "distance.reconstruction": same("distance.reconstruction.frechet"),
     "off.sample": off("sharp.sample"),
     "off.reconstruction": off("sharp.reconstruction"),

@@ -10,6 +10,7 @@ from kelbo.data.attribute_values import attribute_values, attributes_offered
 from kelbo.data.image_set import ImageSet
 from kelbo.errors import DataUnknown
 from kelbo.evaluation.attribute_classifier import attribute_classifier
+from kelbo.experiments.feature_networks import labels_of
 from kelbo.recipes import build
 from kelbo.recipes.schema import Recipe
 from kelbo.seeds import seeded
@@ -42,7 +43,7 @@ class Judges:
     """The networks that look at images: fingerprints, {} of those still to be trained, and how they are opened.
 
     features    of errors in features, the classifier's if the set has labels; cloud: of Fréchet distances
-    classifier  of attributes; None if the set has no labels
+    classifier  of attributes or labels; None if the set has neither. names: what it tells
     """
 
     features: Mapping[str, Any]
@@ -50,6 +51,7 @@ class Judges:
     cloud: Mapping[str, Any]
     how_cloud: Mapping[str, Any]
     classifier: Mapping[str, Any] | None
+    names: frozenset[str]
     before: tuple[Prerequisite, ...]
 
 
@@ -99,11 +101,14 @@ def _judges(ask: Ask, name: str, recipe: Recipe, images: ImageSet, budget: GanBu
     cloud, how_cloud = features, how
     if ask.features:
         cloud, how_cloud = features_for(name, images.image_shape, ask.features, ask.root)
-    classifier = None
-    if how["name"] != "random-0":
-        opened = features and attribute_classifier(how["name"], images.image_shape, root=ask.root)
-        classifier = opened.fingerprint if opened else {}
-    return Judges(features, how, cloud, how_cloud, classifier, before)
+    known = labels_of(images)
+    if known is None or how["name"] == "random-0":
+        return Judges(features, how, cloud, how_cloud, None, frozenset(), before)
+    opened = features and attribute_classifier(how["name"], images.image_shape, root=ask.root)
+    learned = images.attribute_names if known is images.attributes else attributes_offered(images)
+    unknown = () if known is images.attributes else images.attribute_names
+    names = frozenset(learned) - frozenset(unknown)
+    return Judges(features, how, cloud, how_cloud, opened.fingerprint if opened else {}, names, before)
 
 
 def _arms(
@@ -140,7 +145,7 @@ def _measures(lane: Lane, budget: GanBudget, images: ImageSet, names: Sequence[s
     found = [samples(), distances("distance", "test", size, budget.clouds, judges.cloud, judges.how_cloud)]
     found.append(own.sharpness(size, budget.images))
     judge, how = judges.classifier, judges.how
-    if model.given and judge is not None:
+    if model.given and judge is not None and judges.names >= {*images.attribute_names}:
         found.append(own.similarity(size, budget.images, judge, how))
     if model.kind == "gan" or model.given:
         return found
@@ -150,7 +155,7 @@ def _measures(lane: Lane, budget: GanBudget, images: ImageSet, names: Sequence[s
     ]
     if names:
         found.append(own.grid(names))
-    if names and judge is not None:
+    if names and judge is not None and judges.names >= {*names}:
         found.append(own.edits(names, size, budget.images, judge, how))
     if judge is not None:
         found.append(own.progress(size, budget.steps, judge, how))
