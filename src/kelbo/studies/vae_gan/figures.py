@@ -145,8 +145,9 @@ def _errors(found: dict[StudyModel, list[tuple[float, float]]], theme: Theme) ->
             look = looks(model)
             mark = {"color": look.colour(theme), "marker": look.marker, "edgecolors": theme.paper, "linewidths": 0.6}
             axes.scatter(*zip(*points, strict=True), s=36, zorder=3, label=str(model), **mark)
-        axes.set(xlabel="squared error of pixels", ylabel="error of features, %", ylim=(0, None))
+        axes.set(xlabel="squared error of pixels", ylabel="error of features, %")
         axes.margins(0.15)
+        axes.set_ylim(bottom=0)
         figure.legend(loc="outside lower center", ncols=len(found))
     return figure
 
@@ -166,13 +167,10 @@ def game(n: Numbers) -> Picture:
         *_of(n, "journal.discriminator/real", players),
         *_of(n, "journal.discriminator/fake", players, dashed="of fakes"),
     ]
-    skips = [
-        *_of(n, "journal.skipped/discriminator", players),
-        *_of(n, "journal.skipped/decoder", players, dashed="of the decoder"),
-    ]
     panels = [
         ("Discriminator’s cost", "nats; 0.69 is a guess", costs),
-        ("Steps skipped", "of those of a row", skips),
+        ("Discriminator skipped", "share of steps", _shares(n, "journal.skipped/discriminator", players)),
+        ("Decoder skipped", "share of steps", _shares(n, "journal.skipped/decoder", players)),
         ("Distortion of features", "nats", _of(n, "journal.feature_distortion", (LEARNED, VAEGAN))),
     ]
     return curves("game", panels, looks)
@@ -180,3 +178,8 @@ def game(n: Numbers) -> Picture:
 
 def _of(n: Numbers, quantity: str, models: Sequence[StudyModel], dashed: str = "") -> list[Curve]:
     return [one for model in models for one in curve(n, quantity, model, dashed=dashed)]
+
+
+def _shares(n: Numbers, quantity: str, models: Sequence[StudyModel]) -> list[Curve]:
+    """Counts of rows over the steps of each row."""
+    return [one._replace(seeds=one.seeds / np.diff(one.steps, prepend=0)) for one in _of(n, quantity, models)]
