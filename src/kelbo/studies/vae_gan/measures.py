@@ -26,7 +26,7 @@ from kelbo.intervals import finite_or_none
 from kelbo.metrics import mean_and_error
 from kelbo.protocols import Model, reads
 from kelbo.recipes import build
-from kelbo.recipes.schema import Recipe
+from kelbo.recipes.schema import Recipe, VaeSpec
 from kelbo.runs import Measurement, Run
 from kelbo.studies.arms import Measure
 from kelbo.sweeps.lane import Tell, train_lane
@@ -188,7 +188,7 @@ class Watching:
 
 def train_watched(recipe: Recipe, folder: Path, *, tell: Tell) -> None:
     """`train_lane`, and keep reconstructions of a model that reads images and is told nothing else."""
-    watched = recipe.model.kind == "vae" and recipe.model.given is None
+    watched = isinstance(recipe.model, VaeSpec) and recipe.model.given is None
     hooks = [Watching(recipe, Run(folder))] if watched else []
     train_lane(recipe, folder, tell=tell, hooks=hooks)
 

@@ -104,7 +104,7 @@ def _judges(ask: Ask, name: str, recipe: Recipe, images: ImageSet, budget: GanBu
     known = labels_of(images)
     if known is None or how["name"] == "random-0":
         return Judges(features, how, cloud, how_cloud, None, frozenset(), before)
-    opened = features and attribute_classifier(how["name"], images.image_shape, root=ask.root)
+    opened = attribute_classifier(how["name"], images.image_shape, root=ask.root) if features else None
     learned = images.attribute_names if known is images.attributes else attributes_offered(images)
     unknown = () if known is images.attributes else images.attribute_names
     names = frozenset(learned) - frozenset(unknown)
@@ -144,10 +144,10 @@ def _measures(lane: Lane, budget: GanBudget, images: ImageSet, names: Sequence[s
     size, model = len(images.test), lane.recipe.model
     found = [samples(), distances("distance", "test", size, budget.clouds, judges.cloud, judges.how_cloud)]
     found.append(own.sharpness(size, budget.images))
-    judge, how = judges.classifier, judges.how
-    if model.given and judge is not None and judges.names >= {*images.attribute_names}:
+    judge, how, given = judges.classifier, judges.how, getattr(model, "given", None)
+    if given and judge is not None and judges.names >= {*images.attribute_names}:
         found.append(own.similarity(size, budget.images, judge, how))
-    if model.kind == "gan" or model.given:
+    if given or model.kind == "gan":
         return found
     found += [
         bound("bound", "test", size, budget.images),

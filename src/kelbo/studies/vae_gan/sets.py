@@ -63,7 +63,7 @@ def data_of(name: str, root: Path | None, pixels: int) -> d.DataSpec:
         case "cifar10":
             return d.CifarSpec(kind="cifar10", root=root)
         case "digits":
-            return d.DigitsSpec(size=pixels)
+            return d.DigitsSpec.model_validate({"size": pixels})
         case _:
             if root is None:
                 raise RecipeError("Name the folder of pictures: folder:PATH.")
