@@ -1,5 +1,8 @@
 """Sprites: a file of the official layout, written here at a small size, as images with known factors."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +143,26 @@ def test_a_damaged_file_is_refused(tmp_path):
 def test_an_absent_file_is_told_with_its_home(tmp_path):
     with pytest.raises(DataMissing, match=rf"{FILE}.*github.com/YingzhenLi/Sprites.*{tmp_path}"):
         sprites(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_page_of_sprites_makes_the_file_of_what_the_authors_scripts_write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "npy").mkdir()
+    colours = RNG.integers(0, 256, (20, 3))
+    levels = colours[RNG.integers(0, 20, (4, 9, 8, 64, 64))]
+    one_hot = np.eye(6, dtype="f")[WORN[:4]][:, None].repeat(8, 1)
+    poses = [(action, to) for action in ("walk", "spellcard", "slash") for to in ("front", "left", "right")]
+    for place, pose in enumerate(poses):
+        for part, who in (("train", slice(0, 3)), ("test", slice(3, 4))):
+            name = f"npy/{'_'.join(pose)}_{{}}_{part}.npy"
+            np.save(name.format("frames"), (levels[who, place] / 256).astype("f"))
+            np.save(name.format("attributes"), one_hot[who])
+    page = Path(__file__).parents[2] / "docs" / "sprites.md"
+    exec(re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)[1], {})
+    whole = sprites(tmp_path).whole
+    np.testing.assert_array_equal(every(whole.images), levels.reshape(-1, 64, 64, 3))
+    assert whole.of(torch.tensor([72 + 8 * 5 + 2])).tolist() == [[*WORN[1], 1, 2, 2]]
 
 
 @pytest.mark.slow
