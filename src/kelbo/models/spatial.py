@@ -9,6 +9,8 @@ from kelbo.bound import Batch, Bound, Given, Latents, Reading, Temperature, requ
 from kelbo.latents.grouped import Spatial
 from kelbo.latents.merge import GroupGaussian
 from kelbo.latents.noise import standard_normal
+from kelbo.models.vaegan import last_weight
+from kelbo.networks import Discriminator
 from kelbo.networks.layers import in_channels_last
 from kelbo.protocols import NOTHING, Likelihood, Model
 
@@ -83,8 +85,7 @@ class SpatialVAE(Model, Spatial):
         z = posterior.at(_noise(posterior.mean)) if draw else posterior.mean
         output = self.decode((z,))
         with torch.autocast(output.device.type, enabled=False):
-            zeros = torch.zeros_like(posterior.mean)
-            prior = GroupGaussian(zeros, zeros)
+            prior = _standard(posterior.mean)
             rate = posterior.log_prob(z) - prior.log_prob(z) if weigh else posterior.kl(prior)
             distortion = -self.likelihood.log_prob(batch.x if target is None else target, output)
         return Reading(Bound(rate.unsqueeze(1), distortion), (z,), output)
@@ -96,6 +97,66 @@ class SpatialVAE(Model, Spatial):
     def sample(self, count: int, given: Given = NOTHING, *, temperature: Temperature = 1.0) -> Latents:
         (one,) = temperatures(temperature, self.groups)
         return (one * _noise(self.origin.expand(count, *self.origin.shape)),)
+
+
+class JudgedSpatialVAE(SpatialVAE):
+    """A SpatialVAE of several players, as latent diffusion's autoencoder is trained: a discriminator may judge its pictures.
+
+    Its bound is that of pixels, as any VAE's.
+    """
+
+    tap = None
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        event: tuple[int, ...],
+        latents: tuple[int, int, int],
+        discriminator: Discriminator | None = None,
+    ) -> None:
+        super().__init__(encoder, decoder, likelihood, event, latents)
+        self.discriminator = discriminator
+
+    @property
+    def judge(self) -> Discriminator | None:
+        return self.discriminator
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the decoder's last layer."""
+        return last_weight(self.decoder)
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        """Who moves what; what is frozen is nobody's."""
+        parts = {
+            "encoder": [self.encoder],
+            "decoder": [self.decoder, self.likelihood],
+            "discriminator": [] if self.discriminator is None else [self.discriminator],
+        }
+        moved = {name: [p for part in own for p in part.parameters() if p.requires_grad] for name, own in parts.items()}
+        return {name: own for name, own in moved.items() if own}
+
+    def conditions_of(self, given: Given) -> None:
+        """It is told nothing."""
+
+    def encode(self, batch: Batch) -> tuple[Latents, Tensor]:
+        """A draw of the latents, (B, c, h, w), and its rate (B, 1), nats."""
+        posterior = self.posterior(batch)
+        with torch.autocast(posterior.mean.device.type, enabled=False):
+            z = posterior.at(_noise(posterior.mean))
+            return (z,), posterior.kl(_standard(z)).unsqueeze(1)
+
+    def distance(self, x: Tensor, made: Tensor, pixels: Tensor, features: object) -> Tensor:
+        """-log p of pixels."""
+        return pixels
+
+
+def _standard(like: Tensor) -> GroupGaussian:
+    """N(0, I)."""
+    zeros = torch.zeros_like(like)
+    return GroupGaussian(zeros, zeros)
 
 
 def _noise(like: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from kelbo.networks.given_encoder import GivenEncoder
 from kelbo.networks.larsen import LarsenDecoder, LarsenEncoder, larsen_discriminator
 from kelbo.networks.latent_diffusion import SpatialDecoder, SpatialEncoder
 from kelbo.networks.mlp import HigginsDecoder, HigginsEncoder
+from kelbo.networks.patch import PatchDiscriminator, patches
 from kelbo.networks.residual import ResidualDecoder, ResidualEncoder
 from kelbo.networks.sizes import burgess_fits, larsen_fits, near, patches_fit, rybkin_fits
 from kelbo.networks.standardise import Standardise
@@ -24,6 +25,7 @@ __all__ = [
     "HigginsEncoder",
     "LarsenDecoder",
     "LarsenEncoder",
+    "PatchDiscriminator",
     "ResidualDecoder",
     "ResidualEncoder",
     "RybkinDecoder",
@@ -35,6 +37,7 @@ __all__ = [
     "larsen_discriminator",
     "larsen_fits",
     "near",
+    "patches",
     "patches_fit",
     "rybkin_fits",
 ]

@@ -60,10 +60,15 @@ def require_players(recipe: Recipe, runs: Mapping[str, Frozen]) -> None:
                 "model.kind 'gan' has one loss, of decoded draws of the prior. Set adversary.fakes to prior, adversary.start "
                 "to 0 and adversary.adaptive to false."
             )
-    elif has_players(recipe) and kind != "vae":
+    elif has_players(recipe) and kind not in ("vae", "spatial"):
         raise RecipeError(
-            f"model.kind {kind!r} has no place for a discriminator. Choose vae or gan, or leave out "
+            f"model.kind {kind!r} has no place for a discriminator. Choose vae, spatial or gan, or leave out "
             "adversary and distance."
+        )
+    elif kind == "spatial" and distance is not None:
+        raise RecipeError(
+            "model.kind 'spatial' trains on the distortion of pixels, beside which an adversary may judge its pictures; leave "
+            "out distance."
         )
     if adversary is not None and adversary.r1 and recipe.training.compile:
         raise RecipeError(
@@ -131,13 +136,29 @@ def gan(recipe: Recipe, images: Outlined, parts: PartsOfVae) -> models.Gan:
     )
 
 
-def discriminator(spec: s.LarsenAdversarySpec, images: Outlined, told: bool) -> networks.Discriminator:
+def discriminator(
+    spec: s.LarsenAdversarySpec | s.PatchAdversarySpec, images: Outlined, told: bool
+) -> networks.Discriminator:
     """An untrained discriminator of these images, which is told their conditions or not."""
+    if isinstance(spec, s.PatchAdversarySpec):
+        return _of_patches(spec, images, told)
     given = sum(torch.Size(shape).numel() for shape in images.given.values()) if told else 0
     check_size(f"adversary.kind {spec.kind!r}", images, networks.larsen_fits, "halves both sides three times")
     return networks.larsen_discriminator(
         picture_shape(images.shape), spec.width, given, spec.norm or "none", spec.spectral_norm
     )
+
+
+def _of_patches(spec: s.PatchAdversarySpec, images: Outlined, told: bool) -> networks.PatchDiscriminator:
+    channels, *sides = picture_shape(images.shape)
+    if told:
+        raise RecipeError("adversary.kind 'patch' judges pictures alone. Leave out model.given, or choose larsen.")
+    if min(networks.patches(sides[0], sides[1], spec.layers)) < 1:
+        raise RecipeError(
+            f"adversary.layers is {spec.layers}, which leaves no patch of the {sides[0]}×{sides[1]} pixels of {images.name}. "
+            f"Sides must be at least {3 * 2**spec.layers}; data.size resizes pictures."
+        )
+    return networks.PatchDiscriminator(channels, spec.width, spec.layers, spec.norm or "none", spec.spectral_norm)
 
 
 def _fitting(frozen: Frozen, recipe: Recipe, images: Outlined) -> Frozen:

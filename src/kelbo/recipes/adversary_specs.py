@@ -56,6 +56,24 @@ class LarsenAdversarySpec(AdversarySpec):
     """as of model.network"""
 
 
+class PatchAdversarySpec(AdversarySpec):
+    kind: Literal["patch"] = "patch"
+    """the discriminator of patches of VQGAN and latent diffusion: one logit for each 70×70 pixels, and their losses"""
+    loss: Literal["saturating", "non_saturating", "hinge"] = "hinge"
+    fakes: Literal["both", "prior", "reconstructions"] = "reconstructions"
+    weight: float = Field(default=0.5, ge=0)
+    adaptive: bool = True
+    reaches: Literal["decoder", "both"] = "both"
+    balance: BalanceSpec | None = None
+    passes: Literal["together", "apart"] = "apart"
+    width: int = Field(default=64, ge=1)
+    """channels of its first convolution; later ones have twice as many each, up to eight times"""
+    layers: int = Field(default=3, ge=1)
+    """of stride 2; fewer make smaller patches"""
+    norm: Literal["batch", "group"] | None = "batch"
+    """as of model.network"""
+
+
 class DiscriminatorDistanceSpec(Spec):
     kind: Literal["discriminator"] = "discriminator"
     """features of the adversary's discriminator, or without an adversary of that of runs.discriminator, which stays as it is"""

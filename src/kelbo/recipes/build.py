@@ -95,7 +95,7 @@ def model(recipe: Recipe, images: ImageSet | Outline, runs: Mapping[str, Frozen]
             return hierarchy(recipe.model, images, decoder)
     if isinstance(recipe.model, s.SpatialSpec):
         with memory_for("an autoencoder with spatial latents", "Make it smaller (model.widths, model.blocks)."):
-            return spatial(recipe.model, images, decoder)
+            return spatial(recipe, recipe.model, images, decoder)
     with memory_for(
         f"a model of network {recipe.model.network.kind!r}", "Make it smaller (model.network, model.latents)."
     ):
@@ -237,7 +237,7 @@ def skipping(recipe: Recipe) -> Skipping | None:
 
 def optimizers(recipe: Recipe, model: Generator) -> dict[str, torch.optim.Optimizer]:
     """By the name of what each moves: one for the whole model, or one for each player."""
-    if not isinstance(model, models.VaeGan | models.Gan):
+    if not isinstance(model, models.VaeGan | models.Gan | models.JudgedSpatialVAE):
         return {"model": _optimizer(recipe.optimizer, model, [*model.parameters()])}
     own = None if recipe.adversary is None else recipe.adversary.learning_rate
     other = recipe.optimizer if own is None else recipe.optimizer.model_copy(update={"learning_rate": own})

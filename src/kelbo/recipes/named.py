@@ -75,6 +75,27 @@ def celeba_sigma() -> Recipe:
     return cifar10_sigma().model_copy(update={"name": "celeba-sigma", "data": d.CelebaSpec(), "training": training})
 
 
+def autoencoder_kl() -> Recipe:
+    """Autoencoder of latent diffusion (Rombach et al., 2022) on CelebA at 64×64, latents 4×16×16: 20 minutes on two cores.
+
+    As released, but for narrower networks without attention: absolute errors of pixels in [-1, 1], which a Laplace of scale 0.5
+    has for -log p in nats, beside 1e-6 of the rate; from a third of the steps on a hinge loss of patches, at half the adaptive
+    weight. The learning rate is used as it is written, whatever the batch.
+    """
+    return Recipe(
+        name="autoencoder-kl",
+        data=d.CelebaSpec(),
+        model=s.SpatialSpec(widths=(32, 64, 64), blocks=1, attention=False, groups=16),
+        likelihood=s.LaplaceSpec(scale=0.5, mean_activation="identity"),
+        objective=s.BetaSpec(beta=1e-6),
+        adversary=s.PatchAdversarySpec(start=600, width=32),
+        optimizer=s.OptimizerSpec(learning_rate=5e-4, betas=(0.5, 0.9)),
+        training=s.TrainingSpec(
+            steps=1800, batch_size=16, ema=0.999, log_every=25, checkpoint_every=300, pictures_every=300
+        ),
+    )
+
+
 def frey() -> Recipe:
     """Calibrated VAE on the Frey faces, 28×20, tested on the end of the film: half a minute on two cores."""
     return Recipe(
@@ -194,6 +215,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "svhn-sigma": svhn_sigma,
     "cifar10-sigma": cifar10_sigma,
     "celeba-sigma": celeba_sigma,
+    "autoencoder-kl": autoencoder_kl,
     "frey": frey,
     "shapes2d-beta": shapes2d_beta,
     "shapes3d-sigma": shapes3d_sigma,

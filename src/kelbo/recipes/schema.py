@@ -18,6 +18,7 @@ from kelbo.recipes.adversary_specs import (
     BalanceSpec as BalanceSpec,
     DiscriminatorDistanceSpec as DiscriminatorDistanceSpec,
     LarsenAdversarySpec as LarsenAdversarySpec,
+    PatchAdversarySpec as PatchAdversarySpec,
 )
 from kelbo.recipes.data_specs import DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.likelihood_specs import (
@@ -219,7 +220,7 @@ class Recipe(Spec):
     model: ModelSpec = VaeSpec()
     likelihood: LikelihoodSpec = OptimalGaussianSpec()
     objective: ObjectiveSpec = BetaSpec()
-    adversary: LarsenAdversarySpec | None = None
+    adversary: Annotated[LarsenAdversarySpec | PatchAdversarySpec, Field(discriminator="kind")] | None = None
     """a discriminator that is trained beside the model; null trains none"""
     distance: DiscriminatorDistanceSpec | None = None
     """what the loss has for the distortion of pixels; null has that itself"""
