@@ -20,6 +20,7 @@ from kelbo.experiments.guards import (
     require_same_recipe,
     require_whole_shares,
 )
+from kelbo.experiments.latent_scale import keep_statistics
 from kelbo.experiments.parts import BUILD, Parts
 from kelbo.experiments.running import running
 from kelbo.experiments.starting import Taken, read_start, require_another_run
@@ -110,7 +111,8 @@ def _train(
             with told, memory_for(*_batches(recipe)), StopOnSignal(fabric, it.checkpoints, steps) as stop:
                 fit(it.state, it.update, batches, steps, [*it.hooks, *hooks, stop])
             it.finish()
-            return it.run
+        keep_statistics(it.run, it.state.network, data, fabric, parts)
+        return it.run
 
 
 def _batches(recipe: Recipe) -> tuple[str, str]:
