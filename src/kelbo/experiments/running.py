@@ -32,6 +32,7 @@ from kelbo.experiments.validating import validation
 from kelbo.experiments.watch import RunWatch, Warn
 from kelbo.frozen import Frozen
 from kelbo.protocols import Model, Objective, State
+from kelbo.recipes.adversaries import with_features
 from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
 from kelbo.recipes.schema import Recipe, TargetSpec
@@ -128,7 +129,7 @@ def running(
     recipe = with_weights(recipe, {name: other.checkpoint.opened for name, other in others.items()})
     if start is not None:
         start.require_meaning(data)
-    recipe = with_start(recipe, start)
+    recipe = with_features(with_start(recipe, start))
     with seeded(recipe.seed, "init"):
         frozen = {name: Frozen(other.generator) for name, other in others.items()}
         state, update = beginning(recipe, data, fabric, parts, frozen, start)

@@ -115,9 +115,11 @@ class JudgedSpatialVAE(SpatialVAE):
         event: tuple[int, ...],
         latents: tuple[int, int, int],
         discriminator: Discriminator | None = None,
+        *,
+        trains_on_distortion: bool = True,
     ) -> None:
         super().__init__(encoder, decoder, likelihood, event, latents)
-        self.discriminator = discriminator
+        self.discriminator, self.trains_on_distortion = discriminator, trains_on_distortion
 
     @property
     def judge(self) -> Discriminator | None:

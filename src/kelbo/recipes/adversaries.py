@@ -11,6 +11,8 @@ from torch import nn
 from kelbo import likelihoods, models, networks
 from kelbo.data.images import picture_shape
 from kelbo.errors import RecipeError
+from kelbo.evaluation.feature_files import read_checked
+from kelbo.evaluation.perceptual import PerceptualDistance, open_perceptual
 from kelbo.frozen import Frozen
 from kelbo.protocols import Likelihood, Prior
 from kelbo.recipes import schema as s
@@ -40,11 +42,16 @@ def has_players(recipe: Recipe) -> bool:
     return recipe.adversary is not None or recipe.distance is not None
 
 
+def learned(recipe: Recipe) -> s.DiscriminatorDistanceSpec | None:
+    """The distance over a discriminator's features, if the recipe has that."""
+    return recipe.distance if isinstance(recipe.distance, s.DiscriminatorDistanceSpec) else None
+
+
 def uses(recipe: Recipe) -> set[str]:
     """The names of the runs that the recipe's model may use."""
     if isinstance(recipe.model, s.SecondarySpec):
         return {"primary"}
-    return {"discriminator"} if recipe.distance is not None and recipe.adversary is None else set()
+    return {"discriminator"} if learned(recipe) is not None and recipe.adversary is None else set()
 
 
 def require_players(recipe: Recipe, runs: Mapping[str, Frozen]) -> None:
@@ -65,11 +72,13 @@ def require_players(recipe: Recipe, runs: Mapping[str, Frozen]) -> None:
             f"model.kind {kind!r} has no place for a discriminator. Choose vae, spatial or gan, or leave out "
             "adversary and distance."
         )
-    elif kind == "spatial" and distance is not None:
+    elif kind == "spatial" and learned(recipe) is not None:
         raise RecipeError(
-            "model.kind 'spatial' trains on the distortion of pixels, beside which an adversary may judge its pictures; leave "
-            "out distance."
+            "model.kind 'spatial' trains on pixels, beside which an adversary may judge its pictures, and distance.kind "
+            "'perceptual' compare their features; leave out distance.kind 'discriminator'."
         )
+    elif kind != "spatial" and isinstance(distance, s.PerceptualDistanceSpec):
+        raise RecipeError(f"distance.kind 'perceptual' is for model.kind 'spatial'; got {kind!r}.")
     if adversary is not None and adversary.r1 and recipe.training.compile:
         raise RecipeError(
             "adversary.r1 needs gradients of gradients, which compiled networks do not have. Set it to 0, or "
@@ -77,10 +86,10 @@ def require_players(recipe: Recipe, runs: Mapping[str, Frozen]) -> None:
         )
     if distance is not None and isinstance(recipe.objective, s.DistortionTargetSpec):
         raise RecipeError(
-            "objective.kind 'distortion_target' holds the distortion of pixels, and distance.kind 'discriminator' trains on "
+            f"objective.kind 'distortion_target' holds the distortion of pixels, and distance.kind {distance.kind!r} trains on "
             "that of features. Choose rate_target, or leave out distance."
         )
-    if distance is not None and adversary is None and "discriminator" not in runs:
+    if learned(recipe) is not None and adversary is None and "discriminator" not in runs:
         raise RecipeError(
             "distance.kind 'discriminator' needs a discriminator: set adversary.kind, which trains one, or name the folder of "
             "a run that has one, runs.discriminator.path."
@@ -89,7 +98,7 @@ def require_players(recipe: Recipe, runs: Mapping[str, Frozen]) -> None:
 
 def vaegan(recipe: Recipe, images: Outlined, parts: PartsOfVae, runs: Mapping[str, Frozen]) -> models.VaeGan:
     """An untrained VAE with a discriminator. RecipeError if they do not go together."""
-    channels, distance = images.shape[0], recipe.distance
+    channels, distance = images.shape[0], learned(recipe)
     if distance is not None and parts.likelihood.output_channels(channels) != channels:
         raise RecipeError(
             f"distance.kind 'discriminator' compares means, and likelihood.kind {recipe.likelihood.kind!r} has more numbers a "
@@ -191,7 +200,7 @@ def check_size(what: str, images: Outlined, fits: Callable[[int, int], bool], do
 
 def adversary(recipe: Recipe) -> Adversary | None:
     """What the discriminator does; None if none is trained."""
-    spec, distance = recipe.adversary, recipe.distance
+    spec, distance = recipe.adversary, learned(recipe)
     if spec is None:
         return None
     share = 1 - distance.weight if distance is not None and distance.convention == "convex" else 1.0
@@ -207,3 +216,35 @@ def adversary(recipe: Recipe) -> Adversary | None:
         together=spec.passes == "together",
         encoder=spec.reaches == "both",
     )
+
+
+class PerceptualTerm:
+    """What a perceptual distance adds to the distortion of pixels: nats of images x and what was made of them, (B,).
+
+    Its network is read when it is first called, since a trained run is opened without it.
+    """
+
+    def __init__(self, spec: s.PerceptualDistanceSpec) -> None:
+        self.spec = spec
+        self.opened: PerceptualDistance | None = None
+
+    def __call__(self, x: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+        if self.opened is None:
+            spec, shape = self.spec, picture_shape(tuple(x.shape[1:]))
+            how = {"heads": spec.heads, "sha256": spec.sha256}
+            self.opened = open_perceptual(str(spec.features.resolve()), shape, x.device, **how)
+        return self.spec.weight * x[0].numel() * self.opened(x.float(), made.float())
+
+
+def perceptual(recipe: Recipe) -> PerceptualTerm | None:
+    """The recipe's perceptual distance; None if it has none."""
+    return PerceptualTerm(recipe.distance) if isinstance(recipe.distance, s.PerceptualDistanceSpec) else None
+
+
+def with_features(recipe: Recipe) -> Recipe:
+    """The recipe with the hash of its perceptual features. DataMissing without the file, DataCorrupt if it is another."""
+    spec = recipe.distance
+    if not isinstance(spec, s.PerceptualDistanceSpec):
+        return recipe
+    _, digest = read_checked(spec.features, spec.sha256)
+    return recipe.model_copy(update={"distance": spec.model_copy(update={"sha256": digest})})

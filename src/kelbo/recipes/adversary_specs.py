@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from kelbo.recipes.spec import Spec
+from kelbo.recipes.spec import Place, Spec
 
 
 class BalanceSpec(Spec):
@@ -92,3 +92,22 @@ class DiscriminatorDistanceSpec(Spec):
         if convention == "convex" and info.data.get("weight", 0.5) >= 1:
             raise ValueError("a convex weight is below 1; set distance.weight too")
         return convention
+
+
+class PerceptualDistanceSpec(Spec):
+    kind: Literal["perceptual"] = "perceptual"
+    """pixels, and beside them features of a trained network"""
+    features: Place
+    """its file: VGG16's weights by torchvision's names (.pth), a classifier of `kelbo features train` (.safetensors), or
+    TorchScript (.pt, .ts)"""
+    heads: bool = False
+    """weigh VGG16's features by LPIPS' linear heads"""
+    weight: float = Field(default=1.0, ge=0)
+    """nats of a unit of the distance, for each of a picture's numbers: 1 beside a Laplace of scale 0.5 as released"""
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """of the file; null takes what it has, and the run's recipe keeps that"""
+
+    @property
+    def outside_fingerprint(self) -> set[str]:
+        """Settings that a fingerprint leaves out: where the file lies, once it is known which it is."""
+        return set() if self.sha256 is None else {"features"}

@@ -27,7 +27,8 @@ def spatial(recipe: Recipe, spec: SpatialSpec, images: Outlined, likelihood: Lik
     )
     if not has_players(recipe):
         return SpatialVAE(*parts)
-    return JudgedSpatialVAE(*parts, recipe.adversary and discriminator(recipe.adversary, images, told=False))
+    judge = recipe.adversary and discriminator(recipe.adversary, images, told=False)
+    return JudgedSpatialVAE(*parts, judge, trains_on_distortion=recipe.distance is None)
 
 
 def _require_fitting(spec: SpatialSpec, plan: SpatialPlan, images: Outlined) -> None:

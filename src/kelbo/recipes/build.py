@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from kelbo import latents, models, networks, objectives
+from kelbo import latents, models, networks
 from kelbo.data.batches import batch_at
 from kelbo.data.columns import Columns
 from kelbo.data.conditions import Condition
@@ -20,25 +20,32 @@ from kelbo.errors import RecipeError
 from kelbo.frozen import Frozen
 from kelbo.latents.mixture import told_of
 from kelbo.machine import require_float32_default
-from kelbo.protocols import FlatLatent, Generator, Model, Objective, Prior
+from kelbo.protocols import FlatLatent, Generator, Model, Prior
 from kelbo.recipes import schema as s
-from kelbo.recipes.adversaries import PartsOfVae, adversary, check_size, gan, has_players, require_players, uses, vaegan
+from kelbo.recipes.adversaries import (
+    PartsOfVae,
+    adversary,
+    check_size,
+    gan,
+    has_players,
+    learned,
+    perceptual,
+    require_players,
+    uses,
+    vaegan,
+)
 from kelbo.recipes.autoencoders import spatial
 from kelbo.recipes.distributions import decoder_of, likelihood as likelihood, units_of
 from kelbo.recipes.hierarchies import hierarchy, secondary
 from kelbo.recipes.readers import data as data
 from kelbo.recipes.schema import Recipe
+from kelbo.recipes.steps import objective as objective, schedule as schedule, skipping as skipping
 from kelbo.seeds import normal_like
 from kelbo.shortage import memory_for
 from kelbo.training import (
     AccumulatingUpdate,
     AdversarialUpdate,
-    Constant,
-    Cosine,
-    Drop,
     LossUpdate,
-    Schedule,
-    Skipping,
     Update,
 )
 from kelbo.units import counted
@@ -200,41 +207,6 @@ def baseline(kind: str, images: Images, latents: int, *, seed: int = 0, rows: Ro
 # ── objective and optimiser ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def objective(recipe: Recipe) -> Objective:
-    match spec := recipe.objective:
-        case s.ElboSpec():
-            return objectives.Beta(1.0)
-        case s.BetaSpec():
-            return objectives.Beta(spec.beta, spec.warmup, _groups(spec), spec.warmup_from)
-        case s.CapacitySpec():
-            return objectives.Capacity(spec.gamma, spec.capacity, spec.steps)
-        case s.DistortionTargetSpec() | s.RateTargetSpec():
-            if spec.target is None:
-                raise RecipeError(
-                    f"objective.target is missing: say at what objective.kind {spec.kind!r} is to hold, in objective.unit "
-                    f"({spec.unit})."
-                )
-            steps = spec.steps or recipe.training.steps
-            target = objectives.Target(spec.target, spec.unit, spec.start, steps, spec.jumps)
-            kind = objectives.RateTarget if spec.kind == "rate_target" else objectives.DistortionTarget
-            return kind(target, spec.form, spec.multiplier_rate, _groups(spec))
-
-
-def _groups(spec: s.BetaSpec | s.TargetSpec) -> objectives.GroupRates:
-    return objectives.GroupRates(spec.free_bits, spec.balance)
-
-
-def skipping(recipe: Recipe) -> Skipping | None:
-    """Which updates are skipped; None if none is."""
-    match spec := recipe.training.skip:
-        case s.QuantileSkipSpec():
-            return Skipping(None, spec.quantile, spec.factor, spec.window, spec.patience)
-        case s.FixedSkipSpec():
-            return Skipping(spec.above, patience=spec.patience, per_dim=spec.per == "dim")
-        case _:
-            return None
-
-
 def optimizers(recipe: Recipe, model: Generator) -> dict[str, torch.optim.Optimizer]:
     """By the name of what each moves: one for the whole model, or one for each player."""
     if not isinstance(model, models.VaeGan | models.Gan | models.JudgedSpatialVAE):
@@ -251,10 +223,11 @@ def update(recipe: Recipe, fabric: Fabric) -> Update:
     """One step of training."""
     plan = recipe.training
     if has_players(recipe):
-        gamma = 1.0 if recipe.distance is None else recipe.distance.weight
+        distance = learned(recipe)
+        gamma = 1.0 if distance is None else distance.weight
         aim = None if isinstance(recipe.model, s.GanSpec) else objective(recipe)
         players = fabric, aim, schedule(recipe), adversary(recipe), gamma
-        return AdversarialUpdate(*players, plan.clip, skipping(recipe))
+        return AdversarialUpdate(*players, plan.clip, skipping(recipe), perceptual(recipe))
     parts = fabric, objective(recipe), schedule(recipe), plan.clip, skipping(recipe)
     return LossUpdate(*parts) if plan.accumulate == 1 else AccumulatingUpdate(*parts, accumulate=plan.accumulate)
 
@@ -280,14 +253,3 @@ def _optimizer(spec: s.OptimizerSpec, model: Generator, moved: Sequence[nn.Param
         return torch.optim.RMSprop(groups, spec.learning_rate, spec.smoothing, foreach=True)
     kind = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
     return kind(groups, spec.learning_rate, spec.betas, fused=True)
-
-
-def schedule(recipe: Recipe) -> Schedule:
-    steps = recipe.training.steps
-    match spec := recipe.schedule:
-        case s.ConstantSpec():
-            return Constant(spec.warmup)
-        case s.DropSpec():
-            return Drop(steps, spec.at, spec.factor, spec.warmup)
-        case s.CosineSpec():
-            return Cosine(steps, spec.final, spec.warmup)

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from kelbo.errors import RecipeError
 from kelbo.names import text_of
 from kelbo.recipes.data_specs import PLACES, DrawnSpec
-from kelbo.recipes.schema import Recipe, StartSpec
+from kelbo.recipes.schema import DiscriminatorDistanceSpec, PerceptualDistanceSpec, Recipe, StartSpec
 
 Table = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
@@ -160,7 +160,8 @@ def continuing(recipe: Recipe, before: Recipe) -> Recipe:
         name: spec if spec.weights else spec.model_copy(update={"weights": known.get(name)})
         for name, spec in recipe.runs.items()
     }
-    recipe = recipe.model_copy(update={"runs": runs, "start": _start_of(recipe, before)})
+    known_by_hash = {"runs": runs, "start": _start_of(recipe, before), "distance": _distance_of(recipe, before)}
+    recipe = recipe.model_copy(update=known_by_hash)
     if _split_seed(before) != "seed" or _split_seed(recipe) != 0:
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split_seed": "seed"})})
@@ -172,6 +173,15 @@ def _start_of(recipe: Recipe, before: Recipe) -> StartSpec | None:
     if start is None or known is None or start.weights or start.path.resolve() != known.path.resolve():
         return start
     return start.model_copy(update={"weights": known.weights})
+
+
+def _distance_of(recipe: Recipe, before: Recipe) -> DiscriminatorDistanceSpec | PerceptualDistanceSpec | None:
+    """A recipe's distance, with the hash of features that `before` has if both name one file."""
+    match recipe.distance, before.distance:
+        case PerceptualDistanceSpec(sha256=None) as own, PerceptualDistanceSpec() as known:
+            same = own.features.resolve() == known.features.resolve()
+            return own.model_copy(update={"sha256": known.sha256}) if same else own
+    return recipe.distance
 
 
 def _split_seed(recipe: Recipe) -> int | str | None:

@@ -19,6 +19,7 @@ from kelbo.recipes.adversary_specs import (
     DiscriminatorDistanceSpec as DiscriminatorDistanceSpec,
     LarsenAdversarySpec as LarsenAdversarySpec,
     PatchAdversarySpec as PatchAdversarySpec,
+    PerceptualDistanceSpec as PerceptualDistanceSpec,
 )
 from kelbo.recipes.data_specs import DataSpec, outside_fingerprint, split_seed_of
 from kelbo.recipes.likelihood_specs import (
@@ -222,7 +223,7 @@ class Recipe(Spec):
     objective: ObjectiveSpec = BetaSpec()
     adversary: Annotated[LarsenAdversarySpec | PatchAdversarySpec, Field(discriminator="kind")] | None = None
     """a discriminator that is trained beside the model; null trains none"""
-    distance: DiscriminatorDistanceSpec | None = None
+    distance: Annotated[DiscriminatorDistanceSpec | PerceptualDistanceSpec, Field(discriminator="kind")] | None = None
     """what the loss has for the distortion of pixels; null has that itself"""
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ConstantSpec()
@@ -253,7 +254,7 @@ class Recipe(Spec):
             "data": outside_fingerprint(self.data),
             "runs": {"__all__": {"path"}} if self.runs else True,
             "adversary": True if self.adversary is None else set[str](),
-            "distance": True if self.distance is None else set[str](),
+            "distance": True if self.distance is None else getattr(self.distance, "outside_fingerprint", set[str]()),
             "optimizer": {
                 name
                 for name in LATER_OF_OPTIMIZERS

@@ -21,7 +21,7 @@ frozen discriminator uses the statistics it was trained with. Running statistics
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -52,6 +52,7 @@ class AdversarialUpdate:
     adversary       None if the discriminator is frozen, or there is none
     reconstruction  γ, the weight of the objective in the decoder's loss
     clip            the largest norm of each player's gradient
+    beside          what the distance has beside the model's own: nats of images and their reconstructions, (B,)
 
     Its values are `LossUpdate`'s, where the distortion is that of pixels and the loss the encoder's; the distance by the name
     that the model has for it, the discriminator's costs and accuracy, the decoder's adversarial loss, each player's norm, and
@@ -70,12 +71,13 @@ class AdversarialUpdate:
         reconstruction: float = 1.0,
         clip: float | None = None,
         skipping: Skipping | None = None,
+        beside: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         from torch._functorch import config  # as of compiled networks, which here go backward more than once
 
         config.donated_buffer = False
         self.fabric, self.objective, self.schedule, self.adversary = fabric, objective, schedule, adversary
-        self.reconstruction, self.clip, self.skipping = reconstruction, clip, skipping
+        self.reconstruction, self.clip, self.skipping, self.beside = reconstruction, clip, skipping, beside
 
     def __call__(self, state: TrainState, batch: Batch) -> Values:
         for optimizer in state.optimizers.values():
@@ -127,6 +129,8 @@ class AdversarialUpdate:
         with torch.autocast(made.leaf.device.type, enabled=False):
             pixels = -model.likelihood.log_prob(batch.x, made.leaf)
             distance = model.distance(batch.x, made.images, pixels, answers.features)
+            if self.beside is not None:
+                distance = distance + self.beside(batch.x, made.images)
         objective = cast(Objective, self.objective)
         bound = Bound(cast(Tensor, answers.rate), distance)
         if getattr(objective, "errors", False):
