@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kelbo.cli.code_files import read_arrays
 from kelbo.cli.main import app
 from kelbo.experiments import train
 from kelbo.recipes import change, find
@@ -32,7 +33,7 @@ def encoded(run, out, *more):
 def test_codes_are_tensors_with_the_factor_beside_them_which_is_applied_if_it_is_asked_for(run, tmp_path):
     assert encoded(run, tmp_path / "plain.npz").exit_code == 0
     assert encoded(run, tmp_path / "scaled.npz", "--scaled").exit_code == 0
-    plain, scaled = (np.load(tmp_path / f"{name}.npz") for name in ("plain", "scaled"))
+    plain, scaled = (read_arrays(tmp_path / f"{name}.npz") for name in ("plain", "scaled"))
     assert plain["means"].shape[1:] == (2, 4, 4)
     assert len(plain["labels"]) == len(plain["means"])
     for name in ("means", "scales"):

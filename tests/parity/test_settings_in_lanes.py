@@ -47,13 +47,14 @@ OF_ITS_OWN = {
     "groups": ["2"],
     "attention": ["false"],
     "freeze": ["'encoder'"],
+    "sha256": [f'"{"0" * 64}"'],
 }
 OF_ANOTHER_RUN = {"secondary": ('runs.primary.path="elsewhere"',)}
 """kinds of model that are made of another run's"""
 OF_ITS_KIND = {("model.network", "larsen"): ("model.network.norm=group", "model.network.width=0.05", "data.size=16")}
 OF_ITS_KIND |= {("model", "gan"): ('adversary.kind="larsen"',), ("distance", "discriminator"): ("distance.weight=0.5",)}
 OF_ITS_KIND |= {("model", "spatial"): ("model.widths=[8,8]", "model.blocks=2", "model.groups=4")}
-OF_ITS_KIND |= {"perceptual": ('distance.features="features.pth"',)}
+OF_ITS_KIND |= {("distance", "perceptual"): ('distance.features="features.pth"',)}
 """what a kind of table needs beside, so that it is valid, and its lanes can be stacked if they can"""
 REQUIRED = {"target"}
 """settings that some kind of table needs"""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from kelbo.data.images import Images
     from kelbo.experiments import Experiment
 
+Scaled = Annotated[
+    bool, typer.Option("--scaled", help="Of latents that keep the layout of pictures: times the run's scaling factor.")
+]
+
 
 def encode(
     run: RunPath,
@@ -31,10 +35,7 @@ def encode(
     groups: Annotated[
         int | None, typer.Option(min=1, help="Of a hierarchy: how many groups of latents, from the top. Writes .npz.")
     ] = None,
-    scaled: Annotated[
-        bool,
-        typer.Option("--scaled", help="Of latents that keep the layout of pictures: times the run's scaling factor."),
-    ] = False,
+    scaled: Scaled = False,
     given: GivenOfFiles = None,
     checkpoint: Checkpoint = "last",
     device: Device = None,
@@ -128,7 +129,7 @@ def _write_spatial(
     factor = statistics_of(experiment).factor
     ((means, scales),) = evaluation.encode_groups(experiment.model, images, 1)
     by = np.float32(factor if scaled else 1)
-    write_arrays(out, {"means": by * means, "scales": by * scales, "factor": np.float64(factor), **beside})
+    write_arrays(out, {"means": by * means, "scales": by * scales, "factor": np.asarray(factor), **beside})
     shape, told = "×".join(map(str, means.shape[1:])), "times" if scaled else "whose factor is"
     say(f"{out}: {counted(len(images), noun_of(experiment.model.event))}, latents of {shape}, {told} {factor:.5g}")
 
