@@ -62,7 +62,6 @@ def off_target(n: Numbers, models: Sequence[StudyModel]) -> str:
 SMALL = Size(16, 32, 8)
 _FASTER: dict[str, Any] = {
     "training.batch_size": 16,
-    "training.log_every": 20,
     "training.checkpoint_every": 500,
     "training.pictures_every": 1_000_000,
     "optimizer.learning_rate": 1e-3,
@@ -76,8 +75,11 @@ _FASTER: dict[str, Any] = {
 
 
 def _faster(steps: int) -> dict[str, Any]:
-    """Settings of a budget of so many steps. Without balance at first, most groups of small networks would stay unused."""
-    return _FASTER | {"objective.balance": steps // 2}
+    """Settings of a budget of so many steps. Without balance at first, most groups of small networks would stay unused.
+
+    A row costs as much as several steps of such small batches, so there are about fifty.
+    """
+    return _FASTER | {"training.log_every": steps // 45, "objective.balance": steps // 2}
 
 
 REDUCED = (
@@ -91,9 +93,9 @@ BUDGETS = {
     for budget in (
         MindBudget(
             "minutes",
-            2_000,
+            1_800,
             size=SMALL,
-            training=_faster(2_000),
+            training=_faster(1_800),
             images=1_000,
             clouds=1_000,
             epochs=1,
