@@ -59,6 +59,18 @@ def test_a_scalar_of_the_runs_own_update_is_in_the_line_but_not_those_of_single_
     assert "rate/0" not in line
 
 
+def test_a_run_that_reads_nothing_says_how_its_players_stand_and_no_bound(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    told = {"data": {"splits": {"train": {"images": 9}, "test": {"images": 9}}}, "model": {"reads": False}}
+    (tmp_path / "provenance.json").write_text(json.dumps(told))
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"step": 10, "discriminator/accuracy": 0.75}) + "\n")
+    Progress("p", 10).summary(Run(tmp_path))
+    said = capsys.readouterr().out
+    assert "0.75" in said
+    assert "kelbo sample" in said
+    assert not {"elbo", "rmse", "evaluate"} & set(said.split())
+
+
 def test_a_slack_is_in_the_line_in_the_unit_of_its_target_too(capsys):
     row = {"step": 5, "slack": 0.25, "slack_psnr": -0.17, "images_per_second": 10.0}
     with Progress("held", 10) as progress:

@@ -20,6 +20,8 @@ from kelbo.training.best import JUDGED_BY
 from kelbo.units import counted, noun_of
 
 SHOWN = ("elbo", "rate", "distortion", "gradient_norm")
+OF_BOUNDS = ("elbo", "rate", "distortion", "sigma", "rmse", "equivalent_beta")
+"""rows of a finished run's table that a model has which reads examples"""
 USUAL = {
     *SHOWN,
     *("step", "loss", "learning_rate", "images_per_second"),
@@ -27,7 +29,8 @@ USUAL = {
 }
 """columns of every run's journal"""
 OF_TARGETS = {"squared_error", "target", "slack", "slack_psnr", "slack_bits_per_dim", "validation_slack"}
-FINE = {*OF_TARGETS, "multiplier", "implied_sigma", "clamp_active", "skipped", "yielded"}
+ACCURACY = "discriminator/accuracy"
+FINE = {*OF_TARGETS, ACCURACY, "multiplier", "implied_sigma", "clamp_active", "skipped", "yielded"}
 """columns shown to four digits"""
 NOT_IF_NONE = {"clamp_active", "skipped", "yielded"}
 """columns that are not shown where they are 0"""
@@ -40,6 +43,13 @@ HELD = {
     "multiplier": "weight of what was held; the other's is 1 less it",
 }
 """what a finished run's table says of a target"""
+PLAYERS = {
+    "feature_distortion": "nats per {}, of features of the discriminator",
+    "discriminator/real": "nats, its mean cost of training {}s",
+    "discriminator/fake": "nats, its mean cost of made {}s",
+    ACCURACY: "share of both that it tells right; 0.5 is guessing",
+}
+"""what it says of a discriminator"""
 
 
 class Progress(LiveBar):
@@ -67,7 +77,7 @@ class Progress(LiveBar):
         names = [
             name for name in (*SHOWN, judged, *_own(row)) if name in row and (row[name] or name not in NOT_IF_NONE)
         ]
-        parts = [f"{name.replace('_', ' ')} {_short(row[name], name in FINE)}{units.get(name, '')}" for name in names]
+        parts = [f"{_words(name)} {_short(row[name], name in FINE)}{units.get(name, '')}" for name in names]
         numbers = " · ".join([*parts, f"{row['images_per_second'] or 0:.0f} {self.noun}s/s"])
         if self.live:
             self.bar.update(self.task, numbers=numbers)
@@ -97,6 +107,7 @@ class Progress(LiveBar):
 
     def summary(self, run: Run) -> None:
         """The last row of a finished run as a table, and the next commands."""
+        reads = run.provenance().get("model", {}).get("reads", True)
         if last := run.journal.last():
             data = run.provenance()["data"]
             probe, _ = followed(data["splits"])
@@ -106,21 +117,29 @@ class Progress(LiveBar):
                 *((name, f"nats per {self.noun}") for name in ("elbo", "rate", "distortion")),
                 ("sigma", f"{size}, the decoder's expected error"),
                 ("rmse", f"{size}, its actual error ({counted(probe, f'test {self.noun}')})"),
-                *((name, what.format(self.noun)) for name, what in HELD.items() if name in last),
+                *((name, what.format(self.noun)) for name, what in (HELD | PLAYERS).items() if name in last),
                 ("equivalent_beta", "weight of the rate beside ½ squared error"),
             ):
                 value = last.get(name)
-                table.add_row(name.replace("_", " "), "none" if value is None else f"{value:.4g}", unit)
+                if not reads and name in OF_BOUNDS:
+                    continue
+                table.add_row(_words(name), "none" if value is None else f"{value:.4g}", unit)
             self.console.print(table)
         if found := best(run):
             chosen = f", {CHOSEN[found.by]}" if CHOSEN[found.by] else ""
             self.console.print(f"best on validation {self.noun}s{chosen}: step {found.step} (--checkpoint best)")
-        self.console.print(f"next: {command('evaluate', run.path)}   {command('report', run.path)}", soft_wrap=True)
+        first = command("evaluate" if reads else "sample", run.path)
+        self.console.print(f"next: {first}   {command('report', run.path)}", soft_wrap=True)
 
 
 def _own(row: Row) -> list[str]:
-    """The scalars that the run's own update adds, except those of single groups and players: there may be many."""
-    return [name for name in row if name not in USUAL and "/" not in name and not name.startswith("validation")]
+    """The scalars that the run's own update adds; of single groups and players, which may be many, the accuracy alone."""
+    names = [name for name in row if name not in USUAL and "/" not in name and not name.startswith("validation")]
+    return [*names, *([ACCURACY] if ACCURACY in row else [])]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("/", " ")
 
 
 def _short(value: float | int | None, fine: bool = False) -> str:
