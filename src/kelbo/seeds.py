@@ -1,7 +1,7 @@
 """One seed per purpose, so that a change in one part's draws never changes another's.
 
-Purposes in use: "init" (weights), "order" (of the data), "latents" (training noise), "split" (held-out examples),
-"evaluation", "pictures", "features" (feature networks), "linear" (baselines), "prior" (fits to codes).
+Purposes in use: "init" (weights), "order" (of the data), "augment" (training images), "latents" (training noise), "split"
+(held-out examples), "evaluation", "pictures", "features" (feature networks), "linear" (baselines), "prior" (fits to codes).
 
 All draws use the library's own generators, one set per thread. PyTorch's default generators are never seeded or read, so the
 library and other threads do not change one another's draws.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from kelbo.bound import Batch
+from kelbo.data.augment import Augmentation
 from kelbo.data.images import Images
 from kelbo.seeds import generator
 
@@ -25,8 +26,9 @@ class Batches:
     """Endless batches of uint8 levels (B / world, *event), with what is given of them, on `device`, in a seeded order.
 
     batch_size: images per batch over all processes; process `rank` of `world` gets its slice of each. budget: images of
-    more bytes than this stay on their device, and each batch is moved (through pinned memory to a CUDA device). Raises
-    ValueError if batch_size is not a positive multiple of world, or rank is not 0 … world-1.
+    more bytes than this stay on their device, and each batch is moved (through pinned memory to a CUDA device). augment: what
+    is done to the images of each batch, on `device`, by the seed and the batch's number. Raises ValueError if batch_size is
+    not a positive multiple of world, or rank is not 0 … world-1.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class Batches:
         rank: int = 0,
         world: int = 1,
         budget: int = DEVICE_BUDGET,
+        augment: Augmentation | None = None,
     ) -> None:
         _check_rank(rank, world)
         if batch_size < 1 or batch_size % world:
             raise ValueError(f"batch_size must be a positive multiple of the {world} processes; got {batch_size}.")
         self.images = images.to(device) if images.nbytes <= budget else images
         self.batch_size, self.seed, self.device = batch_size, seed, device
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.augment = rank, world, augment
         self._order_of: tuple[int, Tensor] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
@@ -54,7 +57,14 @@ class Batches:
         """The batches from number `step` on. Seeking costs one permutation, however large the step."""
         if step < 0:
             raise ValueError(f"step must be 0 or more; got {step}.")
-        return (batch_at(self.images, self.index(k), self.device) for k in itertools.count(step))
+        return map(self._batch, itertools.count(step))
+
+    def _batch(self, step: int) -> Batch:
+        batch = batch_at(self.images, self.index(step), self.device)
+        if self.augment is None:
+            return batch
+        first = self.rank * len(batch.x)
+        return batch._replace(x=self.augment(batch.x, self.seed, step, self.batch_size, first))
 
     def index(self, step: int) -> Tensor:
         """Which images this process's part of batch `step` holds: int64 (B / world,), on the images' device."""

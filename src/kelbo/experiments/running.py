@@ -35,6 +35,7 @@ from kelbo.protocols import Model, Objective, State
 from kelbo.recipes.adversaries import with_features
 from kelbo.recipes.build import NO_RUNS
 from kelbo.recipes.files import dump
+from kelbo.recipes.readers import augmentation_of
 from kelbo.recipes.schema import Recipe, TargetSpec
 from kelbo.runs import Run
 from kelbo.runs.journal import PROBED, TRAINED
@@ -140,7 +141,8 @@ def running(
         compile_networks(state.network)
     plan, rank = recipe.training, {"rank": fabric.global_rank, "world": fabric.world_size}
     train = with_pictures(recipe, data.train, others, fabric)
-    batches = Batches(train, plan.batch_size, recipe.seed, fabric.device, **rank)
+    augment = augmentation_of(recipe.data)
+    batches = Batches(train, plan.batch_size, recipe.seed, fabric.device, **rank, augment=augment)
     told = provenance(recipe, data, fabric, machine or {}) | {"model": described(state.network, recipe, parts.own)}
     told |= {} if taken is None else {"start": taken.as_json()}
     # the recipe and its images have been checked, so a folder may be made

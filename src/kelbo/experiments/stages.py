@@ -19,6 +19,7 @@ from kelbo.experiments.findings import Finding, finding
 from kelbo.experiments.guards import outline_of
 from kelbo.objectives import Target
 from kelbo.recipes import schema as s
+from kelbo.recipes.readers import augmentation_of
 from kelbo.recipes.schema import Recipe
 from kelbo.runs import Run
 from kelbo.shortage import memory_for
@@ -83,6 +84,11 @@ def with_pictures(recipe: Recipe, images: Images, others: Mapping[str, Experimen
     """
     if not isinstance(recipe.model, s.SecondarySpec) or recipe.model.draws == "every_step":
         return images
+    if augmentation_of(recipe.data):
+        raise RecipeError(
+            "model.draws is once, which draws the primary's picture of each training image as it is, and data.augment changes "
+            "images at each step. Leave one of the two out."
+        )
     primary = others["primary"].model
 
     def of(batch: Batch) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from kelbo.recipes.augment_specs import AugmentSpec
 from kelbo.recipes.spec import Place, Spec
 
 Side = Annotated[int, Field(ge=4)]
@@ -24,6 +25,8 @@ class ExamplesSpec(Spec):
 class ImagesSpec(ExamplesSpec):
     bits: int = Field(default=8, ge=1, le=8)
     """keep the most significant bits of 8-bit pixels"""
+    augment: AugmentSpec | None = None
+    """what is done to training images at random, by the seed and the step; null leaves them as they are"""
 
 
 SplitSeed = Annotated[int, Field(ge=0)] | Literal["seed"]
@@ -258,7 +261,7 @@ def split_seed_of(data: DataSpec, seed: int) -> int:
     return seed if asked == "seed" else asked
 
 
-LATER_OF_DATA = ("labels_key", "validation_labels_key", "test_labels_key")
+LATER_OF_DATA = ("labels_key", "validation_labels_key", "test_labels_key", "augment")
 """settings that fingerprints leave out at their defaults, since there were runs before there were these"""
 PLACES = {"root", "attributes_file"}
 """settings that say where files lie"""

@@ -68,7 +68,7 @@ def parse(table: Table, kept_names: Collection[object] = ()) -> Recipe:
         raise RecipeError("\n".join(_explain(fault) for fault in error.errors())) from error
 
 
-OPTIONAL = ("start", "adversary", "adversary.balance", "distance")
+OPTIONAL = ("data.augment", "start", "adversary", "adversary.balance", "distance")
 """tables that a recipe may lack, and that setting something in them makes"""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from kelbo.data.arm import arm
 from kelbo.data.arrays import arrays
+from kelbo.data.augment import Augmentation
 from kelbo.data.cache_size import cache_root
 from kelbo.data.celeba import OFFICIAL, box_of, celeba
 from kelbo.data.cifar import cifar10, cifar100
@@ -55,7 +57,16 @@ def data(recipe: Recipe) -> ImageSet:
                 "8-bit images. Leave data.bits at 8."
             )
         image_set = quantized(image_set, recipe.data.bits)
+    if augmentation := augmentation_of(recipe.data):
+        image_set = replace(image_set, note=f"{image_set.note}; in training {augmentation.words}")
     return image_set
+
+
+def augmentation_of(spec: d.DataSpec) -> Augmentation | None:
+    """What is done to training images; None if nothing is. Tables have no such setting."""
+    told = spec.augment if isinstance(spec, d.ImagesSpec) else None
+    found = told and Augmentation(told.flip, told.shift, told.blur)
+    return found if found and found.words else None
 
 
 def image_data(spec: d.DataSpec, split_seed: int = 0) -> ImageSet:
@@ -146,7 +157,7 @@ def likeness_of(spec: d.DataSpec, shape: tuple[int, ...], levels: int | None, fr
 
 def _options(spec: d.ExamplesSpec, *without: str) -> dict[str, Any]:
     """A data set's settings as its reader takes them, by the same names; `image_data` gives the others in its own way."""
-    without = ("kind", "bits", "root", "split_seed", *without)
+    without = ("kind", "bits", "augment", "root", "split_seed", *without)
     return {name: getattr(spec, name) for name in type(spec).model_fields if name not in without}
 
 
