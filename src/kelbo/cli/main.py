@@ -13,6 +13,7 @@ from kelbo.cli import (
     data,
     encode,
     explore,
+    film,
     imports,
     measure,
     prior,
@@ -51,6 +52,7 @@ app.command()(sample.sample)
 app.command()(explore.reconstruct)
 app.command()(refine.refine)
 app.command()(progressive.progressive)
+app.command()(film.film)
 app.command()(walks.traverse)
 app.command()(walks.interpolate)
 app.command()(attribute.attribute)

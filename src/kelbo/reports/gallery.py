@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from kelbo.experiments.latent_order import Moved, factor_of
 from kelbo.reports.figure import LIGHT, Array, curves, group_bars, rate_bars
 from kelbo.reports.numbers import plain
-from kelbo.reports.page_pictures import Picture, cut, intensities, of_figure, of_images, spread
+from kelbo.reports.page_pictures import Picture, intensities, of_figure, of_images
+from kelbo.reports.run_film import RECONSTRUCTIONS, SAMPLES, kept_grids
 from kelbo.reports.score_figures import readable
 from kelbo.reports.shown import Shown
 from kelbo.runs import Measurement
@@ -233,23 +233,15 @@ def _others(columns: Iterable[str]) -> list[Panel]:
 
 def progress(shown: Shown) -> list[Labelled]:
     """The run's pictures up to this checkpoint, a row a moment: each column is one image, or one z."""
-    side = side_of(shown.data["shape"])
-    strips = []
-    if kept := _grids(shown, "reconstructions", side, rows=2):
+    side, strips, how = side_of(shown.data["shape"]), [], {"until": shown.step, "most": MOMENTS}
+    if kept := kept_grids(shown.run, "reconstructions", side, RECONSTRUCTIONS, **how):
         rows = [kept[0][1][0], *(grid[1] for _, grid in kept)]
-        labels = [("original", ""), *(_moment(path) for path, _ in kept)]
+        labels = [("original", ""), *(_moment(step) for step, _ in kept)]
         strips.append(_strip("progress-reconstructions", "Reconstructions of the same test images", rows, labels))
-    if kept := _grids(shown, "samples", side, rows=4):
-        rows, labels = [grid[0] for _, grid in kept], [_moment(path) for path, _ in kept]
+    if kept := kept_grids(shown.run, "samples", side, SAMPLES, **how):
+        rows, labels = [grid[0] for _, grid in kept], [_moment(step) for step, _ in kept]
         strips.append(_strip("progress-samples", "The same draws from the prior", rows, labels))
     return strips
-
-
-def _grids(shown: Shown, name: str, side: tuple[int, int], rows: int) -> list[tuple[Path, np.ndarray]]:
-    """Pictures of some moments; of these only those with as many columns as the last, if the run began with another version."""
-    paths = spread([path for path in shown.run.pictures(name) if _step(path) <= shown.step], MOMENTS)
-    grids = [cut(path, side, rows) for path in paths]
-    return [(path, grid) for path, grid in zip(paths, grids, strict=True) if grid.shape == grids[-1].shape]
 
 
 def _drawn(panel: Panel, columns: Mapping[str, Array]) -> Picture:
@@ -271,10 +263,5 @@ def _strip(name: str, title: str, rows: list[np.ndarray], labels: list[tuple[str
     return Labelled(of_images(name, title, np.concatenate(rows), len(rows[0])), labels, title)
 
 
-def _moment(path: Path) -> tuple[str, str]:
-    return f"{_step(path):,}", "steps"
-
-
-def _step(path: Path) -> int:
-    """Of a picture that training wrote."""
-    return int(path.name.partition("-")[0])
+def _moment(step: int) -> tuple[str, str]:
+    return f"{step:,}", "steps"

@@ -72,15 +72,20 @@ def with_headings(images: np.ndarray, headings: Sequence[str]) -> Image.Image:
 
 
 def film(cells: Sequence[Captioned], kind: Format, seconds: float) -> bytes:
-    """Cells one after the other, endlessly, the last for four times as long. kind: png is an animated PNG.
-
-    A GIF has 256 colours a frame; the others lose nothing.
-    """
+    """Cells one after the other: see `film_of`."""
     drawn = [_cell(cell, 2 * SIDE) for cell in cells]
     width, height = max(one.width for one in drawn), max(one.height for one in drawn)
     frames = [_blank(width + 2 * GAP, height + 2 * GAP) for _ in drawn]
     for frame, one in zip(frames, drawn, strict=True):
         frame.paste(one, (GAP, GAP))
+    return film_of(frames, kind, seconds)
+
+
+def film_of(frames: Sequence[Image.Image], kind: Format, seconds: float) -> bytes:
+    """Frames one after the other, endlessly, the last for four times as long. kind: png is an animated PNG.
+
+    A GIF has 256 colours a frame; the others lose nothing.
+    """
     if kind == "gif":
         frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in frames]
     times = [round(1000 * seconds)] * (len(frames) - 1) + [round(4000 * seconds)]
