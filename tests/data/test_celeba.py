@@ -149,6 +149,28 @@ def test_a_picture_of_the_partition_that_is_not_there_is_named(root, packed):
         celeba(root)
 
 
+def test_absent_pictures_are_left_out_counted_and_named_if_that_is_asked(root):
+    for gone in (2, 3):
+        (root / "img_align_celeba" / name(gone)).unlink()
+    (root / "img_align_celeba" / "000099.jpg").write_bytes(b"none of the partition's")
+    with pytest.raises(DataCorrupt, match=r"lacks 2\b.*000003\.jpg.*data\.unreadable=skip"):
+        celeba(root, 64)
+    found = celeba(root, 64, unreadable="skip")
+    assert {split: some.tolist() for split, some in found.names.items()} == {
+        "train": ["000001.jpg", "000002.jpg"],
+        "test": ["000005.jpg", "000006.jpg"],
+    }
+    assert (found.attributes["test"] == (VALUES[4:] > 0)).all()
+    assert [why.split()[0] for why in found.left_out] == ["000003.jpg", "000004.jpg"]
+    assert "2 absent" in found.used
+    assert "1 not in the partition" in found.used
+    for file in (root / "img_align_celeba").iterdir():
+        file.unlink()
+    (root / "img_align_celeba" / "000099.jpg").write_bytes(b"")
+    with pytest.raises(DataCorrupt, match="lacks 6"):
+        celeba(root, 64, unreadable="skip")
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_an_unreadable_picture_is_named_or_skipped_with_its_attributes(root, packed):
     for place in (0, 4):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+import torch
 from PIL import Image
 
 from kelbo.data.arrays import arrays
@@ -177,6 +178,24 @@ def test_a_table_that_lacks_something_is_refused_by_name(pictures, table, told):
     with pytest.raises(DataCorrupt) as error:
         read(place, attributes_file=write(place, table))
     assert told in str(error.value)
+
+
+def test_pictures_without_a_row_are_left_out_counted_and_named_if_that_is_asked(pictures):
+    place = pictures()
+    path = write(place, {"file": [SPLIT[0], SPLIT[2], SPLIT[4]], "fat": [0, 1, 1]})
+    with pytest.raises(DataCorrupt, match=r"no row for 2\b.*2\.png.*4\.png.*data\.unreadable=skip"):
+        read(place, attributes_file=path)
+    found = read(place, attributes_file=path, unreadable="skip")
+    assert {split: some.tolist() for split, some in found.names.items()} == {"train": SPLIT[0:3:2], "test": [SPLIT[4]]}
+    assert {split: len(images) for split, images in found.splits.items()} == {"train": 2, "test": 1}
+    assert found.attributes["train"].tolist() == [[0], [1]]
+    assert words(found, "train") == ["cats", "dogs"]
+    assert [why.split()[0] for why in found.left_out] == [SPLIT[1], SPLIT[3]]
+    assert "2 pictures left out without a row in pets.csv" in found.used
+    whole = read(place, attributes_file=write(place, {"file": SPLIT, "fat": [0, 0, 1, 0, 1]}))
+    assert (found.train.take(torch.arange(2)) == whole.train.take(torch.tensor([0, 2]))).all()
+    with pytest.raises(DataCorrupt, match="no row for 5"):
+        read(place, attributes_file=write(place, {"file": ["9.png"], "fat": [1]}), unreadable="skip")
 
 
 def test_a_bare_name_of_several_pictures_is_refused(pictures):

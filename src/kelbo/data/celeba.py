@@ -59,7 +59,7 @@ def celeba(
             it: of the official 178×218 pixels, 148 keeps rows 40–187 and columns 15–162, as the release of
             VAE/GAN (Larsen et al., 2016) does; or a box (left, top, right, bottom)
     resize: Pillow's filter; all but nearest antialias
-    depth, unreadable: as of `kelbo.data.folder`
+    depth, unreadable: as of `kelbo.data.folder`; skip leaves out pictures of the partition that are absent, too
     cache:  folder in which sets of 500 or more pictures are kept decoded, to be mapped in later runs; None for no cache
 
     Raises DataMissing if a file is absent; DataCorrupt, naming it, if one is damaged, the lists disagree or a
@@ -73,7 +73,8 @@ def celeba(
     partition = _partition(_list(folder, PARTITION))
     names, row_of, attributes = _attributes(_list(folder, ATTRIBUTES), partition)
     with _listing(folder) as listing, decoding_strictly():
-        places, others = _listed(listing, partition, folder)
+        places, others, absent = _listed(listing, partition, folder, skip=unreadable == "skip")
+        partition = {name: part for name, part in partition.items() if name in places}
         frame = _frame(listing.pictures[np.array([*places.values()])], crop)
         plan = Preprocessing(pillow_size(size), box_of(frame, crop), resize, "rgb", depth)
         parts = {split: [name for name, part in partition.items() if part == i] for i, split in enumerate(SPLITS)}
@@ -85,7 +86,7 @@ def celeba(
     kept = {split: np.array(listed)[decoded[split].kept(len(listed))] for split, listed in parts.items()}
     rows = {split: attributes[[row_of[name] for name in some.tolist()]] for split, some in kept.items()}
     reasons = refused(decoded)
-    left_out = Counter(others) + Counter({"refused": len(reasons)})
+    left_out = Counter(others) + Counter({"refused": len(reasons), "absent": len(absent)})
     counts = used_and_left_out([str(name) for some in kept.values() for name in some], left_out)
     return ImageSet(
         "celeba",
@@ -94,7 +95,7 @@ def celeba(
         attributes=rows,
         attribute_names=names,
         names=kept,
-        left_out=reasons,
+        left_out=(*reasons, *absent),
         used=counts,
         frame=frame,
         sources={split: f"partition {SPLITS.index(split)}" for split in parts},
@@ -204,18 +205,24 @@ def _listing(folder: Path) -> Iterator[Listing]:
         yield listing
 
 
-def _listed(listing: Listing, partition: Mapping[str, int], folder: Path) -> tuple[dict[str, int], Mapping[str, int]]:
-    """Where the partition's pictures are listed, by their names, and how many other files there are, by kind."""
+def _listed(
+    listing: Listing, partition: Mapping[str, int], folder: Path, *, skip: bool
+) -> tuple[dict[str, int], Mapping[str, int], tuple[str, ...]]:
+    """Where the partition's pictures are listed, by their names; how many other files there are, by kind; and which pictures
+    are absent. skip: whether some may be.
+    """
     found = {path.removeprefix(f"{PICTURES}/"): place for place, path in enumerate(listing.pictures.paths)}
     lacking = [name for name in partition if name not in found]
-    if lacking:
-        place = folder / (PICTURES if (folder / PICTURES).is_dir() else f"{PICTURES}.zip")
+    place = folder / (PICTURES if (folder / PICTURES).is_dir() else f"{PICTURES}.zip")
+    if lacking and (not skip or len(lacking) == len(partition)):
         raise DataCorrupt(
-            f"{place} lacks {len(lacking):,} of the partition's {len(partition):,} pictures, {lacking[0]} first."
+            f"{place} lacks {len(lacking):,} of the partition's {len(partition):,} pictures, {lacking[0]} first. Fetch it "
+            "again, or leave these out (data.unreadable=skip)."
         )
-    unlisted = len(found) - len(partition)
+    unlisted = len(found.keys() - partition.keys())
     others = dict(listing.left_out) | ({"not in the partition": unlisted} if unlisted else {})
-    return {name: found[name] for name in partition}, others
+    absent = tuple(f"{name} is not in {place}" for name in lacking)
+    return {name: found[name] for name in partition if name in found}, others, absent
 
 
 def _frame(pictures: Sequence[EncodedPicture], crop: int | Box) -> Size:

@@ -85,7 +85,8 @@ def folder(
     found = ImageSet(name, images, note, names=names, left_out=reasons, used=counts, sources=division.sources)
     classes = of_folders(names)
     found = replace(found, labels=classes.labels, class_names=classes.names, unlabelled=classes.why_none)
-    found = found if attributes_file is None else described(found, root, attributes_file)
+    if attributes_file is not None:
+        found = described(found, root, attributes_file, skip=unreadable == "skip")
     return divided(found, held_out, split_seed)
 
 

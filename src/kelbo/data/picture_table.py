@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from kelbo.data.classes import of_values
 from kelbo.data.image_set import ImageSet
+from kelbo.data.images import SubsetImages
 from kelbo.data.tabular import SEPARATORS, check_lengths, check_separated, utf8
 from kelbo.errors import DataCorrupt, DataMissing
 from kelbo.shortage import raise_shortage
@@ -31,18 +33,22 @@ TOLD = 3
 """files that a message names"""
 
 
-def described(found: ImageSet, root: Path, table: Path) -> ImageSet:
+def described(found: ImageSet, root: Path, table: Path, *, skip: bool = False) -> ImageSet:
     """A set of pictures with the attributes or classes of a table. root: the set's folder or archive.
 
-    A table that is not at its own path is looked for in the folder and beside it. Raises DataMissing if there is none;
-    DataCorrupt, naming the files, if it cannot be read, names a picture twice or not at all, lacks a value, or has a column of
-    words beside others. Rows that name no picture are counted in the note.
+    A table that is not at its own path is looked for in the folder and beside it. skip: pictures without a row are left out,
+    each with its reason. Raises DataMissing if there is no table; DataCorrupt, naming the files, if it cannot be read, names a
+    picture twice or (unless skip) not at all, lacks a value, or has a column of words beside others. Rows that name no picture
+    are counted in the note.
     """
     path = _located(root, table)
     read = _read(path)
     _require_header(read, found, path)
     rows = _by_name(read, path)
-    places = _places({split: names.tolist() for split, names in found.names.items()}, rows.index.tolist(), path)
+    places, lacking = _places(
+        {split: names.tolist() for split, names in found.names.items()}, rows.index.tolist(), path, skip=skip
+    )
+    found = _without(found, lacking, path) if lacking else found
     used = {place for some in places.values() for place in some}
     unknown = [name for place, name in enumerate(rows.index) if place not in used]
     beside = f" ({counted(len(unknown), 'row')} of {path.name} without a picture: {_some(unknown)})" if unknown else ""
@@ -119,8 +125,10 @@ def _by_name(table: DataFrame, path: Path) -> DataFrame:
     return table.iloc[:, 1:].set_index(names)
 
 
-def _places(paths: Mapping[str, Sequence[str]], rows: Sequence[str], path: Path) -> dict[str, list[int]]:
-    """Which row is each picture's, by split."""
+def _places(
+    paths: Mapping[str, Sequence[str]], rows: Sequence[str], path: Path, *, skip: bool
+) -> tuple[dict[str, list[int]], set[str]]:
+    """Which row is each picture's, by split, and the pictures that have none. skip: whether there may be such."""
     by_row = {name.removeprefix("./"): place for place, name in enumerate(rows)}
     bare: dict[str, list[str]] = {}
     every = [one for some in paths.values() for one in some]
@@ -134,12 +142,32 @@ def _places(paths: Mapping[str, Sequence[str]], rows: Sequence[str], path: Path)
             raise DataCorrupt(f"{path} names {name}, which are {len(bare[name])} pictures: {alike}. Write their paths.")
         if (place := by_row.get(one, by_row.get(name))) is not None:
             found[one] = place
-    if lacking := [one for one in every if one not in found]:
+    lacking = [one for one in every if one not in found]
+    if lacking and (not skip or not found):
         raise DataCorrupt(
-            f"{path} has no row for {len(lacking):,} of {counted(len(every), 'picture')}: {_some(lacking)}. Add them, or "
-            "remove the pictures."
+            f"{path} has no row for {len(lacking):,} of {counted(len(every), 'picture')}: {_some(lacking)}. Add them, remove "
+            "the pictures, or leave these out (data.unreadable=skip)."
         )
-    return {split: [found[one] for one in some] for split, some in paths.items()}
+    return {split: [found[one] for one in some if one in found] for split, some in paths.items()}, set(lacking)
+
+
+def _without(found: ImageSet, lacking: Container[str], path: Path) -> ImageSet:
+    """The set without some pictures, which are counted in its note and named with the reason."""
+    kept = {
+        split: np.array([place for place, one in enumerate(names.tolist()) if one not in lacking], np.int64)
+        for split, names in found.names.items()
+    }
+    gone = [one for names in found.names.values() for one in names.tolist() if one in lacking]
+    told = f"{counted(len(gone), 'picture')} left out without a row in {path.name}: {_some(gone)}"
+    return replace(
+        found,
+        splits={split: SubsetImages(images, torch.from_numpy(kept[split])) for split, images in found.splits.items()},
+        names={split: names[kept[split]] for split, names in found.names.items()},
+        labels={split: values[kept[split]] for split, values in found.labels.items()},
+        left_out=(*found.left_out, *(f"{one} has no row in {path}" for one in gone)),
+        note=f"{found.note}, {told}",
+        used=f"{found.used}; {told}",
+    )
 
 
 def _require_values(rows: DataFrame, path: Path) -> None:

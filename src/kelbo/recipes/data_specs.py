@@ -47,7 +47,7 @@ class PictureFilesSpec(ImagesSpec):
     depth: Literal["refuse", "scale"] = "refuse"
     """what becomes of pictures of more than 8 bits a channel; scale maps their full range onto 0–255"""
     unreadable: Literal["refuse", "skip"] = "refuse"
-    """what becomes of pictures that cannot be used: damaged, transparent, too small for the crop, …"""
+    """what becomes of pictures that cannot be used: damaged, absent, without a row in the table, too small for the crop, …"""
 
 
 class DigitsSpec(DrawnSpec):
