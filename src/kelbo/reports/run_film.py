@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ def as_film(frames: Sequence[Image.Image], ending: str, seconds: float) -> bytes
 def _mp4(frames: Sequence[Image.Image], seconds: float) -> bytes:
     """H.264, which every browser plays: colours at half the resolution, sides padded to even numbers."""
     try:
-        import av
+        av = importlib.import_module("av")
     except ImportError as error:
         raise RecipeError("MP4 needs PyAV: pip install 'kelbo[video]', or write a .gif, .apng or .webp.") from error
     from fractions import Fraction
