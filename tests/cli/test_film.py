@@ -48,4 +48,4 @@ def test_other_endings_and_times_are_refused(kelbo, run, what, told):
 
 def test_a_folder_that_is_no_run_is_refused(kelbo, tmp_path):
     code, _, err = kelbo("film", tmp_path)
-    assert (code, "no run" in err) == (1, True), err
+    assert (code, "no run" in err) == (2, True), err
