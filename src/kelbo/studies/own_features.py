@@ -24,12 +24,12 @@ def own_features(
 ) -> tuple[dict[str, Any], dict[str, Any], tuple[Prerequisite, ...]]:
     """The network's fingerprint, how it is opened, and what trains it for `epochs` in the study's folder.
 
-    A set without labels has random-0. The fingerprint is empty as long as the network is still to be trained. wanted: whether
-    anything that was asked for needs it. name: of the set, as feature networks are called; one of reduced size has a name of
-    its own. Raises as `features_for` does.
+    A set without labels, attributes and factors has random-0. The fingerprint is empty as long as the network is still to be
+    trained. wanted: whether anything that was asked for needs it. name: of the set, as feature networks are called; one of
+    reduced size has a name of its own. Raises as `features_for` does.
     """
     asked = ask.features or (name if classifier_path(name, ask.root).is_file() else None)
-    if asked is None and ask.folder and labels_of(images) is not None:
+    if asked is None and ask.folder and (labels_of(images) is not None or images.whole is not None):
         file = ask.folder.features(name)
         if not file.is_file():
             seconds = epochs * len(images.train) * math.prod(images.shape) * CLASSIFIED

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.data.test_sprites import written
 from tests.studies.vae_gan.painted import NAMES, paint
 
 from kelbo.errors import DataUnknown, RecipeError
@@ -16,12 +17,12 @@ from kelbo.studies.options import options_of
 from kelbo.studies.page import read_numbers
 from kelbo.studies.vae_gan.asked import BUDGETS, GanBudget
 from kelbo.studies.vae_gan.models import FOUR, READERS, TOLD, VAE, VAEGAN
-from kelbo.studies.vae_gan.sets import Losses, Size
+from kelbo.studies.vae_gan.sets import Losses, Size, data_of
 from kelbo.studies.vae_gan.study import STUDY
 
 TRAINING = {"training.batch_size": 8, "training.log_every": 4, "training.pictures_every": 1_000}
 TINY = GanBudget(
-    "minutes", 12, (0,), Size(16, 0.05, 4), Losses(True, 1e-3, "paper"), TRAINING, images=20, clouds=20, epochs=1
+    "minutes", 12, (0,), Size(16, 0.05, 4), Losses(True, 1e-3, "paper"), TRAINING, images=20, clouds=20, taught=64
 )
 PAPER = replace(BUDGETS["paper"], size=Size(16, 0.05, 4))
 
@@ -78,6 +79,17 @@ def test_a_set_with_attributes_is_edited_along_those_named(pictures, tmp_path):
     assert course(tmp_path, of(pictures, "attributes=warm")).plan.facts["attributes"] == ["warm"]
     with pytest.raises(DataUnknown):
         STUDY.plan(of(pictures, "attributes=cold"))
+
+
+def test_factors_are_attributes_of_sprites(tmp_path):
+    found = course(tmp_path, ask("sprites", root=written(tmp_path)))
+    assert found.plan.facts["attributes"] == ["hair=1", "top=1", "bottom=1", "body=1"]
+    assert {lane.lane.recipe.model.given for lane in found.lanes} == {None, "factors"}
+    assert found.plan.before
+
+
+def test_faces_are_mirrored_at_random():
+    assert data_of("celeba", None, 32).augment.flip
 
 
 def test_a_figure_asks_for_no_more_than_it_needs(pictures, tmp_path):

@@ -43,7 +43,7 @@ class GanBudget(Budget):
     """steps of each model; size of pictures and networks; losses; training, adversary: settings by path that differ.
 
     images  of the test split that errors are measured on; clouds: on each side of a Fréchet distance
-    epochs  of the classifier that judges
+    taught  images that the classifier that judges learns from, in whole epochs
     """
 
     steps: int
@@ -54,7 +54,7 @@ class GanBudget(Budget):
     adversary: Mapping[str, Any] = field(default_factory=dict)
     images: int = 2_000
     clouds: int = 10_000
-    epochs: int = 3
+    taught: int = 600_000
 
 
 def unsettled(n: Numbers, models: Sequence[StudyModel]) -> str:
@@ -93,7 +93,7 @@ BUDGETS = {
             training=_FASTER,
             images=300,
             clouds=300,
-            epochs=20,
+            taught=60_000,
             about="one seed, 32×32, networks of half width",
             seconds=1_200,
             scale=REDUCED,
@@ -107,7 +107,7 @@ BUDGETS = {
             losses=CALIBRATED,
             training=_FASTER,
             clouds=2_000,
-            epochs=20,
+            taught=200_000,
             about="three seeds, 32×32, networks of half width",
             seconds=12_000,
             scale=REDUCED,

@@ -71,8 +71,13 @@ def plan(ask: Ask) -> Plan:
     seeds = options.seeds or budget.seeds
     arms = _arms(recipe, budget, images, names, judges, seeds)
     why = "nothing is known of this set’s images as attributes"
-    lacking = () if images.attribute_names else tuple((model.arm, why) for model in TOLD)
+    lacking = () if given_of(images) else tuple((model.arm, why) for model in TOLD)
     return Plan(arms, _facts(name, budget, images, names, judges), lacking, judges.before)
+
+
+def given_of(images: ImageSet) -> str:
+    """What models of a set can be told as attributes; "" if nothing."""
+    return "attributes" if images.attribute_names else "factors" if images.whole is not None else ""
 
 
 def attributes_of(name: str, images: ImageSet, asked: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -95,19 +100,17 @@ def _judges(ask: Ask, name: str, recipe: Recipe, images: ImageSet, budget: GanBu
     needs = [need for key, needs in NEEDS.items() if ask.only is None or key in ask.only for need in needs]
     keys = {key for need in needs for key in need.measures}
     wanted = bool(keys & {*JUDGED, *(() if ask.features else ("distance",))})
-    features, how, before = own_features(
-        replace(ask, features=None), name, recipe, images, budget.epochs, wanted=wanted
-    )
+    epochs = max(1, round(budget.taught / len(images.train)))
+    features, how, before = own_features(replace(ask, features=None), name, recipe, images, epochs, wanted=wanted)
     cloud, how_cloud = features, how
     if ask.features:
         cloud, how_cloud = features_for(name, images.image_shape, ask.features, ask.root)
     known = labels_of(images)
-    if known is None or how["name"] == "random-0":
+    if (known is None and images.whole is None) or how["name"] == "random-0":
         return Judges(features, how, cloud, how_cloud, None, frozenset(), before)
     opened = attribute_classifier(how["name"], images.image_shape, root=ask.root) if features else None
-    learned = images.attribute_names if known is images.attributes else attributes_offered(images)
-    unknown = () if known is images.attributes else images.attribute_names
-    names = frozenset(learned) - frozenset(unknown)
+    offered = frozenset(attributes_offered(images))
+    names = frozenset(images.attribute_names) if known is images.attributes else offered - {*images.attribute_names}
     return Judges(features, how, cloud, how_cloud, opened.fingerprint if opened else {}, names, before)
 
 
@@ -130,13 +133,14 @@ def _arms(
         arm("learned", learned_recipe(recipe, budget.losses), "VAE, features of the GAN’s discriminator", **opens),
         arm("vaegan", vaegan, "VAE/GAN: all three trained together"),
     )
-    if not images.attribute_names:
+    given = given_of(images)
+    if not given:
         return found
     return (
         *found,
-        arm("told-vae", told(recipe), "VAE, told attributes"),
-        arm("told-gan", told(gan), "GAN, told attributes"),
-        arm("told-vaegan", told(vaegan), "VAE/GAN, told attributes"),
+        arm("told-vae", told(recipe, given), "VAE, told attributes"),
+        arm("told-gan", told(gan, given), "GAN, told attributes"),
+        arm("told-vaegan", told(vaegan, given), "VAE/GAN, told attributes"),
     )
 
 

@@ -8,16 +8,21 @@ from typing import Any, NamedTuple
 
 from kelbo.errors import RecipeError
 from kelbo.recipes import data_specs as d, schema as s
+from kelbo.recipes.augment_specs import AugmentSpec
 from kelbo.recipes.files import change
 from kelbo.recipes.schema import Recipe
 
 NAMES = {
     "celeba": "CelebA",
+    "sprites": "Sprites",
     "cifar10": "CIFAR-10",
     "digits": "scikit-learn’s digits",
     "folder": "your pictures",
 }
-EDITED = {"celeba": ("Smiling", "Eyeglasses", "Male", "Blond_Hair")}
+EDITED = {
+    "celeba": ("Smiling", "Eyeglasses", "Male", "Blond_Hair"),
+    "sprites": ("hair=1", "top=1", "bottom=1", "body=1"),
+}
 """the attributes that images are edited along, unless others are named"""
 PAPER_STEPS = 62_500
 """of the release: 250 epochs of 250 batches"""
@@ -56,10 +61,15 @@ def parse_set(text: str) -> tuple[str, Path | None]:
 
 
 def data_of(name: str, root: Path | None, pixels: int) -> d.DataSpec:
-    """A set at so many pixels a side; CIFAR-10 stays at its 32. root: of the official files, or the folder of pictures."""
+    """A set at so many pixels a side; CIFAR-10 stays at its 32. Faces are trained on as they are and mirrored.
+
+    root: of the official files, or the folder of pictures.
+    """
     match name:
         case "celeba":
-            return d.CelebaSpec(root=root, size=pixels)
+            return d.CelebaSpec(root=root, size=pixels, augment=AugmentSpec(flip=True))
+        case "sprites":
+            return d.SpritesSpec.model_validate({"root": root, "size": pixels})
         case "cifar10":
             return d.CifarSpec(kind="cifar10", root=root)
         case "digits":
@@ -103,9 +113,9 @@ def vaegan_recipe(recipe: Recipe, losses: Losses, adversary: Mapping[str, Any]) 
     return _changed(recipe, "vaegan", adversary=_adversary(recipe, adversary, "both"), distance=distance)
 
 
-def told(recipe: Recipe) -> Recipe:
-    """The same model, told each image's attributes."""
-    model = recipe.model.model_copy(update={"given": "attributes"})
+def told(recipe: Recipe, given: str) -> Recipe:
+    """The same model, told each image's attributes. given: as recipes have it."""
+    model = recipe.model.model_copy(update={"given": given})
     return recipe.model_copy(update={"name": f"{recipe.name}-told", "model": model})
 
 
