@@ -90,7 +90,7 @@ def test_all_faults_of_a_file_are_told_at_once():
     table = {"name": "x", "data": {"kind": "digits", "sise": 4}, "training": {}}
     with pytest.raises(RecipeError) as caught:
         parse(table)
-    assert "data.sise; it has bits, held_out, kind, size, split_seed." in str(caught.value)
+    assert "data.sise; it has augment, bits, held_out, kind, size, split_seed." in str(caught.value)
     assert "training.steps is missing" in str(caught.value)
 
 
