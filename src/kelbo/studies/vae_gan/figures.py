@@ -147,7 +147,7 @@ def _errors(found: dict[StudyModel, list[tuple[float, float]]], theme: Theme) ->
             axes.scatter(*zip(*points, strict=True), s=36, zorder=3, label=str(model), **mark)
         axes.set(xlabel="squared error of pixels", ylabel="error of features, %")
         axes.margins(0.15)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * max(y for points in found.values() for _, y in points))
         figure.legend(loc="outside lower center", ncols=len(found))
     return figure
 
