@@ -53,9 +53,9 @@ def literals(annotation: Any) -> tuple[str, ...]:
 
 
 LIKELIHOODS, NETWORKS, MODELS = (kinds(Recipe, path) for path in ("likelihood", "model.network", "model"))
-FLAT = [kind for kind, spec in MODELS.items() if "network" in spec.model_fields]
 DEPENDENT = {"secondary", "gan"}
 """kinds that are made of another run's model (see tests/laws/test_two_stage.py), or have no likelihood"""
+FLAT = [kind for kind, spec in MODELS.items() if "network" in spec.model_fields and kind not in DEPENDENT]
 OWN = "own"
 """of models whose networks cannot be chosen"""
 WIDE = ("per_pixel_gaussian", "categorical", "logistic_mixture")
