@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.studies.invented import arm, lane, results
@@ -11,6 +12,7 @@ from kelbo.studies.frame import Numbers
 from kelbo.studies.judge import verdicts
 from kelbo.studies.vae_gan.study import STUDY
 
+RESULTS = Path(__file__).parents[3] / "benchmarks/results/vae_gan_minutes.json"
 SEEDS = (0, 1, 2)
 WRITE = """
 import sys
@@ -99,3 +101,8 @@ def test_the_page_is_written_without_torch(made, tmp_path):
     assert "recalled" in page
     drawn = {path.stem for path in (tmp_path / "report").iterdir()}
     assert drawn == {"errors", "progress", "game"}  # pictures are in the runs, which are not there
+
+
+def test_the_list_of_studies_says_about_how_long_a_minutes_run_took():
+    seconds = json.loads(RESULTS.read_text())["seconds"]
+    assert STUDY.budgets["minutes"].seconds == round(seconds["training"] + seconds["measuring"], -1)

@@ -18,7 +18,7 @@ from kelbo.studies.frame import Numbers
 from kelbo.studies.sheets import sheet_of
 from kelbo.studies.vae_gan.models import FOUR, GAN, LEARNED, READERS, TOLD, VAE, VAEGAN, attributes
 
-SAMPLES, TOLD_ROWS, FOLLOWED = 12, 5, 2
+SAMPLES, TOLD_ROWS, FOLLOWED = 12, 6, 2
 """pictures in a row; rows of attributes of each model that is told them; images that are followed over training"""
 LOOKS = {
     VAE.arm: Look("#0072b2", "#56b4e9"),
@@ -42,9 +42,7 @@ def samples(n: Numbers) -> Labelled:
     rows: Rows = []
     for model in FOUR:
         if kept := n.kept("samples", model):
-            rows.append(
-                (str(model), _said(n, model, "distance.sample", "Fréchet {}"), _images(kept.arrays()["images"]))
-            )
+            rows.append((str(model), _said(n, model, "distance.sample", "{}"), _images(kept.arrays()["images"])))
     return sheet_of("samples", "Samples of the four models", rows)
 
 
@@ -64,16 +62,7 @@ def reconstructions(n: Numbers) -> Labelled:
         if kept := n.kept("errors", model):
             arrays = kept.arrays()
             rows = rows or [("Test images", "", _images(arrays["x"]))]
-            about = ", ".join(
-                filter(
-                    None,
-                    (
-                        _said(n, model, "pixels", "pixels {}"),
-                        _said(n, model, "features", "features {} %", 100),
-                        _said(n, model, "rate", "rate {} nats"),
-                    ),
-                )
-            )
+            about = _said(n, model, "features", "{} %", 100)
             rows.append((str(model), about, _images(arrays["made"])))
     return sheet_of("reconstructions", "Reconstructions of the three models that read images", rows)
 
@@ -110,13 +99,18 @@ def told(n: Numbers) -> Labelled:
     rows: Rows = []
     for model in TOLD:
         if kept := n.kept("samples", model):
-            labels = list(kept.settings.get("rows") or ())
+            labels: list[str] = list(kept.settings.get("rows") or ())
             images = kept.arrays()["images"]
             across = len(images) // max(1, len(labels))
-            for place, label in enumerate(labels[:TOLD_ROWS]):
-                about = str(model) if place == 0 else ""
+            for number, label in enumerate(_shown(labels, attributes(n))):
+                about, place = str(model) if number == 0 else "", labels.index(label)
                 rows.append((label, about, _images(images[place * across : (place + 1) * across])))
     return sheet_of("told", "Samples under given attributes", rows)
+
+
+def _shown(labels: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+    """Of the rows of samples those of the study's attributes, "Male=1"; the first ones if there are none."""
+    return [label for label in labels if label.partition("=")[0] in names][:TOLD_ROWS] or labels[:TOLD_ROWS]
 
 
 # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────────

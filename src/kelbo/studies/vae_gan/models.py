@@ -7,7 +7,7 @@ from kelbo.studies.frame import Numbers
 
 VAE = StudyModel("vae", name="VAE", printed="vae")
 GAN = StudyModel("gan", name="GAN", printed="gan")
-LEARNED = StudyModel("learned", name="VAE, learned distance", printed="learned")
+LEARNED = StudyModel("learned", name="Learned distance", printed="learned")
 VAEGAN = StudyModel("vaegan", name="VAE/GAN", printed="vaegan")
 FOUR = (VAE, GAN, LEARNED, VAEGAN)
 READERS = (VAE, LEARNED, VAEGAN)

@@ -44,9 +44,12 @@ SECTIONS = (
     Section(
         "Four models",
         (
-            Figure("samples", "Samples", figures.samples, NEEDS["samples"]),
+            Figure("samples", "Samples, and their Fréchet distance", figures.samples, NEEDS["samples"]),
             Figure(
-                "reconstructions", "Reconstructions of test images", figures.reconstructions, NEEDS["reconstructions"]
+                "reconstructions",
+                "Reconstructions of test images, and their error of features",
+                figures.reconstructions,
+                NEEDS["reconstructions"],
             ),
             Table("models", tables.models, NEEDS["models"]),
             Figure(
