@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kelbo import objectives
 from kelbo.bound import Batch
 from kelbo.data.factors import FactorImages, Factors
 from kelbo.data.image_set import ImageSet
@@ -45,10 +46,10 @@ def test_the_mean_is_squashed_as_asked(kind):
 
 
 def test_an_objectives_settings():
-    assert build.objective(recipe("objective.beta=3", "objective.warmup=7")) == build.objectives.Beta(3.0, 7)
+    assert build.objective(recipe("objective.beta=3", "objective.warmup=7")) == objectives.Beta(3.0, 7)
     capacity = recipe("objective.kind=capacity", "objective.gamma=2", "objective.capacity=3", "objective.steps=4")
-    assert build.objective(capacity) == build.objectives.Capacity(2.0, 3.0, 4)
-    assert build.objective(recipe("objective.kind=elbo")) == build.objectives.Beta(1.0)
+    assert build.objective(capacity) == objectives.Capacity(2.0, 3.0, 4)
+    assert build.objective(recipe("objective.kind=elbo")) == objectives.Beta(1.0)
 
 
 def test_a_schedules_settings():
