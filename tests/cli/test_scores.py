@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.records import rewrite, scores
 
 from kelbo.runs import Run
@@ -192,10 +193,12 @@ def test_a_classifier_of_the_sets_labels_measures_distances(kelbo, run):
     assert json.loads(out)["scores"]["images"]["scores"]["reconstruction"]["features"]["about"]
 
 
-def test_a_set_without_labels_trains_no_classifier(kelbo):
-    code, _, err = kelbo("features", "train", "arm")
+def test_a_set_without_labels_trains_no_classifier(kelbo, tmp_path):
+    for number in range(12):
+        Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
+    code, _, err = kelbo("features", "train", "folder", "--data-root", tmp_path)
     assert code == 1
-    assert "arm has no labels" in err
+    assert "has no labels" in err
 
 
 def test_the_doctor_prints_what_it_finds(kelbo, run):

@@ -63,7 +63,10 @@ WIDE = ("per_pixel_gaussian", "categorical", "logistic_mixture")
 CASES = [
     *(("vae", "higgins", kind) for kind in LIKELIHOODS),
     *((model, network, "optimal_gaussian") for model, network in product(FLAT, NETWORKS)),
-    *((model, OWN, kind) for model, kind in product(MODELS.keys() - DEPENDENT - {*FLAT}, ("optimal_gaussian", *WIDE))),
+    *(
+        (model, OWN, kind)
+        for model, kind in product(sorted(MODELS.keys() - DEPENDENT - {*FLAT}), ("optimal_gaussian", *WIDE))
+    ),
     *(("vae", network, kind) for network, kind in product(NETWORKS, WIDE)),
 ]
 CASES = list(dict.fromkeys(CASES))
