@@ -34,6 +34,10 @@ def opens_text_by_the_locale(call: ast.Call) -> bool:
         return True
     modes = [one.value for one in [*call.args, *keywords.values()] if isinstance(one, ast.Constant)]
     modes = [mode for mode in modes if isinstance(mode, str) and mode.strip("rwaxbt+") == ""]
+    if (
+        isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "av"
+    ):  # video, whose "w" is binary
+        return False
     of_a_path = not call.args and "fileobj" not in keywords  # Path.open; `Run.open(path)` and the like take arguments
     return name == "open" and (of_a_path or bool(modes)) and not any("b" in mode for mode in modes)
 

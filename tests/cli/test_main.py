@@ -42,7 +42,7 @@ def test_training_leaves_a_run_and_prints_plain_lines_where_there_is_no_terminal
     assert "step 2/4 · elbo" in out
     assert "images/s" in out
     assert f"next: kelbo evaluate {tmp_path / 'r'}" in out
-    assert 'name = "digits"\nseed = 3' in (tmp_path / "r" / "recipe.toml").read_text()
+    assert "\nseed = 3\n" in (tmp_path / "r" / "recipe.toml").read_text()
 
 
 def test_a_warning_is_printed_once(kelbo, tmp_path):

@@ -73,6 +73,7 @@ def seams(made, places):
     return (float(change[..., [place - 1 for place in some]].flatten().quantile(0.99)) for some in (places, others))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["true", "false"])
 def test_with_group_normalisation_a_seam_is_no_steeper_than_the_inside_of_a_tile(attention):
     model, x = spatial(f"model.attention={attention}"), smooth(count=16)

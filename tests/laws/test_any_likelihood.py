@@ -28,6 +28,7 @@ from kelbo.units import intensities
 LEVELS, SIDE, STEPS = 16, 32, 3
 SMALL = {"width": 8, "channels": 4, "hidden": 8}
 """what makes a network small, if it has such a setting"""
+SMALL_SPATIAL = {"widths": [4, 8], "blocks": 1, "groups": 4}
 SMALL_SHARE = {"width": 0.05}
 """likewise, of those whose width is a factor"""
 
@@ -77,7 +78,7 @@ def recipe(model: str, network: str) -> Recipe:
     """A tiny recipe of this kind of model and network."""
     fields = MODELS[model].model_fields if network == OWN else NETWORKS[network].model_fields
     place = "model" if network == OWN else "model.network"
-    sizes = SMALL | SMALL_SHARE if network == "larsen" else SMALL
+    sizes = SMALL | SMALL_SHARE if network == "larsen" else SMALL | SMALL_SPATIAL if model == "spatial" else SMALL
     small = [f"{place}.{name}={size}" for name, size in sizes.items() if name in fields]
     settings = [f"model.kind={model}", *([] if network == OWN else [f"model.network.kind={network}"]), *small]
     return change(find("digits"), [*settings, "model.latents=3", f"training.steps={STEPS}", "training.batch_size=4"])

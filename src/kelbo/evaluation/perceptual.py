@@ -24,6 +24,7 @@ from kelbo.evaluation.feature_files import read_checked, scripted
 from kelbo.evaluation.feature_network import Shape
 from kelbo.evaluation.features import classifier_path
 from kelbo.evaluation.vgg import Vgg16
+from kelbo.shortage import raise_shortage
 
 PUBLISHED_TRUNK = "397923af"
 """how the SHA-256 of torchvision's VGG16 begins, as its file is called: vgg16-397923af.pth"""
@@ -125,6 +126,7 @@ def _convolutions(content: bytes, path: Path) -> dict[str, Tensor]:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         found = {name: value for name, value in state.items() if name.startswith("features.")}
     except (pickle.UnpicklingError, RuntimeError, AttributeError, EOFError) as error:
+        raise_shortage(error, f"reading {path}")
         raise DataCorrupt(f"{path} is no file of plain tensors by name: {str(error).splitlines()[0]}") from error
     wanted = {name: tuple(value.shape) for name, value in Vgg16().state_dict().items()}
     if {name: tuple(value.shape) for name, value in found.items()} != wanted:

@@ -92,7 +92,7 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
             table["runs"].setdefault(keys[1], {})
         for depth, key in enumerate(keys[:-1]):
             inner = place.get(key)
-            if inner is None and ".".join(keys[: depth + 1]) in OPTIONAL:
+            if not isinstance(inner, dict) and ".".join(keys[: depth + 1]) in OPTIONAL:
                 inner = place[key] = {}
             if not isinstance(inner, dict):
                 raise RecipeError(_no_such_setting(".".join(keys[: depth + 1]), place))
