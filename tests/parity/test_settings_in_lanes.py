@@ -138,6 +138,7 @@ def test_the_walk_finds_every_setting():
     assert {path for path, *_ in PAIRS} == {path for path, *_ in settings_of()} - of_files
 
 
+@pytest.mark.slow
 def test_a_setting_in_which_lanes_may_differ_is_honoured_by_each_lane(tmp_path):
     recipes = [BASE, *(other for _, _, other in FREE)]
     for number, members in enumerate(groups(recipes)):
@@ -191,7 +192,14 @@ def test_a_recipe_that_says_how_its_steps_are_computed_is_sent_to_the_queue(path
         assert choice.choose([recipe, change(recipe, ["seed=5"])]).how == "queue"
 
 
-@pytest.mark.parametrize("path", [path for path in HELD if path not in OF_RUNS])
+QUICK = ("model.kind", "model.latents", "model.network.kind", "likelihood.kind")
+"""settings whose lanes are trained in the quick tests; the others' are in the slow ones"""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path if path in QUICK else pytest.param(path, marks=pytest.mark.slow) for path in HELD if path not in OF_RUNS],
+)
 def test_a_setting_that_lanes_must_share_is_honoured_in_a_stack(path):
     for recipe in HELD[path]:
         ours, theirs = moved(recipe, together=True), moved(recipe, together=False)
