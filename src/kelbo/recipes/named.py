@@ -76,7 +76,7 @@ def celeba_sigma() -> Recipe:
 
 
 def autoencoder_kl() -> Recipe:
-    """Autoencoder of latent diffusion (Rombach et al., 2022) on CelebA at 64×64, latents 4×16×16: 20 minutes on two cores.
+    """Autoencoder of latent diffusion (Rombach et al., 2022) on CelebA at 64×64, latents 4×16×16.
 
     As released, but for narrower networks without attention: absolute errors of pixels in [-1, 1], which a Laplace of scale 0.5
     has for -log p in nats, beside 1e-6 of the rate; from a third of the steps on a hinge loss of patches, at half the adaptive

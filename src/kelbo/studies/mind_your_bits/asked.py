@@ -86,7 +86,7 @@ REDUCED = (
     "16×16 pictures, networks of width 32, batches of 16, faster learning of both networks and multiplier, posteriors that "
     "begin at the prior, and rates that are balanced over the groups in the first half"
 )
-# seconds: 80 ms a step of one of two one-thread workers, half as much again of a second stage, and measuring; of `paper`, about
+# seconds: 100 ms a step of one of two one-thread workers, a third more of a second stage, and measuring; of `paper`, about
 # 3e17 operations a model at 1e11 a second
 BUDGETS = {
     budget.name: budget
